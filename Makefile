@@ -1,0 +1,92 @@
+# Python comes from the machine; every other tool, Node too, comes pinned and hashed into .venv and node_modules.
+PYTHON ?= python3
+BIN := .venv/bin
+RUNTIME := .venv/.installed
+TOOLS := .venv/.installed-tools
+LINTERS := node_modules/.installed
+BUNDLE := dist/openapi.json
+NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
+EXAMPLES ?= 1000
+SEEDS ?= $(shell date +%s)
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
+	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
+
+test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
+	@$(BIN)/python -m pytest -n 2
+
+endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections (PARTS=)
+	@$(BIN)/python -m endure $(PARTS)
+
+check: static ## The quick half of test, under a minute: all but the tests marked slow
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
+	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE)
+	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml
+	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
+
+fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
+	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
+
+generate: $(BUNDLE) ## Write the files under generated/ anew from the contract
+	@$(call wire,generated)
+
+lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
+	@$(LOCK) -o requirements.lock
+	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	@$(NODE) npm install --package-lock-only --loglevel=error
+
+bench: $(BUNDLE) ## Compare speed and memory with other frameworks on both databases: about an hour, on a quiet machine
+	@$(BIN)/python -m bench
+
+bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests, SQLite only
+	@$(BIN)/python -m bench --quick
+
+timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take the same time: half an hour, on a quiet machine
+	@$(BIN)/python -m bench.timing
+
+profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
+	@$(BIN)/python -m bench.profile
+
+clean: ## Remove all that can be made again; var/ with its database stays
+	@rm -rf .venv node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+static: $(LINTERS) $(BUNDLE)
+	@$(MAKE) --no-print-directory -j 2 lint types drift style
+types: $(TOOLS)
+	@$(BIN)/mypy
+drift: $(BUNDLE)
+	@$(call wire,dist/generated)
+	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
+style: $(TOOLS)
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }
+
+# One way to write the typed bodies, so that `generate` and `drift` cannot differ; the flags stand in pyproject.toml.
+wire = mkdir -p $(1) && $(BIN)/datamodel-codegen --input $(BUNDLE) --output $(1)/wire.py
+
+$(BUNDLE): $(TOOLS) edge/contract.py $(shell find openapi -name '*.yaml')
+	@mkdir -p $(@D) && $(BIN)/python -m edge.contract > $@
+
+$(RUNTIME): requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Music Studio needs Python 3.11 or newer, and $(PYTHON) is %d.%d: name a newer one, as in PYTHON=python3.12." % v[:2])'
+	@echo "Installing the service's packages into .venv, once: about half a minute."
+	@$(PYTHON) -m venv --clear .venv && $(PIP) -r $< && touch $@
+
+$(TOOLS): requirements-dev.lock $(RUNTIME)
+	@echo "Installing the developer's tools into .venv, once: about half a minute."
+	@$(PIP) -r $< && touch $@
+
+$(LINTERS): package-lock.json $(TOOLS)
+	@echo "Installing the contract's linters into node_modules, once: about ten seconds."
+	@$(NODE) npm ci --ignore-scripts --loglevel=error && touch $@

@@ -1,0 +1,45 @@
+"""Bar charts as SVG, without a library: they follow the light or dark scheme of whoever looks at them."""
+
+from __future__ import annotations
+
+from html import escape
+
+WIDTH, ROW, BAR, LABELS, NUMBERS, TOP = 760, 30, 18, 210, 80, 48
+
+STYLE = """
+  text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+  .title { font-weight: 600; font-size: 15px }
+  .ours text { font-weight: 600 }
+  rect { fill: #8c959f }
+  .ours rect { fill: #0969da }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 }
+    rect { fill: #6e7681 }
+    .ours rect { fill: #4493f8 }
+  }
+"""
+
+
+def bars(title: str, rows: list[tuple[str, float, bool]]) -> str:
+    """One bar a row: its label, its value, and whether it is ours. The longest bar is the largest value."""
+    most = max((value for _, value, _ in rows), default=0) or 1.0
+    height = TOP + ROW * len(rows) + 10
+    told = "; ".join(f"{label} {value:,.0f}" for label, value, _ in rows)
+    drawn = "\n".join(_bar(index, *row, most) for index, row in enumerate(rows))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title)}">\n'
+        f"<title>{escape(title)}</title>\n<desc>{escape(told)}</desc>\n<style>{STYLE}</style>\n"
+        f'<text class="title" x="0" y="22">{escape(title)}</text>\n{drawn}\n</svg>\n'
+    )
+
+
+def _bar(index: int, label: str, value: float, ours: bool, most: float) -> str:
+    top = TOP + ROW * index
+    length = max(2.0, value / most * (WIDTH - LABELS - NUMBERS))
+    mark = ' class="ours"' if ours else ""
+    return (
+        f'<g{mark}><text x="{LABELS - 10}" y="{top + 14}" text-anchor="end">{escape(label)}</text>'
+        f'<rect x="{LABELS}" y="{top}" width="{length:.1f}" height="{BAR}" rx="3"/>'
+        f'<text x="{LABELS + length + 8:.1f}" y="{top + 14}">{value:,.0f}</text></g>'
+    )

@@ -1,0 +1,97 @@
+"""The bodies as pydantic models, for the frameworks that are used with it."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+_BLANK = r"\x20\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000\uFEFF"
+NAME = (
+    rf"^[{_BLANK}]*[^\x00-\x20\x7F-\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000\uFEFF][^\x00-\x1F\x7F-\x9F]*$"
+)
+TEXT = r"^[^\x00]*$"
+TRACK = r"^mtrack_[0-9a-f]{12}$"
+ADDRESS = r"^https?://[A-Za-z0-9\[][!#-;=?-\[\]_a-z~]*$"
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=NAME)]
+Description = Annotated[str, StringConstraints(max_length=4096, pattern=TEXT)]
+Cover = Annotated[str, StringConstraints(max_length=1024, pattern=ADDRESS)]
+Track = Annotated[str, StringConstraints(max_length=19, pattern=TRACK)]
+
+
+def _distinct(tracks: list[str]) -> list[str]:
+    if len(set(tracks)) != len(tracks):
+        raise ValueError("a track is listed twice")
+    return tracks
+
+
+class NewCollection(BaseModel):
+    """What a collection starts with."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: Name
+    description: Description | None = None
+    cover_track_id: Track | None = None
+    cover_image_url: Cover | None = None
+
+
+class CollectionPatch(BaseModel):
+    """What is to change; a field that is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: Name = ""
+    description: Description | None = None
+    cover_track_id: Track | None = None
+    cover_image_url: Cover | None = None
+
+
+class CollectionOrder(BaseModel):
+    """A new order of tracks."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    ordered_track_ids: Annotated[list[Track], Field(max_length=10_000), AfterValidator(_distinct)]
+
+
+class Collection(BaseModel):
+    """A collection as the API shows it."""
+
+    id: str
+    name: str
+    description: str | None
+    cover_track_id: str | None
+    cover_image_url: str | None
+    track_count: int | None
+    created_at: str
+    updated_at: str
+
+
+class CollectionPage(BaseModel):
+    """Some collections."""
+
+    items: list[Collection]
+    limit: int
+    offset: int
+
+
+class CollectionTrack(BaseModel):
+    """A track and where it stands."""
+
+    track_id: str
+    position: int
+    added_at: str
+
+
+class TrackPage(BaseModel):
+    """Some tracks of a collection."""
+
+    collection_id: str
+    items: list[CollectionTrack]
+    limit: int
+    offset: int
+
+
+class Acknowledgement(BaseModel):
+    """It is done."""
+
+    success: bool
+    id: str
+    detail: str

@@ -1,0 +1,40 @@
+"""What handlers may return beside a plain body, and what leaves the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Generic[Body]):
+    """A body and its entity tag (RFC 9110 section 8.8.3); the tag names the version that the body shows."""
+
+    body: Body
+    tag: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A body that is ready to be sent, with its media type."""
+
+    content: bytes
+    media_type: str
+
+
+def moment(value: datetime) -> str:
+    """A moment in UTC as every answer writes it: RFC 3339, whole seconds, `Z`."""
+    return value.isoformat()[:19] + "Z"
+
+
+class Answer(NamedTuple):
+    """A whole response: status, header fields (names in lower case) without those of every response, and the bytes."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    data: Any = None
+    """The body before it became bytes, where there is one: what response validation looks at."""

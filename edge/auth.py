@@ -1,0 +1,111 @@
+"""Credential to caller: API keys, the same keys as Bearer tokens, and JWTs."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from edge.errors import (
+    AuthenticationRequired,
+    KeyDeactivated,
+    KeyExpired,
+    KeyPaused,
+    Refusal,
+    ScopeMissing,
+    TokenInvalid,
+)
+from edge.exchange import Exchange, current
+from edge.workers import Workers
+from models import keys, organizations
+from models.access import Caller
+
+if TYPE_CHECKING:
+    from edge.tokens import Tokens
+
+_BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]+)")
+_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_STATES: dict[str, type[Refusal]] = {"paused": KeyPaused, "deactivated": KeyDeactivated}
+
+
+class Door:
+    """Turns the credentials of a request into its Caller."""
+
+    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers) -> None:
+        self.pepper = pepper
+        self.tokens = tokens
+        self.workers = workers
+
+    async def admit(self, exchange: Exchange) -> Caller:
+        """The caller; every credential that is sent must be valid, and all must name the same user.
+
+        Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid; ScopeMissing
+        when the operation asks for a scope that the credential lacks.
+        """
+        callers = [await self._caller(credential) for credential in _credentials(exchange.headers)]
+        if not callers or len({caller.user_id for caller in callers}) > 1:
+            raise _unauthenticated()
+        caller = callers[0] if len(callers) == 1 else _both(*callers)
+        needed = exchange.operation.scope
+        if needed is not None and needed not in caller.scopes:
+            raise ScopeMissing(f"The credential lacks the scope {needed}", scope=needed)
+        return caller
+
+    async def _caller(self, credential: str) -> Caller:
+        if keys.well_formed(credential):
+            return _of_key(await self.workers.read(keys.find, keys.digest(credential, self.pepper)))
+        if not _JWT.fullmatch(credential):
+            raise _unauthenticated()
+        if self.tokens is None:
+            raise TokenInvalid("This server takes no JSON Web Tokens")
+        claims = self.tokens.claims(credential)
+        found = await self.workers.read(organizations.organizations_of, claims.user_id)
+        if not found:
+            raise TokenInvalid("The token names a user whom this server does not know")
+        return Caller(claims.user_id, found, claims.scopes, None)
+
+
+def _credentials(headers: dict[bytes, bytes]) -> list[str]:
+    """The secrets that were sent. Raises AuthenticationRequired for one that is malformed."""
+    found = []
+    if b"x-api-key" in headers:
+        found.append(_ascii(headers[b"x-api-key"]))
+    if b"authorization" in headers:
+        bearer = _BEARER.fullmatch(headers[b"authorization"])
+        if bearer is None:
+            raise _unauthenticated()
+        found.append(_ascii(bearer[1]))
+    return found
+
+
+def _ascii(secret: bytes) -> str:
+    try:
+        return secret.decode("ascii")
+    except UnicodeDecodeError:
+        raise _unauthenticated() from None
+
+
+def _of_key(key: keys.ApiKey | None) -> Caller:
+    if key is None:
+        raise _unauthenticated()
+    if key.state in _STATES:
+        raise _STATES[key.state](f"The API key is {key.state}")
+    if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
+        raise KeyExpired("The API key has expired")
+    return Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id)
+
+
+def _both(one: Caller, other: Caller) -> Caller:
+    """Two credentials of one user: only what both allow."""
+    shared = one.organizations & other.organizations
+    return Caller(one.user_id, shared, one.scopes & other.scopes, one.key_id or other.key_id)
+
+
+def _unauthenticated() -> AuthenticationRequired:
+    return AuthenticationRequired("Missing or invalid authorization header")
+
+
+async def confirm(_credential: str) -> dict[str, str] | None:
+    """What Connexion's own security asks of each scheme: the caller whom the door has admitted, or nobody."""
+    caller = current.get().caller
+    return None if caller is None else {"sub": caller.user_id}

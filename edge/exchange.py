@@ -1,0 +1,65 @@
+"""One request and what is known of it so far; every room of the edge adds its part."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from edge import logs
+
+if TYPE_CHECKING:
+    from edge.answers import Answer
+    from edge.limits import Allowance
+    from edge.operations import Operation
+    from models.access import Caller
+
+_CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+
+
+class Exchange:
+    """A request on its way to an answer.
+
+    `arguments` are the handler's, filled in by validation; `body` are the bytes as they came.
+    """
+
+    __slots__ = (
+        "allowance", "answer", "arguments", "body", "caller", "found", "headers", "method", "path", "path_values",
+        "request_id", "scope", "violations",
+    )  # fmt: skip
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_id = _request_id(self.headers.get(b"x-request-id"))
+        self.found: Operation | None = None
+        self.path_values: dict[str, str] = {}
+        self.caller: Caller | None = None
+        self.allowance: Allowance | None = None
+        self.body = b""
+        self.arguments: dict[str, Any] = {}
+        self.violations: list[Any] = []
+        self.answer: Answer | None = None
+
+    @property
+    def operation(self) -> Operation:
+        """The operation that was found; RuntimeError before the request was routed."""
+        if self.found is None:
+            raise RuntimeError("no operation was found for this request")
+        return self.found
+
+
+current: ContextVar[Exchange] = ContextVar("exchange")
+
+
+def _request_id(theirs: bytes | None) -> str:
+    """The client's own id where it has the allowed form and is no secret, else a new one; all begin with `req_`."""
+    if theirs is None or not _CLIENT_ID.fullmatch(theirs):
+        return "req_" + secrets.token_hex(8)
+    text = theirs.decode("ascii")
+    if logs.masked(text) != text:
+        return _request_id(None)
+    return text if text.startswith("req_") else "req_" + text

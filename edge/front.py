@@ -1,0 +1,143 @@
+"""The outermost layer: every request enters here, and nothing leaves without passing here again."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from edge import bodies, cors, departure, errors, legality, passage
+from edge.answers import Answer
+from edge.asgi import App, Message, Receive, Scope, Send
+from edge.auth import Door
+from edge.errors import InternalError
+from edge.exchange import Exchange, current
+from edge.limits import Quota
+from edge.router import Router, allow
+from models.failures import Failure, Unavailable
+
+log = structlog.get_logger("edge.front")
+
+
+class Front:
+    """An ASGI application around Connexion's: decides what is let in, and gives every answer its last form."""
+
+    def __init__(
+        self,
+        app: App,
+        router: Router,
+        door: Door,
+        quota: Quota,
+        origins: cors.Origins,
+        *,
+        most_in_flight: int,
+        pages: str,
+        enforce: bool,
+    ) -> None:
+        self.app = app
+        self.router = router
+        self.door = door
+        self.quota = quota
+        self.origins = origins
+        self.most_in_flight = most_in_flight
+        self.pages = pages.encode()
+        self.enforce = enforce
+        self._in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._exchange(Exchange(dict(scope)), receive, send)
+        elif scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _exchange(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        current.set(exchange)
+        self._in_flight += 1
+        try:
+            answer = await self._answered(exchange, receive)
+        except bodies.ClientGone:
+            return
+        finally:
+            self._in_flight -= 1
+        answer = self._checked(exchange, answer)
+        await departure.send(exchange, answer, self.origins.headers(exchange.headers), send)
+        departure.tell(exchange, answer.status, time.perf_counter() - started)
+
+    async def _answered(self, exchange: Exchange, receive: Receive) -> Answer:
+        """The answer, whatever happens: the last resort for anything that escapes from below."""
+        try:
+            return await self._answer(exchange, receive)
+        except bodies.ClientGone:
+            raise
+        except Exception as failure:  # noqa: BLE001 - nothing may pass this line, and render logs what is a bug
+            return errors.render(failure, exchange.request_id)
+
+    async def _answer(self, exchange: Exchange, receive: Receive) -> Answer:
+        legality.check(exchange)
+        if exchange.path == self.pages or exchange.path.startswith(self.pages + b"/"):
+            return await self._page(exchange, receive)
+        if exchange.method == "OPTIONS":
+            return self._options(exchange)
+        exchange.found, exchange.path_values = self.router.find(exchange.method, exchange.path)
+        if not exchange.operation.public:
+            await self._admit(exchange)
+        legality.check_content(exchange)
+        bodies.check_size(exchange)
+        exchange.body = await bodies.read(exchange, receive)
+        return await self._passed_on(exchange, receive)
+
+    async def _admit(self, exchange: Exchange) -> None:
+        if self._in_flight > self.most_in_flight:
+            raise Unavailable("Too many requests are in flight; try again soon")
+        try:
+            caller = exchange.caller = await self.door.admit(exchange)
+        except Failure as failure:
+            self._count_refused(exchange, failure)
+            raise
+        exchange.allowance = self.quota.spend(f"{caller.key_id or caller.user_id}")
+
+    def _count_refused(self, exchange: Exchange, failure: Failure) -> None:
+        """A credential that is refused counts against its address, so that keys can not be guessed at leisure."""
+        if errors.catalogue()[failure.code].status == 401:
+            client = exchange.scope.get("client") or ("",)
+            exchange.allowance = self.quota.spend(f"address {client[0]}")
+
+    def _options(self, exchange: Exchange) -> Answer:
+        operations, _ = self.router.methods(exchange.path)
+        return Answer(
+            204, {"allow": allow(operations)} | self.origins.preflight(exchange.headers, allow(operations)), b""
+        )
+
+    async def _page(self, exchange: Exchange, receive: Receive) -> Answer:
+        if exchange.method not in ("GET", "HEAD"):
+            raise errors.MethodNotAllowed("Pages are only read", {"allow": "GET, HEAD"})
+        return await self._passed_on(exchange, receive)
+
+    async def _passed_on(self, exchange: Exchange, receive: Receive) -> Answer:
+        """What Connexion's stack answers: the compiled lane leaves its Answer on the exchange, others send messages."""
+        sent: list[Message] = []
+
+        async def collect(message: Message) -> None:
+            sent.append(message)
+
+        await self.app(exchange.scope, receive, collect)
+        return exchange.answer or passage.answer(sent)
+
+    def _checked(self, exchange: Exchange, answer: Answer) -> Answer:
+        """The answer, or a 500 in its place when its operation does not document it.
+
+        The body of a success was held against the contract where it was made, before anything was committed.
+        """
+        operation = exchange.found
+        if operation is None or (answer.status < 400 and answer.status in operation.responses):
+            return answer
+        flaw = operation.flaw(answer.status, answer.data)
+        if flaw is None:
+            return answer
+        log.error("answer breaks the contract", operation=operation.id, flaw=flaw, trace_id=exchange.request_id)
+        if not self.enforce:
+            return answer
+        return errors.render(InternalError("The answer did not match the contract"), exchange.request_id)

@@ -1,0 +1,46 @@
+"""The compiled lane: a Connexion middleware that answers from the compiled contract, without the rest of the stack."""
+
+from __future__ import annotations
+
+from edge import errors, passage
+from edge.answers import Answer
+from edge.asgi import App, Receive, Scope, Send
+from edge.exchange import Exchange, current
+from edge.runner import Runner
+from edge.workers import Workers
+
+
+class Lane:
+    """Does what Connexion's routing, security, validation and Flask would do, with the same compiled operation.
+
+    With `everything` off it takes only the handlers that are coroutines: Flask would run them on a loop of its own.
+    """
+
+    def __init__(self, app: App, *, runner: Runner, workers: Workers, everything: bool) -> None:
+        self.app = app
+        self.runner = runner
+        self.workers = workers
+        self.everything = everything
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = current.get()
+        if exchange.found is not None and (self.everything or exchange.found.on_loop):
+            await self._take(exchange)
+        else:
+            await self.app(passage.scope(exchange), passage.content(exchange), send)
+
+    async def _take(self, exchange: Exchange) -> None:
+        try:
+            exchange.operation.read(exchange)
+            exchange.answer = await self._run(exchange)
+        except Exception as failure:  # noqa: BLE001 - render tells failures from bugs, and logs the bugs
+            exchange.answer = errors.render(failure, exchange.request_id)
+
+    async def _run(self, exchange: Exchange) -> Answer:
+        if exchange.operation.on_loop:
+            return await self.runner.run_on_loop(exchange)
+        run = self.workers.read if exchange.operation.method == "GET" else self.workers.run
+        return await run(self.runner.run, exchange)

@@ -1,0 +1,80 @@
+"""Connexion, put together: the one module that knows how its FlaskApp is fed, and its private parts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import flask
+from a2wsgi import WSGIMiddleware
+from connexion.apps.flask import FlaskApp
+from connexion.exceptions import ProblemException
+from connexion.lifecycle import ConnexionResponse
+from connexion.middleware.main import MiddlewarePosition
+from connexion.options import SwaggerUIOptions
+from connexion.resolver import Resolver
+from starlette.exceptions import HTTPException
+
+from edge import errors, pages
+from edge.exchange import current
+from edge.lane import Lane
+from edge.operations import Operation
+from edge.runner import Runner
+from edge.validation import SLOTS
+from edge.workers import Workers
+
+CONFIRM = "edge.auth.confirm"
+
+
+def build(document: dict[str, Any], operations: list[Operation], runner: Runner, workers: Workers,
+          *, threads: int, lane: bool) -> FlaskApp:  # fmt: skip
+    """Connexion's FlaskApp with the contract, the compiled validators in its slots and the lane in front."""
+    app = FlaskApp("music_studio", server_args={"static_folder": None})
+    app.add_api(
+        _pencilled(document),
+        resolver=Resolver({o.id: _view(o, runner) for o in operations}.__getitem__),
+        validator_map=SLOTS,
+        validate_responses=runner.enforce,
+        swagger_ui_options=SwaggerUIOptions(serve_spec=False, swagger_ui=False),
+    )
+    for kind in (Exception, HTTPException, ProblemException):
+        app.add_error_handler(kind, _rendered)
+    app.add_middleware(
+        Lane, position=MiddlewarePosition.BEFORE_EXCEPTION, runner=runner, workers=workers, everything=lane
+    )
+    pages.mount(app.app)
+    _widen(app, threads)
+    return app
+
+
+def _pencilled(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the contract with the names that only Connexion needs."""
+    copied = copy.deepcopy(document)
+    for scheme in copied["components"]["securitySchemes"].values():
+        scheme["x-apikeyInfoFunc" if scheme["type"] == "apiKey" else "x-bearerInfoFunc"] = CONFIRM
+    return copied
+
+
+def _view(operation: Operation, runner: Runner) -> Callable[[], Any]:
+    """What Flask calls for an operation; validation has left the arguments on the exchange, so its own are not used."""
+
+    def view(**_: Any) -> flask.Response:
+        exchange = current.get()
+        if exchange.operation is not operation:
+            raise RuntimeError("Connexion's router and ours disagree")
+        answer = runner.run(exchange)
+        return flask.Response(answer.body, answer.status, answer.headers | {"x-request-id": exchange.request_id})
+
+    return view
+
+
+def _rendered(_request: Any, error: Exception) -> ConnexionResponse:
+    answer = errors.render(error, current.get().request_id)
+    return ConnexionResponse(answer.status, body=answer.body, headers=answer.headers, content_type="application/json")
+
+
+def _widen(app: FlaskApp, threads: int) -> None:
+    """Gives Flask as many threads as the database has connections; Connexion fixes ten (its issue 1979 is open)."""
+    wsgi: Any = app.app.wsgi_app
+    app._middleware_app.asgi_app = WSGIMiddleware(wsgi, workers=threads)  # noqa: SLF001 - there is no public way

@@ -1,0 +1,218 @@
+"""The bodies of the contract as types; written by `make generate`, never by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias
+from typing_extensions import TypedDict
+
+
+OrganizationId: TypeAlias = str
+
+
+CollectionId: TypeAlias = str
+
+
+TrackId: TypeAlias = str
+
+
+CollectionName: TypeAlias = str
+
+
+Timestamp: TypeAlias = str
+
+
+class Collection(TypedDict, closed=True):
+    """
+    A user-owned, ordered grouping of tracks inside an organization. Only its owner sees it. A track may be in many collections.
+    """
+
+    id: CollectionId
+    name: CollectionName
+    description: str | None
+    cover_track_id: str | None
+    cover_image_url: str | None
+    track_count: int | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class CollectionPage(TypedDict, closed=True):
+    """
+    A part of the caller's collections, newest first.
+    """
+
+    items: list[Collection]
+    limit: int
+    offset: int
+
+
+class NewCollection(TypedDict, closed=True):
+    """
+    What a new collection starts with.
+    """
+
+    name: CollectionName
+    description: NotRequired[str | None]
+    cover_track_id: NotRequired[str | None]
+    cover_image_url: NotRequired[str | None]
+
+
+class CollectionPatch(TypedDict, closed=True):
+    """
+    The fields to change. A field left out stays as it is; null clears a field, except the name.
+    """
+
+    name: NotRequired[CollectionName]
+    description: NotRequired[str | None]
+    cover_track_id: NotRequired[str | None]
+    cover_image_url: NotRequired[str | None]
+
+
+class CollectionTrack(TypedDict, closed=True):
+    """
+    A track's place in a collection.
+    """
+
+    track_id: TrackId
+    position: int
+    added_at: Timestamp
+
+
+class CollectionTrackPage(TypedDict, closed=True):
+    """
+    A part of a collection's tracks, in order.
+    """
+
+    collection_id: CollectionId
+    items: list[CollectionTrack]
+    limit: int
+    offset: int
+
+
+class NewCollectionTrack(TypedDict, closed=True):
+    """
+    The track to add.
+    """
+
+    track_id: TrackId
+
+
+class CollectionOrder(TypedDict, closed=True):
+    """
+    The new order of a collection's tracks.
+    """
+
+    ordered_track_ids: list[TrackId]
+
+
+class Acknowledgement(TypedDict, closed=True):
+    """
+    Says that a request took effect, or that there was nothing left to do.
+    """
+
+    success: Literal[True]
+    id: str
+    detail: str
+
+
+class Violation(TypedDict, closed=True):
+    """
+    One rule of the contract that a value in the request breaks.
+    """
+
+    pointer: str
+    code: str
+    message: str
+
+
+ErrorType: TypeAlias = Literal[
+    "client_error",
+    "authentication_error",
+    "authorization_error",
+    "validation_error",
+    "rate_limit_error",
+    "server_error",
+]
+
+
+ErrorCode: TypeAlias = Literal[
+    "MALFORMED_REQUEST",
+    "AUTHENTICATION_REQUIRED",
+    "API_KEY_EXPIRED",
+    "API_KEY_DEACTIVATED",
+    "API_KEY_PAUSED",
+    "TOKEN_EXPIRED",
+    "TOKEN_INVALID",
+    "ORGANIZATION_ACCESS_DENIED",
+    "INSUFFICIENT_PERMISSIONS",
+    "RESOURCE_NOT_FOUND",
+    "ENDPOINT_NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "NOT_ACCEPTABLE",
+    "REQUEST_TIMEOUT",
+    "COLLECTION_FULL",
+    "IDEMPOTENCY_KEY_IN_USE",
+    "PRECONDITION_FAILED",
+    "PAYLOAD_TOO_LARGE",
+    "URI_TOO_LONG",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "VALIDATION_ERROR",
+    "IDEMPOTENCY_KEY_REUSED",
+    "PRECONDITION_REQUIRED",
+    "RATE_LIMIT_EXCEEDED",
+    "HEADERS_TOO_LARGE",
+    "INTERNAL_SERVER_ERROR",
+    "SERVICE_UNAVAILABLE",
+]
+
+
+class Health(TypedDict, closed=True):
+    """
+    The state of the service.
+    """
+
+    status: Literal["live", "ready"]
+
+
+class ContractDocument(TypedDict):
+    """
+    An OpenAPI 3.0 document.
+    """
+
+    openapi: str
+    info: dict[str, Any]
+    paths: dict[str, Any]
+
+
+class Details(TypedDict):
+    """
+    Facts about this error, by name; may be empty. Which names are present depends on the code: `errors` comes with `VALIDATION_ERROR`, `retry_after` with `RATE_LIMIT_EXCEEDED`, and `RESOURCE_NOT_FOUND` names the id that was asked for (`collection_id` or `track_id`). Names may be added later.
+    """
+
+    errors: NotRequired[list[Violation]]
+    omitted: NotRequired[int]
+    retry_after: NotRequired[int]
+
+
+class ErrorBody(TypedDict, closed=True):
+    """
+    What went wrong, for a program, a person and a developer. All eight fields are always present.
+    """
+
+    code: ErrorCode
+    message: str
+    system_message: str
+    type: ErrorType
+    status: int
+    details: Details
+    trace_id: str
+    timestamp: str
+
+
+class ErrorEnvelope(TypedDict, closed=True):
+    """
+    The one body of every response of 400 and above, whichever part of the service made it.
+    """
+
+    success: Literal[False]
+    error: ErrorBody

@@ -1,0 +1,34 @@
+"""The service itself: is it alive, is it ready, and the contract that it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+
+from edge import contract, lifecycle
+from edge.answers import Document, Tagged
+from generated import wire
+from models import database
+
+
+async def get_liveness() -> wire.Health:
+    return {"status": "live"}
+
+
+async def get_readiness() -> wire.Health:
+    lifecycle.demand_running()
+    # A thread of its own: the worker threads may all be busy, and that is when somebody asks.
+    await asyncio.to_thread(database.ready)
+    return {"status": "ready"}
+
+
+async def get_openapi_json() -> Tagged[Document]:
+    return _published("json")
+
+
+async def get_openapi_yaml() -> Tagged[Document]:
+    return _published("yaml")
+
+
+def _published(form: str) -> Tagged[Document]:
+    document = contract.published(form)
+    return Tagged(Document(document.body, document.media_type), document.tag)

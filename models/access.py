@@ -1,0 +1,21 @@
+"""Who is asking: the user behind a credential, and the organizations in which that user may act."""
+
+from dataclasses import dataclass
+
+from models.failures import AccessDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One user; `key_id` is None when the credential was not an API key."""
+
+    user_id: str
+    organizations: frozenset[str]
+    scopes: frozenset[str]
+    key_id: str | None
+
+
+def demand_membership(caller: Caller, organization_id: str) -> None:
+    """Raises AccessDenied, in the same words for an organization that exists and for one that does not."""
+    if organization_id not in caller.organizations:
+        raise AccessDenied("The caller does not belong to this organization", organization_id=organization_id)

@@ -1,0 +1,77 @@
+"""How work gets a connection: a dead one is replaced, and the writers of SQLite come one after another."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from models.engines import BUSY_MS
+from models.failures import Unavailable
+from models.silence import Silence
+
+R = TypeVar("R")
+
+# A dead connection of the pool is noticed at once; whatever took longer has used up the caller's patience.
+_QUICK_SECONDS = 0.25
+
+# SQLite takes one writer at a time, and its own waiting polls and is not fair: writers of a process queue here.
+_turn = Lock()
+
+
+def reconnecting(work: Callable[[], R]) -> R:
+    """Run the work, and again on a fresh connection if the first was found dead at once; for what only reads."""
+    started = monotonic()
+    try:
+        return work()
+    except DBAPIError as error:
+        if not error.connection_invalidated or monotonic() - started > _QUICK_SECONDS:
+            raise
+    return work()
+
+
+@contextmanager
+def begun(engine: Engine, silence: Silence) -> Iterator[Connection]:
+    """A connection inside a write transaction, which is undone unless it is committed."""
+    if engine.dialect.name == "postgresql":
+        with reconnecting(lambda: _begin(engine, "BEGIN")) as connection:
+            yield connection
+        return
+    with silence.heeded(), _queued() as left_ms, _begin(engine, "BEGIN IMMEDIATE", left_ms) as connection:
+        yield connection
+
+
+def _begin(engine: Engine, word: str, left_ms: int = BUSY_MS) -> Connection:
+    connection = engine.connect()
+    try:
+        _say(connection, word, left_ms)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _say(connection: Connection, word: str, left_ms: int) -> None:
+    if left_ms > BUSY_MS * 0.9:
+        connection.exec_driver_sql(word)
+        return
+    # Whoever has queued for long waits less for the file, so that both together stay within the limit.
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {left_ms}")
+    try:
+        connection.exec_driver_sql(word)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+
+@contextmanager
+def _queued() -> Iterator[int]:
+    started = monotonic()
+    if not _turn.acquire(timeout=BUSY_MS / 1000):
+        raise Unavailable("The database is busy with other writes")
+    try:
+        yield max(1, BUSY_MS - int((monotonic() - started) * 1000))
+    finally:
+        _turn.release()

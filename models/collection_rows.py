@@ -1,0 +1,165 @@
+"""The table of collections, its row, and every statement on it."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    update,
+)
+
+from models.base import BIGINT, Instant, insert_unless_there, metadata
+from models.tracks import tracks
+
+CHANGEABLE = ("name", "description", "cover_track_id", "cover_image_url")
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("organization_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("owner_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("cover_track_id", Text),
+    Column("cover_image_url", Text),
+    Column("track_count", Integer, nullable=False),
+    Column("version", BIGINT, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint("organization_id", "owner_id", "id"),
+    ForeignKeyConstraint(["organization_id", "owner_id"], ["memberships.organization_id", "memberships.user_id"]),
+    ForeignKeyConstraint(["organization_id", "cover_track_id"], ["tracks.organization_id", "tracks.id"]),
+    CheckConstraint("length(name) BETWEEN 1 AND 512", name="name_length"),
+    CheckConstraint("length(description) <= 4096", name="description_length"),
+    CheckConstraint("length(cover_image_url) BETWEEN 1 AND 1024", name="cover_image_url_length"),
+    CheckConstraint("track_count BETWEEN 0 AND 10000", name="track_count_range"),
+    CheckConstraint("version >= 1", name="version_range"),
+    sqlite_strict=True,
+)
+
+_NEWEST_FIRST = (collections.c.created_at.desc(), collections.c.id.desc())
+_IS_LIVE = collections.c.deleted_at.is_(None)
+
+Index(
+    "ix_collections_newest_first",
+    collections.c.organization_id,
+    collections.c.owner_id,
+    *_NEWEST_FIRST,
+    sqlite_where=_IS_LIVE,
+    postgresql_where=_IS_LIVE,
+)
+
+
+class Collection(NamedTuple):
+    """A collection that is not deleted; `version` counts its changes, from 1."""
+
+    organization_id: str
+    id: str
+    owner_id: str
+    name: str
+    description: str | None
+    cover_track_id: str | None
+    cover_image_url: str | None
+    track_count: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+_COLUMNS = [collections.c[name] for name in Collection._fields]
+
+# SQLAlchemy keeps the name of a column for its SET clause, so these binds have names of their own.
+IS_OWN = and_(
+    collections.c.organization_id == bindparam("organization"),
+    collections.c.owner_id == bindparam("owner"),
+    _IS_LIVE,
+)
+IS_IT = and_(IS_OWN, collections.c.id == bindparam("collection"))
+
+# None stands for any version; the type lets PostgreSQL know what the NULL would be.
+_VERSION = bindparam("expected", type_=BIGINT)
+IS_EXPECTED = or_(_VERSION.is_(None), collections.c.version == _VERSION)
+
+
+_SET = {name: bindparam(f"set_{name}", type_=Boolean()) for name in CHANGEABLE}
+_NEW = {name: bindparam(f"new_{name}", type_=Text()) for name in CHANGEABLE}
+_DIFFERS = or_(*(and_(_SET[name], collections.c[name].is_distinct_from(_NEW[name])) for name in CHANGEABLE))
+_HAS_COVER = or_(
+    _NEW["cover_track_id"].is_(None),
+    exists().where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == _NEW["cover_track_id"]),
+)
+
+LIST = (
+    select(*_COLUMNS)
+    .where(IS_OWN)
+    .order_by(*_NEWEST_FIRST)
+    .limit(bindparam("limit", type_=Integer()))
+    .offset(bindparam("offset", type_=Integer()))
+)
+
+FIND = select(*_COLUMNS).where(IS_IT)
+
+INSERT = (
+    insert_unless_there(collections)
+    .values(
+        organization_id=bindparam("organization"),
+        id=bindparam("id"),
+        owner_id=bindparam("owner"),
+        name=bindparam("name"),
+        description=bindparam("description"),
+        cover_track_id=bindparam("cover_track_id"),
+        cover_image_url=bindparam("cover_image_url"),
+        track_count=0,
+        version=1,
+        created_at=bindparam("now"),
+        updated_at=bindparam("now"),
+    )
+    .returning(*_COLUMNS)
+)
+
+# One statement for every PATCH: a flag for each field tells whether it was sent, so that null can clear a field.
+CHANGE = (
+    update(collections)
+    .where(IS_IT, IS_EXPECTED, _DIFFERS, _HAS_COVER)
+    .values({name: case((_SET[name], _NEW[name]), else_=collections.c[name]) for name in CHANGEABLE})
+    .values(version=collections.c.version + 1, updated_at=bindparam("now"))
+    .returning(*_COLUMNS)
+)
+
+DELETE = (
+    update(collections)
+    .where(IS_IT, IS_EXPECTED)
+    .values(version=collections.c.version + 1, deleted_at=bindparam("now"))
+    .returning(collections.c.id)
+)
+
+# Whoever changes the tracks of a collection holds its row, so that moves come one after another.
+LOCK = select(*_COLUMNS).where(IS_IT).with_for_update(key_share=True)
+
+TOUCH = (
+    update(collections)
+    .where(IS_IT)
+    .values(
+        version=collections.c.version + 1,
+        track_count=collections.c.track_count + bindparam("more", type_=Integer()),
+        updated_at=bindparam("now"),
+    )
+)

@@ -1,0 +1,111 @@
+"""The table of the tracks in collections, its row, and every statement on it."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    true,
+    update,
+)
+
+from models.base import BIGINT, Instant, insert_unless_there, metadata
+from models.collection_rows import IS_IT, collections
+from models.ranks import GAP
+from models.tracks import tracks
+
+collection_tracks = Table(
+    "collection_tracks",
+    metadata,
+    Column("organization_id", Text, nullable=False),
+    Column("owner_id", Text, nullable=False),
+    Column("collection_id", Text, nullable=False),
+    Column("track_id", Text, nullable=False),
+    Column("rank", BIGINT, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    # One index suits a member and the other an ordered page, and neither suits both: a planner without statistics,
+    # as for a new table, cannot take the wrong one and read a whole collection for every track.
+    PrimaryKeyConstraint("track_id", "collection_id", "owner_id", "organization_id"),
+    ForeignKeyConstraint(
+        ["organization_id", "owner_id", "collection_id"],
+        ["collections.organization_id", "collections.owner_id", "collections.id"],
+    ),
+    ForeignKeyConstraint(["organization_id", "track_id"], ["tracks.organization_id", "tracks.id"]),
+    Index("ix_collection_tracks_rank", "collection_id", "rank", "owner_id", "organization_id"),
+    sqlite_strict=True,
+)
+
+
+class CollectionTrack(NamedTuple):
+    """A track in a collection; `position` counts from zero, without holes."""
+
+    track_id: str
+    position: int
+    added_at: datetime
+
+
+_rows = collection_tracks.c
+
+_IS_IN = and_(
+    _rows.organization_id == bindparam("organization"),
+    _rows.owner_id == bindparam("owner"),
+    _rows.collection_id == bindparam("collection"),
+)
+_IS_MEMBER = and_(_IS_IN, _rows.track_id == bindparam("track"))
+
+_PAGE = (
+    select(_rows.track_id, _rows.added_at, _rows.rank)
+    .where(_IS_IN)
+    .order_by(_rows.rank)
+    .limit(bindparam("limit", type_=Integer()))
+    .offset(bindparam("offset", type_=Integer()))
+    .subquery("page")
+)
+
+# The version and the page in one statement are of one moment; an empty page leaves one row without a track.
+LIST = (
+    select(collections.c.version, _PAGE.c.track_id, _PAGE.c.added_at)
+    .select_from(collections.outerjoin(_PAGE, true()))
+    .where(IS_IT)
+    .order_by(_PAGE.c.rank)
+)
+
+_LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(_IS_IN).scalar_subquery()
+
+# Reads the track as it writes, so that a track of another organization is never a member.
+APPEND = (
+    insert_unless_there(collection_tracks)
+    .from_select(
+        ["organization_id", "owner_id", "collection_id", "track_id", "rank", "added_at"],
+        select(
+            bindparam("organization", type_=Text()),
+            bindparam("owner", type_=Text()),
+            bindparam("collection", type_=Text()),
+            tracks.c.id,
+            _LAST + GAP,
+            bindparam("now", type_=Instant()),
+        ).where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == bindparam("track")),
+    )
+    .returning(_rows.track_id)
+)
+
+MEMBER = select(_rows.track_id).where(_IS_MEMBER)
+
+REMOVE = delete(collection_tracks).where(_IS_MEMBER)
+
+FIRST = select(_rows.track_id, _rows.rank).where(_IS_IN).order_by(_rows.rank).limit(bindparam("count", type_=Integer()))
+
+LISTED = select(_rows.track_id, _rows.rank).where(_IS_IN, _rows.track_id.in_(bindparam("track_ids", expanding=True)))
+
+MOVE = update(collection_tracks).where(_IS_MEMBER).values(rank=bindparam("new_rank"))

@@ -1,0 +1,124 @@
+"""The tracks in a collection, in the order that its owner wants."""
+
+from collections.abc import Sequence
+
+from models import collections, database, ranks, tracks
+from models.access import Caller
+from models.base import is_id, now
+from models.collection_rows import Collection
+from models.collection_track_rows import (
+    APPEND,
+    FIRST,
+    LIST,
+    LISTED,
+    MEMBER,
+    MOVE,
+    REMOVE,
+    CollectionTrack,
+    collection_tracks,
+)
+from models.failures import CollectionFull, Missing, Unacceptable
+
+__all__ = ["MOST_TRACKS", "CollectionTrack", "add", "collection_tracks", "list_page", "remove", "reorder"]
+
+MOST_TRACKS = 10_000
+
+
+def list_page(
+    caller: Caller, organization_id: str, collection_id: str, limit: int, offset: int
+) -> tuple[int, list[CollectionTrack]]:
+    """The collection's version and, of the same moment, a page of its tracks in order; raises Missing."""
+    scope = collections.scope(caller, organization_id, collection_id)
+    rows = database.many(LIST, **scope, limit=limit, offset=offset)
+    if not rows:
+        raise collections.missing(collection_id)
+    members = [row for row in rows if row.track_id is not None]
+    page = [CollectionTrack(row.track_id, offset + index, row.added_at) for index, row in enumerate(members)]
+    return rows[0].version, page
+
+
+@database.transaction
+def add(caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
+    """Put a track at the end; a member stays where it is, and then nothing changes.
+
+    Raises Missing for the collection, VersionMismatch, Missing for the track, then CollectionFull.
+    """
+    held = collections.hold(caller, organization_id, collection_id, version)
+    if held.track_count >= MOST_TRACKS:
+        _demand_member(held, track_id)
+    elif database.one(APPEND, **collections.scope_of(held), track=track_id, now=now()) is not None:
+        collections.touch(held, more=1)
+    else:
+        _demand_track(organization_id, track_id)
+
+
+@database.transaction
+def remove(caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
+    """Take a track out; without effect when it is not in.
+
+    Raises Missing for the collection, VersionMismatch, then Missing for what is not the id of any track.
+    """
+    held = collections.hold(caller, organization_id, collection_id, version)
+    if not is_id(track_id, "mtrack_"):
+        raise _no_track(track_id)
+    if database.run(REMOVE, **collections.scope_of(held), track=track_id):
+        collections.touch(held, more=-1)
+
+
+@database.transaction
+def reorder(
+    caller: Caller, organization_id: str, collection_id: str, track_ids: Sequence[str], version: int | None
+) -> None:
+    """Put the listed members first, in the listed order, and leave the others in theirs behind; ignore other ids.
+
+    Raises Unacceptable for an id that is listed twice, Missing, then VersionMismatch.
+    """
+    _demand_distinct(track_ids)
+    held = collections.hold(caller, organization_id, collection_id, version)
+    moves = _moves(held, track_ids)
+    if moves:
+        database.run_each(
+            MOVE, [collections.scope_of(held) | {"track": track, "new_rank": rank} for track, rank in moves]
+        )
+        collections.touch(held, more=0)
+
+
+def _moves(held: Collection, track_ids: Sequence[str]) -> list[tuple[str, int]]:
+    found, ceiling = _ranks_of(held, track_ids)
+    listed = [track for track in track_ids if track in found]
+    changed = ranks.arrange([found[track] for track in listed], ceiling)
+    return [(listed[index], rank) for index, rank in changed.items()]
+
+
+def _ranks_of(held: Collection, track_ids: Sequence[str]) -> tuple[dict[str, int], int | None]:
+    """The ranks of the listed members, and the lowest rank of a member that is not listed."""
+    wanted = set(track_ids)
+    # One row more than there are ids: one of them is not listed, unless these are all the members.
+    first = database.many(FIRST, **collections.scope_of(held), count=len(track_ids) + 1)
+    ceiling = next((row.rank for row in first if row.track_id not in wanted), None)
+    found = {row.track_id: row.rank for row in first if row.track_id in wanted}
+    rest = [track for track in track_ids if track not in found] if len(first) > len(track_ids) else []
+    if rest:
+        found |= {row.track_id: row.rank for row in database.many(LISTED, **collections.scope_of(held), track_ids=rest)}
+    return found, ceiling
+
+
+def _demand_track(organization_id: str, track_id: str) -> None:
+    if not tracks.exists(organization_id, track_id):
+        raise _no_track(track_id)
+
+
+def _no_track(track_id: str) -> Missing:
+    return Missing("Track not found in this organization", track_id=track_id)
+
+
+def _demand_member(held: Collection, track_id: str) -> None:
+    if database.one(MEMBER, **collections.scope_of(held), track=track_id) is not None:
+        return
+    _demand_track(held.organization_id, track_id)
+    raise CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=held.id)
+
+
+def _demand_distinct(track_ids: Sequence[str]) -> None:
+    if len(set(track_ids)) != len(track_ids):
+        raise Unacceptable("/ordered_track_ids", "uniqueItems", "A track is listed more than once.")

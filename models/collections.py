@@ -1,0 +1,158 @@
+"""Collections of tracks, each seen by its owner only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
+from models import database, tracks
+from models.access import Caller, demand_membership
+from models.base import ID_TRIES, new_id, now
+from models.collection_rows import CHANGE, CHANGEABLE, DELETE, FIND, INSERT, LIST, LOCK, TOUCH, Collection, collections
+from models.failures import Missing, Unacceptable, VersionMismatch
+
+__all__ = ["Collection", "collections", "create", "delete", "get", "list_page", "update"]
+
+_TRIES = 5
+
+
+def list_page(caller: Caller, organization_id: str, limit: int, offset: int) -> list[Collection]:
+    """The caller's collections, newest first; raises AccessDenied."""
+    demand_membership(caller, organization_id)
+    rows = database.many(LIST, organization=organization_id, owner=caller.user_id, limit=limit, offset=offset)
+    return [Collection._make(row) for row in rows]
+
+
+def create(
+    caller: Caller,
+    organization_id: str,
+    *,
+    name: str,
+    description: str | None = None,
+    cover_track_id: str | None = None,
+    cover_image_url: str | None = None,
+) -> Collection:
+    """A new, empty collection; raises AccessDenied, and Unacceptable for a cover that is no track of theirs."""
+    demand_membership(caller, organization_id)
+    _demand_cover(organization_id, cover_track_id)
+    for _ in range(ID_TRIES):
+        row = database.one(
+            INSERT,
+            organization=organization_id,
+            owner=caller.user_id,
+            id=new_id("mcoll_"),
+            name=name,
+            description=description,
+            cover_track_id=cover_track_id,
+            cover_image_url=cover_image_url,
+            now=now(),
+        )
+        if row is not None:
+            return Collection._make(row)
+    raise RuntimeError("No free id was found for a collection.")
+
+
+def get(caller: Caller, organization_id: str, collection_id: str) -> Collection:
+    """One collection of the caller's; raises Missing."""
+    row = _find(caller, organization_id, collection_id)
+    if row is None:
+        raise missing(collection_id)
+    return Collection._make(row)
+
+
+def update(
+    caller: Caller, organization_id: str, collection_id: str, changes: Mapping[str, str | None], version: int | None
+) -> Collection:
+    """Change the given fields; what changes nothing leaves version and time as they are.
+
+    Raises Missing, then VersionMismatch, then Unacceptable for a cover that is no track of the organization.
+    """
+    if not changes.keys() <= set(CHANGEABLE):
+        raise ValueError(f"Only {', '.join(CHANGEABLE)} of a collection can be changed.")
+    binds = scope(caller, organization_id, collection_id) | _change_binds(changes)
+    for _ in range(_TRIES):
+        row = database.one(CHANGE, **binds, expected=version, now=now())
+        if row is None:
+            row = _unchanged(caller, organization_id, collection_id, changes, version)
+        if row is not None:
+            return Collection._make(row)
+    raise RuntimeError("A collection could neither be changed nor found as wished.")
+
+
+def delete(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> None:
+    """Hide the collection for good, and leave its tracks; raises Missing, then VersionMismatch."""
+    binds = scope(caller, organization_id, collection_id)
+    for _ in range(_TRIES):
+        if database.one(DELETE, **binds, expected=version, now=now()) is not None:
+            return
+        _demand_version(get(caller, organization_id, collection_id), version)
+    raise RuntimeError("A collection could neither be deleted nor found in another version.")
+
+
+def _find(caller: Caller, organization_id: str, collection_id: str) -> Row[Any] | None:
+    """The row that this caller may see, if there is one."""
+    return database.one(FIND, **scope(caller, organization_id, collection_id))
+
+
+def hold(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
+    """Lock the collection until the transaction ends; raises Missing, then VersionMismatch."""
+    row = database.one(LOCK, **scope(caller, organization_id, collection_id))
+    if row is None:
+        raise missing(collection_id)
+    held = Collection._make(row)
+    _demand_version(held, version)
+    return held
+
+
+def touch(held: Collection, *, more: int) -> None:
+    """Count a change of the tracks of a held collection, which has `more` tracks than before."""
+    database.run(TOUCH, **scope_of(held), more=more, now=now())
+
+
+def missing(collection_id: str) -> Missing:
+    """The one failure for what is absent and for what is somebody else's."""
+    return Missing("Music collection not found or not owned by caller", collection_id=collection_id)
+
+
+def scope(caller: Caller, organization_id: str, collection_id: str) -> dict[str, object]:
+    """The binds that keep a statement to what is the caller's; raises Missing outside the caller's organizations."""
+    if organization_id not in caller.organizations:
+        raise missing(collection_id)
+    return {"organization": organization_id, "owner": caller.user_id, "collection": collection_id}
+
+
+def scope_of(held: Collection) -> dict[str, object]:
+    """The same binds for a collection that the caller is known to own."""
+    return {"organization": held.organization_id, "owner": held.owner_id, "collection": held.id}
+
+
+def _demand_version(collection: Collection, version: int | None) -> None:
+    """Raises VersionMismatch unless the version is the stored one, or None for any."""
+    if version is not None and version != collection.version:
+        raise VersionMismatch(
+            "The collection has changed since the version named in If-Match",
+            collection_id=collection.id,
+            version=collection.version,
+        )
+
+
+def _demand_cover(organization_id: str, cover_track_id: str | None) -> None:
+    if cover_track_id is not None and not tracks.exists(organization_id, cover_track_id):
+        raise Unacceptable("/cover_track_id", "reference", "There is no such track in this organization.")
+
+
+def _change_binds(changes: Mapping[str, str | None]) -> dict[str, object]:
+    flags = {f"set_{name}": name in changes for name in CHANGEABLE}
+    return flags | {f"new_{name}": changes.get(name) for name in CHANGEABLE}
+
+
+def _unchanged(
+    caller: Caller, organization_id: str, collection_id: str, changes: Mapping[str, str | None], version: int | None
+) -> Row[Any] | None:
+    """The row that CHANGE left alone because it is as wished already; None when it has changed since."""
+    row = _find(caller, organization_id, collection_id)
+    if row is None:
+        raise missing(collection_id)
+    _demand_version(Collection._make(row), version)
+    _demand_cover(organization_id, changes.get("cover_track_id"))
+    return row if all(getattr(row, name) == value for name, value in changes.items()) else None

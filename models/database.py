@@ -1,0 +1,225 @@
+"""The open database: statements one by one, transactions, and whether it is ready."""
+
+import random
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NoAnswer
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from functools import wraps
+from time import monotonic, sleep
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Select, text
+from sqlalchemy.exc import DBAPIError
+
+from models import begin, engines, faults, revision
+from models.failures import Unavailable
+from models.prepared import Reader
+from models.silence import Silence
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+READY_SECONDS = 1.0
+_RETRY_SECONDS = 1.15
+_PAUSES = (0.02, 0.05, 0.1)
+
+_REVISION = text("SELECT version_num FROM alembic_version")
+
+_engine: Engine | None = None
+_reader: Reader | None = None
+_hurried: ContextVar[bool] = ContextVar("hurried", default=False)
+_current: ContextVar[Connection | None] = ContextVar("current", default=None)
+_silence = Silence()
+_probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
+
+
+def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000) -> None:
+    """Bind the process to a database, without opening a connection; raises ValueError for a URL of another kind."""
+    global _engine, _reader, _silence
+    disconnect()
+    _silence = Silence()
+    _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms)
+    _reader = None if is_postgres() else Reader(engines.build_plain(url, wait_seconds=0))
+
+
+def disconnect() -> None:
+    """Close every connection; without effect when there is none."""
+    global _engine, _reader
+    if _reader is not None:
+        _reader.close()
+    if _engine is not None:
+        _engine.dispose()
+    _engine = _reader = None
+
+
+def engine() -> Engine:
+    """The engine of this process; raises RuntimeError before `connect`."""
+    if _engine is None:
+        raise RuntimeError("No database is connected: call models.database.connect first.")
+    return _engine
+
+
+def one(statement: Executable, /, **binds: object) -> Row[Any] | None:
+    """The first row or None; raises Unavailable."""
+    rows = _read(statement, binds)
+    return next(iter(rows), None) if rows is not None else _ask(statement, binds, lambda result: result.first())
+
+
+def many(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
+    """Every row; raises Unavailable."""
+    rows = _read(statement, binds)
+    return rows if rows is not None else _ask(statement, binds, lambda result: result.all())
+
+
+def run(statement: Executable, /, **binds: object) -> int:
+    """How many rows a statement wrote; raises Unavailable."""
+    return _ask(statement, binds, lambda result: result.rowcount)
+
+
+def run_each(statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+    """Execute a statement once for every row of binds, inside the open transaction."""
+    connection = _current.get()
+    if connection is None:
+        raise RuntimeError("Many rows are written inside a transaction only.")
+    if rows:
+        connection.execute(statement, rows)
+
+
+def in_transaction() -> bool:
+    """Whether this thread or task is inside a function decorated with `transaction`."""
+    return _current.get() is not None
+
+
+def is_postgres() -> bool:
+    """Whether the connected database is PostgreSQL; otherwise it is SQLite."""
+    return engine().dialect.name == "postgresql"
+
+
+def transaction(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function one write transaction: it commits on return, and any exception undoes all of it.
+
+    Nested calls join. The whole function runs again when two transactions met, so it must have no effect outside
+    the database. Raises Unavailable.
+    """
+
+    @wraps(function)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+        if in_transaction():
+            return function(*args, **kwargs)
+        if _hurried.get():
+            raise MustWait
+        with faults.translated(), _heeded():
+            return _retried(lambda: _committed(lambda: function(*args, **kwargs)))
+
+    return whole
+
+
+def ready() -> bool:
+    """True when the database answers within a second and has the newest schema; raises Unavailable otherwise."""
+    answer = _probe.submit(_check_revision)
+    try:
+        return answer.result(READY_SECONDS)
+    except NoAnswer:
+        answer.cancel()
+        raise Unavailable("The database does not answer") from None
+
+
+def _check_revision() -> bool:
+    try:
+        found = {row.version_num for row in many(_REVISION)}
+    except DBAPIError as error:
+        raise Unavailable("The database has no schema yet") from error
+    if not revision.suits(found):
+        raise Unavailable("The database has another schema than this version of the service needs")
+    return True
+
+
+def reads_wait() -> bool:
+    """Whether a read asks another process and waits for it; SQLite is read in this one, in microseconds."""
+    return _reader is None
+
+
+class MustWait(Exception):
+    """What was to be read at once can only be had by waiting."""
+
+
+def at_once(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The function's result, if all it asks of the database are prepared reads of SQLite, which wait for nobody.
+
+    They take microseconds, so the event loop itself may do it. Raises MustWait for anything else.
+    """
+    token = _hurried.set(True)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _hurried.reset(token)
+
+
+def _read(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
+    """The rows of a prepared read; None when it has to go through SQLAlchemy, which also explains what failed."""
+    if _reader is None or in_transaction() or not isinstance(statement, Select):
+        return None
+    prepared = _reader.ready(statement)
+    try:
+        return None if prepared is None else _reader.rows(prepared, binds)
+    except sqlite3.Error:
+        return None
+
+
+def _ask(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
+    connection = _current.get()
+    if connection is not None:
+        return take(connection.execute(statement, binds))
+    if _hurried.get():
+        raise MustWait
+    if statement.is_dml and not is_postgres():
+        return _ask_in_turn(statement, binds, take)
+    with faults.translated(), _heeded():
+        # What only reads may be asked again of a fresh connection; a write may have happened.
+        once = begin.reconnecting if not statement.is_dml else _straight
+        return once(lambda: _alone(statement, binds, take))
+
+
+def _heeded() -> AbstractContextManager[None]:
+    """Waiting for PostgreSQL at all; reads of SQLite wait for nothing, and its writes are minded where they begin."""
+    return _silence.heeded() if is_postgres() else nullcontext()
+
+
+def _alone(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
+    with engine().connect() as connection:
+        return take(connection.execute(statement, binds))
+
+
+@transaction
+def _ask_in_turn(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
+    return _ask(statement, binds, take)
+
+
+def _straight(work: Callable[[], R]) -> R:
+    return work()
+
+
+def _retried(work: Callable[[], R]) -> R:
+    started = monotonic()
+    for pause in _PAUSES:
+        try:
+            return work()
+        except DBAPIError as error:
+            if not faults.is_conflict(error) or monotonic() - started > _RETRY_SECONDS:
+                raise
+        sleep(pause * random.random())  # noqa: S311 - no secret, only a pause
+    return work()
+
+
+def _committed(work: Callable[[], R]) -> R:
+    with begin.begun(engine(), _silence) as connection:
+        token = _current.set(connection)
+        try:
+            result = work()
+            connection.commit()
+            return result
+        finally:
+            _current.reset(token)

@@ -1,0 +1,111 @@
+"""How a connection to either database is opened, and the limits that it lives under."""
+
+from time import monotonic
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
+
+CONNECT_SECONDS = 2
+POOL_SECONDS = 2.0
+BUSY_MS = 2000
+# Above the second after which PostgreSQL looks for a deadlock, so that one is told apart from a long wait.
+LOCK_MS = 1200
+IDLE_MS = 10_000
+RECYCLE_SECONDS = 1800
+# What the server is given beyond its own statement_timeout before the client hangs up.
+GRACE_SECONDS = 0.2
+
+_T = TypeVar("_T")
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that hangs up on a server that has gone silent, which no setting of the server can notice."""
+
+    patience = float("inf")
+
+    def wait(self, gen: PQGen[_T], interval: float = 0.1, timeout: float | None = None) -> _T:
+        deadline = monotonic() + self.patience
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if monotonic() >= deadline:
+                self.pgconn.finish()
+            raise
+
+
+def place(url: str) -> URL:
+    """The URL in SQLAlchemy's words; raises ValueError for a database that the service does not run on."""
+    found = make_url(url)
+    kind = found.get_backend_name()
+    if kind in ("postgresql", "postgres"):
+        return found.set(drivername="postgresql+psycopg")
+    if kind == "sqlite" and found.database not in (None, "", ":memory:"):
+        return found.set(drivername="sqlite+pysqlite")
+    raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
+
+
+def build(url: str, *, pool_size: int, statement_timeout_ms: int) -> Engine:
+    """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN."""
+    # One connection more than there are workers, so that the readiness probe never waits for them.
+    limits = {"pool_size": pool_size, "max_overflow": 1, "pool_timeout": POOL_SECONDS}
+    found = place(url)
+    if found.get_backend_name() == "sqlite":
+        return _sqlite(found, BUSY_MS, **limits)
+    options = _postgres_options(statement_timeout_ms)
+    engine = create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
+    patience = statement_timeout_ms / 1000 + GRACE_SECONDS
+    event.listen(engine, "do_connect", _bounded(patience))
+    return engine
+
+
+def build_plain(url: str, *, wait_seconds: int) -> Engine:
+    """An engine without a pool and without limits on statements, for one long task such as a migration."""
+    found = place(url)
+    if found.get_backend_name() == "sqlite":
+        return _sqlite(found, wait_seconds * 1000, poolclass=NullPool)
+    return create_engine(found, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
+
+
+def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:
+    engine = create_engine(url, connect_args={"isolation_level": None}, **options)
+
+    def prepare(connection: Any, _record: object) -> None:
+        for setting in (f"busy_timeout = {busy_ms}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {setting}").fetchall()
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
+    session = {
+        "statement_timeout": statement_timeout_ms,
+        "lock_timeout": LOCK_MS,
+        "idle_in_transaction_session_timeout": IDLE_MS,
+        "timezone": "UTC",
+        # Every statement has its index. A plan made while a table was small reads or sorts all of it once it has grown.
+        "enable_seqscan": "off",
+        "enable_bitmapscan": "off",
+        "jit": "off",
+    }
+    return {
+        "autocommit": True,
+        "connect_timeout": CONNECT_SECONDS,
+        "tcp_user_timeout": 2000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "application_name": "music-studio",
+        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+    }
+
+
+def _bounded(patience: float) -> Any:
+    def open_bounded(_dialect: object, _record: object, words: Any, options: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*words, **options)
+        connection.patience = patience
+        return connection
+
+    return open_bounded

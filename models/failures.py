@@ -1,0 +1,70 @@
+"""What can go wrong with stored things, in plain words; the edge turns each into an answer."""
+
+from typing import ClassVar
+
+
+class Failure(Exception):
+    """A refusal that the caller is told about: a sentence for a developer, and details."""
+
+    code: ClassVar[str]
+
+    def __init__(self, system_message: str, /, **details: object) -> None:
+        super().__init__(system_message)
+        self.system_message = system_message
+        self.details = details
+
+
+class Missing(Failure):
+    """It is not there, or this caller may not know that it is."""
+
+    code = "RESOURCE_NOT_FOUND"
+
+
+class AccessDenied(Failure):
+    """The caller does not belong to the organization, whether or not it exists."""
+
+    code = "ORGANIZATION_ACCESS_DENIED"
+
+
+class CollectionFull(Failure):
+    """The collection already holds as many tracks as a collection may."""
+
+    code = "COLLECTION_FULL"
+
+
+class VersionMismatch(Failure):
+    """The stored version is not the one that the caller has seen (RFC 9110, section 13.1.1)."""
+
+    code = "PRECONDITION_FAILED"
+
+
+class Unavailable(Failure):
+    """The database is away, busy or full; `retry_after` is in seconds."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self, system_message: str, /, *, retry_after: int = 1, **details: object) -> None:
+        super().__init__(system_message, **details)
+        self.retry_after = retry_after
+
+
+class Unacceptable(Failure):
+    """A value that the contract allows and the domain refuses; `pointer` is a JSON Pointer (RFC 6901)."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, pointer: str, code: str, message: str, /) -> None:
+        super().__init__(message, errors=[{"pointer": pointer, "code": code, "message": message}])
+
+
+class KeyInUse(Failure):
+    """A request with the same idempotency key is still running; `retry_after` is in seconds."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"
+    retry_after = 1
+
+
+class KeyReused(Failure):
+    """The idempotency key was used before, with another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"

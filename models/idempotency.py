@@ -1,0 +1,132 @@
+"""Answers that are kept for a day, so that a request sent twice takes effect once."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
+
+from models import database
+from models.base import BIGINT, Instant, metadata, now
+from models.failures import KeyInUse, KeyReused
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("organization_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "user_id", "key"),
+    Index(None, "created_at"),
+    CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
+    CheckConstraint("length(fingerprint) = 32", name="fingerprint_length"),
+    CheckConstraint("status BETWEEN 100 AND 599", name="status_range"),
+    sqlite_strict=True,
+)
+
+
+class Stored(NamedTuple):
+    """The answer that the first request got."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    created_at: datetime
+
+
+_rows = idempotency_keys.c
+
+FIND = select(_rows.fingerprint, _rows.status, _rows.headers, _rows.body, _rows.created_at).where(
+    _rows.organization_id == bindparam("organization_id"),
+    _rows.user_id == bindparam("user_id"),
+    _rows.key == bindparam("key"),
+)
+
+INSERT = insert(idempotency_keys).values({column.name: bindparam(column.name) for column in _rows})
+
+# A day's answers may be millions: they go a few at a time, so that no writer waits for long.
+SWEEP_STEP = 500
+STEP = (
+    select(_rows.created_at)
+    .where(_rows.created_at < bindparam("before"))
+    .order_by(_rows.created_at)
+    .limit(1)
+    .offset(SWEEP_STEP - 1)
+)
+SWEEP = delete(idempotency_keys).where(_rows.created_at < bindparam("before"))
+
+# PostgreSQL only: the writers of SQLite come one after another anyhow.
+TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BIGINT)).label("held"))
+
+
+def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> Stored | None:
+    """The answer to an equal request before this one; None makes the key this transaction's own until it ends.
+
+    Raises KeyInUse while such a request runs, KeyReused when the key came with another request, and RuntimeError
+    outside a transaction, where the claim would be worth nothing.
+    """
+    if not database.in_transaction():
+        raise RuntimeError("A key is claimed inside the transaction that does the work.")
+    _demand_lock(organization_id, user_id, key)
+    row = database.one(FIND, organization_id=organization_id, user_id=user_id, key=key)
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise KeyReused("This Idempotency-Key was used before, with another request")
+    return Stored(row.status, json.loads(row.headers), row.body, row.created_at)
+
+
+def store(
+    organization_id: str, user_id: str, key: str, fingerprint: bytes, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    """Keep the answer to the request whose key this transaction has claimed."""
+    database.run(
+        INSERT,
+        organization_id=organization_id,
+        user_id=user_id,
+        key=key,
+        fingerprint=fingerprint,
+        status=status,
+        headers=json.dumps(headers),
+        body=body,
+        created_at=now(),
+    )
+
+
+def sweep(older_than_hours: float = 24) -> int:
+    """Forget the answers that are older; returns how many there were. Raises Unavailable."""
+    before, forgotten = now() - timedelta(hours=older_than_hours), 0
+    while (step := database.one(STEP, before=before)) is not None:
+        # Answers of one moment go together, and so do those of the moment itself, or a step could be of none.
+        forgotten += database.run(SWEEP, before=step.created_at + timedelta(microseconds=1))
+    return forgotten + database.run(SWEEP, before=before)
+
+
+def _demand_lock(organization_id: str, user_id: str, key: str) -> None:
+    if not database.is_postgres():
+        return
+    digest = hashlib.sha256(f"{organization_id}\n{user_id}\n{key}".encode()).digest()
+    number = int.from_bytes(digest[:8], signed=True)
+    row = database.one(TRY_LOCK, number=number)
+    if row is None or not row.held:
+        raise KeyInUse("A request with this Idempotency-Key is still running")

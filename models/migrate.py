@@ -1,0 +1,73 @@
+"""The schema's history: bring a database to a revision, one runner at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine
+
+from models import engines, faults
+from models.revision import FOLDER, head
+
+WAIT_SECONDS = 60
+# Any number will do, as long as every runner uses the same.
+_ADVISORY_LOCK = 4_951_707_223_316_402_176
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema up to a revision; safe to call from several processes at once; raises Unavailable.
+
+    A missing SQLite file is made, with its folder.
+    """
+    _make_folder(url)
+    with _runner(url) as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to a revision, with the loss of what only the newer one can hold; raises Unavailable."""
+    with _runner(url) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def draft(url: str, message: str) -> None:
+    """Write a new migration file: the difference between the tables in `models` and an upgraded database."""
+    with _runner(url) as connection:
+        command.revision(_config(connection), message, autogenerate=True, rev_id=f"{int(head()) + 1:04}")
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _make_folder(url: str) -> None:
+    found = engines.place(url)
+    if found.get_backend_name() == "sqlite" and found.database is not None:
+        Path(found.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _runner(url: str) -> Iterator[Connection]:
+    engine = engines.build_plain(url, wait_seconds=WAIT_SECONDS)
+    with faults.translated(), engine.connect() as connection:
+        _wait_for_turn(engine, connection)
+        yield connection
+        # PostgreSQL gives the advisory lock back when the connection closes.
+        connection.commit()
+
+
+def _wait_for_turn(engine: Engine, connection: Connection) -> None:
+    if engine.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    connection.exec_driver_sql(f"SET lock_timeout = '{WAIT_SECONDS}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
+    # A migration that waits for a table makes every later reader wait behind it.
+    connection.exec_driver_sql("SET lock_timeout = '2s'")
+    connection.commit()

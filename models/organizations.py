@@ -1,0 +1,76 @@
+"""Organizations and who belongs to them."""
+
+import re
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    bindparam,
+    select,
+)
+
+from models import database
+from models.base import Instant, insert_unless_there, metadata, now
+
+ORGANIZATION = re.compile(r"org_[A-Za-z0-9]{1,32}")
+USER = re.compile(r"[!-~]{1,64}")
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("id"),
+    CheckConstraint("length(id) BETWEEN 5 AND 36", name="id_length"),
+    sqlite_strict=True,
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("organization_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "user_id"),
+    ForeignKeyConstraint(["organization_id"], ["organizations.id"]),
+    CheckConstraint("length(user_id) BETWEEN 1 AND 64", name="user_id_length"),
+    Index(None, "user_id"),  # a token names its user only
+    sqlite_strict=True,
+)
+
+FOUND = insert_unless_there(organizations).values(id=bindparam("organization_id"), created_at=bindparam("now"))
+
+JOIN = insert_unless_there(memberships).values(
+    organization_id=bindparam("organization_id"), user_id=bindparam("user_id"), created_at=bindparam("now")
+)
+
+ORGANIZATIONS_OF = select(memberships.c.organization_id).where(memberships.c.user_id == bindparam("user_id"))
+
+
+def join(organization_id: str, user_id: str) -> None:
+    """Make the user a member, and the organization itself when it is new; raises ValueError for ids of another form."""
+    _demand_forms(organization_id, user_id)
+    _join(organization_id, user_id)
+
+
+def organizations_of(user_id: str) -> frozenset[str]:
+    """The ids of the organizations that the user belongs to."""
+    return frozenset(row.organization_id for row in database.many(ORGANIZATIONS_OF, user_id=user_id))
+
+
+def _demand_forms(organization_id: str, user_id: str) -> None:
+    if not ORGANIZATION.fullmatch(organization_id):
+        raise ValueError("An organization id is org_ and 1 to 32 letters or digits, such as org_abc123.")
+    if not USER.fullmatch(user_id):
+        raise ValueError("A user id is 1 to 64 visible ASCII characters without blanks, such as alice.")
+
+
+@database.transaction
+def _join(organization_id: str, user_id: str) -> None:
+    database.run(FOUND, organization_id=organization_id, now=now())
+    database.run(JOIN, organization_id=organization_id, user_id=user_id, now=now())

@@ -1,0 +1,39 @@
+"""The secret of an API key: typed, random and with a checksum, so that a misspelt one needs no database."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+
+PREFIX = "msk_"
+RANDOM_LENGTH = 30
+CHECKSUM_LENGTH = 6
+
+_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}")
+
+
+def new_secret() -> str:
+    """40 characters with 178 bits of chance."""
+    body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
+    return body + _checksum(body)
+
+
+def well_formed(secret: str) -> bool:
+    """Whether the text can be a secret at all: form and checksum, without the database."""
+    return _FORM.fullmatch(secret) is not None and secret[-CHECKSUM_LENGTH:] == _checksum(secret[:-CHECKSUM_LENGTH])
+
+
+def digest(secret: str, pepper: bytes) -> bytes:
+    """The 32 bytes that are kept of a secret: HMAC-SHA-256 (RFC 2104) under a pepper that is not in the database."""
+    return hmac.digest(pepper, secret.encode(), hashlib.sha256)
+
+
+def _checksum(body: str) -> str:
+    rest, digits = zlib.crc32(body.encode()), ""
+    for _ in range(CHECKSUM_LENGTH):
+        rest, digit = divmod(rest, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+    return digits

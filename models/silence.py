@@ -1,0 +1,51 @@
+"""Once the database has kept somebody waiting in vain, others are refused at once, until it is heard of again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic
+
+from models import faults
+from models.failures import Unavailable
+
+# Who is refused sooner was refused by the database, which is then not silent.
+LONG_SECONDS = 1.0
+PAUSE_SECONDS = 0.5
+
+
+class Silence:
+    """One thing that is waited for: every worker thread would wait for it, and nobody be left to say so."""
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._next_try: float | None = None
+        self._heard = float("-inf")
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Raises Unavailable while there is silence, but lets one in every half second find out whether it is over."""
+        self._demand_hope()
+        started = monotonic()
+        try:
+            yield
+        except BaseException as error:
+            if not faults.is_silence(error) or monotonic() - started <= LONG_SECONDS:
+                self._hear()
+            elif self._heard < started:  # else somebody has had an answer meanwhile, and this one only began too early
+                self._next_try = monotonic() + PAUSE_SECONDS
+            raise
+        self._hear()
+
+    def _hear(self) -> None:
+        self._heard, self._next_try = monotonic(), None
+
+    def _demand_hope(self) -> None:
+        if self._next_try is None:
+            return
+        with self._guard:
+            if self._next_try is None:
+                return
+            if monotonic() >= self._next_try:
+                self._next_try = monotonic() + PAUSE_SECONDS
+                return
+        raise Unavailable("The database does not answer")

@@ -1,0 +1,133 @@
+"""Tracks of an organization, as the command line brings them in."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    select,
+)
+
+from models import database
+from models.base import ID_TRIES, Flag, Instant, insert_unless_there, metadata, new_id, now
+
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("organization_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("creator_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("engine", Text),
+    Column("mode", Text),
+    Column("duration_ms", Integer),
+    Column("instrumental", Flag, nullable=False),
+    Column("licence_class", Text, nullable=False),
+    Column("source_digest", LargeBinary),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint("source_digest", "organization_id"),
+    ForeignKeyConstraint(["organization_id", "creator_id"], ["memberships.organization_id", "memberships.user_id"]),
+    CheckConstraint("length(title) BETWEEN 1 AND 512", name="title_length"),
+    CheckConstraint("length(engine) BETWEEN 1 AND 64", name="engine_length"),
+    CheckConstraint("length(mode) BETWEEN 1 AND 64", name="mode_length"),
+    CheckConstraint("duration_ms BETWEEN 0 AND 2147483647", name="duration_ms_range"),
+    CheckConstraint("length(licence_class) BETWEEN 1 AND 64", name="licence_class_length"),
+    CheckConstraint("length(source_digest) = 32", name="source_digest_length"),
+    sqlite_strict=True,
+)
+
+
+class Track(NamedTuple):
+    """A piece of audio; `duration_ms` is measured, in milliseconds, and None when it is not known."""
+
+    organization_id: str
+    id: str
+    creator_id: str
+    title: str
+    engine: str | None
+    mode: str | None
+    duration_ms: int | None
+    instrumental: bool
+    licence_class: str
+    source_digest: bytes | None
+    created_at: datetime
+
+
+_COLUMNS = [tracks.c[name] for name in Track._fields]
+
+INSERT = insert_unless_there(tracks).values({name: bindparam(name) for name in Track._fields}).returning(*_COLUMNS)
+
+EXISTS = select(tracks.c.id).where(
+    tracks.c.organization_id == bindparam("organization_id"), tracks.c.id == bindparam("track_id")
+)
+
+WITH_DIGEST = select(tracks.c.id).where(
+    tracks.c.organization_id == bindparam("organization_id"), tracks.c.source_digest == bindparam("source_digest")
+)
+
+LIST = (
+    select(*_COLUMNS)
+    .where(tracks.c.organization_id == bindparam("organization_id"))
+    .order_by(tracks.c.created_at, tracks.c.id)
+)
+
+
+def add(
+    organization_id: str,
+    creator_id: str,
+    *,
+    title: str,
+    duration_ms: int | None = None,
+    source_digest: bytes | None = None,
+    engine: str | None = None,
+    mode: str | None = None,
+    instrumental: bool = False,
+    licence_class: str = "unspecified",
+) -> Track | None:
+    """The new track, or None when the organization has one with this SHA-256 digest of the audio already."""
+    for _ in range(ID_TRIES):
+        row = database.one(
+            INSERT,
+            organization_id=organization_id,
+            id=new_id("mtrack_"),
+            creator_id=creator_id,
+            title=title,
+            engine=engine,
+            mode=mode,
+            duration_ms=duration_ms,
+            instrumental=instrumental,
+            licence_class=licence_class,
+            source_digest=source_digest,
+            created_at=now(),
+        )
+        if row is not None:
+            return Track._make(row)
+        if _has_digest(organization_id, source_digest):
+            return None
+    raise RuntimeError("No free id was found for a track.")
+
+
+def exists(organization_id: str, track_id: str) -> bool:
+    """Whether the organization has such a track."""
+    return database.one(EXISTS, organization_id=organization_id, track_id=track_id) is not None
+
+
+def list_all(organization_id: str) -> list[Track]:
+    """Every track of the organization, oldest first."""
+    return [Track._make(row) for row in database.many(LIST, organization_id=organization_id)]
+
+
+def _has_digest(organization_id: str, source_digest: bytes | None) -> bool:
+    if source_digest is None:
+        return False
+    return database.one(WITH_DIGEST, organization_id=organization_id, source_digest=source_digest) is not None

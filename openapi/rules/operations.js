@@ -1,0 +1,78 @@
+// What every operation has: its statuses, its scope, its parameters and its body.
+const METHODS = ["get", "put", "post", "patch", "delete", "head", "options", "trace"];
+const ALWAYS = [400, 404, 405, 406, 408, 413, 414, 422, 429, 431, 500, 503];
+
+export const operationsOf = (doc) =>
+  Object.entries(doc.paths ?? {}).flatMap(([path, item]) =>
+    METHODS.filter((method) => item[method]).map((method) => ({
+      at: ["paths", path, method],
+      path,
+      method,
+      operation: item[method],
+      parameters: [...(item.parameters ?? []), ...(item[method].parameters ?? [])],
+      secured: (item[method].security ?? doc.security ?? []).length > 0,
+    })),
+  );
+
+const takes = (op, name) => op.parameters.some((parameter) => parameter.name === name);
+
+const CHECKS = {
+  statuses(op) {
+    const due = new Map(ALWAYS.map((status) => [status, "any request can be answered with it"]));
+    if (op.secured) [401, 403].forEach((status) => due.set(status, "the operation is secured"));
+    if (op.operation.requestBody) due.set(415, "the operation takes a body");
+    if (takes(op, "If-Match")) [412, 428].forEach((status) => due.set(status, "the operation takes If-Match"));
+    if (takes(op, "If-None-Match")) due.set(304, "the operation takes If-None-Match");
+    if (takes(op, "Idempotency-Key")) due.set(409, "the operation takes Idempotency-Key");
+    const listed = op.operation.responses ?? {};
+    return [...due]
+      .filter(([status]) => !listed[status])
+      .map(([status, why]) => [`lists no ${status}, and ${why}; refer to a shared response`, "responses"]);
+  },
+  scope({ operation, method, secured }) {
+    const scope = operation["x-scope"];
+    if (!secured) return scope ? [["is public, so it has no x-scope; remove it", "x-scope"]] : [];
+    const right = method === "get" ? "read" : "write";
+    return new RegExp(`^[a-z]+:${right}$`).test(scope ?? "") ? [] : [[`needs x-scope, such as music:${right}`]];
+  },
+  security({ operation }) {
+    const blank = (operation.security ?? []).some((scheme) => Object.keys(scheme).length === 0);
+    return blank ? [["has optional security; a wrong key would pass as no key, so split the operation", "security"]] : [];
+  },
+  body({ operation, method }) {
+    const body = operation.requestBody;
+    if (!body) return [];
+    if (["get", "head", "delete"].includes(method)) return [["takes a body, which GET, HEAD and DELETE do not", "requestBody"]];
+    const found = body.required === true ? [] : [["has an optional body; set required: true", "requestBody"]];
+    const types = Object.keys(body.content ?? {});
+    if (types.join() !== "application/json") found.push(["takes application/json and no other body", "requestBody", "content"]);
+    return found;
+  },
+  parameters({ parameters, operation }) {
+    const found = [];
+    parameters.forEach(({ name, in: place, schema = {} }) => {
+      const say = (text) => found.push([`parameter ${name} ${text}`, "parameters"]);
+      if (place === "cookie") say("is in a cookie; use the path, the query or a header");
+      if (place === "query" && /key|token|secret|password/i.test(name)) say("would put a credential into logs; use a header");
+      if (place !== "query" && schema.type !== "string") say("is not a string; use a string with a pattern outside the query");
+      if (!["string", "integer", "boolean"].includes(schema.type)) say("needs one plain type: string, integer or boolean");
+      if (place !== "header" && !/^[a-z][a-z0-9_]*$/.test(name)) say("is not in snake_case");
+      if (schema.nullable) say("is nullable; leave it out instead");
+    });
+    if (/^list_/.test(operation.operationId ?? "")) {
+      const limit = parameters.find(({ name }) => name === "limit")?.schema;
+      const offset = parameters.find(({ name }) => name === "offset")?.schema;
+      if (!(limit?.maximum && limit?.default)) found.push(["lists without a limit that has a maximum and a default", "parameters"]);
+      if (offset?.default !== 0) found.push(["lists without an offset whose default is 0", "parameters"]);
+    }
+    return found;
+  },
+};
+
+export default (doc, { check }) =>
+  operationsOf(doc).flatMap((op) =>
+    CHECKS[check](op).map(([text, ...rest]) => ({
+      message: `${op.operation.operationId ?? op.at.join(" ")} ${text}`,
+      path: op.operation[rest[0]] === undefined ? op.at : [...op.at, ...rest],
+    })),
+  );

@@ -1,0 +1,151 @@
+"""Copies a SQLite database while it is in use, and puts such a copy back."""
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import ArgumentError
+
+from models import engines, revision
+from ops.refusal import Refusal
+
+# Told how many pages of how many are copied.
+Tell = Callable[[int, int], None]
+PAGES_AT_ONCE = 1000
+WAIT_SECONDS = 5.0
+
+
+def save(url: str, file: Path, tell: Tell) -> None:
+    """Write the database as it is at one moment to a new file, for its owner's eyes alone. Raises Refusal."""
+    source = _sqlite_file(url, "pg_dump --format=custom --file=FILE DATABASE")
+    if not source.exists():
+        raise Refusal(f"There is no database {source}.")
+    if file.exists():
+        raise Refusal(f"There is already a file {file}: name another one.")
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        _copy(source, part, tell)
+        # To rename replaces whatever has come to be there meanwhile, so the name is taken first.
+        _create(file)
+        part.replace(file)
+    except FileExistsError:
+        raise Refusal(f"There is already a file {file}: name another one.") from None
+    except sqlite3.Error as problem:
+        raise Refusal(f"The database {source} cannot be copied: {problem}.") from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(file: Path, url: str, tell: Tell, *, force: bool = False) -> None:
+    """Make a backup the database; one that holds data is replaced with `force` only, one in use never. Raises Refusal.
+
+    All of it takes effect or nothing does, also when the machine stops half-way.
+    """
+    target = _sqlite_file(url, "pg_restore --clean --if-exists --dbname=DATABASE FILE")
+    _demand_backup(file)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _opened(target) as destination, _opened(file, read_only=True) as source:
+            _demand_unused(destination, target)
+            if not force and _holds_data(destination):
+                raise Refusal(f"The database {target} holds data: --force replaces it.")
+            source.backup(destination, pages=PAGES_AT_ONCE, progress=_progress(tell))
+    except sqlite3.Error as problem:
+        raise Refusal(f"The database {target} cannot be written: {problem}.") from problem
+
+
+def flaws(connection: sqlite3.Connection) -> list[str]:
+    """What is wrong with a database: its pages, its indexes, and rows that point at nothing."""
+    told = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    strays = [f"a row of {row[0]} points at nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+    return [line for line in told if line != "ok"] + strays
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Tell]:
+    """Shows how far it is on stderr when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as shown:
+        task = shown.add_task(label, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _sqlite_file(url: str, instead: str) -> Path:
+    try:
+        place = engines.place(url)
+    except (ArgumentError, ValueError) as problem:
+        raise Refusal("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
+    if place.get_backend_name() != "sqlite":
+        raise Refusal(f"This is for SQLite files; PostgreSQL brings a tool of its own: {instead}.")
+    return Path(str(place.database))
+
+
+def _copy(source: Path, part: Path, tell: Tell) -> None:
+    _create(part)
+    with _opened(source) as reader, _opened(part) as writer:
+        # An open read keeps the moment: without it, every write of a running server would start the copy anew.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        reader.backup(writer, pages=PAGES_AT_ONCE, progress=_progress(tell))
+        # One file by itself; a server that opens it goes back to a log beside it.
+        writer.execute("PRAGMA journal_mode = DELETE").fetchall()
+        if found := flaws(writer):
+            raise sqlite3.DatabaseError(f"its copy is damaged, {found[0]}")
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _create(file: Path) -> None:
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _demand_backup(file: Path) -> None:
+    if not file.is_file():
+        raise Refusal(f"There is no file {file}.")
+    try:
+        with _opened(file, read_only=True) as found:
+            schema = found.execute("SELECT version_num FROM alembic_version").fetchone()
+            broken = flaws(found)
+    except sqlite3.Error as problem:
+        raise Refusal(f"The file {file} is no backup of Music Studio.") from problem
+    if schema is None or broken:
+        raise Refusal(f"The file {file} is no whole backup of Music Studio.")
+    if schema[0] > revision.head():
+        raise Refusal(f"The backup {file} was made by a newer version of Music Studio.")
+
+
+def _demand_unused(destination: sqlite3.Connection, target: Path) -> None:
+    # To give up the log takes being the only one who has the file open.
+    with contextlib.suppress(sqlite3.OperationalError):
+        if destination.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",):
+            return
+    raise Refusal(f"The database {target} is in use: stop the server first.")
+
+
+def _holds_data(destination: sqlite3.Connection) -> bool:
+    names = [row[0] for row in destination.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    mine = [name for name in names if name != "alembic_version"]
+    return any(destination.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in mine)  # noqa: S608
+
+
+@contextmanager
+def _opened(file: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
+    where = f"{file.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    with closing(sqlite3.connect(where, uri=True, isolation_level=None, timeout=WAIT_SECONDS)) as connection:
+        yield connection
+
+
+def _progress(tell: Tell) -> Callable[[int, int, int], None]:
+    def progress(_status: int, remaining: int, total: int) -> None:
+        tell(total - remaining, total)
+
+    return progress

@@ -1,0 +1,119 @@
+"""The demo: the organization, users, tracks and collection of the reference page, exactly as the page shows them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import and_, bindparam, delete, insert, select
+
+from models import database
+from models.base import insert_unless_there
+from models.collection_rows import collections
+from models.collection_track_rows import collection_tracks
+from models.organizations import join, organizations
+from models.ranks import GAP
+from models.tracks import tracks
+from ops.refusal import Refusal
+
+ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
+COLLECTION = "mcoll_4a1f9c7e2b8d"
+PAGE = f"/v1/music/{ORGANIZATION}/collections/{COLLECTION}"
+ALICE = "user_alice"
+USERS = {
+    "alice": (ORGANIZATION, ALICE),
+    "bob": (ORGANIZATION, "user_bob"),
+    "mallory": (OTHER_ORGANIZATION, "user_mallory"),
+}
+
+DAY = datetime(2026, 6, 28, tzinfo=UTC)
+CREATED, UPDATED = DAY + timedelta(hours=10, minutes=30), DAY + timedelta(hours=11, minutes=15)
+SECOND_ADDED = DAY + timedelta(hours=10, minutes=40)
+
+# Id, title and duration in seconds; the two first ids are on the reference pages.
+TRACKS = (
+    ("mtrack_8d2e1f6a3c9b", "Morning Desk", 214),
+    ("mtrack_1b9c4e7f2a6d", "Slow Compile", 187),
+    ("mtrack_5f0a7d3c9e12", "Paper Lanterns", 241),
+    ("mtrack_c47b2e8d1f90", "Glass Harbour", 203),
+    ("mtrack_2e9d6a0b5c38", "Quiet Index", 176),
+    ("mtrack_9a3f1c7e4d06", "Long Division", 262),
+    ("mtrack_07d5b8e2f4a1", "Rain on Felt", 198),
+    ("mtrack_e1c6904a7b3f", "Second Coffee", 155),
+    ("mtrack_6b28f5d0c9e7", "Northern Window", 229),
+    ("mtrack_d90e3a7b1c54", "Margin Notes", 192),
+    ("mtrack_48f7c2a5e6b0", "Soft Deadline", 218),
+    ("mtrack_b3a10d9e8f26", "Evening Merge", 247),
+)
+
+ORGANIZATIONS = select(organizations.c.id)
+ADD_TRACK = insert_unless_there(tracks)
+OWN = {"organization_id": ORGANIZATION, "owner_id": ALICE, "collection_id": COLLECTION}
+EMPTY_COLLECTION = delete(collection_tracks).where(
+    and_(*(collection_tracks.c[name] == bindparam(name) for name in OWN))
+)
+DROP_COLLECTION = delete(collections).where(
+    collections.c.organization_id == bindparam("organization_id"),
+    collections.c.owner_id == bindparam("owner_id"),
+    collections.c.id == bindparam("collection_id"),
+)
+ADD_COLLECTION = insert(collections)
+ADD_MEMBER = insert(collection_tracks)
+
+
+def holds() -> Literal["nothing", "demo", "other"]:
+    """What is in the database; the demo may have grown by what its users have made."""
+    found = {row.id for row in database.many(ORGANIZATIONS)}
+    if not found:
+        return "nothing"
+    return "demo" if found <= {ORGANIZATION, OTHER_ORGANIZATION} else "other"
+
+
+@database.transaction
+def load() -> None:
+    """Bring what the reference page shows (back) to how it is there. Raises Refusal where there is other data."""
+    if holds() == "other":
+        raise Refusal("The database holds other data than the demo: give the demo a database of its own.")
+    for organization_id, user_id in USERS.values():
+        join(organization_id, user_id)
+    database.run_each(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
+    database.run(EMPTY_COLLECTION, **OWN)
+    database.run(DROP_COLLECTION, **OWN)
+    database.run_each(ADD_COLLECTION, [_collection()])
+    database.run_each(ADD_MEMBER, [_member(index) for index in range(len(TRACKS))])
+
+
+def _track(index: int) -> dict[str, object]:
+    track_id, title, seconds = TRACKS[index]
+    return {
+        "organization_id": ORGANIZATION,
+        "id": track_id,
+        "creator_id": ALICE,
+        "title": title,
+        "duration_ms": seconds * 1000,
+        "instrumental": True,
+        "licence_class": "demo",
+        "created_at": DAY + timedelta(hours=9, minutes=index),
+    }
+
+
+def _collection() -> dict[str, object]:
+    return {
+        "organization_id": ORGANIZATION,
+        "owner_id": ALICE,
+        "id": COLLECTION,
+        "name": "Focus Sessions",
+        "description": "Instrumental tracks for deep work",
+        "cover_track_id": TRACKS[0][0],
+        "cover_image_url": None,
+        "track_count": len(TRACKS),
+        "version": 1 + len(TRACKS),  # made once, changed by each track
+        "created_at": CREATED,
+        "updated_at": UPDATED,
+        "deleted_at": None,
+    }
+
+
+def _member(index: int) -> dict[str, object]:
+    # The first at 10:35 and the second at 10:40, as the pages show; the last one when the collection was last updated.
+    later = SECOND_ADDED + (UPDATED - SECOND_ADDED) / (len(TRACKS) - 2) * (index - 1)
+    added_at = CREATED + timedelta(minutes=5) if index == 0 else later
+    return OWN | {"track_id": TRACKS[index][0], "rank": (index + 1) * GAP, "added_at": added_at}

@@ -1,0 +1,127 @@
+"""Reads a folder of audio files into an organization's tracks."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unicodedata import category
+
+import mutagen
+
+from models import tracks
+from ops.refusal import Refusal
+
+TITLE_TAGS = ("title", "TIT2", "Title")  # Vorbis comments, MP4 and MP3; ID3 in WAV and AIFF; APEv2 and ASF
+TITLE_LENGTH = 512
+LONGEST_MS = 2**31 - 1
+COLUMNS = ("id", "title", "duration_ms", "creator_id", "created_at")
+
+
+class Unreadable(Exception):
+    """A file that does not become a track; its text is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    title: str
+    duration_ms: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file: the id of its new track, or the reason why there is none."""
+
+    file: str
+    track_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    added: list[Outcome] = field(default_factory=list)
+    already_there: list[Outcome] = field(default_factory=list)
+    skipped: list[Outcome] = field(default_factory=list)
+
+
+def files(folder: Path) -> list[Path]:
+    """All files below `folder`, in a steady order. Raises Refusal when there is no such folder."""
+    if not folder.is_dir():
+        raise Refusal(f"{folder} is not a folder.")
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def read(path: Path) -> Audio:
+    """Title, duration in milliseconds and digest of an audio file. Raises Unreadable."""
+    try:
+        audio = mutagen.File(path, easy=True)
+    except OSError as problem:
+        raise Unreadable(f"cannot be opened: {problem.strerror}") from problem
+    except Exception as problem:
+        # Damaged files break the readers of tags in many ways, and none of them may end the import.
+        raise Unreadable(f"damaged: {_one_line(str(problem)) or type(problem).__name__}") from problem
+    if audio is None:
+        raise Unreadable("not an audio file")
+    return Audio(_title(audio, path), _duration(audio), _digest(path))
+
+
+def take(organization_id: str, user_id: str, path: Path, report: Report) -> None:
+    """Make a track of one file and add what happened to the report; the same bytes twice are one track."""
+    try:
+        audio = read(path)
+    except Unreadable as reason:
+        report.skipped.append(Outcome(_shown(path), reason=str(reason)))
+        return
+    track = tracks.add(
+        organization_id, user_id, title=audio.title, duration_ms=audio.duration_ms, source_digest=audio.digest
+    )
+    if track is None:
+        report.already_there.append(Outcome(_shown(path), reason="the same audio is a track already"))
+    else:
+        report.added.append(Outcome(_shown(path), track_id=track.id))
+
+
+def lines(report: Report) -> list[str]:
+    """The report for a person: what was skipped and why, then how many of each."""
+    skipped = [f"skipped {one.file}: {one.reason}" for one in report.skipped]
+    counts = f"{len(report.added)} added, {len(report.already_there)} already there, {len(report.skipped)} skipped"
+    return [*skipped, counts]
+
+
+def listed(organization_id: str) -> list[dict[str, Any]]:
+    """Every track of the organization, oldest first."""
+    return [{column: getattr(track, column) for column in COLUMNS} for track in tracks.list_all(organization_id)]
+
+
+def _shown(path: Path) -> str:
+    # A file name may hold bytes that are no text: they come as lone surrogates, which neither screen nor database take.
+    return str(path).encode("utf-8", "replace").decode()
+
+
+def _title(audio: mutagen.FileType, path: Path) -> str:
+    tags: Any = audio.tags
+    for tag in TITLE_TAGS:
+        found = tags.get(tag) if tags else None
+        if text := _one_line(str(found[0])) if found else "":
+            return text[:TITLE_LENGTH]
+    return _one_line(path.stem)[:TITLE_LENGTH] or "Untitled"
+
+
+def _one_line(text: str) -> str:
+    whole = text.encode("utf-8", "replace").decode()
+    return " ".join("".join(" " if category(sign) == "Cc" else sign for sign in whole).split())
+
+
+def _duration(audio: mutagen.FileType) -> int:
+    milliseconds = round(getattr(audio.info, "length", 0) * 1000)
+    if not 0 < milliseconds <= LONGEST_MS:
+        raise Unreadable("holds no sound, or does not say how long it is")
+    return milliseconds
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as problem:
+        raise Unreadable(f"cannot be opened: {problem.strerror}") from problem

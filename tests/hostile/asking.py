@@ -1,0 +1,122 @@
+"""The words in which hostile requests are written: bytes as they go over the wire, and what must come back."""
+
+from enum import Enum
+from typing import NamedTuple
+
+# Placeholders as long as what stands in for them, so that a length written around one stays right.
+KEY = b"key-of-alice".ljust(40, b".")
+STRANGERS_KEY = b"key-of-mallory".ljust(40, b".")
+READERS_KEY = b"key-of-a-reader".ljust(40, b".")
+PAUSED_KEY = b"key-that-is-paused".ljust(40, b".")
+COLLECTION = b"a-collection-of-hers".ljust(18, b".")[:18]
+TRACK = b"one-track-of-hers".ljust(19, b".")
+# Sent where an answer must not repeat it.
+MARK = b"zQ9hostile9Qz"
+
+LIVE = b"/v1/health/live"
+LIST = b"/v1/music/org_home1/collections"
+ONE = LIST + b"/" + COLLECTION
+TRACKS = ONE + b"/tracks"
+ORDER = ONE + b"/order"
+
+HOST = b"Host: localhost"
+JSON = b"Content-Type: application/json"
+CHUNKED = b"Transfer-Encoding: chunked"
+AS_ALICE = b"X-API-Key: " + KEY
+
+
+class Step(Enum):
+    """What a client does between two pieces of bytes."""
+
+    AWAIT = "reads one answer"
+    HALF_CLOSE = "says that it will send no more"
+
+
+AWAIT, HALF_CLOSE = Step.AWAIT, Step.HALF_CLOSE
+Piece = bytes | Step
+
+
+class Outcome(NamedTuple):
+    """A status and, from 400 on, its error code; `closes`: the server must end the connection after it."""
+
+    status: int
+    code: str = ""
+    closes: bool = False
+
+    def closing(self) -> "Outcome":
+        return self._replace(closes=True)
+
+
+class Case(NamedTuple):
+    """One hostile request: the only outcome allowed, and the statuses of the answers that must come before it."""
+
+    title: str
+    outcome: Outcome
+    pieces: tuple[Piece, ...]
+    before: tuple[int, ...] = ()
+
+
+OK, MADE, EMPTY = Outcome(200), Outcome(201), Outcome(204)
+HANGS_UP = Outcome(0, closes=True)
+MALFORMED = Outcome(400, "MALFORMED_REQUEST")
+BROKEN = MALFORMED.closing()
+NOBODY = Outcome(401, "AUTHENTICATION_REQUIRED")
+PAUSED = Outcome(401, "API_KEY_PAUSED")
+BAD_TOKEN = Outcome(401, "TOKEN_INVALID")
+NO_SCOPE = Outcome(403, "INSUFFICIENT_PERMISSIONS")
+DENIED = Outcome(403, "ORGANIZATION_ACCESS_DENIED")
+MISSING = Outcome(404, "RESOURCE_NOT_FOUND")
+NOWHERE = Outcome(404, "ENDPOINT_NOT_FOUND")
+NO_METHOD = Outcome(405, "METHOD_NOT_ALLOWED")
+NOT_ACCEPTABLE = Outcome(406, "NOT_ACCEPTABLE")
+TOO_SLOW = Outcome(408, "REQUEST_TIMEOUT", closes=True)
+CHANGED = Outcome(412, "PRECONDITION_FAILED")
+TOO_LARGE = Outcome(413, "PAYLOAD_TOO_LARGE", closes=True)
+TOO_LONG = Outcome(414, "URI_TOO_LONG", closes=True)
+UNSUPPORTED = Outcome(415, "UNSUPPORTED_MEDIA_TYPE")
+INVALID = Outcome(422, "VALIDATION_ERROR")
+HEAVY_HEAD = Outcome(431, "HEADERS_TOO_LARGE", closes=True)
+
+
+def case(title: str, outcome: Outcome, *pieces: Piece, before: tuple[int, ...] = ()) -> Case:
+    return Case(title, outcome, pieces, before)
+
+
+def shown(sent: bytes) -> str:
+    """How a title names what is sent."""
+    return repr(sent if len(sent) <= 60 else sent[:44] + b"..." + sent[-12:])[1:]
+
+
+def head(method: bytes, target: bytes, *fields: bytes, version: bytes = b"HTTP/1.1", host: bytes = HOST) -> bytes:
+    """A header; without a Host field where `host` is empty."""
+    lines = [method + b" " + target + b" " + version, *([host] if host else []), *fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def get(target: bytes = LIVE, *fields: bytes, version: bytes = b"HTTP/1.1", host: bytes = HOST) -> bytes:
+    """A GET without credentials."""
+    return head(b"GET", target, *fields, version=version, host=host)
+
+
+def mine(target: bytes = LIST, *fields: bytes, method: bytes = b"GET") -> bytes:
+    """A request of alice's without a body."""
+    return head(method, target, AS_ALICE, *fields)
+
+
+def post(body: bytes, *fields: bytes, to: bytes = LIST, method: bytes = b"POST", like: bytes = JSON) -> bytes:
+    """A request of alice's with a body of the right length; without a Content-Type where `like` is empty."""
+    typed = [like] if like else []
+    return head(method, to, AS_ALICE, *typed, *fields, b"Content-Length: %d" % len(body)) + body
+
+
+def patch(body: bytes, *fields: bytes, to: bytes = ONE) -> bytes:
+    return post(body, *fields, to=to, method=b"PATCH")
+
+
+def chunked(content: bytes, *fields: bytes, to: bytes = LIST) -> bytes:
+    """A POST of alice's whose chunked content is written out by hand."""
+    return head(b"POST", to, AS_ALICE, JSON, CHUNKED, *fields) + content
+
+
+def chunks(*parts: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"

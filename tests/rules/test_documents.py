@@ -1,0 +1,33 @@
+"""What the papers say about the project is true."""
+
+import json
+import re
+import tomllib
+
+from edge import contract
+from tests.rules.tree import ROOT
+
+
+def test_the_changelog_begins_with_the_contracts_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    releases = re.findall(r"^## \[?([0-9]+\.[0-9]+\.[0-9]+)", changelog, re.MULTILINE)
+    version = contract.document()["info"]["version"]
+    assert releases[:1] == [version], (
+        f"The contract's info.version is {version}, the top release of CHANGELOG.md is {releases[:1] or 'none'}.\n"
+        "A change that clients can see raises info.version and gets a heading `## [x.y.z] - date` with its story."
+    )
+
+
+def test_every_paper_has_the_contracts_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["version"]
+    assert {project, package} == {contract.document()["info"]["version"]}, (
+        "pyproject.toml, package.json and info.version of openapi/openapi.yaml carry one version: change all three, "
+        "then `make lock`."
+    )
+
+
+def test_the_readme_names_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [command for command in ("make run", "make test") if command not in readme]
+    assert not missing, f"README.md no longer tells a newcomer about {missing}: two commands are all that it takes."

@@ -1,0 +1,37 @@
+"""The error codes of the classes, of the contract's enum and of its catalogue are the same set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import edge.errors  # noqa: F401 - to be imported is to be among the subclasses of Failure
+from edge import contract
+from models.failures import Failure
+
+
+def test_the_catalogue_describes_every_code_of_the_enum() -> None:
+    enum, catalogue = set(_error_code()["enum"]), set(_error_code()["x-errors"])
+    assert enum == catalogue, (
+        f"Codes without a row: {sorted(enum - catalogue)}; rows without a code: {sorted(catalogue - enum)}.\n"
+        "In openapi/components/schemas/errors.yaml each code of ErrorCode's enum has one entry in x-errors."
+    )
+
+
+def test_every_code_has_a_class_and_every_class_a_code() -> None:
+    enum, classes = set(_error_code()["enum"]), {failure.code for failure in _failures() if "code" in vars(failure)}
+    assert classes == enum, (
+        f"Codes without a class: {sorted(enum - classes)}; codes of classes only: {sorted(classes - enum)}.\n"
+        "A failure of the domain is a class in models/failures.py, one of the protocol a class in edge/errors.py; "
+        "its code stands in openapi/components/schemas/errors.yaml with a status, a type and a message."
+    )
+
+
+def _error_code() -> dict[str, Any]:
+    schema: dict[str, Any] = contract.document()["components"]["schemas"]["ErrorCode"]
+    return schema
+
+
+def _failures(parent: type[Failure] = Failure) -> Iterator[type[Failure]]:
+    for child in parent.__subclasses__():
+        if child.__module__.partition(".")[0] in {"edge", "handlers", "models"}:
+            yield child
+        yield from _failures(child)

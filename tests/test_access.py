@@ -1,0 +1,262 @@
+"""Nobody gets at what is not theirs: every operation of the contract, with every wrong caller and every wrong id."""
+
+import re
+import secrets
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from models.secret import new_secret
+from tests.harness import (
+    ALICE,
+    AWAY,
+    HOME,
+    NO_TRACK,
+    NOBODYS,
+    READ,
+    WRITE,
+    Actors,
+    Row,
+    Service,
+    add_all,
+    assert_envelope,
+    new_collection,
+    operations,
+)
+
+COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
+
+# The row of an operation: the body with which alice would succeed. Braces stand for her own ids.
+PROBES: dict[str, dict[str, Any] | None] = {
+    "list_collections": None,
+    "create_collection": {"name": "Probe", "cover_track_id": TRACK},
+    "get_collection": None,
+    "update_collection": {"name": "Probe", "cover_track_id": TRACK},
+    "delete_collection": None,
+    "list_collection_tracks": None,
+    "add_collection_track": {"track_id": OTHER_TRACK},
+    "remove_collection_track": None,
+    "reorder_collection": {"ordered_track_ids": [TRACK]},
+}
+PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml"}
+# What is the same for an id that never was and for one of another organization: operation, field of the body, answer.
+IDS_IN_BODIES = {
+    ("create_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),
+    ("update_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),
+    ("add_collection_track", "track_id"): (404, "RESOURCE_NOT_FOUND"),
+    ("reorder_collection", "ordered_track_ids"): (200, None),
+}
+MALFORMED = {
+    "organization_id": ["org_", "org_a-b", "home1", "ORG_home1", "org_" + "a" * 33, "%27%20OR%201=1--"],
+    "collection_id": ["mcoll_", "mcoll_4A1F9C7E2B8D", "mcoll_4a1f9c7e2b8d0", "mtrack_4a1f9c7e2b8d", "1"],
+    "track_id": ["mtrack_", "mtrack_8D2E1F6A3C9B", "mtrack_8d2e1f6a3c9b0", "mcoll_8d2e1f6a3c9b", "1"],
+}
+ON_NO_RESOURCE = {"list_collections", "create_collection"}
+
+SECURED = [operation for operation in operations() if not operation.public]
+every_operation = pytest.mark.parametrize("operation", SECURED, ids=lambda operation: operation.id)
+
+
+class Scene(NamedTuple):
+    """Alice's collection with one track in it, and one that is not."""
+
+    service: Service
+    alice: httpx.Client
+    ids: dict[str, str]
+
+    def ask(self, client: httpx.Client, operation: Row, **ids: str) -> httpx.Response:
+        """The probe of an operation, with some of alice's ids replaced."""
+        known = self.ids | ids
+        path = operation.path.format(**known)
+        return client.request(operation.method, self.service.url + path, json=_filled(PROBES[operation.id], known))
+
+    def refused(self, client: httpx.Client, operation: Row, code: str, **ids: str) -> httpx.Response:
+        """The same, when it must end in this error and leave every row as it was."""
+        before = self.service.snapshot(self.ids["collection_id"])
+        response = self.ask(client, operation, **ids)
+        assert_envelope(response, code)
+        assert self.service.snapshot(self.ids["collection_id"]) == before, (
+            f"{operation.id} was refused and yet changed something"
+        )
+        return response
+
+
+@pytest.fixture
+def scene(actors: Actors, alice: httpx.Client) -> Scene:
+    made = new_collection(alice)["id"]
+    add_all(alice, made, actors.tracks[:1])
+    track, other = actors.tracks[:2]
+    ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
+    return Scene(actors.service, alice, ids)
+
+
+def test_every_operation_has_a_row() -> None:
+    secured = {operation.id for operation in SECURED}
+    assert secured == set(PROBES), (
+        f"Operations without a row: {sorted(secured - set(PROBES))}; without an operation: {set(PROBES) - secured}.\n"
+        "Add the operation to PROBES in tests/test_access.py, with a body with which its owner succeeds. Every wrong "
+        "caller and every wrong id is then tried on it. Do not skip this: it is how strangers are kept out."
+    )
+
+
+def test_every_id_in_a_body_has_a_row() -> None:
+    found = {(operation.id, name) for operation in SECURED for name in operation.body() if _is_id(name)}
+    assert found == set(IDS_IN_BODIES), (
+        f"Ids in bodies without a row: {sorted(found - set(IDS_IN_BODIES))}.\n"
+        "Say in IDS_IN_BODIES of tests/test_access.py what an id of another organization is answered with there."
+    )
+
+
+def test_every_id_in_a_path_has_malformed_forms() -> None:
+    assert {name for operation in SECURED for name in operation.parameters("path")} == set(MALFORMED)
+
+
+def test_only_the_service_operations_are_public(server: Service) -> None:
+    public = [operation for operation in operations() if operation.public]
+    assert {operation.id for operation in public} == PUBLIC, "An operation for everybody is a decision: add it here."
+    for operation in public:
+        assert server.client().request(operation.method, server.url + operation.path).status_code == 200
+
+
+@every_operation
+def test_the_owner_succeeds(scene: Scene, operation: Row) -> None:
+    response = scene.ask(scene.alice, operation)
+    assert response.status_code == min(int(status) for status in operation.node["responses"]), response.text
+
+
+@every_operation
+def test_without_a_valid_credential_nothing_is_answered(scene: Scene, operation: Row) -> None:
+    service = scene.service
+    for client, code in (
+        (service.client(), "AUTHENTICATION_REQUIRED"),
+        (service.client("nonsense"), "AUTHENTICATION_REQUIRED"),
+        (service.client(new_secret()), "AUTHENTICATION_REQUIRED"),
+        (service.client(service.expired_key(ALICE)), "API_KEY_EXPIRED"),
+        (service.client(service.key(ALICE, state="paused")[1]), "API_KEY_PAUSED"),
+        (service.client(service.key(ALICE, state="deactivated")[1]), "API_KEY_DEACTIVATED"),
+    ):
+        assert "WWW-Authenticate" in scene.refused(client, operation, code).headers
+
+
+@every_operation
+def test_a_key_does_what_its_scope_allows_and_no_more(scene: Scene, operation: Row) -> None:
+    needed = operation.node["x-scope"]
+    lacking = READ if needed == WRITE else WRITE
+    for scopes in ([lacking], []):
+        poor = scene.service.client(scene.service.key(ALICE, scopes=scopes)[1])
+        scene.refused(poor, operation, "INSUFFICIENT_PERMISSIONS")
+    assert scene.ask(scene.service.client(scene.service.key(ALICE, scopes=[needed])[1]), operation).status_code < 300
+
+
+@every_operation
+def test_another_users_resource_looks_absent(
+    scene: Scene, bob: httpx.Client, mallory: httpx.Client, operation: Row
+) -> None:
+    for stranger in (bob, mallory):
+        if operation.id not in ON_NO_RESOURCE:
+            foreign = scene.refused(stranger, operation, "RESOURCE_NOT_FOUND")
+            absent = scene.refused(stranger, operation, "RESOURCE_NOT_FOUND", collection_id=_fresh("mcoll_"))
+            assert _blanked(foreign) == _blanked(absent)
+
+
+@every_operation
+def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, operation: Row) -> None:
+    code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
+    for client, theirs in ((mallory, HOME), (scene.alice, AWAY)):
+        foreign = scene.refused(client, operation, code, organization_id=theirs)
+        absent = scene.refused(client, operation, code, organization_id="org_none" + theirs[-1])
+        assert _blanked(foreign) == _blanked(absent)
+
+
+def test_a_list_holds_the_callers_own_only(scene: Scene, bob: httpx.Client) -> None:
+    theirs = new_collection(bob)["id"]
+    listed = [item["id"] for item in bob.get("collections", params={"limit": 100}).json()["items"]]
+    assert theirs in listed
+    assert scene.ids["collection_id"] not in listed
+    assert_envelope(bob.get(f"{scene.service.url}/v1/music/{AWAY}/collections"), "ORGANIZATION_ACCESS_DENIED")
+
+
+@every_operation
+def test_an_absent_id_in_a_path_is_not_found(scene: Scene, operation: Row) -> None:
+    if "collection_id" in operation.parameters("path"):
+        response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", collection_id=NOBODYS)
+        assert response.json()["error"]["details"] == {"collection_id": NOBODYS}
+    if "track_id" in operation.parameters("path"):
+        before = scene.service.snapshot(scene.ids["collection_id"])
+        assert scene.ask(scene.alice, operation, track_id=NO_TRACK).status_code == 200
+        assert scene.service.snapshot(scene.ids["collection_id"]) == before
+
+
+@every_operation
+def test_a_malformed_id_in_a_path_identifies_nothing(scene: Scene, operation: Row) -> None:
+    for name in operation.parameters("path"):
+        for malformed in MALFORMED[name]:
+            code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
+            scene.refused(scene.alice, operation, code, **{name: malformed})
+
+
+def test_a_foreign_track_in_a_path_looks_absent(scene: Scene, foreign_track: str) -> None:
+    [remove] = [operation for operation in SECURED if operation.id == "remove_collection_track"]
+    foreign = scene.ask(scene.alice, remove, track_id=foreign_track)
+    absent = scene.ask(scene.alice, remove, track_id=_fresh("mtrack_"))
+    assert foreign.status_code == 200
+    assert _blanked(foreign) == _blanked(absent)
+
+
+@pytest.mark.parametrize(("operation_id", "field"), IDS_IN_BODIES)
+def test_a_foreign_id_in_a_body_looks_absent(scene: Scene, foreign_track: str, operation_id: str, field: str) -> None:
+    [operation] = [operation for operation in SECURED if operation.id == operation_id]
+    status, code = IDS_IN_BODIES[operation_id, field]
+    answers = []
+    for track_id in (foreign_track, _fresh("mtrack_")):
+        before = scene.service.snapshot(scene.ids["collection_id"])
+        response = scene.ask(scene.alice, operation, track_id=track_id, other_track_id=track_id)
+        assert response.status_code == status, response.text
+        assert code is None or assert_envelope(response, code)
+        assert scene.service.snapshot(scene.ids["collection_id"]) == before
+        answers.append(_blanked(response))
+    assert answers[0] == answers[1]
+
+
+def test_a_track_never_joins_a_collection_of_another_organization(
+    scene: Scene, mallory: httpx.Client, foreign_track: str
+) -> None:
+    own = new_collection(scene.service.client(mallory.headers["X-API-Key"], AWAY))
+    path = f"{scene.service.url}/v1/music/{AWAY}/collections/{own['id']}"
+    assert mallory.post(f"{path}/tracks", json={"track_id": scene.ids["track_id"]}).status_code == 404
+    assert mallory.patch(path, json={"cover_track_id": scene.ids["track_id"]}).status_code == 422
+    assert mallory.post(f"{path}/tracks", json={"track_id": foreign_track}).status_code == 200
+
+
+def test_a_collection_is_not_found_below_another_organization_of_the_same_user(scene: Scene) -> None:
+    """One id, the right owner, and the organization next door."""
+    user = f"user_{secrets.token_hex(4)}"
+    at_home, away = (scene.service.client(scene.service.key(user, place)[1], place) for place in (HOME, AWAY))
+    made = new_collection(at_home)["id"]
+    assert at_home.get(f"collections/{made}").status_code == 200
+    assert_envelope(away.get(f"collections/{made}"), "RESOURCE_NOT_FOUND")
+    assert away.get("collections").json()["items"] == []
+
+
+def _filled(body: Any, ids: dict[str, str]) -> Any:
+    if isinstance(body, dict):
+        return {name: _filled(value, ids) for name, value in body.items()}
+    if isinstance(body, list):
+        return [_filled(value, ids) for value in body]
+    return body.format(**ids) if isinstance(body, str) else body
+
+
+def _blanked(response: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:
+    """The bytes of an answer, with what may differ taken out: request id, clock, and the id that was asked for."""
+    headers = [(n, v) for n, v in response.headers.multi_items() if n.lower() not in {"x-request-id", "date"}]
+    text = re.sub(r'"(trace_id|timestamp)":"[^"]*"', r'"\1":""', response.text)
+    return response.status_code, headers, re.sub(r"(mcoll|mtrack)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
+
+
+def _fresh(prefix: str) -> str:
+    return prefix + secrets.token_hex(6)
+
+
+def _is_id(name: str) -> bool:
+    return name.endswith(("_id", "_ids"))

@@ -1,0 +1,336 @@
+"""What an operator types does what it says, twice as well as once, and says in one sentence why it cannot."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import databases
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = {
+    "id": "mcoll_4a1f9c7e2b8d",
+    "name": "Focus Sessions",
+    "description": "Instrumental tracks for deep work",
+    "cover_track_id": "mtrack_8d2e1f6a3c9b",
+    "cover_image_url": None,
+    "track_count": 12,
+    "created_at": "2026-06-28T10:30:00Z",
+    "updated_at": "2026-06-28T11:15:00Z",
+}
+COLLECTION = "/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
+
+
+class Machine:
+    """One operator's machine: an own folder, an own database, and the command line."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
+        self.url = url
+        self.environ = own | {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test", "NO_COLOR": "1"}
+        self.folder = folder
+
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "cli.py"), *words]
+        environ = self.environ | variables
+        return subprocess.run(
+            command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def text(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.text(*words, "--json"))
+
+    def refusal(self, *words: str, **variables: str) -> str:
+        """The one sentence that a command ends with."""
+        done = self.run(*words, **variables)
+        assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
+        assert re.fullmatch(r"cli\.py: [^\n]+\.\n", done.stderr), done.stderr
+        assert done.stdout == ""
+        return done.stderr
+
+    @contextlib.contextmanager
+    def serving(self, *words: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+        """The address of a running server and its process, which must then stop in order."""
+        out, log = self.folder / "stdout", self.folder / "stderr"
+        with out.open("wb") as output, log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, str(ROOT / "cli.py"), *words],
+                cwd=self.folder,
+                env=self.environ,
+                stdout=output,
+                stderr=errors,
+            )
+        try:
+            yield _announced(process, log), process
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, log.read_text()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"^Music Studio listens on (\S+)$", log.read_text(), re.MULTILINE):
+            return found[1]
+        time.sleep(0.05)
+    pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+def _client(url: str, key: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
+
+
+def _get(url: str, key: str) -> httpx.Response:
+    return httpx.get(url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
+
+
+@pytest.fixture(params=databases.KINDS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    with databases.fresh(request.param, tmp_path) as url:
+        yield Machine(tmp_path, url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Machine:
+    return Machine(tmp_path, databases.sqlite_url(tmp_path))
+
+
+def test_the_demo_is_the_reference_page(machine: Machine) -> None:
+    machine.text("migrate")
+    demo = machine.json("demo")
+    assert demo["organization_id"] == "org_abc123"
+    assert demo["collection_id"] == PAGE["id"]
+    keys = {name: user["api_key"] for name, user in demo["users"].items()}
+    assert {name: (user["user_id"], user["organization_id"]) for name, user in demo["users"].items()} == {
+        "alice": ("user_alice", "org_abc123"),
+        "bob": ("user_bob", "org_abc123"),
+        "mallory": ("user_mallory", "org_def456"),
+    }
+    with machine.serving("serve", "--port", "0") as (url, _):
+        assert _get(url + COLLECTION, keys["alice"]).json() == PAGE
+        assert _get(url + COLLECTION, keys["bob"]).status_code == 404
+        assert _get(url + COLLECTION, keys["mallory"]).status_code == 404
+        tracks = _get(url + COLLECTION + "/tracks", keys["alice"]).json()["items"]
+    assert tracks[0] == {"track_id": "mtrack_8d2e1f6a3c9b", "position": 0, "added_at": "2026-06-28T10:35:00Z"}
+    assert tracks[1] == {"track_id": "mtrack_1b9c4e7f2a6d", "position": 1, "added_at": "2026-06-28T10:40:00Z"}
+    assert tracks[11]["added_at"] == PAGE["updated_at"]
+    assert len(tracks) == 12
+
+
+def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(machine: Machine) -> None:
+    machine.text("migrate")
+    former, fresh = machine.json("demo"), machine.json("demo")
+    own = machine.json("keys", "create", "--organization", "org_abc123", "--user", "user_alice")
+    machine.json("demo")
+    listed = {key["id"] for key in machine.json("keys", "list")}
+    assert len(listed) == 4
+    assert own["id"] in listed
+    assert former["users"]["alice"]["api_key"] != fresh["users"]["alice"]["api_key"]
+    kept = json.loads(_demo_file(machine).read_text())
+    with machine.serving("serve", "--port", "0") as (url, _):
+        assert _get(url + COLLECTION, kept["users"]["alice"]["api_key"]).json() == PAGE
+        assert _get(url + COLLECTION, fresh["users"]["alice"]["api_key"]).status_code == 401
+
+
+def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    key = sqlite.json("demo")["users"]["alice"]["api_key"]
+    with sqlite.serving("serve", "--port", "0") as (url, _):
+        with _client(url, key) as alice:
+            assert alice.delete(COLLECTION).status_code == 200
+            made = alice.post("/v1/music/org_abc123/collections", json={"name": "Mine"}).headers["Location"]
+        fresh = sqlite.json("demo")["users"]["alice"]["api_key"]
+        assert _get(url + COLLECTION, fresh).json() == PAGE
+        with _client(url, fresh) as alice:
+            assert alice.get(made).json()["name"] == "Mine"
+
+
+def test_the_demo_refuses_a_database_with_other_data(machine: Machine) -> None:
+    machine.text("migrate")
+    machine.text("keys", "create", "--organization", "org_real", "--user", "ida")
+    assert "other data" in machine.refusal("demo", "--json")
+    assert len(machine.json("keys", "list")) == 1
+
+
+def test_the_first_start_needs_nothing_and_the_second_changes_nothing(machine: Machine) -> None:
+    with machine.serving("up", "--port", "0") as (url, _):
+        first = (machine.folder / "stdout").read_text()
+        key = re.search(r"msk_\w{36}", first)
+        assert key is not None
+        assert f"{url}/docs" in first
+        curl = re.search(r'curl -H "X-API-Key: (\S+)" (\S+)$', first, re.MULTILINE)
+        assert curl is not None
+        assert _get(curl[2], curl[1]).json() == PAGE
+    with machine.serving("up", "--port", "0") as (url, _):
+        assert key[0] in (machine.folder / "stdout").read_text()
+        assert _get(url + COLLECTION, key[0]).json() == PAGE
+    assert len(machine.json("keys", "list")) == 3
+
+
+def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Machine) -> None:
+    with sqlite.serving("up", "--port", "0"):
+        former = json.loads(_demo_file(sqlite).read_text())["users"]["alice"]["api_key"]
+    assert stat.S_IMODE(_demo_file(sqlite).stat().st_mode) == 0o600
+    alices = next(key["id"] for key in sqlite.json("keys", "list") if key["user_id"] == "user_alice")
+    sqlite.text("keys", "revoke", alices)
+    with sqlite.serving("up", "--port", "0") as (url, _):
+        fresh = json.loads(_demo_file(sqlite).read_text())["users"]["alice"]["api_key"]
+        assert fresh != former
+        assert _get(url + COLLECTION, fresh).status_code == 200
+
+
+def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    sqlite.text("keys", "create", "--organization", "org_real", "--user", "ida")
+    with sqlite.serving("up", "--port", "0"):
+        assert "msk_" not in (sqlite.folder / "stdout").read_text()
+    assert len(sqlite.json("keys", "list")) == 1
+
+
+def test_a_key_is_shown_once_and_works_until_it_is_paused_or_revoked(machine: Machine) -> None:
+    machine.text("migrate")
+    secret = machine.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()
+    assert secret not in machine.text("keys", "list")
+    [listed] = machine.json("keys", "list", "--organization", "org_real")
+    assert listed["scopes"] == ["music:read", "music:write"]
+    assert listed["hint"] == secret[:8]
+    assert listed["expires_at"] is not None
+    with machine.serving("serve", "--port", "0") as (url, _):
+        asked = f"{url}/v1/music/org_real/collections"
+        assert _get(asked, secret).status_code == 200
+        assert machine.json("keys", "pause", listed["id"])[0]["state"] == "paused"
+        assert _get(asked, secret).json()["error"]["code"] == "API_KEY_PAUSED"
+        machine.text("keys", "resume", listed["id"])
+        assert _get(asked, secret).status_code == 200
+        machine.text("keys", "revoke", listed["id"])
+        assert _get(asked, secret).json()["error"]["code"] == "API_KEY_DEACTIVATED"
+    assert "for good" in machine.refusal("keys", "resume", listed["id"])
+
+
+def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    who = ("keys", "create", "--organization", "org_real", "--user", "ida")
+    assert sqlite.json(*who, "--scope", "music:read", "--never-expires")["expires_at"] is None
+    made = sqlite.json(*who, "--scope", "music:read", "--expires-in-days", "1")
+    assert made["scopes"] == ["music:read"]
+    assert made["expires_at"] > made["created_at"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("keys", "create", "--organization", "real", "--user", "ida"), "An organization id is"),
+        (("keys", "create", "--organization", "org_real", "--user", "i d a"), "A user id is"),
+        (("keys", "create", "--organization", "org_real", "--user", "ida", "--scope", "all"), "is not a scope"),
+        (("keys", "pause", "mkey_000000000000"), "There is no key"),
+        (("tracks", "import", "nowhere", "--organization", "org_real", "--user", "ida"), "is not a folder"),
+    ],
+)
+def test_a_mistake_is_one_sentence(sqlite: Machine, words: tuple[str, ...], says: str) -> None:
+    sqlite.text("migrate")
+    assert says in sqlite.refusal(*words)
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_database_that_is_not_migrated_says_what_to_do(machine: Machine, command: str) -> None:
+    assert "run `python cli.py migrate` first" in machine.refusal(command)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "The database address must be"),
+        ("mysql://localhost/music", "The database address must be"),
+        ("sqlite:////dev/null/music.db", "Cannot use /dev/null"),
+        ("postgresql://ida:secret-word@127.0.0.1:1/music", "cannot be used: "),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence(sqlite: Machine, url: str, says: str) -> None:
+    for command in ("migrate", "up"):
+        words = (command, "--database-url", url, *(("--port", "0") if command == "up" else ()))
+        sentence = sqlite.refusal(*words)
+        assert says in sentence
+        assert "secret-word" not in sentence
+
+
+def test_a_port_in_use_is_one_sentence_and_nothing_else_happens(sqlite: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"port {port}: address already in use" in sqlite.refusal("up", "--port", port)
+    assert not list(sqlite.folder.glob("*.db"))
+
+
+def test_a_setting_of_the_wrong_form_is_one_sentence(sqlite: Machine) -> None:
+    assert "MUSIC_STUDIO_PORT is 'many'" in sqlite.refusal("serve", MUSIC_STUDIO_PORT="many")
+
+
+def test_the_settings_are_listed_with_secrets_masked(sqlite: Machine) -> None:
+    secrets = {
+        "MUSIC_STUDIO_JWT_SECRET": "canary-of-the-jwt",
+        "MUSIC_STUDIO_DATABASE_URL": "postgresql://ida:canary-of-the-database@db/music",
+    }
+    shown = sqlite.run("settings", "--json", **secrets).stdout
+    assert "canary" not in shown
+    values = {row["variable"]: row["value"] for row in json.loads(shown)}
+    assert values["MUSIC_STUDIO_JWT_SECRET"] == "***"
+    assert values["MUSIC_STUDIO_DATABASE_URL"] == "postgresql://ida:***@db/music"
+    assert values["MUSIC_STUDIO_PORT"] == "8080"
+    plain = sqlite.text("settings")
+    assert plain.startswith("VARIABLE\tDEFAULT\tVALUE\tMEANING\n")
+    assert "\x1b" not in plain
+
+
+@pytest.mark.slow
+def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    key = sqlite.json("demo")["users"]["alice"]["api_key"]
+    with sqlite.serving("serve", "--port", "0", "--workers", "2") as (url, _):
+        assert _get(url + COLLECTION, key).json() == PAGE
+        port = url.rpartition(":")[2]
+    with (
+        contextlib.suppress(AssertionError),
+        sqlite.serving("serve", "--port", port, "--workers", "2") as (_, supervisor),
+    ):
+        supervisor.kill()
+        supervisor.wait()
+    deadline = time.monotonic() + 15
+    while "in use" in (done := sqlite.run("serve", "--port", port, MUSIC_STUDIO_DATABASE_URL="none")).stderr:
+        assert time.monotonic() < deadline
+    assert "The database address must be" in done.stderr
+
+
+@pytest.mark.slow
+def test_no_request_is_cut_when_the_server_stops(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    key = sqlite.json("demo")["users"]["alice"]["api_key"]
+    with sqlite.serving("serve", "--port", "0") as (url, process), _client(url, key) as alice:
+        assert "Connection" not in alice.get(COLLECTION).headers
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        last = alice.get(COLLECTION)
+        assert last.status_code == 200
+        assert last.headers["Connection"] == "close"
+
+
+def _demo_file(machine: Machine) -> Path:
+    return machine.folder / ("" if machine.url.startswith("sqlite") else "var") / "demo-keys.json"

@@ -1,0 +1,35 @@
+"""Killed under load, the service loses nothing that it acknowledged and does nothing twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from endure.crash import bereft, demand_nothing_lost, killed
+from endure.history import Chaos, demand_consistent, record
+from endure.running import Running, fresh
+from tests import databases
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(params=databases.KINDS)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    with fresh(request.param, tmp_path) as started:
+        yield started
+
+
+def test_a_power_cut_loses_nothing_and_doubles_nothing(server: Running) -> None:
+    secret = server.key()
+    for _ in range(2):
+        demand_nothing_lost(killed(server, secret))
+
+
+def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
+    with fresh("sqlite", tmp_path, workers=2) as server:
+        demand_nothing_lost(bereft(server, server.key()))
+
+
+def test_what_clients_saw_through_crashes_and_pauses_is_one_history(server: Running) -> None:
+    history = record(server, server.key(), Chaos(server, kills=1, pauses=1), seconds=4)
+    demand_consistent(history)

@@ -1,0 +1,375 @@
+"""Every error code of the contract can be met on the wire, and every error is the one documented envelope."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from edge import contract
+from tests.harness import (
+    ALICE,
+    HOME,
+    NOBODYS,
+    ON_ONE_DATABASE,
+    Service,
+    Services,
+    assert_envelope,
+    fill,
+    new_collection,
+    operations,
+    raw,
+)
+
+SECRET = "the shared secret of these tests, 32 bytes or more"
+
+
+class Stage(NamedTuple):
+    """What a provocation may use."""
+
+    services: Services
+    server: Service
+    alice: httpx.Client
+    mallory: httpx.Client
+    tracks: list[str]
+
+
+def _malformed_request(stage: Stage) -> httpx.Response:
+    return stage.alice.post("collections", content=b'{"name": ', headers={"Content-Type": "application/json"})
+
+
+def _authentication_required(stage: Stage) -> httpx.Response:
+    return stage.server.client().get("collections")
+
+
+def _api_key_expired(stage: Stage) -> httpx.Response:
+    return stage.server.client(stage.server.expired_key(ALICE)).get("collections")
+
+
+def _api_key_deactivated(stage: Stage) -> httpx.Response:
+    return stage.server.client(stage.server.key(ALICE, state="deactivated")[1]).get("collections")
+
+
+def _api_key_paused(stage: Stage) -> httpx.Response:
+    return stage.server.client(stage.server.key(ALICE, state="paused")[1]).get("collections")
+
+
+def _token_expired(stage: Stage) -> httpx.Response:
+    return _with_token(stage, {"sub": ALICE, "exp": int(time.time()) - 60, "scope": "music:read"})
+
+
+def _token_invalid(stage: Stage) -> httpx.Response:
+    return _with_token(stage, {"sub": "user_unknown", "exp": int(time.time()) + 60, "scope": "music:read"})
+
+
+def _organization_access_denied(stage: Stage) -> httpx.Response:
+    return stage.mallory.get("collections")
+
+
+def _insufficient_permissions(stage: Stage) -> httpx.Response:
+    reader = stage.server.client(stage.server.key(ALICE, scopes=["music:read"])[1])
+    return reader.post("collections", json={"name": "Test"})
+
+
+def _resource_not_found(stage: Stage) -> httpx.Response:
+    return stage.alice.get(f"collections/{NOBODYS}")
+
+
+def _endpoint_not_found(stage: Stage) -> httpx.Response:
+    return stage.alice.get("nothing")
+
+
+def _method_not_allowed(stage: Stage) -> httpx.Response:
+    return stage.alice.put("collections", json={})
+
+
+def _not_acceptable(stage: Stage) -> httpx.Response:
+    return stage.alice.get("collections", headers={"Accept": "text/html"})
+
+
+def _request_timeout(stage: Stage) -> httpx.Response:
+    return raw(stage.server, b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n")
+
+
+def _collection_full(stage: Stage) -> httpx.Response:
+    made = new_collection(stage.alice)
+    fill(stage.server, made["id"], stage.server.make_tracks(10_000))
+    return stage.alice.post(f"collections/{made['id']}/tracks", json={"track_id": stage.tracks[0]})
+
+
+def _idempotency_key_in_use(stage: Stage) -> httpx.Response:
+    with stage.server.blocked_writes(), ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_create_once, stage, "Twin")
+        time.sleep(0.3)  # the first request waits for the database now
+        second = _create_once(stage, "Twin")
+        first.result()
+    return second
+
+
+def _precondition_failed(stage: Stage) -> httpx.Response:
+    path = f"collections/{new_collection(stage.alice)['id']}"
+    return stage.alice.patch(path, json={"name": "Late"}, headers={"If-Match": '"99"'})
+
+
+def _payload_too_large(stage: Stage) -> httpx.Response:
+    return stage.alice.post("collections", json={"name": "a" * 1024 * 1024})
+
+
+def _uri_too_long(stage: Stage) -> httpx.Response:
+    return stage.alice.get("collections?" + "a" * 9000)
+
+
+def _unsupported_media_type(stage: Stage) -> httpx.Response:
+    return stage.alice.post("collections", content=b"<name/>", headers={"Content-Type": "application/xml"})
+
+
+def _validation_error(stage: Stage) -> httpx.Response:
+    return stage.alice.post("collections", json={"name": ""})
+
+
+def _idempotency_key_reused(stage: Stage) -> httpx.Response:
+    _create_once(stage, "One")
+    return _create_once(stage, "Two", key="one")
+
+
+def _precondition_required(stage: Stage) -> httpx.Response:
+    strict = stage.services.variant(stage.server, REQUIRE_IF_MATCH="on")
+    path = f"collections/{new_collection(stage.alice)['id']}"
+    return strict.client(stage.alice.headers["X-API-Key"]).delete(path)
+
+
+def _rate_limit_exceeded(stage: Stage) -> httpx.Response:
+    limited = stage.services.start(stage.server.database_url, RATE_LIMIT="1/hour")
+    client = limited.client(stage.alice.headers["X-API-Key"])
+    assert client.get("collections").status_code == 200
+    return client.get("collections")
+
+
+def _headers_too_large(stage: Stage) -> httpx.Response:
+    return stage.alice.get("collections", headers={"X-Padding": "a" * 40_000})
+
+
+def _internal_server_error(stage: Stage) -> httpx.Response:
+    broken = stage.services.start(stage.server.database_url, expected=["breaks the contract"])
+    victim = broken.client(stage.server.key("user_victim")[1])
+    made = new_collection(victim)
+    stage.server.alter(made["id"], cover_image_url="ftp://nobody.checks.this.column")
+    return victim.get(f"collections/{made['id']}")
+
+
+def _service_unavailable(stage: Stage) -> httpx.Response:
+    with stage.server.blocked_writes():
+        return stage.alice.post("collections", json={"name": "Later"})
+
+
+PROVOCATIONS: dict[str, Callable[[Stage], httpx.Response]] = {
+    name.upper().removeprefix("_"): function
+    for name, function in list(globals().items())
+    if name.upper().removeprefix("_") in contract.document()["components"]["schemas"]["ErrorCode"]["enum"]
+}
+SLOW = {"REQUEST_TIMEOUT", "SERVICE_UNAVAILABLE", "COLLECTION_FULL"}
+
+
+@pytest.fixture
+def stage(services: Services, server: Service, alice: httpx.Client, mallory: httpx.Client, tracks: list[str]) -> Stage:
+    return Stage(services, server, alice, mallory, tracks)
+
+
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=pytest.mark.slow if code in SLOW else ()) for code in sorted(PROVOCATIONS)]
+)
+def test_a_code_can_be_met_on_the_wire(stage: Stage, code: str) -> None:
+    response = PROVOCATIONS[code](stage)
+    request = ("GET", "/v1/health/live") if code == "REQUEST_TIMEOUT" else None
+    error = assert_envelope(response, code, request)
+    assert len(response.content) <= 8192
+    for header, codes in HEADERS.items():
+        assert (header in response.headers) == (code in codes), f"{code} and {header}"
+    if code == "RATE_LIMIT_EXCEEDED":
+        assert error["details"]["retry_after"] == int(response.headers["Retry-After"]) > 0
+
+
+HEADERS = {
+    "WWW-Authenticate": {
+        "AUTHENTICATION_REQUIRED", "API_KEY_EXPIRED", "API_KEY_DEACTIVATED", "API_KEY_PAUSED", "TOKEN_EXPIRED",
+        "TOKEN_INVALID",
+    },
+    "Retry-After": {"RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE"},
+    "Allow": {"METHOD_NOT_ALLOWED"},
+    "Accept-Post": {"UNSUPPORTED_MEDIA_TYPE"},
+}  # fmt: skip
+
+
+def test_every_code_is_provoked() -> None:
+    enum = set(contract.document()["components"]["schemas"]["ErrorCode"]["enum"])
+    assert set(PROVOCATIONS) == enum, (
+        f"Codes that no test provokes: {sorted(enum - set(PROVOCATIONS))}.\n"
+        "Write a function in tests/test_errors.py named like the code, in lower case after an underscore, that makes a "
+        "real server answer it. A code that nothing can provoke does not belong in the contract."
+    )
+
+
+def test_every_documented_code_of_an_operation_is_in_the_catalogue() -> None:
+    catalogue = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"]
+    for operation in operations():
+        for status in [int(status) for status in operation.node["responses"] if status >= "400"]:
+            shown = operation.codes(status)
+            assert shown, f"{operation.id} shows no example for {status}"
+            assert {catalogue[code]["status"] for code in shown} == {status}, f"{operation.id} {status}: {shown}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/health/live/",
+        "//v1/health/live",
+        "/v1//health/live",
+        "/v1/health/%6Cive",
+        "/v1/health/../health/live",
+        "/v1/music/org_home1/collections/",
+        "/v1/music/org_home1/collections/a%2Fb",
+        "/v1/music/org_home1/collections/a%00b",
+        "/v1/music/org_home1/collections/%0a",
+        "/v1/music/org_home1/collections/%ff",
+    ],
+)
+@ON_ONE_DATABASE
+def test_a_path_has_one_spelling_only(server: Service, path: str) -> None:
+    answer = raw(server, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert_envelope(answer, "ENDPOINT_NOT_FOUND", ("GET", "/nowhere"))
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b'{"name": "a",}',
+        b"{'name': 'a'}",
+        b'{"name": "a"} x',
+        b'{"name": "a", "name": "b"}',
+        b'{"name": NaN}',
+        b'{"name": Infinity}',
+        b'{"name": "\xff"}',
+        '{"name": "a"}'.encode("utf-16"),
+        b'\xef\xbb\xbf{"name": "a"}',
+        b'{"name": "\\ud800"}',
+        b'{"name": ' + b"[" * 40 + b"]" * 40 + b"}",
+        b'{"name": 123456789012345678901234567890}',
+    ],
+    ids=lambda body: ascii(body[:24]),
+)
+def test_a_body_that_is_no_strict_json_is_malformed(alice: httpx.Client, body: bytes) -> None:
+    response = alice.post("collections", content=body, headers=JSON)
+    assert_envelope(response, "MALFORMED_REQUEST" if body else "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "", "text/json", "application/xml", "application/json; charset=latin-1", "application/json; charset=utf-16",
+        "application/merge-patch+json", "application/jsonx", "application/json, application/json",
+    ],
+)  # fmt: skip
+def test_a_body_of_another_type_is_not_read(alice: httpx.Client, collection: dict[str, Any], media_type: str) -> None:
+    for method, path, field in (
+        ("POST", "collections", "Accept-Post"),
+        ("PATCH", f"collections/{collection['id']}", "Accept-Patch"),
+    ):
+        response = alice.request(method, path, content=b'{"name": "a"}', headers={"Content-Type": media_type})
+        assert_envelope(response, "UNSUPPORTED_MEDIA_TYPE")
+        assert response.headers[field] == "application/json"
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON", 'application/json; charset="UTF-8"'])
+def test_json_may_be_declared_in_every_legal_spelling(alice: httpx.Client, media_type: str) -> None:
+    response = alice.post("collections", content=b'{"name": "a"}', headers={"Content-Type": media_type})
+    assert response.status_code == 201
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0", "image/*", "*/*;q=0"])
+def test_who_takes_no_json_gets_none(alice: httpx.Client, accept: str) -> None:
+    assert_envelope(alice.get("collections", headers={"Accept": accept}), "NOT_ACCEPTABLE")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, application/json;q=0.1", "a/b, */*;q=0.1"])
+def test_who_takes_json_among_others_gets_it(alice: httpx.Client, accept: str) -> None:
+    assert alice.get("collections", headers={"Accept": accept}).status_code == 200
+
+
+@ON_ONE_DATABASE
+def test_a_body_over_the_limit_is_refused_before_it_arrives(server: Service, alice: httpx.Client) -> None:
+    key = alice.headers["X-API-Key"]
+    head = (
+        f"POST /v1/music/{HOME}/collections HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: application/json"
+    )
+    answer = raw(server, f"{head}\r\nContent-Length: 1048577\r\n\r\n".encode(), patience=5)
+    assert_envelope(answer, "PAYLOAD_TOO_LARGE", ("POST", f"/v1/music/{HOME}/collections"))
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    "bytes_sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+        b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+        b"POST /v1/health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /v1/health/live HTTP/1.1\r\n\r\n",
+        b"GET /v1/health/live HTTP/3.0\r\nHost: x\r\n\r\n",
+        b"FOO /v1/health/live HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+    ids=lambda sent: ascii(sent[:60]),
+)
+def test_what_is_no_legal_http_gets_the_envelope_too(server: Service, bytes_sent: bytes) -> None:
+    assert_envelope(raw(server, bytes_sent), "MALFORMED_REQUEST", ("GET", "/v1/health/live"))
+
+
+@ON_ONE_DATABASE
+def test_more_than_a_hundred_header_fields_are_too_many(server: Service) -> None:
+    fields = b"".join(b"X-Field-%d: a\r\n" % number for number in range(101))
+    answer = raw(server, b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
+    assert_envelope(answer, "HEADERS_TOO_LARGE", ("GET", "/v1/health/live"))
+
+
+def test_no_error_repeats_a_long_input(alice: httpx.Client) -> None:
+    for response in (
+        alice.post("collections", json={"name": "a", "x" * 100_000: 1}),
+        alice.post("collections", json={"name": "a"} | {f"field{number}": 1 for number in range(5_000)}),
+        alice.get("collections?" + "x" * 4000 + "=1"),
+        alice.get("collections/" + "x" * 4000),
+    ):
+        assert response.status_code in {404, 422}
+        assert len(response.content) <= 8192
+
+
+def test_a_report_only_server_logs_what_breaks_the_contract(services: Services, server: Service) -> None:
+    lenient = services.start(server.database_url, expected=["breaks the contract"], RESPONSE_VALIDATION="report")
+    victim = lenient.client(server.key("user_victim")[1])
+    made = new_collection(victim)
+    server.alter(made["id"], cover_image_url="ftp://x")
+    response = victim.get(f"collections/{made['id']}")
+    assert (response.status_code, response.json()["cover_image_url"]) == (200, "ftp://x")
+    assert "breaks the contract" in lenient.log_text()
+
+
+def _with_token(stage: Stage, claims: dict[str, Any]) -> httpx.Response:
+    server = stage.services.variant(stage.server, JWT_SECRET=SECRET)
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET))
+    return server.client().get("collections", headers={"Authorization": f"Bearer {token}"})
+
+
+def _create_once(stage: Stage, name: str, key: str | None = None) -> httpx.Response:
+    headers = {"Idempotency-Key": f"test-errors-{key or name}".lower()}
+    return stage.alice.post("collections", json={"name": name}, headers=headers)

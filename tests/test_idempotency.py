@@ -1,0 +1,209 @@
+"""A request that is sent twice under one Idempotency-Key takes effect once, and its answer is given again."""
+
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness import (
+    HOME,
+    NO_TRACK,
+    Service,
+    Services,
+    assert_envelope,
+    at_once,
+    new_collection,
+    operations,
+    order_of,
+    violations,
+)
+
+TAKERS = {"create_collection", "add_collection_track"}
+# What a replay may tell differently: its own request id, its date, and that it is a replay.
+OWN = {"x-request-id", "date", "idempotent-replayed"}
+
+
+@pytest.fixture
+def key() -> str:
+    return secrets.token_hex(16)
+
+
+def create(client: httpx.Client, key: str, name: str = "Once", **headers: str) -> httpx.Response:
+    return client.post("collections", json={"name": name}, headers={"Idempotency-Key": key} | headers)
+
+
+def add(client: httpx.Client, key: str, collection_id: str, track_id: str) -> httpx.Response:
+    path = f"collections/{collection_id}/tracks"
+    return client.post(path, json={"track_id": track_id}, headers={"Idempotency-Key": key})
+
+
+def count(client: httpx.Client) -> int:
+    return len(client.get("collections", params={"limit": 100}).json()["items"])
+
+
+def test_the_operations_that_take_a_key_are_here() -> None:
+    found = {operation.id for operation in operations() if "Idempotency-Key" in operation.parameters("header")}
+    assert found == TAKERS, "An operation that takes an Idempotency-Key needs its tests in test_idempotency.py."
+
+
+def test_a_repeated_creation_gets_the_first_answer(newcomer: httpx.Client, key: str) -> None:
+    first, *again = [create(newcomer, key) for _ in range(3)]
+    assert first.status_code == 201
+    assert "Idempotent-Replayed" not in first.headers
+    for replay in again:
+        assert (replay.status_code, replay.content, _told(replay)) == (201, first.content, _told(first))
+        assert replay.headers["Idempotent-Replayed"] == "true"
+        assert replay.headers["X-Request-ID"] != first.headers["X-Request-ID"]
+    assert count(newcomer) == 1
+
+
+def test_a_repeated_addition_gets_the_first_answer(
+    alice: httpx.Client, collection: dict[str, Any], tracks: list[str], key: str
+) -> None:
+    first = add(alice, key, collection["id"], tracks[0])
+    alice.delete(f"collections/{collection['id']}/tracks/{tracks[0]}")
+    replay = add(alice, key, collection["id"], tracks[0])
+    assert (replay.status_code, replay.content) == (first.status_code, first.content)
+    assert replay.headers["Idempotent-Replayed"] == "true"
+    assert order_of(alice, collection["id"]) == [], "a replay has no second effect"
+
+
+def test_without_a_key_every_request_counts(newcomer: httpx.Client) -> None:
+    assert new_collection(newcomer)["id"] != new_collection(newcomer)["id"]
+
+
+def test_the_answer_stays_the_first_one_whatever_happens_after(newcomer: httpx.Client, key: str) -> None:
+    first = create(newcomer, key)
+    path = f"collections/{first.json()['id']}"
+    newcomer.patch(path, json={"name": "Renamed"})
+    newcomer.delete(path)
+    assert create(newcomer, key).content == first.content
+    assert newcomer.get(path).status_code == 404
+
+
+def test_a_key_belongs_to_one_request(
+    alice: httpx.Client, collection: dict[str, Any], tracks: list[str], key: str
+) -> None:
+    other = new_collection(alice)
+    add(alice, key, collection["id"], tracks[0])
+    for reused in (
+        add(alice, key, collection["id"], tracks[1]),
+        add(alice, key, other["id"], tracks[0]),
+        create(alice, key),
+    ):
+        assert_envelope(reused, "IDEMPOTENCY_KEY_REUSED")
+    assert order_of(alice, collection["id"]) == tracks[:1]
+    assert order_of(alice, other["id"]) == []
+
+
+def test_a_key_belongs_to_one_caller(
+    newcomer: httpx.Client, bob: httpx.Client, mallory: httpx.Client, key: str
+) -> None:
+    mine, theirs = create(newcomer, key, "Mine"), create(bob, key, "Theirs")
+    assert (mine.status_code, theirs.status_code) == (201, 201)
+    assert mine.json()["id"] != theirs.json()["id"]
+    assert "Idempotent-Replayed" not in theirs.headers
+    assert_envelope(create(mallory, key, "Mine"), "ORGANIZATION_ACCESS_DENIED")
+
+
+def test_a_key_belongs_to_its_user_not_to_the_api_key(server: Service, key: str) -> None:
+    user = f"user_{secrets.token_hex(4)}"
+    one, other = (server.client(server.key(user)[1]) for _ in range(2))
+    assert create(one, key).content == create(other, key).content
+
+
+def test_nothing_is_kept_of_a_request_that_failed(
+    alice: httpx.Client, newcomer: httpx.Client, tracks: list[str], key: str
+) -> None:
+    made = new_collection(newcomer)
+    failures: list[tuple[Callable[[], httpx.Response], int]] = [
+        (lambda: create(newcomer, key, ""), 422),
+        (lambda: add(newcomer, key, made["id"], NO_TRACK), 404),
+        (lambda: add(alice, key, made["id"], tracks[0]), 404),
+        (lambda: create(newcomer, key, Accept="text/html"), 406),
+    ]
+    for attempt, status in failures:
+        assert attempt().status_code == status
+    good = add(newcomer, key, made["id"], tracks[0])
+    assert good.status_code == 200
+    assert "Idempotent-Replayed" not in good.headers
+
+
+def test_a_failed_precondition_is_not_kept(
+    alice: httpx.Client, collection: dict[str, Any], tracks: list[str], key: str
+) -> None:
+    path, body = f"collections/{collection['id']}/tracks", {"track_id": tracks[0]}
+    late = alice.post(path, json=body, headers={"Idempotency-Key": key, "If-Match": '"99"'})
+    assert_envelope(late, "PRECONDITION_FAILED")
+    assert add(alice, key, collection["id"], tracks[0]).status_code == 200
+
+
+def test_a_credential_is_asked_for_before_a_replay(server: Service, newcomer: httpx.Client, key: str) -> None:
+    create(newcomer, key)
+    assert_envelope(create(server.client(), key), "AUTHENTICATION_REQUIRED")
+
+
+@pytest.mark.parametrize("text", ["a", "a" * 255, "!~\"#'%;,/?", "0f8fad5b-d9cb-469f-a165-70867728950e"])
+def test_a_key_is_visible_ascii(newcomer: httpx.Client, text: str) -> None:
+    assert create(newcomer, text).status_code == 201
+
+
+@pytest.mark.parametrize(("text", "rule"), [("", "minLength"), ("a" * 256, "maxLength"), ("a b", "pattern")])
+def test_a_key_of_another_form_is_invalid(newcomer: httpx.Client, text: str, rule: str) -> None:
+    assert ("header/Idempotency-Key", rule) in violations(create(newcomer, text))
+    assert count(newcomer) == 0
+
+
+def test_a_key_comes_once(newcomer: httpx.Client) -> None:
+    twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Content-Type", "application/json")]
+    assert_envelope(newcomer.post("collections", content=b'{"name": "a"}', headers=twice), "MALFORMED_REQUEST")
+
+
+def test_a_twin_of_a_running_request_is_told_to_wait(server: Service, newcomer: httpx.Client, key: str) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with server.blocked_writes():
+            first = pool.submit(create, newcomer, key)
+            time.sleep(0.3)  # by now the first request waits for the database
+            twin = create(newcomer, key)
+        assert_envelope(twin, "IDEMPOTENCY_KEY_IN_USE")
+        assert int(twin.headers["Retry-After"]) >= 0
+        assert first.result().status_code == 201
+    assert create(newcomer, key).content == first.result().content
+    assert count(newcomer) == 1
+
+
+def test_a_twin_on_another_server_takes_no_second_effect(
+    services: Services, server: Service, newcomer: httpx.Client, key: str
+) -> None:
+    second = services.variant(server, THREADS="4").client(newcomer.headers["X-API-Key"])
+    answers = at_once(16, lambda number: create((newcomer, second)[number % 2], key))
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    assert count(newcomer) == 1
+
+
+def test_24_at_once_make_one(newcomer: httpx.Client, key: str) -> None:
+    for round_number in range(3):
+        answers = at_once(24, lambda _, name=f"{key}-{round_number}": create(newcomer, name))
+        made = {answer.content for answer in answers if answer.status_code == 201}
+        assert len(made) == 1
+        for answer in answers:
+            assert answer.status_code == 201 or assert_envelope(answer, "IDEMPOTENCY_KEY_IN_USE")
+        assert count(newcomer) == round_number + 1
+
+
+def test_a_replay_needs_no_free_room(newcomer: httpx.Client, tracks: list[str], key: str) -> None:
+    """The place of the answer is the organization and the user, not the collection."""
+    made = new_collection(newcomer)
+    first = add(newcomer, key, made["id"], tracks[0])
+    newcomer.delete(f"collections/{made['id']}")
+    assert add(newcomer, key, made["id"], tracks[0]).content == first.content
+    assert newcomer.base_url.path.startswith(f"/v1/music/{HOME}/")
+
+
+def _told(response: httpx.Response) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in response.headers.multi_items() if name not in OWN]

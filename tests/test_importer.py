@@ -1,0 +1,166 @@
+"""Audio files become tracks with their titles and durations; what is no audio is skipped with a reason."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutagen.aiff import AIFF
+from mutagen.flac import FLAC
+from mutagen.id3 import TIT2
+from mutagen.wave import WAVE
+
+from ops import importer
+from ops.refusal import Refusal
+from tests import databases
+
+ROOT = Path(__file__).resolve().parents[1]
+WHO = ("--organization", "org_music1", "--user", "ida")
+
+
+# The classes of mutagen have no annotations that say what their tags are.
+READERS: dict[str, Any] = {"wav": WAVE, "aiff": AIFF, "flac": FLAC}
+TITLE_FRAME: Any = TIT2
+
+
+def _tag(audio: Any, title: str) -> None:
+    audio.add_tags()
+    audio.tags.add(TITLE_FRAME(encoding=3, text=[title]))
+    audio.save()
+
+
+def _wav(path: Path, seconds: float, title: str | None = None, tone: int = 0) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(struct.pack("<h", tone) * int(8000 * seconds))
+    if title is not None:
+        _tag(READERS["wav"](path), title)
+
+
+def _aiff(path: Path, seconds: float, title: str) -> None:
+    rate = struct.pack(">HQ", 16383 + 12, 8000 << 51)  # 8000 as an 80-bit float
+    common = b"COMM" + struct.pack(">IhLh", 18, 1, int(8000 * seconds), 16) + rate
+    sound = bytes(int(16000 * seconds) + 8)
+    body = b"AIFF" + common + b"SSND" + struct.pack(">I", len(sound)) + sound
+    path.write_bytes(b"FORM" + struct.pack(">I", len(body)) + body)
+    _tag(READERS["aiff"](path), title)
+
+
+def _flac(path: Path, seconds: float, title: str) -> None:
+    rate_channels_bits_samples = (8000 << 44) | (0 << 41) | (15 << 36) | int(8000 * seconds)
+    facts = struct.pack(">HH", 4096, 4096) + bytes(6) + struct.pack(">Q", rate_channels_bits_samples) + bytes(16)
+    path.write_bytes(b"fLaC" + b"\x80\x00\x00\x22" + facts)
+    tagged = READERS["flac"](path)
+    tagged["title"] = title
+    tagged.save()
+
+
+def _mp3(path: Path, frames: int) -> None:
+    # MPEG 1 layer III, 128 kbit/s, 44.1 kHz: 417 bytes and 1152 samples in a frame.
+    path.write_bytes((b"\xff\xfb\x90\x00" + bytes(413)) * frames)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """A folder as people have it: several formats, folders in it, a copy, damage, and what is no music."""
+    folder = tmp_path / "music"
+    (folder / "deep" / "er").mkdir(parents=True)
+    _wav(folder / "plain.wav", 1.5)
+    _wav(folder / "deep" / "tagged.wav", 0.25, "A title\nwith a break", tone=7)
+    _aiff(folder / "deep" / "er" / "tone.aiff", 0.5, "Ünïcode 🎧")
+    _flac(folder / "song.flac", 61.25, "Sixty-one seconds")
+    _mp3(folder / "beep.mp3", 40)
+    (folder / "copy of plain.wav").write_bytes((folder / "plain.wav").read_bytes())
+    (folder / "broken.flac").write_bytes(b"fLaC\x00\x00")
+    (folder / "broken.mp3").write_bytes(b"not an mp3 at all" * 40)
+    (folder / "silent.wav").write_bytes(b"")
+    _wav(folder / "nothing.wav", 0)
+    (folder / "notes.txt").write_text("Not music.")
+    return folder
+
+
+@pytest.fixture(params=databases.KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with databases.fresh(request.param, tmp_path) as fresh:
+        _cli(fresh, "migrate")
+        yield fresh
+
+
+def _cli(url: str, *words: str) -> str:
+    variables = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test"}
+    done = subprocess.run(
+        [sys.executable, "cli.py", *words],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _names(outcomes: list[dict[str, Any]]) -> set[str]:
+    return {Path(one["file"]).name for one in outcomes}
+
+
+def test_a_folder_is_imported_once_however_often_it_is_asked_for(url: str, music: Path) -> None:
+    first = json.loads(_cli(url, "tracks", "import", str(music), *WHO, "--json"))
+    assert _names(first["added"]) == {"beep.mp3", "copy of plain.wav", "song.flac", "tagged.wav", "tone.aiff"}
+    assert _names(first["already_there"]) == {"plain.wav"}
+    reasons = {Path(one["file"]).name: one["reason"] for one in first["skipped"]}
+    assert set(reasons) == {"broken.flac", "broken.mp3", "silent.wav", "nothing.wav", "notes.txt"}
+    assert reasons["notes.txt"] == "not an audio file"
+    assert reasons["broken.flac"].startswith("damaged: ")
+    assert reasons["nothing.wav"] == "holds no sound, or does not say how long it is"
+
+    again = json.loads(_cli(url, "tracks", "import", str(music), *WHO, "--json"))
+    assert again["added"] == []
+    assert len(again["already_there"]) == 6
+    assert again["skipped"] == first["skipped"]
+
+    listed = json.loads(_cli(url, "tracks", "list", "--organization", "org_music1", "--json"))
+    assert {(track["title"], track["duration_ms"]) for track in listed} == {
+        ("beep", 1042),
+        ("copy of plain", 1500),
+        ("Sixty-one seconds", 61250),
+        ("A title with a break", 250),
+        ("Ünïcode 🎧", 500),
+    }
+    assert {track["creator_id"] for track in listed} == {"ida"}
+    assert {track["id"] for track in listed} == {one["track_id"] for one in first["added"]}
+
+
+def test_the_report_for_people_says_what_was_skipped_and_why(tmp_path: Path, music: Path) -> None:
+    url = databases.sqlite_url(tmp_path)
+    _cli(url, "migrate")
+    lines = _cli(url, "tracks", "import", str(music), *WHO).splitlines()
+    assert f"skipped {music / 'notes.txt'}: not an audio file" in lines
+    assert lines[-1] == "5 added, 1 already there, 5 skipped"
+
+
+def test_a_file_name_that_is_no_text_still_gives_a_title(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(bytes(tmp_path) + b"/odd \xff\x01name.wav"))
+    _wav(path, 0.1)
+    assert importer.read(path).title == "odd ? name"
+
+
+def test_a_title_is_never_longer_than_a_track_can_hold(tmp_path: Path) -> None:
+    _wav(tmp_path / "long.wav", 0.1, "la" * 1000)
+    assert len(importer.read(tmp_path / "long.wav").title) == 512
+
+
+def test_a_blank_title_gives_way_to_the_name_of_the_file(tmp_path: Path) -> None:
+    _wav(tmp_path / "named.wav", 0.1, " \t ")
+    assert importer.read(tmp_path / "named.wav").title == "named"
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="is not a folder"):
+        importer.files(tmp_path / "nowhere")

@@ -1,0 +1,189 @@
+"""The schema's history leads to the tables that the code speaks of, forwards, backwards and from two sides at once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, inspect, text
+
+from models import (
+    collection_tracks,
+    collections,
+    database,
+    engines,
+    idempotency,
+    migrate,
+    organizations,
+    revision,
+    tracks,
+)
+from models.access import Caller
+from models.base import metadata
+from models.failures import Unavailable
+from tests import databases
+
+ROOT = Path(__file__).parents[1]
+HOME = "org_home"
+ALICE = Caller("alice", frozenset({HOME}), frozenset(), None)
+
+
+@pytest.fixture(params=databases.KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with databases.fresh(request.param, tmp_path) as found:
+        yield found
+        database.disconnect()
+
+
+def test_an_upgraded_database_has_the_tables_of_the_code(url: str) -> None:
+    migrate.upgrade(url)
+    with engines.build_plain(url, wait_seconds=1).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_an_upgraded_database_has_the_rules_of_the_code(url: str, tmp_path: Path) -> None:
+    migrate.upgrade(url)
+    with databases.fresh("sqlite" if url.startswith("sqlite") else "postgresql", tmp_path) as other:
+        engine = engines.build_plain(other, wait_seconds=1)
+        metadata.create_all(engine)
+        with engine.connect() as made, engines.build_plain(url, wait_seconds=1).connect() as migrated:
+            assert _rules(migrated) == _rules(made)
+
+
+def test_migrations_run_backwards_and_forwards_with_rows_in_the_tables(url: str) -> None:
+    migrate.upgrade(url)
+    _populate(url)
+    migrate.downgrade(url, "base")
+    assert _tables(url) == {"alembic_version"}
+    migrate.upgrade(url)
+    _populate(url)
+    assert _tables(url) == {*metadata.tables, "alembic_version"}
+
+
+def test_a_second_upgrade_changes_nothing(url: str) -> None:
+    migrate.upgrade(url)
+    _populate(url)
+    migrate.upgrade(url)
+    database.connect(url)
+    assert [found.name for found in collections.list_page(ALICE, HOME, 10, 0)] == ["Focus"]
+
+
+@pytest.mark.slow
+def test_two_processes_may_migrate_at_once(url: str) -> None:
+    code = "import sys; from models import migrate; migrate.upgrade(sys.argv[1])"
+    command = [sys.executable, "-c", code, url]
+    runs = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    told = [run.communicate(timeout=60)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0] * 4, told
+    database.connect(url)
+    assert database.ready()
+
+
+def test_a_database_without_the_newest_schema_is_not_ready(url: str) -> None:
+    database.connect(url)
+    with pytest.raises(Unavailable, match="no schema"):
+        database.ready()
+    migrate.upgrade(url)
+    assert database.ready()
+    migrate.downgrade(url, "base")
+    with pytest.raises(Unavailable, match="another schema"):
+        database.ready()
+
+
+def test_a_server_works_on_through_the_migration_to_the_next_version(url: str) -> None:
+    migrate.upgrade(url)
+    _populate(url)
+    database.connect(url)
+    (held,) = collections.list_page(ALICE, HOME, 10, 0)
+    _expand(url, 1)
+    assert database.ready()
+    assert collections.get(ALICE, HOME, held.id) == held
+    changed = collections.update(ALICE, HOME, held.id, {"name": "Rain"}, held.version)
+    collection_tracks.remove(ALICE, HOME, held.id, str(held.cover_track_id), changed.version)
+    collection_tracks.add(ALICE, HOME, held.id, str(held.cover_track_id), None)
+    collection_tracks.reorder(ALICE, HOME, held.id, [str(held.cover_track_id)], None)
+    assert len(collection_tracks.list_page(ALICE, HOME, held.id, 10, 0)[1]) == 1
+    database.transaction(idempotency.store)(HOME, "alice", "key", b"1" * 32, 200, {}, b"{}")
+    collections.delete(ALICE, HOME, collections.create(ALICE, HOME, name="New").id, 1)
+
+
+def test_a_server_does_not_work_on_two_versions_behind(url: str) -> None:
+    migrate.upgrade(url)
+    database.connect(url)
+    _expand(url, 2)
+    with pytest.raises(Unavailable, match="another schema"):
+        database.ready()
+
+
+def test_a_missing_folder_for_the_file_is_made(tmp_path: Path) -> None:
+    migrate.upgrade(f"sqlite:///{tmp_path / 'a' / 'b' / 'music.db'}")
+    assert (tmp_path / "a" / "b" / "music.db").exists()
+
+
+def test_every_migration_has_a_number_one_above_the_last() -> None:
+    names = sorted(file.name for file in (ROOT / "migrations" / "versions").glob("*.py"))
+    assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
+    assert revision.head() == names[-1][:4]
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/music", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_of_another_kind_is_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(ValueError, match="must be sqlite:///<file> or postgresql://"):
+        database.connect(url)
+
+
+def _expand(url: str, versions: int) -> None:
+    """What the first half of a migration may do: add what the version before neither names nor fills."""
+    with engines.build_plain(url, wait_seconds=1).connect() as connection:
+        for statement in (
+            "ALTER TABLE collections ADD COLUMN colour TEXT",
+            "ALTER TABLE collection_tracks ADD COLUMN note TEXT DEFAULT '' NOT NULL",
+            "CREATE TABLE shares (id TEXT PRIMARY KEY)",
+            "CREATE INDEX ix_collections_colour ON collections (colour)",
+        ):
+            connection.exec_driver_sql(statement)
+        newer = f"{int(revision.head()) + versions:04}"
+        connection.execute(text("UPDATE alembic_version SET version_num = :newer"), {"newer": newer})
+        connection.commit()
+
+
+def _populate(url: str) -> None:
+    database.connect(url)
+    organizations.join(HOME, "alice")
+    track = tracks.add(HOME, "alice", title="Rain")
+    assert track is not None
+    made = collections.create(ALICE, HOME, name="Focus", cover_track_id=track.id)
+    collection_tracks.add(ALICE, HOME, made.id, track.id, None)
+    database.disconnect()
+
+
+def _tables(url: str) -> set[str]:
+    with engines.build_plain(url, wait_seconds=1).connect() as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def _rules(connection: Connection) -> dict[str, object]:
+    found = MetaData()
+    found.reflect(connection)
+    look = inspect(connection)
+    return {
+        name: (
+            sorted(str(rule) for rule in look.get_check_constraints(name)),
+            sorted(str(rule) for rule in look.get_foreign_keys(name)),
+            sorted(
+                (str(index["name"]), str(index["column_names"]), bool(index["unique"]))
+                for index in look.get_indexes(name)
+            ),
+            table.dialect_options["sqlite"].get("strict"),
+        )
+        for name, table in found.tables.items()
+        if name != "alembic_version"
+    }
+
+
+def test_the_newest_file_is_the_head_of_the_history() -> None:
+    assert ScriptDirectory(str(revision.FOLDER)).get_heads() == [revision.head()]

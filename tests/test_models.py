@@ -1,0 +1,635 @@
+"""What is stored and who may see it, on both databases, in peace, in a race and in an outage."""
+
+import random
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from models import collection_tracks, collections, database, idempotency, keys, migrate, organizations, tracks
+from models.access import Caller
+from models.failures import (
+    AccessDenied,
+    CollectionFull,
+    Failure,
+    KeyInUse,
+    KeyReused,
+    Missing,
+    Unacceptable,
+    Unavailable,
+    VersionMismatch,
+)
+from tests import databases
+
+R = TypeVar("R")
+
+HOME, ELSEWHERE = "org_home", "org_elsewhere"
+NOBODYS = "mcoll_000000000000"
+NO_TRACK = "mtrack_000000000000"
+PROMISED_SECONDS = 2.5
+
+
+def caller(user: str, *organization_ids: str) -> Caller:
+    return Caller(user, frozenset(organization_ids), frozenset(), None)
+
+
+ALICE = caller("alice", HOME, ELSEWHERE)
+MALLORY = caller("mallory", HOME)
+
+
+def settle(url: str, pool_size: int = 10) -> None:
+    migrate.upgrade(url)
+    database.connect(url, pool_size=pool_size)
+    for organization, user in ((HOME, "alice"), (ELSEWHERE, "alice"), (HOME, "mallory")):
+        organizations.join(organization, user)
+
+
+@pytest.fixture(params=databases.KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with databases.fresh(request.param, tmp_path) as url:
+        settle(url)
+        yield url
+        database.disconnect()
+
+
+def new_track(organization: str = HOME) -> str:
+    found = tracks.add(organization, "alice", title="Rain")
+    assert found is not None
+    return found.id
+
+
+def filled(count: int) -> tuple[str, list[str]]:
+    found = collections.create(ALICE, HOME, name="Focus").id
+    ids = [new_track() for _ in range(count)]
+    for track in ids:
+        collection_tracks.add(ALICE, HOME, found, track, None)
+    return found, ids
+
+
+def order_of(collection: str) -> list[str]:
+    page = collection_tracks.list_page(ALICE, HOME, collection, 500, 0)[1]
+    assert [row.position for row in page] == list(range(len(page)))
+    return [row.track_id for row in page]
+
+
+def at_once(count: int, work: Callable[[int], object]) -> list[object]:
+    """What each of so many threads returned or raised."""
+    gate = threading.Barrier(count)
+
+    def one(number: int) -> object:
+        gate.wait()
+        try:
+            return work(number)
+        except Failure as failure:
+            return failure
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def refused_in_time(work: Callable[[], object], seconds: float = PROMISED_SECONDS) -> None:
+    started = time.monotonic()
+    with pytest.raises(Unavailable) as raised:
+        work()
+    assert time.monotonic() - started <= seconds
+    assert raised.value.retry_after >= 1
+
+
+def soon(work: Callable[[], R], seconds: float = 2.0) -> R:
+    """Its result, once what was away is heard of again."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(Unavailable):
+            return work()
+        time.sleep(0.05)
+    return work()
+
+
+def test_a_new_collection_is_empty_and_reads_back_as_it_was_made(store: str) -> None:
+    made = collections.create(ALICE, HOME, name="Focus", description="\ttab", cover_image_url="https://a.example/b")
+    assert (made.track_count, made.version, made.cover_track_id) == (0, 1, None)
+    assert made.created_at == made.updated_at
+    assert made.created_at.tzinfo is UTC
+    assert collections.get(ALICE, HOME, made.id) == made
+
+
+def test_times_keep_their_microseconds_in_utc(store: str) -> None:
+    moment = datetime(2026, 6, 28, 10, 30, 0, 120, tzinfo=UTC)
+    elsewhere = moment.astimezone(tz=None)
+    made, _ = keys.make(HOME, "alice", ["music:read"], expires_at=elsewhere, pepper=b"pepper")
+    assert made.expires_at == moment
+    assert made.expires_at.tzinfo is UTC
+
+
+def test_collections_come_newest_first_in_pages_that_join(store: str) -> None:
+    made = [collections.create(ALICE, HOME, name=f"{number}").id for number in range(7)]
+    pages = [collections.list_page(ALICE, HOME, 3, offset) for offset in (0, 3, 6, 9)]
+    assert [row.id for page in pages for row in page] == made[::-1]
+
+
+def test_collections_of_one_moment_are_ordered_by_id(store: str) -> None:
+    made = [collections.create(ALICE, HOME, name="same").id for _ in range(5)]
+    database.run(text("UPDATE collections SET created_at = (SELECT min(created_at) FROM collections)"))
+    assert [row.id for row in collections.list_page(ALICE, HOME, 9, 0)] == sorted(made, reverse=True)
+
+
+def test_a_strangers_collection_looks_absent_to_every_operation(store: str) -> None:
+    theirs, (track, *_) = filled(2)
+    operations: list[Callable[[Caller, str, str], object]] = [
+        collections.get,
+        lambda who, org, found: collections.update(who, org, found, {"name": "x"}, None),
+        lambda who, org, found: collections.update(who, org, found, {"cover_track_id": NO_TRACK}, 99),
+        lambda who, org, found: collections.delete(who, org, found, 99),
+        lambda who, org, found: collection_tracks.list_page(who, org, found, 10, 0),
+        lambda who, org, found: collection_tracks.add(who, org, found, track, 99),
+        lambda who, org, found: collection_tracks.add(who, org, found, NO_TRACK, None),
+        lambda who, org, found: collection_tracks.remove(who, org, found, track, 99),
+        lambda who, org, found: collection_tracks.reorder(who, org, found, [track], 99),
+    ]
+    strangers = [
+        (MALLORY, HOME, theirs),
+        (MALLORY, HOME, NOBODYS),
+        (MALLORY, ELSEWHERE, theirs),
+        (ALICE, ELSEWHERE, theirs),
+    ]
+    for operation in operations:
+        for where in strangers:
+            with pytest.raises(Missing) as raised:
+                operation(*where)
+            assert raised.value.details == {"collection_id": where[2]}
+            assert raised.value.system_message == "Music collection not found or not owned by caller"
+    assert collections.get(ALICE, HOME, theirs).version == 3
+    assert collections.list_page(MALLORY, HOME, 10, 0) == []
+
+
+def test_a_foreign_organization_is_denied_whether_or_not_it_exists(store: str) -> None:
+    for organization in (ELSEWHERE, "org_never"):
+        with pytest.raises(AccessDenied):
+            collections.list_page(MALLORY, organization, 10, 0)
+        with pytest.raises(AccessDenied):
+            collections.create(MALLORY, organization, name="x")
+
+
+def test_an_update_changes_what_was_sent_and_nothing_else(store: str) -> None:
+    cover = new_track()
+    made = collections.create(ALICE, HOME, name="Focus", description="old", cover_track_id=cover)
+    changed = collections.update(ALICE, HOME, made.id, {"name": "Rest", "description": None}, made.version)
+    assert changed == made._replace(name="Rest", description=None, version=2, updated_at=changed.updated_at)
+    assert changed.updated_at > made.updated_at
+
+
+@pytest.mark.parametrize("changes", [{}, {"name": "Focus"}, {"description": None, "cover_track_id": None}])
+def test_an_update_that_changes_nothing_leaves_version_and_time(store: str, changes: dict[str, str | None]) -> None:
+    made = collections.create(ALICE, HOME, name="Focus")
+    assert collections.update(ALICE, HOME, made.id, changes, None) == made
+    assert collections.update(ALICE, HOME, made.id, changes, 1) == made
+    with pytest.raises(VersionMismatch):
+        collections.update(ALICE, HOME, made.id, changes, 2)
+
+
+def test_a_cover_is_a_track_of_the_same_organization(store: str) -> None:
+    made = collections.create(ALICE, HOME, name="Focus")
+    for cover in (NO_TRACK, new_track(ELSEWHERE)):
+        with pytest.raises(Unacceptable) as raised:
+            collections.update(ALICE, HOME, made.id, {"name": "Rest", "cover_track_id": cover}, None)
+        assert raised.value.details["errors"][0]["pointer"] == "/cover_track_id"  # type: ignore[index]
+        with pytest.raises(Unacceptable):
+            collections.create(ALICE, HOME, name="Focus", cover_track_id=cover)
+    assert collections.get(ALICE, HOME, made.id) == made
+
+
+def test_a_deleted_collection_is_gone_and_its_tracks_stay(store: str) -> None:
+    found, ids = filled(2)
+    with pytest.raises(VersionMismatch):
+        collections.delete(ALICE, HOME, found, 1)
+    collections.delete(ALICE, HOME, found, 3)
+    for again in (collections.get, lambda who, org, found: collections.delete(who, org, found, None)):
+        with pytest.raises(Missing):
+            again(ALICE, HOME, found)
+    assert collections.list_page(ALICE, HOME, 10, 0) == []
+    assert {track.id for track in tracks.list_all(HOME)} == set(ids)
+
+
+def test_adding_appends_once(store: str) -> None:
+    found, ids = filled(3)
+    before = collections.get(ALICE, HOME, found)
+    collection_tracks.add(ALICE, HOME, found, ids[0], before.version)
+    assert collections.get(ALICE, HOME, found) == before
+    assert (before.track_count, before.version) == (3, 4)
+    assert before.updated_at > before.created_at
+    assert order_of(found) == ids
+
+
+def test_a_track_of_another_organization_cannot_be_added(store: str) -> None:
+    found, _ = filled(0)
+    for track in (NO_TRACK, new_track(ELSEWHERE)):
+        with pytest.raises(Missing, match="Track not found in this organization") as raised:
+            collection_tracks.add(ALICE, HOME, found, track, None)
+        assert raised.value.details == {"track_id": track}
+    with pytest.raises(VersionMismatch):
+        collection_tracks.add(ALICE, HOME, found, NO_TRACK, 7)
+
+
+def test_a_full_collection_takes_no_more(store: str) -> None:
+    found, ids = filled(1)
+    database.run(text("UPDATE collections SET track_count = 10000"))
+    collection_tracks.add(ALICE, HOME, found, ids[0], None)
+    with pytest.raises(CollectionFull):
+        collection_tracks.add(ALICE, HOME, found, new_track(), None)
+    with pytest.raises(Missing):
+        collection_tracks.add(ALICE, HOME, found, NO_TRACK, None)
+
+
+def test_removing_closes_the_gap_and_may_be_repeated(store: str) -> None:
+    found, ids = filled(3)
+    collection_tracks.remove(ALICE, HOME, found, ids[1], 4)
+    after = collections.get(ALICE, HOME, found)
+    collection_tracks.remove(ALICE, HOME, found, ids[1], 5)
+    assert order_of(found) == [ids[0], ids[2]]
+    assert (after.track_count, after.version) == (2, 5)
+    assert collections.get(ALICE, HOME, found) == after
+
+
+def test_pages_of_tracks_go_on_where_the_last_ended(store: str) -> None:
+    found, ids = filled(5)
+    pages = [collection_tracks.list_page(ALICE, HOME, found, 2, offset) for offset in (0, 2, 4, 6)]
+    assert [version for version, _ in pages] == [6] * 4
+    assert [(row.track_id, row.position) for _, page in pages for row in page] == [(t, i) for i, t in enumerate(ids)]
+
+
+def test_reordering_puts_the_listed_first_and_ignores_strangers(store: str) -> None:
+    found, ids = filled(5)
+    collection_tracks.reorder(ALICE, HOME, found, [NO_TRACK, ids[4], new_track(), ids[1]], 6)
+    assert order_of(found) == [ids[4], ids[1], ids[0], ids[2], ids[3]]
+    after = collections.get(ALICE, HOME, found)
+    for same in ([], [NO_TRACK], [ids[4]], [ids[4], ids[1], ids[0]], order_of(found)):
+        collection_tracks.reorder(ALICE, HOME, found, same, None)
+    assert collections.get(ALICE, HOME, found) == after
+    assert (after.version, after.track_count) == (7, 5)
+    with pytest.raises(Unacceptable):
+        collection_tracks.reorder(ALICE, HOME, found, [ids[0], ids[0]], None)
+    with pytest.raises(VersionMismatch):
+        collection_tracks.reorder(ALICE, HOME, found, ids, 6)
+
+
+def test_any_number_of_reorders_gives_the_order_of_the_specification(store: str) -> None:
+    found, expected = filled(12)
+    chance = random.Random(7)
+    for _ in range(60):
+        listed = chance.sample(expected, chance.randint(0, 12))
+        collection_tracks.reorder(ALICE, HOME, found, [*listed, NO_TRACK], None)
+        expected = listed + [track for track in expected if track not in listed]
+        assert order_of(found) == expected
+
+
+def test_one_moved_track_is_one_row_written(store: str) -> None:
+    found, ids = filled(20)
+    said: list[str] = []
+    event.listen(database.engine(), "before_cursor_execute", lambda *words: said.append(f"{words[2]} {words[3]}"))
+    collection_tracks.reorder(ALICE, HOME, found, [ids[17]], None)
+    written = [words.count("mtrack_") for words in said if words.startswith("UPDATE collection_tracks")]
+    assert written == [1]
+
+
+@pytest.mark.slow
+def test_ten_thousand_tracks_can_all_be_moved(store: str) -> None:
+    found, (pattern, *_) = filled(1)
+    ids = [pattern, *(f"mtrack_{number:012x}" for number in range(1, collection_tracks.MOST_TRACKS))]
+    _multiply(found, pattern, ids[1:])
+    chance = random.Random(1)
+    for _ in range(2):
+        chance.shuffle(ids)
+        collection_tracks.reorder(ALICE, HOME, found, ids, None)
+    assert order_of(found) == ids[:500]
+    assert collections.get(ALICE, HOME, found).track_count == len(ids)
+
+
+@database.transaction
+def _multiply(found: str, pattern: str, ids: list[str]) -> None:
+    """Add tracks like the first, faster than one by one."""
+    for table, column in ((tracks.tracks, "id"), (collection_tracks.collection_tracks, "track_id")):
+        row = database.one(select(table).where(table.c[column] == pattern))
+        assert row is not None
+        database.run_each(insert(table), [{**row._mapping, column: each} for each in ids])
+    database.run(text("UPDATE collections SET track_count = 10000"))
+
+
+def test_640_moves_by_16_writers_all_succeed(store: str) -> None:
+    database.connect(store, pool_size=16)
+    found, ids = filled(30)
+
+    def move(number: int) -> int:
+        chance = random.Random(number)
+        for _ in range(40):
+            listed = order_of(found)
+            listed.insert(chance.randrange(30), listed.pop(chance.randrange(30)))
+            collection_tracks.reorder(ALICE, HOME, found, listed, None)
+        return 40
+
+    assert at_once(16, move) == [40] * 16
+    assert sorted(order_of(found)) == sorted(ids)
+    assert len(database.many(text("SELECT DISTINCT rank FROM collection_tracks"))) == 30
+
+
+def test_the_counter_equals_the_members_after_any_race(store: str) -> None:
+    found, ids = filled(6)
+
+    def stir(number: int) -> None:
+        chance = random.Random(number)
+        for _ in range(25):
+            effect = chance.choice([collection_tracks.add, collection_tracks.remove])
+            effect(ALICE, HOME, found, chance.choice(ids), None)
+
+    assert at_once(8, stir) == [None] * 8
+    assert collections.get(ALICE, HOME, found).track_count == len(order_of(found))
+
+
+def test_one_of_24_equal_versions_wins(store: str) -> None:
+    made = collections.create(ALICE, HOME, name="0")
+    for version in range(1, 6):
+        answers = at_once(24, lambda n, v=version: collections.update(ALICE, HOME, made.id, {"name": f"{v}.{n}"}, v))  # type: ignore[misc]
+        winners = [answer for answer in answers if isinstance(answer, collections.Collection)]
+        assert len(winners) == 1
+        assert sum(isinstance(answer, VersionMismatch) for answer in answers) == 23
+        assert collections.get(ALICE, HOME, made.id) == winners[0]
+
+
+def test_two_transactions_that_block_each_other_both_succeed(store: str) -> None:
+    first, second = filled(1)[0], filled(1)[0]
+    met, runs = threading.Barrier(2), [0, 0]
+
+    @database.transaction
+    def both(number: int) -> None:
+        runs[number] += 1
+        one, other = (first, second) if number else (second, first)
+        collections.hold(ALICE, HOME, one, None)
+        if database.is_postgres() and runs[number] == 1:
+            met.wait()
+        collections.hold(ALICE, HOME, other, None)
+
+    assert at_once(2, both) == [None, None]
+    assert sorted(runs) == ([1, 2] if database.is_postgres() else [1, 1])
+
+
+def test_a_transaction_is_all_or_nothing(store: str) -> None:
+    @database.transaction
+    def half() -> None:
+        collections.create(ALICE, HOME, name="lost")
+        raise Missing("on purpose")
+
+    with pytest.raises(Missing):
+        half()
+    assert collections.list_page(ALICE, HOME, 10, 0) == []
+    assert not database.in_transaction()
+
+
+def test_a_taken_id_is_replaced_by_another(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = iter(["0" * 12, "0" * 12, "0" * 12, "1" * 12, "1" * 12, "1" * 12, "2" * 12, "0" * 12, "0" * 12, "1" * 12])
+    monkeypatch.setattr(secrets, "token_hex", lambda _: next(digits))
+    made = [collections.create(ALICE, HOME, name="x").id for _ in range(3)]
+    assert made == ["mcoll_000000000000", "mcoll_111111111111", "mcoll_222222222222"]
+    assert [new_track(), new_track()] == ["mtrack_000000000000", "mtrack_111111111111"]
+
+
+def test_an_audio_file_is_a_track_once(store: str) -> None:
+    made = tracks.add(HOME, "alice", title="Rain", duration_ms=1234, source_digest=b"1" * 32, instrumental=True)
+    assert made is not None
+    assert tracks.list_all(HOME) == [made]
+    assert tracks.add(HOME, "alice", title="Rain", source_digest=b"1" * 32) is None
+    assert tracks.add(ELSEWHERE, "alice", title="Rain", source_digest=b"1" * 32) is not None
+
+
+def test_a_key_is_found_by_its_digest_only(store: str) -> None:
+    made, secret = keys.make(HOME, "alice", {"music:write", "music:read"}, pepper=b"pepper")
+    assert made.scopes == {"music:read", "music:write"}
+    assert made.hint == secret[:8]
+    assert keys.find(keys.digest(secret, b"pepper")) == made
+    assert keys.find(keys.digest(secret, b"salt")) is None
+    assert (keys.list_all(), keys.list_all(HOME), keys.list_all(ELSEWHERE)) == ([made], [made], [])
+    kept = [str(row) for row in database.many(text("SELECT * FROM api_keys"))]
+    assert not any(secret[8:] in row for row in kept)
+
+
+def test_a_keys_state_counts_from_the_next_request(store: str) -> None:
+    made, secret = keys.make(HOME, "alice", [], pepper=b"pepper")
+    for state in ("paused", "active", "deactivated"):
+        assert keys.set_state(made.id, state)
+        assert keys.find(keys.digest(secret, b"pepper")) == made._replace(state=state)
+    assert not keys.set_state("mkey_000000000000", "paused")
+    with pytest.raises(ValueError, match="one of: active"):
+        keys.set_state(made.id, "asleep")
+
+
+def test_the_use_of_a_key_is_written_once_a_minute(store: str) -> None:
+    made, _ = keys.make(HOME, "alice", [], pepper=b"pepper")
+    keys.note_use(made.id)
+    first = keys.list_all()[0].last_used_at
+    keys.note_use(made.id)
+    assert first is not None
+    assert keys.list_all()[0].last_used_at == first
+
+
+def test_a_misspelt_secret_is_refused_without_the_database() -> None:
+    for _ in range(20):
+        secret = keys.new_secret()
+        assert len(secret) == 40
+        assert keys.well_formed(secret)
+        for place in range(40):
+            other = "0" if secret[place] != "0" else "1"
+            assert not keys.well_formed(secret[:place] + other + secret[place + 1 :])
+    assert not keys.well_formed("msk_" + "é" * 36)
+
+
+@pytest.mark.parametrize(
+    ("organization", "user"), [("org_", "a"), ("org_" + "a" * 33, "a"), ("org_a\n", "a"), (HOME, ""), (HOME, "a b")]
+)
+def test_ids_of_another_form_join_nothing(organization: str, user: str) -> None:
+    with pytest.raises(ValueError, match="such as"):
+        organizations.join(organization, user)
+
+
+def test_a_user_may_be_in_several_organizations(store: str) -> None:
+    organizations.join(HOME, "alice")
+    assert organizations.organizations_of("alice") == {HOME, ELSEWHERE}
+    assert organizations.organizations_of("nobody") == frozenset()
+
+
+def test_an_answer_is_replayed_to_the_same_request_only(store: str) -> None:
+    assert _answer("key", b"1" * 32) is None
+    stored = _answer("key", b"1" * 32)
+    assert stored is not None
+    assert stored[:3] == (201, {"Location": "/x"}, b'{"id": 1}')
+    with pytest.raises(KeyReused):
+        _answer("key", b"2" * 32)
+    assert idempotency.sweep() == 0
+    assert idempotency.sweep(older_than_hours=-1) == 1
+    with pytest.raises(RuntimeError, match="inside the transaction"):
+        idempotency.claim(HOME, "alice", "key", b"1" * 32)
+
+
+def test_24_equal_requests_at_once_take_effect_once(store: str) -> None:
+    for number in range(5):
+        answers = at_once(24, lambda _, n=number: _answer(f"key {n}", b"1" * 32))  # type: ignore[misc]
+        assert answers.count(None) == 1
+        assert all(answer is None or isinstance(answer, idempotency.Stored | KeyInUse) for answer in answers)
+        assert len(collections.list_page(ALICE, HOME, 100, 0)) == number + 1
+
+
+@database.transaction
+def _answer(key: str, fingerprint: bytes) -> idempotency.Stored | None:
+    stored = idempotency.claim(HOME, "alice", key, fingerprint)
+    if stored is None:
+        collections.create(ALICE, HOME, name=key)
+        idempotency.store(HOME, "alice", key, fingerprint, 201, {"Location": "/x"}, b'{"id": 1}')
+    return stored
+
+
+def test_the_database_itself_refuses_what_may_not_be(store: str) -> None:
+    found, _ = filled(1)
+    assert (
+        collections.update(ALICE, HOME, found, {"name": "\N{GRINNING FACE}" * 512}, None).name[511:]
+        == "\N{GRINNING FACE}"
+    )
+    for wrong in (
+        "UPDATE collections SET name = '" + "x" * 513 + "'",
+        "UPDATE collections SET track_count = -1",
+        "UPDATE collections SET owner_id = 'mallory'",
+        "UPDATE collection_tracks SET organization_id = 'org_elsewhere'",
+        "DELETE FROM tracks",
+    ):
+        with pytest.raises(IntegrityError):
+            database.run(text(wrong))
+
+
+def test_sqlite_lives_under_the_safe_settings(tmp_path: Path) -> None:
+    settle(databases.sqlite_url(tmp_path))
+    found = {name: database.one(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")}
+    database.disconnect()
+    assert [row[0] for row in found.values() if row is not None] == ["wal", 2, 1]
+
+
+@pytest.mark.slow
+def test_a_locked_file_refuses_writes_in_time_and_lets_reads_go_on(tmp_path: Path) -> None:
+    url = databases.sqlite_url(tmp_path)
+    settle(url)
+    found, _ = filled(1)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answers = at_once(4, lambda _: refused_in_time(lambda: collections.delete(ALICE, HOME, found, None)))
+        assert answers == [None] * 4
+        refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found, NO_TRACK, None))
+        assert collections.get(ALICE, HOME, found).track_count == 1
+        assert database.ready()
+        other.execute("COMMIT")
+    soon(lambda: collections.delete(ALICE, HOME, found, None))
+    database.disconnect()
+
+
+def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None:
+    settle(databases.sqlite_url(tmp_path), pool_size=1)
+    made = collections.create(ALICE, HOME, name="Focus")
+    pages = database.one(text("PRAGMA page_count"))
+    assert pages is not None
+    database.many(text(f"PRAGMA max_page_count = {pages[0]}"))
+    refused_in_time(
+        lambda: [collections.create(ALICE, HOME, name="x" * 512, description="x" * 4096) for _ in range(99)]
+    )
+    assert collections.get(ALICE, HOME, made.id) == made
+    database.many(text("PRAGMA max_page_count = 1000000"))
+    collections.update(ALICE, HOME, made.id, {"description": "x" * 4096}, None)
+    database.disconnect()
+
+
+@pytest.mark.slow
+def test_a_busy_pool_refuses_in_time(store: str) -> None:
+    database.connect(store, pool_size=1)
+    held: list[Connection] = [database.engine().connect() for _ in range(2)]
+    refused_in_time(lambda: database.transaction(organizations.organizations_of)("alice"))
+    for connection in held:
+        connection.close()
+    assert database.ready()
+
+
+@pytest.fixture
+def breakable() -> Iterator[databases.Breakable]:
+    with databases.breakable_postgres() as server:
+        settle(server.url)
+        filled(1)
+        at_once(6, lambda _: organizations.organizations_of("alice"))
+        yield server
+        database.disconnect()
+
+
+@pytest.mark.slow
+def test_a_stopped_postgresql_refuses_in_time_and_is_found_again(breakable: databases.Breakable) -> None:
+    (found,) = collections.list_page(ALICE, HOME, 10, 0)
+    breakable.stop()
+    for _ in range(3):
+        refused_in_time(lambda: collections.get(ALICE, HOME, found.id))
+        refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
+        refused_in_time(database.ready, seconds=1.2)
+    breakable.start()
+    assert database.ready()
+    collection_tracks.add(ALICE, HOME, found.id, new_track(), None)
+    assert collections.get(ALICE, HOME, found.id).track_count == 2
+
+
+@pytest.mark.slow
+def test_a_restart_of_postgresql_goes_unnoticed_by_reads_and_transactions(breakable: databases.Breakable) -> None:
+    (found,) = collections.list_page(ALICE, HOME, 10, 0)
+    track = new_track()
+    breakable.stop()
+    breakable.start()
+    assert collections.get(ALICE, HOME, found.id) == found
+    breakable.stop()
+    breakable.start()
+    collection_tracks.add(ALICE, HOME, found.id, track, None)
+    assert at_once(6, lambda _: collections.get(ALICE, HOME, found.id).track_count) == [2] * 6
+
+
+@pytest.mark.slow
+def test_a_silent_postgresql_refuses_in_time_and_is_found_again(breakable: databases.Breakable) -> None:
+    (found,) = collections.list_page(ALICE, HOME, 10, 0)
+    breakable.freeze()
+    answers = at_once(4, lambda _: refused_in_time(lambda: collections.get(ALICE, HOME, found.id)))
+    assert answers == [None] * 4
+    refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
+    refused_in_time(database.ready, seconds=1.2)
+    breakable.thaw()
+    assert soon(lambda: collections.get(ALICE, HOME, found.id)) == found
+    collections.delete(ALICE, HOME, found.id, None)
+
+
+@pytest.mark.slow
+def test_a_lock_of_another_on_postgresql_is_waited_for_a_second(breakable: databases.Breakable) -> None:
+    (found,) = collections.list_page(ALICE, HOME, 10, 0)
+    with database.engine().connect() as other:
+        other.exec_driver_sql("BEGIN")
+        other.execute(text("SELECT 1 FROM collections FOR UPDATE"))
+        refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None), 1.5)
+        refused_in_time(lambda: collections.delete(ALICE, HOME, found.id, None), 1.5)
+    collections.delete(ALICE, HOME, found.id, None)
+
+
+@pytest.mark.slow
+def test_a_statement_that_runs_for_too_long_is_stopped(breakable: databases.Breakable) -> None:
+    refused_in_time(lambda: database.one(text("SELECT pg_sleep(30)")))
+    refused_in_time(lambda: database.run(text("SELECT pg_sleep(30)")))
+
+
+def test_a_key_that_expires_is_kept_as_it_was_made(store: str) -> None:
+    soon = datetime.now(UTC) + timedelta(days=90)
+    made, secret = keys.make(HOME, "alice", [], soon, pepper=b"pepper")
+    found = keys.find(keys.digest(secret, b"pepper"))
+    assert found is not None
+    assert found.expires_at == made.expires_at == soon

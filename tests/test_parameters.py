@@ -1,0 +1,73 @@
+"""What is legal in a query string, before a value of it is looked at."""
+
+from urllib.parse import parse_qsl, quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import MalformedRequest, Violation
+from edge.parameters import MOST_PARAMETERS, Parameter, pairs
+from edge.schemas import Rules
+
+TEXTS = st.text(st.characters(codec="utf-8"))
+LIMIT = Parameter(
+    {"in": "query", "name": "limit"}, {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, Rules({})
+)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=MOST_PARAMETERS), st.sampled_from([quote, quote_plus]))
+def test_what_is_escaped_is_read(given: list[tuple[str, str]], escape: object) -> None:
+    written = "&".join(f"{escape(name)}={escape(value)}" for name, value in given)  # type: ignore[operator]
+    assert list(pairs(written.encode())) == given
+
+
+@given(st.binary(max_size=60) | st.text("ab=&%2fF+;", max_size=30).map(str.encode))
+def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(query: bytes) -> None:
+    try:
+        found = list(pairs(query))
+    except MalformedRequest:
+        return
+    assert found == parse_qsl(query.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict")
+
+
+@pytest.mark.parametrize(
+    "query", [b"%", b"a=%", b"a=%1", b"a=%zz", b"%zz=1", b"a=%80", b"a=%c0%af", b"a=%ed%a0%80", b"\xe9", b"a=\xc3\xa9"]
+)
+def test_bad_escapes_and_bytes_are_refused(query: bytes) -> None:
+    with pytest.raises(MalformedRequest):
+        list(pairs(query))
+
+
+def test_no_more_parameters_than_64() -> None:
+    assert len(list(pairs(b"&".join([b"a=1"] * MOST_PARAMETERS)))) == MOST_PARAMETERS
+    with pytest.raises(MalformedRequest):
+        list(pairs(b"&".join([b"a=1"] * (MOST_PARAMETERS + 1))))
+
+
+@given(st.integers(-(10**20), 10**20))
+def test_a_number_has_one_spelling(number: int) -> None:
+    found: list[Violation] = []
+    value = LIMIT.read(str(number), found)
+    assert (value == number and not found) == (1 <= number <= 100)
+
+
+@given(TEXTS)
+def test_only_digits_are_a_number(text: str) -> None:
+    found: list[Violation] = []
+    value = LIMIT.read(text, found)
+    assert found or text == str(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "+5", "-0", "05", " 5", "5 ", "5\n", "1_0", "0x5", "5.0", "1e1", "\u0665", "\uff15", "\u00b2", "5,5"]
+)
+def test_another_spelling_is_no_number(text: str) -> None:
+    found: list[Violation] = []
+    LIMIT.read(text, found)
+    assert [violation.code for violation in found] == ["type"]
+
+
+def test_what_is_not_given_is_the_default() -> None:
+    found: list[Violation] = []
+    assert (LIMIT.read(None, found), found) == (50, [])

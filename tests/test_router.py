@@ -1,0 +1,120 @@
+"""Which operation a path names: the one of the contract, in its one spelling, or none."""
+
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from edge import contract
+from edge.errors import MethodNotAllowed, NoSuchEndpoint
+from edge.operations import Operation
+from edge.router import Router, allow
+from edge.schemas import Rules
+
+# What a variable of a path may be: any text without controls, slashes and backslashes that is no dot segment.
+SEGMENTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/\\"), min_size=1
+).filter(lambda text: text not in (".", ".."))
+
+
+@cache
+def _operations() -> list[Operation]:
+    document = contract.document()
+    rules = Rules(document)
+    found = [
+        (path, method) for path, item in document["paths"].items() for method in contract.METHODS if method in item
+    ]
+    return [Operation(document, rules, path, method, lambda **_: None) for path, method in found]
+
+
+@cache
+def _router() -> Router:
+    return Router(_operations())
+
+
+def _path(operation: Operation, values: dict[str, str]) -> bytes:
+    return re.sub(r"\{(\w+)\}", lambda m: quote(values[m[1]], safe=""), operation.path).encode()
+
+
+@given(st.data())
+def test_every_operation_is_found_with_whatever_its_variables_are(data: st.DataObject) -> None:
+    for operation in _operations():
+        values = {name: data.draw(SEGMENTS) for name in operation.path_names}
+        assert _router().find(operation.method, _path(operation, values)) == (operation, values)
+
+
+@given(st.binary(max_size=40) | st.lists(st.sampled_from([b"/v1", b"/music", b"/org_a", b"/collections", b"/tracks",
+    b"/order", b"/", b"//", b".", b"%2e", b"%2f", b"%00", b"%", b"%ff", b"\xff", b"%e9"]),
+    max_size=9).map(b"".join))  # fmt: skip
+@example(b"*")
+@example(b"")
+@example(b"/v1/health/live/")
+def test_any_bytes_are_a_path_of_the_contract_or_none(path: bytes) -> None:
+    try:
+        operation, values = _router().find("GET", path)
+    except (NoSuchEndpoint, MethodNotAllowed):
+        return
+    assert operation.path_names == list(values)
+    assert not [
+        value for value in values.values() if re.search(r"[\x00-\x1f\x7f-\x9f/\\]", value) or value in (".", "..")
+    ]
+
+
+@given(st.sampled_from(range(9)), st.data())
+def test_a_path_has_one_spelling(number: int, data: st.DataObject) -> None:
+    operation = _operations()[number % len(_operations())]
+    path = _path(operation, dict.fromkeys(operation.path_names, "a1"))
+    position = data.draw(st.sampled_from([i for i, byte in enumerate(path) if byte != ord("/")]))
+    other = data.draw(
+        st.sampled_from([b"%%%02x" % path[position], path[position : position + 1].swapcase(), b"/", b"./", b""])
+    )
+    spelt = path[:position] + other + path[position + 1 :]
+    assume(spelt != path)
+    try:
+        found, values = _router().find(operation.method, spelt)
+    except (NoSuchEndpoint, MethodNotAllowed):
+        return
+    assert operation.path_names, "a fixed path was found by another spelling"
+    assert _path(found, values).lower() != path.lower() or "a1" in values.values() or found is operation
+
+
+@pytest.mark.parametrize("path", [b"/", b"/x", b"/%2e", b"/%2E%2e", b"/.."])
+def test_nothing_may_stand_behind_a_path(path: bytes) -> None:
+    for operation in _operations():
+        known = _path(operation, dict.fromkeys(operation.path_names, "a1"))
+        if operation.path.endswith("/collections") and path == b"/x":
+            continue  # that is the path of one collection
+        if operation.path.endswith("/tracks") and path == b"/x":
+            continue  # that is the path of one track
+        with pytest.raises(NoSuchEndpoint):
+            _router().find(operation.method, known + path)
+
+
+def test_head_finds_what_get_finds_and_nothing_else() -> None:
+    for operation in _operations():
+        path = _path(operation, dict.fromkeys(operation.path_names, "a1"))
+        methods: Any = _router().methods(path)[0]
+        if "GET" in methods:
+            assert _router().find("HEAD", path)[0] is methods["GET"]
+        else:
+            with pytest.raises(MethodNotAllowed):
+                _router().find("HEAD", path)
+
+
+def test_a_refused_method_is_told_what_there_is() -> None:
+    for operation in _operations():
+        path = _path(operation, dict.fromkeys(operation.path_names, "a1"))
+        with pytest.raises(MethodNotAllowed) as refused:
+            _router().find("TRACE", path)
+        offered = set(refused.value.headers["allow"].split(", "))
+        assert offered == set(_router().methods(path)[0]) | {"OPTIONS"} | ({"HEAD"} if "GET" in offered else set())
+
+
+def test_an_asterisk_has_every_method_and_no_operation() -> None:
+    assert allow(_router().methods(b"*")[0]) == "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
+    with pytest.raises(NoSuchEndpoint):
+        _router().find("GET", b"*")

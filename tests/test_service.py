@@ -1,0 +1,316 @@
+"""The service about itself: alive, ready, its contract; and what every answer of it has."""
+
+import json
+import re
+import socket
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from sqlalchemy import text
+
+from edge import contract
+from models import database, migrate
+from tests import databases
+from tests.harness import (
+    ALICE,
+    HOME,
+    NOBODYS,
+    ON_ONE_DATABASE,
+    Row,
+    Service,
+    Services,
+    add_all,
+    assert_envelope,
+    new_collection,
+    operations,
+    raw,
+    violations,
+)
+
+EVERYWHERE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+OURS = re.compile("req_[A-Za-z0-9_-]{1,64}")
+CONTRACTS = ("/v1/openapi.json", "/v1/openapi.yaml")
+GETS = [operation for operation in operations() if operation.method == "GET"]
+PATHS = sorted({operation.path for operation in operations()})
+each_get = pytest.mark.parametrize("operation", GETS, ids=lambda operation: operation.id)
+
+
+@pytest.fixture
+def anybody(server: Service) -> httpx.Client:
+    client = server.client()
+    client.base_url = httpx.URL(server.url)
+    return client
+
+
+@pytest.fixture
+def ids(alice: httpx.Client, tracks: list[str]) -> dict[str, str]:
+    """What the paths of the contract are filled with: a collection of alice's with a track."""
+    made = new_collection(alice)["id"]
+    add_all(alice, made, tracks[:1])
+    return {"organization_id": HOME, "collection_id": made, "track_id": tracks[0]}
+
+
+def test_the_service_is_alive_and_ready(anybody: httpx.Client) -> None:
+    for state in ("live", "ready"):
+        response = anybody.get(f"/v1/health/{state}")
+        assert (response.status_code, response.json()) == (200, {"status": state})
+
+
+def test_a_database_with_another_schema_is_not_ready(services: Services, kind: str) -> None:
+    server = services.start(services.fresh_database(kind))
+    client = server.client(server.key(ALICE)[1])
+    with server.store():
+        database.run(text("UPDATE alembic_version SET version_num = '9999'"))
+    error = assert_envelope(client.get(f"{server.url}/v1/health/ready"), "SERVICE_UNAVAILABLE")
+    assert error["details"] == {}
+    assert client.get(f"{server.url}/v1/health/live").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_away_is_told_and_forgiven(services: Services) -> None:
+    with databases.breakable_postgres() as postgres:
+        migrate.upgrade(postgres.url)
+        server = services.start(postgres.url)
+        client = server.client(server.key(ALICE)[1])
+        assert client.get("collections").status_code == 200
+        postgres.stop()
+        away = client.get(f"{server.url}/v1/health/ready")
+        assert_envelope(away, "SERVICE_UNAVAILABLE")
+        assert int(away.headers["Retry-After"]) >= 1
+        assert_envelope(client.get("collections"), "SERVICE_UNAVAILABLE")
+        assert_envelope(client.post("collections", json={"name": "a"}), "SERVICE_UNAVAILABLE")
+        assert client.get(f"{server.url}/v1/health/live").status_code == 200
+        postgres.start()
+        assert client.get(f"{server.url}/v1/health/ready").status_code == 200
+        assert client.get("collections").status_code == 200
+
+
+def test_the_contract_that_is_served_is_the_one_that_is_kept(anybody: httpx.Client) -> None:
+    as_json, as_yaml = (anybody.get(path) for path in CONTRACTS)
+    assert as_json.json() == contract.load()
+    assert list(as_json.json()) == list(contract.load())
+    assert yaml.safe_load(as_yaml.text) == contract.load()
+    assert as_json.headers["Content-Type"] == "application/json"
+    assert as_yaml.headers["Content-Type"] == "application/yaml"
+
+
+def test_the_contract_names_nothing_of_python(anybody: httpx.Client) -> None:
+    served = anybody.get(CONTRACTS[0]).text
+    for word in ("x-openapi-router-controller", "InfoFunc", "edge.", "handlers.", "models."):
+        assert word not in served
+
+
+@pytest.mark.parametrize("path", CONTRACTS)
+def test_a_known_contract_is_not_sent_again(anybody: httpx.Client, path: str) -> None:
+    tag = anybody.get(path).headers["ETag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        response = anybody.get(path, headers={"If-None-Match": known})
+        assert (response.status_code, response.content, response.headers["ETag"]) == (304, b"", tag)
+    assert anybody.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@each_get
+def test_every_get_answers_head_alike(
+    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: Row
+) -> None:
+    path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
+    for headers in (key, {}):
+        get, head = (anybody.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert _without_own(head) == _without_own(get)
+
+
+@ON_ONE_DATABASE
+def test_head_sends_no_body_on_the_wire(server: Service) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as opened:
+        opened.sendall(b"HEAD /v1/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        sent = b"".join(iter(lambda: opened.recv(4096), b""))
+    assert sent.startswith(b"HTTP/1.1 200")
+    assert sent.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_options_names_every_method_of_a_path(anybody: httpx.Client, ids: dict[str, str], path: str) -> None:
+    response = anybody.options(path.format(**ids))
+    assert (response.status_code, response.content) == (204, b"")
+    assert _methods(response) == _promised(path)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_method_that_a_path_does_not_have_is_not_allowed(
+    anybody: httpx.Client, ids: dict[str, str], path: str
+) -> None:
+    for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "TRACE"} - _promised(path):
+        response = anybody.request(method, path.format(**ids))
+        assert_envelope(response, "METHOD_NOT_ALLOWED")
+        assert _methods(response) == _promised(path), method
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v2/health/live", "/v1/health/live/", "/V1/health/live"])
+def test_there_is_nothing_elsewhere(anybody: httpx.Client, method: str, path: str) -> None:
+    response = anybody.request(method, path)
+    assert response.status_code == 404
+    assert method == "HEAD" or assert_envelope(response, "ENDPOINT_NOT_FOUND")
+
+
+def test_a_trailing_slash_is_another_path(anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str]) -> None:
+    for path in PATHS:
+        response = alice.get(f"{anybody.base_url}{path.format(**ids)}/".replace("//v1", "/v1"))
+        assert_envelope(response, "ENDPOINT_NOT_FOUND")
+        assert "Location" not in response.headers
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
+def test_an_unknown_query_parameter_is_refused_everywhere(
+    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: Row
+) -> None:
+    body: dict[str, Any] | None = {"name": "a"} if "name" in operation.body() else None
+    body = {"track_id": ids["track_id"]} if "track_id" in operation.body() else body
+    body = {"ordered_track_ids": []} if "ordered_track_ids" in operation.body() else body
+    path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
+    response = anybody.request(operation.method, path, params={"colour": "red"}, json=body, headers=key)
+    assert violations(response) == {("query/colour", "additionalProperties")}
+    assert_envelope(response, "VALIDATION_ERROR")
+
+
+def test_every_answer_has_its_security_headers(
+    services: Services, server: Service, alice: httpx.Client, ids: dict[str, str]
+) -> None:
+    path = f"collections/{ids['collection_id']}"
+    tag = alice.get(path).headers["ETag"]
+    broken = services.start(server.database_url, expected=["breaks the contract"])
+    victim = broken.client(server.key("user_victim")[1])
+    spoilt = new_collection(victim)["id"]
+    server.alter(spoilt, cover_image_url="ftp://x")
+    answers = {
+        200: alice.get(path),
+        201: alice.post("collections", json={"name": "a"}),
+        204: alice.options(path),
+        304: alice.get(path, headers={"If-None-Match": tag}),
+        400: alice.post("collections", content=b"{", headers={"Content-Type": "application/json"}),
+        401: server.client().get(path),
+        404: alice.get(f"collections/{NOBODYS}"),
+        405: alice.put(path),
+        412: alice.delete(path, headers={"If-Match": '"99"'}),
+        422: alice.post("collections", json={}),
+        431: raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 + b"\r\n\r\n"),
+        500: victim.get(f"collections/{spoilt}"),
+    }
+    for status, response in answers.items():
+        assert response.status_code == status, response.text
+        assert {name: response.headers.get(name) for name in EVERYWHERE} == EVERYWHERE, status
+        assert OURS.fullmatch(response.headers["X-Request-ID"]), status
+        assert "Server" not in response.headers
+
+
+def test_an_answer_goes_to_no_other_origin(alice: httpx.Client) -> None:
+    response = alice.get("collections", headers={"Origin": "https://evil.example"})
+    assert response.status_code == 200
+    assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+
+
+def test_an_origin_that_is_listed_may_read(services: Services, server: Service, alice: httpx.Client) -> None:
+    open_one = services.variant(server, CORS_ORIGINS="https://app.example https://two.example")
+    client = open_one.client(alice.headers["X-API-Key"])
+    allowed = client.get("collections", headers={"Origin": "https://app.example"})
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "Origin" in allowed.headers["Vary"]
+    assert "Access-Control-Allow-Credentials" not in allowed.headers
+    asked = {"Origin": "https://two.example", "Access-Control-Request-Method": "POST"}
+    assert "POST" in client.options("collections", headers=asked).headers["Access-Control-Allow-Methods"]
+    for origin in ("https://evil.example", "null", "https://app.example.evil.example", "http://app.example"):
+        refused = client.get("collections", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+@pytest.mark.parametrize("sent", ["req_abc12345", "req_" + "a" * 60, "req_A-b_c-9"])
+def test_a_request_id_of_the_client_is_kept(server: Service, anybody: httpx.Client, sent: str) -> None:
+    response = anybody.get("/v1/nothing", headers={"X-Request-ID": sent})
+    assert response.headers["X-Request-ID"] == response.json()["error"]["trace_id"] == sent
+    assert [line["status"] for line in server.log_lines(sent)] == [404]
+
+
+def test_another_prefix_is_put_before_the_clients_id(anybody: httpx.Client) -> None:
+    assert (
+        anybody.get("/v1/health/live", headers={"X-Request-ID": "abcd-1234"}).headers["X-Request-ID"] == "req_abcd-1234"
+    )
+
+
+@pytest.mark.parametrize("sent", ["short", "a" * 65, "has blank in it", "semi;colon-", "%0a%0a%0a%0a", ""])
+def test_a_request_id_of_another_form_is_replaced(anybody: httpx.Client, sent: str) -> None:
+    answered = anybody.get("/v1/health/live", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+    assert OURS.fullmatch(answered)
+    assert not sent or sent not in answered
+
+
+def test_no_two_requests_have_one_id(anybody: httpx.Client) -> None:
+    assert len({anybody.get("/v1/health/live").headers["X-Request-ID"] for _ in range(20)}) == 20
+
+
+def test_the_log_names_the_request_and_what_became_of_it(server: Service, alice: httpx.Client) -> None:
+    sent = alice.get("collections").headers["X-Request-ID"]
+    [line] = server.log_lines(sent)
+    told = [line[name] for name in ("event", "operation", "status", "method")]
+    assert told == ["request", "list_collections", 200, "GET"]
+
+
+def test_every_log_line_is_json_whatever_was_sent(server: Service, alice: httpx.Client) -> None:
+    forged = '"}\\n{"event":"forged"'
+    sent = alice.get("nothing%22%7D%0A", headers={"User-Agent": forged, "Referer": forged}).headers["X-Request-ID"]
+    assert server.log_lines(sent)
+    lines = [json.loads(line) for line in server.log_text().splitlines() if not line.startswith("Music Studio listens")]
+    assert not [line for line in lines if line["event"] == "forged"]
+
+
+def test_quotas_are_told_and_kept(services: Services, server: Service) -> None:
+    limited = services.start(server.database_url, RATE_LIMIT="3/hour")
+    client, other = (limited.client(server.key(ALICE)[1]) for _ in range(2))
+    answers = [client.get("collections") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0", "0"]
+    for answer in answers:
+        assert answer.headers["X-RateLimit-Limit"] == "3"
+        assert answer.headers["RateLimit-Policy"] == '"default";q=3;w=3600'
+        assert re.fullmatch('"default";r=[0-3];t=[0-9]{1,4}', answer.headers["RateLimit"])
+        assert re.fullmatch("[0-9]{10}", answer.headers["X-RateLimit-Reset"])
+    assert assert_envelope(answers[-1], "RATE_LIMIT_EXCEEDED")["details"] == {
+        "retry_after": int(answers[-1].headers["Retry-After"])
+    }
+    assert other.get("collections").status_code == 200, "one key's quota is not another's"
+    assert client.get(f"{limited.url}/v1/health/live").status_code == 200, "health is asked for by machines"
+
+
+def test_guessing_keys_is_limited_too(services: Services, server: Service) -> None:
+    limited = services.start(server.database_url, RATE_LIMIT="3/hour")
+    good = limited.client(server.key(ALICE)[1])
+    answers = [limited.client("nonsense").get("collections").status_code for _ in range(5)]
+    assert answers == [401, 401, 401, 429, 429]
+    assert good.get("collections").status_code == 200, "a good key from the same address still works"
+
+
+@ON_ONE_DATABASE
+def test_without_a_quota_nothing_is_told_of_one(alice: httpx.Client) -> None:
+    names = {name.lower() for name in alice.get("collections").headers}
+    assert not {name for name in names if "ratelimit" in name}
+
+
+def _methods(response: httpx.Response) -> set[str]:
+    return {method.strip() for method in response.headers["Allow"].split(",")}
+
+
+def _promised(path: str) -> set[str]:
+    methods = {operation.method for operation in operations() if operation.path == path} | {"OPTIONS"}
+    return methods | {"HEAD"} if "GET" in methods else methods
+
+
+def _without_own(response: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name not in {"x-request-id", "date"}}

@@ -1,0 +1,129 @@
+"""What is JSON here, and what is not: held against the standard library's reading of the same text."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from edge.errors import MalformedRequest
+from edge.strict_json import DEEPEST, MOST_DIGITS, MOST_PARTS, parse
+
+GREATEST = 10**MOST_DIGITS - 1
+TEXTS = st.text(st.characters(codec="utf-8"))
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-GREATEST, GREATEST)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+# Pieces of JSON in any order: nearly right texts, which random bytes never are.
+PIECES = st.lists(
+    st.sampled_from(
+        [b"{", b"}", b"[", b"]", b":", b",", b'"', b'"a"', b'"a":', b"\\", b"\\u", b"d800", b"1", b"-", b".", b"e9",
+        b"0", b" ", b"\n", b"null", b"true", b"NaN", b"\xff", b"\0", b'"\xc3\xa9"']
+    ),
+    max_size=30,
+).map(b"".join)  # fmt: skip
+
+
+@given(VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
+def test_what_is_written_is_read(value: Any, indent: Any, ascii_only: bool) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    if longest_run_of_digits(text) <= MOST_DIGITS:
+        assert parse(text.encode()) == value
+
+
+@given(st.binary(max_size=60) | PIECES)
+@example(b"")
+@example(b"\xef\xbb\xbf{}")
+@example(b'{"a": 1e400}')
+@example(b'["\\ud800"]')
+@example(b'"' + b"\\" * 9)
+def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(raw: bytes) -> None:
+    try:
+        value = parse(raw)
+    except MalformedRequest:
+        return
+    assert value == json.loads(raw.decode("utf-8"), parse_constant=pytest.fail)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=5), st.data())
+def test_a_name_that_comes_twice_is_refused_wherever_it_stands(names: list[str], data: st.DataObject) -> None:
+    twice = data.draw(st.permutations([*names, data.draw(st.sampled_from(names))]))
+    inner = "{" + ", ".join(f"{json.dumps(name)}: 1" for name in twice) + "}"
+    for text in (inner, f"[{inner}]", f'{{"a": {inner}}}', f'{{"a": {{}}, "b": [1, {inner}]}}'):
+        with pytest.raises(MalformedRequest):
+            parse(text.encode())
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+def test_nesting_ends_where_it_says(opening: bytes) -> None:
+    def nested(depth: int) -> bytes:
+        layers = (opening * depth)[: _prefix(opening, depth)]
+        closing = bytes({91: 93, 123: 125}[byte] for byte in reversed(layers) if byte in b"[{")
+        return layers + b"1" + closing
+
+    parse(nested(DEEPEST))
+    with pytest.raises(MalformedRequest):
+        parse(nested(DEEPEST + 1))
+
+
+def _prefix(opening: bytes, depth: int) -> int:
+    """The length of the prefix of many openings that opens so many arrays and objects."""
+    rest, length = depth, 0
+    for byte in opening * depth:
+        rest -= byte in b"[{"
+        if rest < 0:
+            break
+        length += 1
+    return length
+
+
+def test_brackets_and_quotes_inside_texts_do_not_nest() -> None:
+    text = "[" * 99 + '"{\\' + "]" * 3
+    assert parse(json.dumps({"a": text, "b": [text]}).encode()) == {"a": text, "b": [text]}
+
+
+@pytest.mark.parametrize("number", [str(GREATEST), f"-{GREATEST}", "0.1234567890123456789", "1e308", "-0", "-0.0"])
+def test_numbers_that_are_not_too_long(number: str) -> None:
+    assert parse(f"[{number}]".encode()) == [json.loads(number)]
+
+
+@pytest.mark.parametrize(
+    "number", [str(GREATEST + 1), f"-{GREATEST + 1}", "1" * 4400, "0." + "1" * 20, "1e309", "-1e309", "1e" + "9" * 20]
+)
+def test_numbers_that_are_too_long_or_too_great(number: str) -> None:
+    for text in (number, f"[{number}]", f'{{"a": [{number}]}}'):
+        with pytest.raises(MalformedRequest):
+            parse(text.encode())
+
+
+@pytest.mark.parametrize("inner", [b"{},", b"[],", b'{"a":1},'])
+def test_a_text_has_so_many_parts_and_no_more(inner: bytes) -> None:
+    parts = inner.count(b":") + 1
+    fitting = (MOST_PARTS - 1) // parts
+    assert len(parse(b"[" + (inner * fitting)[:-1] + b"]")) == fitting
+    with pytest.raises(MalformedRequest):
+        parse(b"[" + (inner * (fitting + 1))[:-1] + b"]")
+
+
+def test_an_object_has_so_many_names_and_no_more() -> None:
+    names = {f"x{n}": n for n in range(MOST_PARTS - 1)}
+    assert parse(json.dumps(names).encode()) == names
+    with pytest.raises(MalformedRequest):
+        parse(json.dumps(names | {"one": 1, "more": 2}).encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037"])
+def test_only_utf_8_is_read(encoding: str) -> None:
+    with pytest.raises(MalformedRequest):
+        parse('{"name": "é"}'.encode(encoding))
+
+
+def longest_run_of_digits(text: str) -> int:
+    return max(map(len, "".join(c if c.isascii() and c.isdigit() else " " for c in text).split()), default=0)
