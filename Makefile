@@ -47,9 +47,11 @@ lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or packa
 	@$(NODE) npm install --package-lock-only --loglevel=error
 
 bench: $(BUNDLE) ## Compare speed and memory with other frameworks on both databases: about an hour, on a quiet machine
+	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m bench
 
 bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests, SQLite only
+	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m bench --quick
 
 timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take the same time: half an hour, on a quiet machine
@@ -71,6 +73,11 @@ drift: $(BUNDLE)
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
 style: $(TOOLS)
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }
+
+# Programs that neither Python's nor Node's registry has, as program:package; installed where apt-get is and root asks.
+debian = missing=; for pair in $(1); do command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair\#\#*:}"; done; \
+	test -z "$$missing" || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } \
+	|| { echo "Install these packages first:$$missing"; exit 1; }
 
 # One way to write the typed bodies, so that `generate` and `drift` cannot differ; the flags stand in pyproject.toml.
 wire = mkdir -p $(1) && $(BIN)/datamodel-codegen --input $(BUNDLE) --output $(1)/wire.py
