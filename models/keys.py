@@ -12,6 +12,7 @@ from models.secret import digest, new_secret, well_formed
 
 __all__ = [
     "STATES",
+    "USE_INTERVAL",
     "ApiKey",
     "Author",
     "Rotation",
