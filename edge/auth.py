@@ -92,13 +92,14 @@ def _of_key(key: keys.ApiKey | None) -> Caller:
         raise _STATES[key.state](f"The API key is {key.state}")
     if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
         raise KeyExpired("The API key has expired")
-    return Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id)
+    return Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
 
 
 def _both(one: Caller, other: Caller) -> Caller:
     """Two credentials of one user: only what both allow."""
+    key = one if one.key_id else other
     shared = one.organizations & other.organizations
-    return Caller(one.user_id, shared, one.scopes & other.scopes, one.key_id or other.key_id)
+    return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit)
 
 
 def _unauthenticated() -> AuthenticationRequired:
