@@ -30,6 +30,15 @@ def up(host: Host = None, port: Port = None, workers: Workers = None, database_u
     _serve(settings.typed(host=host, port=port, workers=workers, database_url=database_url), prepare=True)
 
 
+def _measured(chosen: settings.Settings) -> settings.Settings:
+    """The settings of workers whose metrics are answered by this process, if they are wanted."""
+    if not chosen.metrics_port:
+        return chosen
+    from edge import scrape
+
+    return settings.typed(metrics_folder=scrape.serve(chosen.metrics_host, chosen.metrics_port))
+
+
 def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     from ops import serving, sockets, storage, welcome
 
@@ -41,6 +50,7 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
         typer.echo("\n".join(welcome.lines(url, demo_file(chosen), pepper)))
+    chosen = _measured(chosen)
     announce = partial(typer.echo, f"Music Studio listens on {url}", err=True)
     if chosen.workers > 1:
         raise typer.Exit(serving.supervise(opened, chosen.workers, chosen.grace_seconds, announce))

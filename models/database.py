@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from models import begin, engines, faults, revision
 from models.failures import Unavailable
@@ -43,6 +44,12 @@ def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000) 
     _silence = Silence()
     _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms)
     _reader = None if is_postgres() else Reader(engines.build_plain(url, wait_seconds=0))
+
+
+def in_use() -> int:
+    """How many connections of the pool somebody works with."""
+    pool = _engine.pool if _engine is not None else None
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 def disconnect() -> None:
