@@ -8,8 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from delivery import envelopes
-from delivery.proxy import FOLDER, NAME, Proxy, free_port, running
+from delivery.proxy import NAME, Proxy, free_port, running
 from edge.departure import EVERYWHERE
 from tests import databases, harness
 from tests.machine import Machine
@@ -125,7 +124,3 @@ def test_one_id_goes_all_the_way(served: tuple[Proxy, str], orphan: Proxy, their
     for proxy in (served[0], orphan):
         said = proxy.say(request(b"GET " + LIST, b"X-Request-ID: " + theirs)).json()["error"]["trace_id"]
         assert said == kept if kept else re.fullmatch("req_[0-9a-f]{32}", said)
-
-
-def test_the_errors_are_what_the_contract_says() -> None:
-    assert (FOLDER / "errors.conf").read_text(encoding="utf-8") == envelopes.conf(), "run make generate"
