@@ -35,7 +35,7 @@ class Builder:
 
     def __init__(self, folder: Path) -> None:
         places = ("--root", str(folder / "store"), "--runroot", str(folder / "run"))
-        self._words = ("buildah", "--storage-driver", "vfs", *places)
+        self._words = ("buildah", "--storage-driver", "vfs", *places)  # which needs no help of the kernel
         self._folder = folder
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
