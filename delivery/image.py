@@ -19,6 +19,7 @@ STATE = "/var/lib/music-studio"
 # What a container's runtime would do: the image read-only, a volume, an empty /tmp, a user without any capability.
 ENTER = """
 set -e
+mkdir -p "$IMAGE/proc" "$IMAGE/dev"
 mount --bind "$IMAGE" "$IMAGE"
 mount -o remount,bind,ro "$IMAGE"
 mount --bind "$VOLUME" "$IMAGE/var/lib/music-studio"
