@@ -7,6 +7,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 
+NAME = "music-studio"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
 BUSY_MS = 2000
@@ -17,6 +18,8 @@ RECYCLE_SECONDS = 1800
 # What the server is given beyond its own statement_timeout before the client hangs up.
 GRACE_SECONDS = 0.2
 
+LOOP_WORDS = frozenset(("host", "port", "user", "password", "database", "dbname", "sslmode", "sslcert", "sslkey",
+                        "sslrootcert", "sslcrl", "sslpassword", "passfile", "target_session_attrs"))  # fmt: skip
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
     "connect_timeout": CONNECT_SECONDS,
@@ -24,7 +27,7 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 2,
     "keepalives_count": 3,
-    "application_name": "music-studio",
+    "application_name": NAME,
 }
 
 _T = TypeVar("_T")
@@ -68,6 +71,11 @@ def place(url: str) -> URL:
     if kind == "sqlite" and found.database not in (None, "", ":memory:"):
         return found.set(drivername="sqlite+pysqlite")
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
+
+
+def is_for_the_loop(url: str) -> bool:
+    """Whether every word of the URL of a PostgreSQL is one that asyncpg takes; the others are libpq's alone."""
+    return place(url).query.keys() <= LOOP_WORDS
 
 
 def build(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
