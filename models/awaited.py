@@ -81,7 +81,7 @@ class Awaiting:
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None in a thread, and for what is not prepared. Raises Unavailable."""
-        running, prepared = hurry.current(), self._shelf.get(statement)
+        running, prepared = hurry.hurried.get(), self._shelf.get(statement)
         if running is None or prepared is None:
             return None
         running.wrote = running.wrote or statement.is_dml

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models import begin, engines, faults, hurry, revision
 from models.failures import Unavailable
-from models.hurry import MustWait
+from models.hurry import Hurry, MustWait
 from models.prepared import Quick, Reader
 from models.silence import Silence
 
@@ -153,8 +153,11 @@ async def on_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -
     """
     if _quick is None:
         raise MustWait
-    with hurry.hurried():
+    token = hurry.hurried.set(Hurry())
+    try:
         return await _quick.run(partial(function, *args, **kwargs))
+    finally:
+        hurry.hurried.reset(token)
 
 
 def _at_once(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:

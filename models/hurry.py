@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 
@@ -20,27 +18,12 @@ class Hurry:
         self.wrote = False
 
 
-_hurried: ContextVar[Hurry | None] = ContextVar("hurried", default=None)
-
-
-@contextmanager
-def hurried() -> Iterator[None]:
-    """Whatever runs inside belongs to the event loop."""
-    token = _hurried.set(Hurry())
-    try:
-        yield
-    finally:
-        _hurried.reset(token)
-
-
-def current() -> Hurry | None:
-    """The function that is running, where it is the event loop that runs it."""
-    return _hurried.get()
+hurried: ContextVar[Hurry | None] = ContextVar("hurried", default=None)
 
 
 def give_way() -> None:
     """Raises MustWait on the event loop, which may not go on from here; RuntimeError when it is too late for that."""
-    hurry = _hurried.get()
+    hurry = hurried.get()
     if hurry is None:
         return
     if hurry.wrote:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from models import database
+from models import database, leases
 from models.base import ID_TRIES, Instant, Words, insert_unless_there, metadata, new_id, now
 from models.secret import digest, new_secret, well_formed
 
@@ -162,10 +162,16 @@ def list_all(organization_id: str | None = None) -> list[ApiKey]:
 
 
 def set_state(key_id: str, state: str) -> bool:
-    """Whether there is such a key; it has the state from now on. Raises ValueError for a state that is none."""
+    """Whether there is such a key; it has the state for every request from now on.
+
+    Raises ValueError for a state that is none.
+    """
     if state not in STATES:
         raise ValueError(f"The state of a key is one of: {', '.join(STATES)}.")
-    return database.run(SET_STATE, key_id=key_id, new_state=state) == 1
+    found = database.run(SET_STATE, key_id=key_id, new_state=state) == 1
+    if found:
+        leases.outlast()
+    return found
 
 
 def note_use(key_id: str) -> None:
