@@ -71,9 +71,8 @@ class Awaiting:
     takes_writes = True
 
     def __init__(self, silence: Silence, url: str, *, size: int, statement_timeout_ms: int) -> None:
-        self._silence = silence
         self._shelf = Shelf(dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's constructor has no annotations
-        self._pool = Pool(engines.place(url), size=size, statement_timeout_ms=statement_timeout_ms)
+        self._pool = Pool(silence, engines.place(url), size=size, statement_timeout_ms=statement_timeout_ms)
 
     async def run(self, function: Callable[[], R]) -> R:
         """The function's result; whenever it asks the database, other requests have their turn."""
@@ -85,7 +84,7 @@ class Awaiting:
         if running is None or prepared is None:
             return None
         running.wrote = running.wrote or statement.is_dml
-        with faults.translated(), self._silence.heeded():
+        with faults.translated():
             return begin.times(statement)(lambda: await_(self._pool.rows(prepared, binds)))
 
     def close(self) -> None:
@@ -96,7 +95,8 @@ class Awaiting:
 class Pool:
     """The connections of one event loop: opened when they are needed, at most `size` of them."""
 
-    def __init__(self, url: URL, *, size: int, statement_timeout_ms: int) -> None:
+    def __init__(self, silence: Silence, url: URL, *, size: int, statement_timeout_ms: int) -> None:
+        self._silence = silence
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._settings = dict(engines.session(statement_timeout_ms)) | {"application_name": engines.NAME}
         self._patience = statement_timeout_ms / 1000 + engines.GRACE_SECONDS
@@ -107,15 +107,20 @@ class Pool:
         """Every row. Raises SQLAlchemy's errors, as the other driver does through it."""
         await self._turn()
         try:
-            session = self._rested() or await self._opened()
-            try:
-                return prepared.made(await session.rows(prepared.text, prepared.values(binds)))
-            except _FAULTS as fault:
-                _tell(fault, prepared.text, session)
-            finally:
-                self._idle.append(session)
+            # Only now: while this request was waiting for its turn, another may have waited in vain.
+            with self._silence.heeded():
+                return prepared.made(await self._asked(prepared.text, prepared.values(binds)))
         finally:
             self._turns.release()
+
+    async def _asked(self, text: str, values: list[Any]) -> list[Any]:
+        session = self._rested() or await self._opened()
+        try:
+            return await session.rows(text, values)
+        except _FAULTS as fault:
+            _tell(fault, text, session)
+        finally:
+            self._idle.append(session)
 
     async def _turn(self) -> None:
         if not self._turns.locked():
