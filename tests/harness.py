@@ -141,7 +141,8 @@ class Service:
         with self.store():
             organizations.join(organization, user)
             made, secret = keys.make(organization, user, scopes, expires_at, pepper=PEPPER.encode())
-            keys.set_state(made.id, state)
+            if state != made.state:
+                keys.set_state(made.id, state)
         return made.id, secret
 
     def expired_key(self, user: str) -> str:
