@@ -18,8 +18,9 @@ from edge.operations import Operation
 from edge.router import Router
 from edge.runner import Runner
 from edge.schemas import Rules
+from edge.uses import Uses
 from edge.workers import Workers
-from models import database
+from models import database, keys
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ def create_app(settings: Settings) -> Front:
     operations = list(_operations(document, settings))
     runner = Runner(enforce=settings.response_validation == "enforce")
     workers = Workers(settings.threads)
+    uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
     connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
     front = Front(
         connexion,
         Router(operations),
-        Door(environment.pepper(settings), _tokens(settings), workers),
+        Door(environment.pepper(settings), _tokens(settings), workers, uses),
         _limits(document, operations, settings),
         Origins(settings.cors_origins),
         most_in_flight=settings.max_concurrency,
