@@ -43,6 +43,7 @@ class Front:
         self.origins = origins
         self.most_in_flight = most_in_flight
         self.pages = pages.encode()
+        self._below_pages = self.pages + b"/"
         self.enforce = enforce
         self.timed = timed
         self.in_flight = 0
@@ -85,16 +86,18 @@ class Front:
         self.limits.arrive(exchange)
         legality.check(exchange)
         self.limits.demand(exchange)
-        if exchange.path == self.pages or exchange.path.startswith(self.pages + b"/"):
+        if exchange.path == self.pages or exchange.path.startswith(self._below_pages):
             return await self._page(exchange, receive)
         if exchange.method == "OPTIONS":
             return self._options(exchange)
-        exchange.found, exchange.path_values = self.router.find(exchange.method, exchange.path)
-        if not exchange.operation.public:
+        operation, exchange.path_values = self.router.find(exchange.method, exchange.path)
+        exchange.found = operation
+        if not operation.public:
             await self._admit(exchange)
         legality.check_content(exchange)
-        bodies.check_size(exchange)
-        exchange.body = await bodies.read(exchange, receive)
+        if legality.may_have_body(exchange.headers):
+            bodies.check_size(exchange)
+            exchange.body = await bodies.read(exchange, receive)
         return await self._passed_on(exchange, receive)
 
     async def _admit(self, exchange: Exchange) -> None:

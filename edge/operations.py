@@ -84,7 +84,8 @@ class Operation:
         """Path, query and header arguments; violations are gathered on the exchange."""
         arguments, found = exchange.arguments, exchange.violations
         arguments.update(exchange.path_values)
-        given = self._given(exchange.scope["query_string"], found)
+        query = exchange.scope["query_string"]
+        given = self._given(query, found) if query else {}
         for name, parameter in self.query.items():
             arguments[parameter.argument] = parameter.read(given.get(name), found)
         for field, parameter in self.fields.items():

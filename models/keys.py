@@ -8,6 +8,7 @@ from models import database, key_events, key_rows
 from models.base import ID_TRIES, new_id, now
 from models.key_events import PROGRAM, Author, KeyEvent
 from models.key_rows import ApiKey, api_keys
+from models.leases import outlasted
 from models.secret import digest, new_secret, well_formed
 
 __all__ = [
@@ -101,9 +102,10 @@ def list_all(organization_id: str | None = None) -> list[ApiKey]:
     return [ApiKey._make(row) for row in database.many(key_rows.LIST, organization_id=organization_id)]
 
 
+@outlasted
 @database.transaction
 def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
-    """Whether there is such a key that may have the state; it has it from now on.
+    """Whether there is such a key that may have the state; it has it for every request from now on.
 
     A revoked key stays revoked. Raises ValueError for a state that is none.
     """
@@ -116,6 +118,7 @@ def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
     return True
 
 
+@outlasted
 @database.transaction
 def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, pepper: bytes,
            by: Author = PROGRAM) -> Rotation | None:  # fmt: skip
@@ -140,12 +143,15 @@ def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, peppe
     return Rotation(former, made, secret)
 
 
+@outlasted
 @database.transaction
-def remove(key_id: str, by: Author = PROGRAM) -> None:
-    """Forget a key altogether, if there is one of this id."""
+def remove(key_id: str, by: Author = PROGRAM) -> bool:
+    """Whether there was a key of this id; it is forgotten altogether."""
     row = database.one(key_rows.DELETE, key_id=key_id)
-    if row is not None:
-        _tell(ApiKey._make(row), "deleted", by)
+    if row is None:
+        return False
+    _tell(ApiKey._make(row), "deleted", by)
+    return True
 
 
 def note_uses(key_ids: Iterable[str]) -> None:
