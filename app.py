@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from edge.runner import Runner
 from edge.schemas import Rules
 from edge.workers import Workers
 from models import database
+from reference import site
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ def create_app(settings: Settings) -> Front:
     operations = list(_operations(document, settings))
     runner = Runner(enforce=settings.response_validation == "enforce")
     workers = Workers(settings.threads)
-    connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
+    mount = partial(pages.mount, make=site.page, public_url=settings.public_url)
+    connexion = stack.build(document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane)
     return Front(
         connexion,
         Router(operations),

@@ -50,6 +50,12 @@ def _quota(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
+        raise ValueError("an address without a path, such as https://music.example")
+    return text
+
+
 def _setting(default: Any, meaning: str, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"meaning": meaning, "parse": parse, "secret": secret})
 
@@ -78,6 +84,9 @@ class Settings:
     )
     lane: bool = _setting(
         True, "answer from the compiled contract (on), or through Connexion's own stack (off)", _switch
+    )
+    public_url: str = _setting(
+        "", "address that the samples of /docs call, such as https://music.example; empty: as the reader typed it", _origin
     )
     cors_origins: tuple[str, ...] = _setting(
         (), "origins that browsers may call from, exact, separated by blanks", _words
