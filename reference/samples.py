@@ -42,11 +42,15 @@ class Answer(NamedTuple):
     """What a sample shows of the answer: the fields that the contract's x-shown names, or all of it."""
 
     name: str
-    is_json: bool
+    media_type: str
     shown: list[str]
     listed: bool
     """Whether the answer is a page, and the fields are those of its items."""
     types: dict[str, str]
+
+    @property
+    def is_json(self) -> bool:
+        return self.media_type == JSON
 
 
 class Request(NamedTuple):
@@ -106,7 +110,7 @@ def _answer(operation: Operation) -> Answer:
         properties = operation.follow(properties["items"]["items"])["properties"]
     shown = schema.get("x-shown", [])
     types = {name: _type(operation.follow(properties[name])) for name in shown}
-    return Answer(_name(media["schema"]), media_type == JSON, shown, listed, types)
+    return Answer(_name(media["schema"]), media_type, shown, listed, types)
 
 
 def _name(reference: dict[str, Any]) -> str:
