@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests import databases
-from tests.harness import Actors, Service, Services, add_all, new_collection
+from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
+from tests.probes import Scene
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,15 @@ def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> 
     """The tracks of the collection, which holds five of them now, in order."""
     add_all(alice, collection["id"], tracks[:5])
     return tracks[:5]
+
+
+@pytest.fixture
+def scene(actors: Actors, alice: httpx.Client) -> Scene:
+    made = new_collection(alice)["id"]
+    add_all(alice, made, actors.tracks[:1])
+    track, other = actors.tracks[:2]
+    ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
+    return Scene(actors.service, alice, ids)
 
 
 def _client(actors: Actors, name: str) -> httpx.Client:

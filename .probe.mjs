@@ -1,0 +1,10 @@
+import { chromium } from "playwright-core";
+const [origin, key] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox","--disable-gpu","--disable-quic"] });
+const page = await (await browser.newContext({ viewport: { width: 1440, height: 1000 } })).newPage();
+await page.goto(origin + "/docs#tag/collections/get/music/{organization_id}/collections/{collection_id}", { waitUntil: "networkidle" });
+await page.waitForTimeout(1500);
+await page.screenshot({ path: "/tmp/docs-tmp/op.png" });
+console.log(await page.evaluate(() => [...document.querySelectorAll("button")].map(b => (b.innerText || b.ariaLabel || "").replace(/\s+/g," ").slice(0,60)).filter(Boolean).slice(0,80)));
+console.log(await page.evaluate(() => [...document.querySelectorAll("input,[contenteditable]")].map(b => b.outerHTML.slice(0,200))));
+await browser.close();
