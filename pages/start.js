@@ -22,7 +22,8 @@ async function start() {
     showDeveloperTools: "never",
     agent: { disabled: true },
     mcp: { disabled: true },
-    defaultHttpClient: { targetKey: "shell", clientKey: "curl" },
+    // Only the samples that come with the contract are shown, because those are run before they are published.
+    hiddenClients: true,
     authentication: { preferredSecurityScheme: "ApiKeyAuth" },
   });
 }

@@ -139,7 +139,7 @@ def _template(name: str) -> jinja2.Template:
         "pascal": lambda name: "".join(part.capitalize() for part in name.split("_")),
         "snake": _snake,
         "shell": lambda text: text.replace("'", "'\\''"),
-        "literal": _literal,
+        "literal": literal,
     }
     return environment.get_template(f"{name}.jinja")
 
@@ -152,5 +152,6 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
 
 
-def _literal(value: Any, syntax: str, margin: str = "") -> str:
+def literal(value: Any, syntax: str, margin: str = "") -> str:
+    """The value in the syntax of that name in `literals`, its further lines behind a margin."""
     return literals.write(value, getattr(literals, syntax.upper()), margin)

@@ -8,7 +8,8 @@ const VIEWS = {
   dark: { viewport: { width: 1440, height: 1000 }, colorScheme: "dark" },
   phone: { viewport: { width: 390, height: 844 }, colorScheme: "light", isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
 };
-const seen = { requests: [], complaints: [], views: {}, tried: null };
+const OPERATION = { link: "Get a music collection", path: "/music/{organization_id}/collections/{collection_id}" };
+const seen = { requests: [], complaints: [], views: {}, samples: [], tried: {} };
 
 async function open(browser, name, path) {
   const context = await browser.newContext({ ...VIEWS[name], reducedMotion: "reduce" });
@@ -30,6 +31,29 @@ async function look(browser, name, path) {
   await page.context().close();
 }
 
+/** What a reader does who wants to see an answer: the key, the operation, its samples, then the request. */
+async function tryOut(browser, name) {
+  const page = await open(browser, name, "/docs");
+  page.setDefaultTimeout(15000);
+  await page.getByPlaceholder(/^QUxM/).first().fill(key);
+  await page.getByRole("link", { name: OPERATION.link }).first().click();
+  const run = page.getByRole("button", { name: `Test Request (get ${OPERATION.path})` });
+  await run.scrollIntoViewIfNeeded();
+  const card = page.locator(".scalar-card", { has: run });
+  await card.getByRole("button", { name: "cURL" }).click();
+  seen.samples = await page.getByRole("option").allInnerTexts();
+  await page.keyboard.press("Escape");
+  await run.click();
+  const [response] = await Promise.all([
+    page.waitForResponse((response) => response.url().includes("/collections/")),
+    page.getByRole("button", { name: "Send get request" }).click(),
+  ]);
+  await page.waitForTimeout(1000); // until the answer is drawn
+  await page.screenshot({ path: `${folder}/${name}-tried.png` });
+  seen.tried = { url: response.url(), status: response.status(), headers: response.request().headers(), text: await page.locator("body").innerText() };
+  await page.context().close();
+}
+
 await mkdir(folder, { recursive: true });
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
@@ -37,6 +61,7 @@ const browser = await chromium.launch({
 });
 try {
   for (const name of Object.keys(VIEWS)) for (const path of paths) await look(browser, name, path);
+  await tryOut(browser, "light");
 } finally {
   await browser.close();
 }
