@@ -19,8 +19,9 @@ from edge.operations import Operation
 from edge.router import Router
 from edge.runner import Runner
 from edge.schemas import Rules
+from edge.uses import Uses
 from edge.workers import Workers
-from models import database
+from models import database, keys
 from reference import site
 from settings import Settings
 
@@ -37,10 +38,11 @@ def create_app(settings: Settings) -> Front:
     workers = Workers(settings.threads)
     mount = partial(pages.mount, make=site.page, public_url=settings.public_url)
     connexion = stack.build(document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane)
+    uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
     front = Front(
         connexion,
         Router(operations),
-        Door(environment.pepper(settings), _tokens(settings), workers),
+        Door(environment.pepper(settings), _tokens(settings), workers, uses),
         _limits(document, operations, settings),
         Origins(settings.cors_origins),
         most_in_flight=settings.max_concurrency,

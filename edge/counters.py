@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from limits.errors import StorageError
@@ -13,8 +13,9 @@ from limits.errors import StorageError
 if TYPE_CHECKING:
     from limits.aio.storage import RedisStorage
 
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
+MOST_CONNECTIONS = 16
 Count = tuple[int, int]
 log = structlog.get_logger("edge.counters")
 
@@ -60,40 +61,55 @@ class Shared:
     """Counts of all workers, in Redis; while it is away or slow each worker has to count for itself."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._storage: RedisStorage | None = None
-        self._again = 0.0
-        self.away = False
+        self._storage = _redis(url)
+        self._waiting: asyncio.Task[None] | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether the store did not answer when it was last asked."""
+        return self._waiting is not None
 
     async def count(self, name: str, who: str, seconds: int) -> Count | None:
         """As Book.count does; None while the store does not answer, which is logged once."""
-        moment = time.time()
-        if moment < self._again:
+        if self._waiting is not None:
             return None
-        ends = window_end(who, seconds, moment)
+        ends = window_end(who, seconds, time.time())
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                count = await self._store().incr(f"{name}/{who}/{ends}", seconds + 1)
+                return await self._storage.incr(f"{name}/{who}/{ends}", seconds + 1), ends
         except (TimeoutError, OSError, StorageError) as failure:
-            self._miss(moment, failure)
+            self._do_without(failure)
             return None
-        self._found()
-        return count, ends
 
-    def _store(self) -> RedisStorage:
-        if self._storage is None:
-            from limits.aio.storage import RedisStorage
-
-            self._storage = RedisStorage(f"async+{self._url}", implementation="redispy", wrap_exceptions=True)
-        return self._storage
-
-    def _miss(self, moment: float, failure: BaseException) -> None:
-        self._again = moment + PAUSE_SECONDS
-        if not self.away:
-            self.away = True
+    def _do_without(self, failure: Exception) -> None:
+        if self._waiting is None:
             log.warning("the store of the rate limits is away; every worker counts for itself", failure=repr(failure))
+            self._waiting = asyncio.create_task(self._wait())
 
-    def _found(self) -> None:
-        if self.away:
-            self.away = False
-            log.warning("the store of the rate limits is back")
+    async def _wait(self) -> None:
+        """Asks until there is an answer, so that no request has to find out."""
+        answered = False
+        while not answered:
+            await asyncio.sleep(PAUSE_SECONDS)
+            answered = await self._answers()
+        self._waiting = None
+        log.warning("the store of the rate limits is back")
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._storage.get("probe")  # its own check swallows that it was cancelled
+        except (TimeoutError, OSError, StorageError):
+            return False
+        return True
+
+
+def _redis(url: str) -> RedisStorage:
+    """The library's storage, on a bounded number of connections; the library of Redis is loaded only here."""
+    from limits.aio.storage import RedisStorage
+    from redis.asyncio import BlockingConnectionPool
+
+    place = url.replace("redis+unix:", "unix:")
+    pool = BlockingConnectionPool.from_url(place, max_connections=MOST_CONNECTIONS, timeout=PATIENCE_SECONDS)
+    options: dict[str, Any] = {"connection_pool": pool}
+    return RedisStorage(f"async+{url}", wrap_exceptions=True, implementation="redispy", **options)

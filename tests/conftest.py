@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from tests import databases
 from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
+from tests.machine import Machine
 from tests.probes import Scene
 
 
@@ -95,6 +97,19 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
     track, other = actors.tracks[:2]
     ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
     return Scene(actors.service, alice, ids)
+
+
+@pytest.fixture(params=databases.KINDS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    """An operator's machine without tables yet; a test that asks for it runs once on each database."""
+    with databases.fresh(request.param, tmp_path) as url:
+        yield Machine(tmp_path, url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Machine:
+    """The same with SQLite only, for what the database has no part in."""
+    return Machine(tmp_path, databases.sqlite_url(tmp_path))
 
 
 def _client(actors: Actors, name: str) -> httpx.Client:
