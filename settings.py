@@ -120,7 +120,7 @@ class Settings:
         True, "answer from the compiled contract (on), or through Connexion's own stack (off)", _switch
     )
     public_url: str = _setting(
-        "", "address that the samples of /docs call, such as https://music.example; empty: as the reader typed it", _origin
+        "", "address that samples in /docs call: https://music.example; empty: the one that the reader typed", _origin
     )
     cors_origins: tuple[str, ...] = _setting(
         (), "origins that browsers may call from, exact, separated by blanks", _words

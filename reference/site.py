@@ -47,7 +47,7 @@ class Site:
     def _texts(self) -> dict[str, Callable[[], str]]:
         """What writes the Markdown of each page."""
         own = {"introduction": self._introduction, "errors": self._errors, "changelog": _changelog}
-        return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}  # type: ignore[misc]
+        return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
     def paths(self) -> Iterator[str]:
         """Every path that `page` answers."""

@@ -84,7 +84,8 @@ def test_the_errors_page_says_what_each_code_means_and_what_to_do(reader: httpx.
         section = page.partition(f"\n## {code}\n")[2].partition("\n## ")[0]
         told = (str(entry["status"]), entry["type"], entry["message"], entry["description"], entry["remedy"])
         assert all(text.strip() in section for text in told), f"{code}: {section}"
-        assert json.loads(section.partition("\n{\n")[2].join(("{\n", "")).partition("\n```")[0])["error"]["code"] == code
+        (example,) = re.findall(r"```json .*\n([\s\S]*?)\n```", section)
+        assert json.loads(example)["error"]["code"] == code
 
 
 def test_the_errors_page_names_who_answers_a_code(reader: httpx.Client) -> None:
@@ -152,7 +153,7 @@ def test_an_operator_may_say_what_samples_call(services: Services) -> None:
 
 def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path) -> None:
     origin = str(reader.base_url).rstrip("/")
-    command = [sys.executable, "-m", "reference", tmp_path / "docs", "--server", origin]
+    command = [sys.executable, "-m", "reference", str(tmp_path / "docs"), "--server", origin]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}
@@ -161,7 +162,7 @@ def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path)
 
 
 def test_a_value_of_an_example_is_written_as_each_language_writes_it() -> None:
-    value: dict[str, Any] = {"a": None, "b": [True, "it's #{1} \"$x\""], "c": {}}
+    value: dict[str, Any] = {"a": None, "b": [True, 'it\'s #{1} "$x"'], "c": {}}
     written = {name: samples.literal(value, name) for name in ("json", "python", "javascript", "php", "ruby")}
     assert json.loads(written["json"]) == value
     assert '"a": None' in written["python"]

@@ -29,7 +29,7 @@ class Visit:
     def __init__(self, origin: str, key: str) -> None:
         self.origin = origin
         self.key = key
-        command = [BIN / "node", "pages.mjs", origin, key, PICTURES, *TITLES]
+        command = [str(BIN / "node"), "pages.mjs", origin, key, str(PICTURES), *TITLES]
         told = subprocess.run(
             command, cwd=Path(__file__).parent, env=os.environ, capture_output=True, text=True, timeout=300, check=False
         )

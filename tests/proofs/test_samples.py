@@ -1,4 +1,4 @@
-"""Every sample of the reference is run against the server with the demo, and gets the answer that the contract shows."""
+"""Every sample of the reference, run against the server with the demo, gets the answer that the contract shows."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -92,12 +93,13 @@ def _assert_answered(operation: Operation, exchange: Exchange, started: datetime
 
 
 def _agrees(example: Any, answer: Any, started: datetime) -> bool:
-    """Whether the answer is the example, but for what the request has made new: ids, moments, and the rest of a page."""
+    """Whether the answer is the example, but for what the request has made new, and for the rest of a page."""
     if isinstance(example, dict):
         same = all(_agrees(example[name], answer[name], started) for name in example)
         return example.keys() == answer.keys() and same
     if isinstance(example, list):
-        return len(example) <= len(answer) and all(_agrees(*pair, started) for pair in zip(example, answer, strict=False))
+        start = answer[: len(example)]
+        return len(start) == len(example) and all(map(_agrees, example, start, repeat(started)))
     return bool(example == answer) or _is_new(example, answer, started)
 
 

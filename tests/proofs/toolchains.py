@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reference import samples
 from reference.operations import Operation
@@ -20,7 +20,6 @@ TSC = (
     "--noEmit --strict --noUncheckedIndexedAccess --exactOptionalPropertyTypes --noUnusedLocals --module nodenext "
     "--target es2023 --types node --skipLibCheck"
 )
-Run = Callable[[Operation], list[str]]
 
 
 class Toolchain(NamedTuple):
@@ -108,9 +107,8 @@ class Programs:
             shutil.copy(CRATES, self.folder)
 
     def _call(self, command: list[str], patience: float) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=patience, check=False
-        )
+        how: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "timeout": patience}
+        return subprocess.run(command, **how, capture_output=True, text=True, check=False)
 
 
 def _empty(folder: Path) -> None:
