@@ -14,16 +14,27 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure sbom test-delivery
+# Every target in lower-case letters is a command, and no file.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
 	@$(BIN)/python -m pytest -n 2
+
+test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages, against the server with the demo
+	@$(call debian,curl:curl go:golang javac:default-jdk-headless cargo:cargo php:php-cli ruby:ruby)
+	@php -m | grep -qx curl || { $(call debian,php-curl:php-curl); }
+	@test -d dist/clients/python || $(MAKE) --no-print-directory clients LANGUAGES=python
+	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_samples.py
+
+test-pages: $(LINTERS) ## Open the reference in Chromium, try a request, and leave pictures in dist/screenshots
+	@$(call debian,chromium:chromium)
+	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_browser.py
 
 endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections (PARTS=)
 	@$(BIN)/python -m endure $(PARTS)
@@ -42,6 +53,9 @@ fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 
 generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
 	@$(call wire,generated)
 	@$(BIN)/python -m delivery.envelopes > $(NGINX_ERRORS)
+
+docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
+	@$(BIN)/python -m reference dist/docs $(if $(SERVER),--server "$(SERVER)")
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock

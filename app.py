@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from edge.schemas import Rules
 from edge.uses import Uses
 from edge.workers import Workers
 from models import database, keys
+from reference import site
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ def create_app(settings: Settings) -> Front:
     operations = list(_operations(document, settings))
     runner = Runner(enforce=settings.response_validation == "enforce")
     workers = Workers(settings.threads)
+    mount = partial(pages.mount, make=site.page, public_url=settings.public_url)
+    connexion = stack.build(document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane)
     uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
-    connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
     front = Front(
         connexion,
         Router(operations),

@@ -1,4 +1,4 @@
-"""The reference page is whole, comes from our own origin only, and is the version that was vendored."""
+"""The interactive reference is whole, comes from our own origin only, and is the version that was vendored."""
 
 import base64
 import hashlib
@@ -12,7 +12,12 @@ import pytest
 from tests.harness import ROOT, Services
 
 PAGES = ROOT / "pages"
-FILES = {"/docs": "index.html", "/docs/start.js": "start.js", "/docs/scalar.js": "scalar.js"}
+FILES = {
+    "/docs": "index.html",
+    "/docs/start.js": "start.js",
+    "/docs/scalar.js": "scalar.js",
+    "/docs/page.css": "page.css",
+}
 NOWHERE = [
     "/docs/",
     "/docs/nope",
@@ -20,6 +25,12 @@ NOWHERE = [
     "/docs/../settings.py",
     "/docs/%2e%2e/app.py",
     "/docs/VENDORED.json",
+    "/docs/api-reference",
+    "/docs/api-reference/music",
+    "/docs/api-reference/music/",
+    "/docs/api-reference/music/nope.md",
+    "/docs/api-reference/music/get-collection.html",
+    "/docs/errors.md",
 ]
 ALLOWED = {
     "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:",
@@ -79,7 +90,7 @@ def test_the_page_names_only_what_is_served(reader: httpx.Client) -> None:
 
 def test_the_page_shows_the_contract_that_is_served(reader: httpx.Client) -> None:
     addresses = re.findall(r'"(/[^"]+)"', reader.get("/docs/start.js").text)
-    assert addresses == ["/v1/openapi.json"]
+    assert addresses == ["/docs/openapi.json"]
     assert reader.get(addresses[0]).json()["openapi"] == "3.0.3"
 
 
