@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure
+.PHONY: help run test check fuzz lint breaking generate lock clean static drift style types bench bench-quick profile timing endure
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE)
 	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
+
+breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
+	@$(BIN)/python -m gates.breaking
 
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
@@ -65,7 +68,7 @@ clean: ## Remove all that can be made again; var/ with its database stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 static: $(LINTERS) $(BUNDLE)
-	@$(MAKE) --no-print-directory -j 2 lint types drift style
+	@$(MAKE) --no-print-directory -j 2 lint breaking types drift style
 types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)

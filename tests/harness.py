@@ -28,7 +28,7 @@ from models import database, engines, keys, migrate, organizations, silence, tra
 from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
 from models.collections import collections
-from tests import databases
+from tests import contract_coverage, databases
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME, AWAY = "org_home1", "org_away1"
@@ -56,11 +56,13 @@ ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
 class Service:
     """A running server and its database; `expected` are the faults that its tests provoke on purpose."""
 
-    def __init__(self, url: str, folder: Path, settings: Mapping[str, str], expected: Sequence[str] = ()) -> None:
+    def __init__(
+        self, url: str, folder: Path, settings: Mapping[str, str], expected: Sequence[str] = (), program: str = "cli"
+    ) -> None:
         self.database_url = url
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
-        self.process = _start(self.log, {"DATABASE_URL": url, "RATE_LIMIT": "off", **settings})
+        self.process = _start(program, self.log, {"DATABASE_URL": url, "RATE_LIMIT": "off", **settings})
         self.url = _announced(self.process, self.log)
         self._clients: list[httpx.Client] = []
         self._reader = engines.build(url, pool_size=1, statement_timeout_ms=5000)
@@ -72,6 +74,7 @@ class Service:
             headers={} if secret is None else {"X-API-Key": secret},
             timeout=30,
             trust_env=False,
+            event_hooks={"response": [contract_coverage.answered]},
             verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
         )
         self._clients.append(made)
@@ -217,9 +220,11 @@ class Services:
         migrate.upgrade(url)
         return url
 
-    def start(self, database_url: str, *, expected: Sequence[str] = (), **settings: str) -> Service:
-        """A server of its own; it ends with the session."""
-        service = Service(database_url, self.folder, settings, expected)
+    def start(
+        self, database_url: str, *, expected: Sequence[str] = (), program: str = "cli", **settings: str
+    ) -> Service:
+        """A server of its own, by the command line or a program that changes it; it ends with the session."""
+        service = Service(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service
@@ -243,13 +248,13 @@ def _populated(service: Service) -> Actors:
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
 
 
-def _start(log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(program: str, log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
     given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
     with log.open("wb") as file:
         return subprocess.Popen(
-            [sys.executable, "cli.py", "serve", "--port", "0"],
+            [sys.executable, "-m", program, "serve", "--port", "0"],
             cwd=ROOT,
             env=own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
             stdin=subprocess.DEVNULL,
@@ -324,7 +329,9 @@ def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Respons
             opened.sendall(piece)
         answer = http.client.HTTPResponse(opened)
         answer.begin()
-        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        content = answer.read()
+        contract_coverage.overheard(b"".join(pieces), answer.status, content)
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
 
 
 def at_once(count: int, work: Any) -> list[Any]:
