@@ -22,7 +22,7 @@ run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --contract-coverage
 
 endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections (PARTS=)
 	@$(BIN)/python -m endure $(PARTS)

@@ -110,8 +110,7 @@ def _markdown(coverage: Coverage) -> Iterator[str]:
     yield "\n## By operation\n"
     yield f"| operation | {' | '.join(KINDS)} |\n| --- | {' | '.join('---:' for _ in KINDS)} |"
     for operation in dict.fromkeys(fact.operation for fact in sorted(coverage.expected)):
-        due = {fact for fact in coverage.expected if fact.operation == operation}
-        own = coverage._replace(expected=due)
+        own = coverage._replace(expected={fact for fact in coverage.expected if fact.operation == operation})
         yield f"| `{operation}` | {' | '.join('{} / {}'.format(*own.counts(kind)) for kind in KINDS)} |"
     yield "\n## Not exercised\n"
     yield from (f"- `{f.operation}` {f.kind}: {f.what}. Add it in {WHERE[f.kind]}." for f in coverage.missing)

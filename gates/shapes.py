@@ -93,9 +93,9 @@ def _within(example: Any, answer: Any) -> bool:
     return type(example) is type(answer)
 
 
-def _complaints(error: dict[str, Any]) -> set[tuple[str, str]]:
+def _complaints(error: dict[str, Any]) -> set[tuple[str, ...]]:
     listed = error.get("details", {}).get("errors", [])
-    return {(one["pointer"], one["code"]) for one in listed}
+    return {(one["pointer"], one["code"], one["message"]) for one in listed}
 
 
 def parsed(text: bytes, form: str) -> Any:
