@@ -53,7 +53,7 @@ def findings(base: Path, revision: Path) -> list[Finding]:
     program = ROOT / "node_modules" / ".bin" / "redocly"
     told = subprocess.run(
         [program, "diff", base, revision, "--config", RULES, "--format", "json", "--fail-on", "none"],
-        env=os.environ | _QUIET | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -61,6 +61,12 @@ def findings(base: Path, revision: Path) -> list[Finding]:
     if told.returncode:
         raise RuntimeError(f"redocly diff failed: {told.stderr or told.stdout}")
     return [finding for change in json.loads(told.stdout)["changes"] for finding in _found(change)]
+
+
+def environment() -> dict[str, str]:
+    """What the tools of Node need: the Node of our own environment, and silence towards their makers."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return os.environ | _QUIET | {"PATH": path}
 
 
 def _found(change: dict[str, Any]) -> list[Finding]:

@@ -107,14 +107,22 @@ class _Tried:
         if exchange.status < 300:
             yield self._fact("operation", "succeeds")
         yield from self._values(exchange, in_path)
-        body = parsed(exchange.body, "json")
-        if self._body is not None and body is not None:
-            yield from self._keywords(body, list(self._body.violations(body)), exchange.status)
-            yield from (
-                self._fact("example", f"request {name}")
-                for name, value in self._bodies.items()
-                if shape(value) == shape(body)
-            )
+        # What was refused unread may be anything, and explaining it may take all memory.
+        if self._body is not None and exchange.status in {200, 201, 422}:
+            yield from self._sent(parsed(exchange.body, "json"), exchange.status)
+
+    def _sent(self, body: Any, status: int) -> Iterator[Fact]:
+        """A rule is kept by a body that was taken, and broken by one that was refused for it."""
+        if status == 422 and self._body is not None:
+            broken = {(place_of(violation), violation.code) for violation in self._body.violations(body)}
+            yield from (self._rule(*one, "broken") for one in broken)
+        elif status < 300:
+            for place, keyword, value in reached(self.operation, self._schema, body):
+                if (keyword == "nullable") == (value is None):
+                    yield self._rule(place, keyword, "kept")
+        for name, example in self._bodies.items():
+            if shape(example) == shape(body):
+                yield self._fact("example", f"request {name}")
 
     def _values(self, exchange: Exchange, in_path: dict[str, str]) -> Iterator[Fact]:
         try:
@@ -133,16 +141,6 @@ class _Tried:
 
     def _names(self, place: str) -> list[str]:
         return [key.partition(" ")[2] for key in self._parameters if key.startswith(place)]
-
-    def _keywords(self, body: Any, violations: list[Violation], status: int) -> Iterator[Fact]:
-        """A rule is kept by a body that was taken, and broken by one that was refused for it."""
-        if status == 422:
-            broken = {(place_of(violation), violation.code) for violation in violations}
-            yield from (self._rule(*one, "broken") for one in broken)
-        elif status < 300:
-            for place, keyword, value in reached(self.operation, self._schema, body):
-                if (keyword == "nullable") == (value is None):
-                    yield self._rule(place, keyword, "kept")
 
     def _rule(self, place: str, keyword: str, way: str) -> Fact:
         return self._fact("keyword", f"{place or '/'} {keyword} {way}")
