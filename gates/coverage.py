@@ -24,21 +24,14 @@ WHERE = {
     "status": "tests/test_statuses.py, PROVOCATIONS",
     "parameter": "tests/test_<tag>.py",
     "keyword": "tests/test_<tag>.py",
-    "example": "tests/test_examples.py",
+    "example": "tests/test_<tag>.py",
 }
-_NO_QUOTA = "a public operation has no quota"
 _NEVER_AWAY = "it needs no database and is not counted among the requests in flight"
 # What the contract promises of every operation alike and these cannot answer. Whoever makes one of them happen is told
 # to take it off this list.
-BEYOND: dict[Fact, str] = {
-    **{
-        Fact("status", operation, "429"): _NO_QUOTA
-        for operation in ("get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml")
-    },
-    **{
-        Fact("status", operation, "503"): _NEVER_AWAY
-        for operation in ("get_liveness", "get_openapi_json", "get_openapi_yaml")
-    },
+BEYOND = {
+    Fact("status", operation, "503"): _NEVER_AWAY
+    for operation in ("get_liveness", "get_openapi_json", "get_openapi_yaml")
 }
 
 

@@ -16,12 +16,12 @@ from gates.reading import ROOT
 BIN = Path(sys.executable).parent
 # The quickest tests that look at what clients meet, on one database; the first failure is enough.
 TESTS = (
-    "tests/rules/test_error_codes.py", "tests/rules/test_operations.py", "tests/test_contract_examples.py",
+    "tests/rules/test_error_codes.py", "tests/rules/test_operations.py", "tests/test_bounds.py",
     "tests/test_access.py", "tests/test_parameters.py", "tests/test_collections.py", "tests/test_preconditions.py",
     "tests/test_errors.py", "tests/test_statuses.py",
 )  # fmt: skip
 # What finds its way by where it is, so that a link would lead it back to the unchanged project.
-_COPIED = ("app.py", "cli.py", "settings.py", "pyproject.toml", "edge", "endure", "gates", "generated", "handlers",
+_COPIED = ("app.py", "cli.py", "settings.py", "pyproject.toml", "commands", "edge", "endure", "gates", "generated", "handlers",
            "migrations", "models", "ops", "tests")  # fmt: skip
 _LINKED = (".venv", "node_modules", "pages", "bench", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 

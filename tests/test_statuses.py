@@ -1,6 +1,7 @@
 """Every documented status of every operation is met on the wire, with a code that the operation documents for it."""
 
 import contextlib
+import copy
 import json
 import re
 import secrets
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from edge import contract
 from edge.bodies import LARGEST
 from gates.coverage import BEYOND
 from gates.tally import Fact
@@ -62,17 +64,21 @@ class Stage:
 
     @cached_property
     def spent(self) -> Service:
-        """A server on which alice has used up her quota, and so has her address."""
-        server = self.services.start(self.service.database_url, RATE_LIMIT="1/hour")
-        assert server.client(self.key).get("collections").status_code == 200
-        return server
+        """A server that takes one request of anybody in a day."""
+        document = copy.deepcopy(contract.document())
+        for quota in document["x-rate-limits"].values():
+            quota |= {"requests": 1, "seconds": 86_400}
+        file = self.services.folder / f"seldom-{secrets.token_hex(4)}.json"
+        file.write_text(json.dumps(document), encoding="utf-8")
+        program = ("-m", "tests.other_contract", str(file))
+        return self.services.start(self.service.database_url, program=program, RATE_LIMIT="")
 
     @cached_property
     def troubled(self) -> Service:
         return self.services.start(
             self.service.database_url,
             expected=["unexpected failure", "Traceback"],
-            program="tests.hostile.troubled",
+            program=("-m", "tests.hostile.troubled"),
         )
 
     @cached_property
@@ -89,7 +95,7 @@ class Stage:
 
     @cached_property
     def impatient(self) -> Service:
-        return self.services.start(self.service.database_url, program="tests.hostile.impatient")
+        return self.services.start(self.service.database_url, program=("-m", "tests.hostile.impatient"))
 
 
 class Asking:
@@ -210,6 +216,7 @@ def _precondition_required(asking: Asking) -> Answer:
 
 
 def _quota_spent(asking: Asking) -> Answer:
+    asking.answer(on=asking.stage.spent)
     return asking.answer(on=asking.stage.spent)
 
 
