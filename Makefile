@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint breaking generate lock clean static drift style types bench bench-quick profile timing endure
+.PHONY: help run test check fuzz lint breaking mutants swap generate lock clean static drift style types bench bench-quick profile timing endure
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 
 breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
 	@$(BIN)/python -m gates.breaking
+
+mutants: $(LINTERS) $(BUNDLE) ## Change the contract in a hundred ways, and say which check notices each (EACH=2)
+	@$(BIN)/python -m gates.mutants $(if $(EACH),--each "$(EACH)")
+
+swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server, reference and clients must all have it
+	@$(BIN)/python -m gates.swap
 
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
