@@ -18,13 +18,13 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 .PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --contract-coverage
 
 test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages, against the server with the demo
 	@$(call debian,curl:curl go:golang javac:default-jdk-headless cargo:cargo php:php-cli ruby:ruby)
@@ -46,6 +46,15 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE)
 	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
+
+breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
+	@$(BIN)/python -m gates.breaking
+
+mutants: $(LINTERS) $(BUNDLE) ## Change the contract in a hundred ways, and say which check notices each (EACH=2)
+	@$(BIN)/python -m gates.mutants $(if $(EACH),--each "$(EACH)")
+
+swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server, reference and clients must all have it
+	@$(BIN)/python -m gates.swap
 
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
@@ -88,7 +97,7 @@ clean: ## Remove all that can be made again; var/ with its database stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 static: $(LINTERS) $(BUNDLE)
-	@$(MAKE) --no-print-directory -j 2 lint types drift style
+	@$(MAKE) --no-print-directory -j 2 lint breaking types drift style
 types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)

@@ -28,7 +28,7 @@ from models import database, engines, keys, migrate, organizations, silence, tra
 from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
 from models.collections import collections
-from tests import databases
+from tests import contract_coverage, databases
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME, AWAY = "org_home1", "org_away1"
@@ -82,6 +82,7 @@ class Service:
             headers={} if secret is None else {"X-API-Key": secret},
             timeout=30,
             trust_env=False,
+            event_hooks={"response": [contract_coverage.answered]},
             verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
         )
         self._clients.append(made)
@@ -344,7 +345,9 @@ def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Respons
             opened.sendall(piece)
         answer = http.client.HTTPResponse(opened)
         answer.begin()
-        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        content = answer.read()
+        contract_coverage.overheard(b"".join(pieces), answer.status, content)
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
 
 
 def at_once(count: int, work: Any) -> list[Any]:
