@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import settings as environment
 from edge import contract, logs, pages, stack
+from edge.asgi import App
 from edge.auth import Door
 from edge.cors import Origins
 from edge.front import Front
+from edge.idempotency import Once
 from edge.limits import Quota
 from edge.operations import Operation
 from edge.router import Router
 from edge.runner import Runner
 from edge.schemas import Rules
 from edge.workers import Workers
-from models import database
+from models import collection_tracks, collections, database, idempotency
+from models.stores import Stores
 from settings import Settings
 
 if TYPE_CHECKING:
     from edge.tokens import Tokens
+    from mock.memory import Memory
+
+Handler = Callable[..., Any]
+STORES: Stores = {"collections": collections, "collection_tracks": collection_tracks, "database": database}
 
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
     database.connect(settings.database_url, pool_size=settings.threads)
-    document = contract.document()
-    operations = list(_operations(document, settings))
-    runner = Runner(enforce=settings.response_validation == "enforce")
     workers = Workers(settings.threads)
-    connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
-    return Front(
-        connexion,
-        Router(operations),
-        Door(environment.pepper(settings), _tokens(settings), workers),
-        Quota(settings.rate_limit),
-        Origins(settings.cors_origins),
-        most_in_flight=settings.max_concurrency,
-        pages=pages.PATH,
-        enforce=runner.enforce,
-    )
+    runner = Runner(Once(idempotency, database.transaction), enforce=settings.response_validation == "enforce")
+    door = Door(environment.pepper(settings), _tokens(settings), workers)
+    return _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
+
+
+def create_mock(settings: Settings, memory: Memory) -> App:
+    """The same application on rows in memory: an operation that it cannot do answers with the contract's example."""
+    from mock.answers import Answers
+    from mock.examples import Examples
+    from mock.inline import Inline
+    from mock.obliging import Obliging, unwritten
+    from mock.people import PEPPER, People
+    from mock.preferring import Preferring
+    from mock.shelves import shelves
+
+    stores, workers, people = shelves(memory), Inline(), People(memory)
+    once = Once(Answers(memory), memory.transaction)
+    runner = Obliging(once, Examples(contract.document()), enforce=True)
+    door = Door(PEPPER, _tokens(settings), workers, find=people.find, organizations_of=people.organizations_of)
+
+    def handler(node: dict[str, Any]) -> Handler:
+        return _handler(node, stores) if _is_kept(node, stores) else unwritten
+
+    return Preferring(_assembled(settings, handler, door, runner, workers))
 
 
 def from_environment() -> Front:
@@ -51,19 +71,53 @@ def from_environment() -> Front:
     return create_app(settings)
 
 
-def _operations(document: dict[str, Any], settings: Settings) -> Any:
+def _assembled(
+    settings: Settings, handler: Callable[[dict[str, Any]], Handler], door: Door, runner: Runner, workers: Workers
+) -> Front:
+    document = contract.document()
+    operations = list(_operations(document, settings, handler))
+    connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
+    return Front(
+        connexion,
+        Router(operations),
+        door,
+        Quota(settings.rate_limit),
+        Origins(settings.cors_origins),
+        most_in_flight=settings.max_concurrency,
+        pages=pages.PATH,
+        enforce=runner.enforce,
+    )
+
+
+def _operations(
+    document: dict[str, Any], settings: Settings, handler: Callable[[dict[str, Any]], Handler]
+) -> Iterator[Operation]:
     rules = Rules(document)
     for path, item in document["paths"].items():
         for method in contract.METHODS:
             if method in item:
-                handler = _handler(item[method])
-                yield Operation(document, rules, path, method, handler, demand_if_match=settings.require_if_match)
+                does = handler(item[method])
+                yield Operation(document, rules, path, method, does, demand_if_match=settings.require_if_match)
 
 
-def _handler(node: dict[str, Any]) -> Callable[..., Any]:
-    """The function named by the operationId in the module named by the tag."""
-    handler: Callable[..., Any] = getattr(import_module(f"handlers.{node['tags'][0]}"), node["operationId"])
-    return handler
+def _handler(node: dict[str, Any], stores: Stores) -> Handler:
+    """The function named by the operationId in the module named by the tag, with the stores that it names."""
+    function: Handler = getattr(import_module(f"handlers.{node['tags'][0]}"), node["operationId"])
+    given = {name: store for name, store in stores.items() if name in inspect.signature(function).parameters}
+    return partial(function, **given) if given else function
+
+
+def _is_kept(node: dict[str, Any], stores: Stores) -> bool:
+    """Whether there is a handler, and all that it needs is in these stores.
+
+    A handler of the callers' data names a store; one that names none would reach for the database by itself.
+    """
+    module = f"handlers.{node['tags'][0]}"
+    function = getattr(import_module(module), node["operationId"], None) if find_spec(module) else None
+    if function is None:
+        return False
+    named = set(inspect.signature(function).parameters) & set(Stores.__annotations__)
+    return named <= set(stores) and bool(named or node.get("security") == [])
 
 
 def _tokens(settings: Settings) -> Tokens | None:

@@ -1,8 +1,9 @@
-"""What an operator types: serve, migrate, backup, restore, demo, keys, tracks and settings."""
+"""What an operator types: serve, mock, migrate, backup, restore, demo, keys, tracks and settings."""
 
 import dataclasses
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -53,6 +54,22 @@ def up(host: Host = None, port: Port = None, workers: Workers = None, database_u
     The demo goes into an empty database only; one with other data is served as it is.
     """
     _serve(settings.typed(host=host, port=port, workers=workers, database_url=database_url), prepare=True)
+
+
+@cli.command()
+def mock(
+    host: Host = None,
+    port: Port = None,
+    rate_limit: Annotated[str, typer.Option(metavar="QUOTA", help="Of one key, such as 100/minute, or off.")] = "off",
+    as_json: AsJson = False,
+) -> None:
+    """Serve the contract without a database, for those who write clients.
+
+    It does what the service does, on the demo's data, in memory. An operation that is in the contract and not written
+    yet answers with its example. `Prefer: code=503` asks for a documented answer, `Prefer: example=NAME` for a certain
+    one of them, and `Prefer: delay=MS` for a slow one, of 10000 ms at most.
+    """
+    _mock(settings.typed(host=host, port=port, rate_limit=rate_limit), as_json=as_json)
 
 
 @cli.command()
@@ -265,6 +282,29 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     import app
 
     raise typer.Exit(serving.serve(app.from_environment(), opened, chosen.grace_seconds, announce))
+
+
+def _mock(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
+    import app
+    from edge import logs
+    from mock.memory import Memory
+    from mock.people import People
+    from mock.welcome import facts, lines
+    from ops import serving, sockets
+
+    opened = sockets.listen(chosen.host, chosen.port)
+    url = sockets.url(chosen.host, opened)
+    logs.configure(chosen.log_format, chosen.log_level)
+    memory = Memory()
+    memory.load_demo()
+    People(memory).add_demo()
+    application = app.create_mock(chosen, memory)
+    if as_json:
+        screen.show_json(facts(url))
+    else:
+        typer.echo("\n".join(lines(url)))
+    announce = partial(typer.echo, f"The mock listens on {url}", err=True)
+    raise typer.Exit(serving.serve(application, opened, chosen.grace_seconds, announce, nullcontext))
 
 
 if __name__ == "__main__":

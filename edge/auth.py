@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,22 @@ _STATES: dict[str, type[Refusal]] = {"paused": KeyPaused, "deactivated": KeyDeac
 
 
 class Door:
-    """Turns the credentials of a request into its Caller."""
+    """Turns the credentials of a request into its Caller; `find` knows the keys, `organizations_of` who is where."""
 
-    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers) -> None:
+    def __init__(
+        self,
+        pepper: bytes,
+        tokens: Tokens | None,
+        workers: Workers,
+        *,
+        find: Callable[[bytes], keys.ApiKey | None] = keys.find,
+        organizations_of: Callable[[str], frozenset[str]] = organizations.organizations_of,
+    ) -> None:
         self.pepper = pepper
         self.tokens = tokens
         self.workers = workers
+        self.find = find
+        self.organizations_of = organizations_of
 
     async def admit(self, exchange: Exchange) -> Caller:
         """The caller; every credential that is sent must be valid, and all must name the same user.
@@ -53,13 +64,13 @@ class Door:
 
     async def _caller(self, credential: str) -> Caller:
         if keys.well_formed(credential):
-            return _of_key(await self.workers.read(keys.find, keys.digest(credential, self.pepper)))
+            return _of_key(await self.workers.read(self.find, keys.digest(credential, self.pepper)))
         if not _JWT.fullmatch(credential):
             raise _unauthenticated()
         if self.tokens is None:
             raise TokenInvalid("This server takes no JSON Web Tokens")
         claims = self.tokens.claims(credential)
-        found = await self.workers.read(organizations.organizations_of, claims.user_id)
+        found = await self.workers.read(self.organizations_of, claims.user_id)
         if not found:
             raise TokenInvalid("The token names a user whom this server does not know")
         return Caller(claims.user_id, found, claims.scopes, None)

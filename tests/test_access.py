@@ -12,6 +12,7 @@ from tests.harness import (
     ALICE,
     AWAY,
     HOME,
+    MOCK,
     NO_TRACK,
     NOBODYS,
     READ,
@@ -24,6 +25,8 @@ from tests.harness import (
     new_collection,
     operations,
 )
+
+ALSO_ON = (MOCK,)
 
 COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
 
