@@ -5,6 +5,7 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
 BUNDLE := dist/openapi.json
+WORKFLOWS := openapi/workflows.arazzo.yaml
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
 SEEDS ?= $(shell date +%s)
@@ -13,13 +14,16 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure
+.PHONY: help run mock test check fuzz lint generate workflows lock clean static drift style types bench bench-quick profile timing endure
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
+
+mock: $(RUNTIME) ## Start the contract without a database, for those who write clients (PORT=8080)
+	@exec $(BIN)/python cli.py mock $${PORT:+--port "$$PORT"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
 	@$(BIN)/python -m pytest -n 2
@@ -31,8 +35,8 @@ check: static ## The quick half of test, under a minute: all but the tests marke
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
-	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE)
-	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml
+	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE) $(WORKFLOWS)
+	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml $(WORKFLOWS)
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
 
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
@@ -40,6 +44,11 @@ fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 
 
 generate: $(BUNDLE) ## Write the files under generated/ anew from the contract
 	@$(call wire,generated)
+	@$(call debian,curl:curl)
+	@$(BIN)/python -m workflows.tutorial
+
+workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
+	@$(BIN)/python -m workflows
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock
