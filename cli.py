@@ -1,6 +1,7 @@
 """What an operator types: serve, mock, migrate, backup, restore, demo, keys, tracks and settings."""
 
 import dataclasses
+import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -299,10 +300,8 @@ def _mock(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     memory.load_demo()
     People(memory).add_demo()
     application = app.create_mock(chosen, memory)
-    if as_json:
-        screen.show_json(facts(url))
-    else:
-        typer.echo("\n".join(lines(url)))
+    # Whoever reads this through a pipe waits for it while the mock serves, so it must leave at once.
+    typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(lines(url)))
     announce = partial(typer.echo, f"The mock listens on {url}", err=True)
     raise typer.Exit(serving.serve(application, opened, chosen.grace_seconds, announce, nullcontext))
 
