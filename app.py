@@ -10,19 +10,21 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import settings as environment
-from edge import contract, logs, pages, stack
+from edge import contract, limits, logs, metrics, pages, stack
+from edge.addresses import Proxies
 from edge.asgi import App
 from edge.auth import Door
 from edge.cors import Origins
+from edge.counters import Shared
 from edge.front import Front
 from edge.idempotency import Once
-from edge.limits import Quota
 from edge.operations import Operation
 from edge.router import Router
 from edge.runner import Runner
 from edge.schemas import Rules
+from edge.uses import Uses
 from edge.workers import Workers
-from models import collection_tracks, collections, database, idempotency
+from models import collection_tracks, collections, database, idempotency, keys
 from models.stores import Stores
 from settings import Settings
 
@@ -36,11 +38,15 @@ STORES: Stores = {"collections": collections, "collection_tracks": collection_tr
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
-    database.connect(settings.database_url, pool_size=settings.threads)
+    database.connect(settings.database_url, pool_size=settings.threads, prepare=settings.database_prepare)
     workers = Workers(settings.threads)
+    uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
+    door = Door(environment.pepper(settings), _tokens(settings), workers, uses)
     runner = Runner(Once(idempotency, database.transaction), enforce=settings.response_validation == "enforce")
-    door = Door(environment.pepper(settings), _tokens(settings), workers)
-    return _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
+    front = _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
+    if settings.metrics_folder:
+        metrics.meter.start(settings.metrics_folder, _gauges(front, settings), front.limits.refused)
+    return front
 
 
 def create_mock(settings: Settings, memory: Memory) -> App:
@@ -54,9 +60,9 @@ def create_mock(settings: Settings, memory: Memory) -> App:
     from mock.shelves import shelves
 
     stores, workers, people = shelves(memory), Inline(), People(memory)
-    once = Once(Answers(memory), memory.transaction)
-    runner = Obliging(once, Examples(contract.document()), enforce=True)
-    door = Door(PEPPER, _tokens(settings), workers, find=people.find, organizations_of=people.organizations_of)
+    uses = Uses(people.note_uses, keys.USE_INTERVAL.total_seconds())
+    door = Door(PEPPER, _tokens(settings), workers, uses, find=people.find, organizations_of=people.organizations_of)
+    runner = Obliging(Once(Answers(memory), memory.transaction), Examples(contract.document()), enforce=True)
 
     def handler(node: dict[str, Any]) -> Handler:
         return _handler(node, stores) if _is_kept(node, stores) else unwritten
@@ -64,11 +70,28 @@ def create_mock(settings: Settings, memory: Memory) -> App:
     return Preferring(_assembled(settings, handler, door, runner, workers))
 
 
-def from_environment() -> Front:
+def from_environment() -> App:
     """The application that the MUSIC_STUDIO_* variables describe: what a worker process starts."""
     settings = environment.load()
     logs.configure(settings.log_format, settings.log_level)
-    return create_app(settings)
+    front = create_app(settings)
+    if not settings.otlp_endpoint:
+        return front
+    from edge.tracing import Traced
+
+    return Traced(front, settings.otlp_endpoint, contract.document()["info"]["version"])
+
+
+def mock_with_demo() -> App:
+    """The mock that the same variables describe, with the demo inside."""
+    from mock.memory import Memory
+    from mock.people import People
+
+    settings, memory = environment.load(), Memory()
+    logs.configure(settings.log_format, settings.log_level)
+    memory.load_demo()
+    People(memory).add_demo()
+    return create_mock(settings, memory)
 
 
 def _assembled(
@@ -81,11 +104,12 @@ def _assembled(
         connexion,
         Router(operations),
         door,
-        Quota(settings.rate_limit),
+        _limits(document, operations, settings),
         Origins(settings.cors_origins),
         most_in_flight=settings.max_concurrency,
         pages=pages.PATH,
         enforce=runner.enforce,
+        timed=settings.server_timing,
     )
 
 
@@ -118,6 +142,29 @@ def _is_kept(node: dict[str, Any], stores: Stores) -> bool:
         return False
     named = set(inspect.signature(function).parameters) & set(Stores.__annotations__)
     return named <= set(stores) and bool(named or node.get("security") == [])
+
+
+def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limits.Limits:
+    """The contract's quotas as the operator wants them."""
+    rules = {
+        limits.CREDENTIAL: settings.rate_limit,
+        limits.ADDRESS: settings.rate_limit_address,
+        limits.REFUSALS: settings.rate_limit_refusals,
+    }
+    quotas = {} if settings.rate_limit == limits.OFF else limits.quotas(document, rules)
+    shared = Shared(settings.rate_limit_storage) if settings.rate_limit_storage else None
+    return limits.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
+
+
+def _gauges(front: Front, settings: Settings) -> metrics.Gauges:
+    """What the process holds right now, by the name of its metric."""
+    return {
+        "requests_in_flight": lambda: front.in_flight,
+        "database_connections_in_use": database.in_use,
+        "database_connections_limit": lambda: settings.threads + 1,
+        "rate_limit_store_away": lambda: front.limits.alone,
+        "memory_bytes": metrics.memory,
+    }
 
 
 def _tokens(settings: Settings) -> Tokens | None:

@@ -21,4 +21,4 @@ class Inline(Workers):
         """The function's result."""
         return function(*args, **kwargs)
 
-    read = run
+    read = write = run

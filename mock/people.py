@@ -33,6 +33,9 @@ class People:
         """Those in which the user has a key."""
         return frozenset(key.organization_id for key in self._memory.keys.values() if key.user_id == user_id)
 
+    def note_uses(self, key_ids: frozenset[str]) -> None:
+        """Nobody looks at when a key of the mock was last used."""
+
     def add(
         self,
         secret: str,
@@ -53,6 +56,8 @@ class People:
             created_at=now(),
             expires_at=expires_at,
             last_used_at=None,
+            rate_limit=None,
+            replaced_by=None,
         )
         self._memory.keys[keys.digest(secret, PEPPER)] = key
         return key

@@ -7,6 +7,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 
+NAME = "music-studio"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
 BUSY_MS = 2000
@@ -17,7 +18,33 @@ RECYCLE_SECONDS = 1800
 # What the server is given beyond its own statement_timeout before the client hangs up.
 GRACE_SECONDS = 0.2
 
+LOOP_WORDS = frozenset(("host", "port", "user", "password", "database", "dbname", "sslmode", "sslcert", "sslkey",
+                        "sslrootcert", "sslcrl", "sslpassword", "passfile", "target_session_attrs"))  # fmt: skip
+_CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 2000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "application_name": NAME,
+}
+
 _T = TypeVar("_T")
+
+
+def session(statement_timeout_ms: int) -> list[tuple[str, str]]:
+    """The settings of every session of PostgreSQL that is ours alone."""
+    return [
+        ("statement_timeout", str(statement_timeout_ms)),
+        ("lock_timeout", str(LOCK_MS)),
+        ("idle_in_transaction_session_timeout", str(IDLE_MS)),
+        ("timezone", "UTC"),
+        # Every statement has its index. A plan made while a table was small reads or sorts all of a grown one.
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("jit", "off"),
+    ]
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -46,14 +73,22 @@ def place(url: str) -> URL:
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
 
 
-def build(url: str, *, pool_size: int, statement_timeout_ms: int) -> Engine:
-    """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN."""
-    # One connection more than there are workers, so that the readiness probe never waits for them.
-    limits = {"pool_size": pool_size, "max_overflow": 1, "pool_timeout": POOL_SECONDS}
+def is_for_the_loop(url: str) -> bool:
+    """Whether every word of the URL of a PostgreSQL is one that asyncpg takes; the others are libpq's alone."""
+    return place(url).query.keys() <= LOOP_WORDS
+
+
+def build(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
+    """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN.
+
+    Without `prepare` no statement and no setting is left in a session of PostgreSQL.
+    """
+    # Two connections more than there are workers: the readiness probe and the writer of keys' uses never wait for them.
+    limits = {"pool_size": pool_size, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
     found = place(url)
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, BUSY_MS, **limits)
-    options = _postgres_options(statement_timeout_ms)
+    options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
     engine = create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
     patience = statement_timeout_ms / 1000 + GRACE_SECONDS
     event.listen(engine, "do_connect", _bounded(patience))
@@ -80,26 +115,7 @@ def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:
 
 
 def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
-    session = {
-        "statement_timeout": statement_timeout_ms,
-        "lock_timeout": LOCK_MS,
-        "idle_in_transaction_session_timeout": IDLE_MS,
-        "timezone": "UTC",
-        # Every statement has its index. A plan made while a table was small reads or sorts all of it once it has grown.
-        "enable_seqscan": "off",
-        "enable_bitmapscan": "off",
-        "jit": "off",
-    }
-    return {
-        "autocommit": True,
-        "connect_timeout": CONNECT_SECONDS,
-        "tcp_user_timeout": 2000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "application_name": "music-studio",
-        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
-    }
+    return _CONNECTION | {"options": " ".join(f"-c {name}={value}" for name, value in session(statement_timeout_ms))}
 
 
 def _bounded(patience: float) -> Any:

@@ -39,8 +39,11 @@ PEPPER = "pepper-of-the-tests"
 NOBODYS = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 START_SECONDS = 30
+PROGRAM = ("cli.py",)
 # What a log says only when the service itself is at fault.
 FAULTS = ("unexpected failure", "Traceback", "breaks the contract", "undocumented status", "ASGI callable")
+# What operators and the server itself write beside the requests.
+OPERATORS = {"api_keys", "key_events"}
 SNAPSHOT = (
     select(collections).where(collections.c.id == bindparam("id")),
     select(collection_tracks).where(collection_tracks.c.collection_id == bindparam("id")),
@@ -48,7 +51,7 @@ SNAPSHOT = (
         collections
     ),
     select(func.count(), func.sum(collection_tracks.c.rank)).select_from(collection_tracks),
-    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name != "api_keys"),
+    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATORS),
 )
 # For what the database has no part in.
 ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
@@ -60,20 +63,26 @@ MOCK = "mock"
 class Service:
     """A running server and its database; `expected` are the faults that its tests provoke on purpose."""
 
-    def __init__(self, url: str, folder: Path, settings: Mapping[str, str], expected: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        settings: Mapping[str, str],
+        expected: Sequence[str] = (),
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
         self.database_url = url
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
-        self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings})
+        self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
         self.url = _announced(self.process, self.log)
         self._clients: list[httpx.Client] = []
         self._reader = self._opened()
 
-    def _start(self, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
+        words = [*program, "serve", "--port", "0"]
         with self.log.open("wb") as file:
-            return start(
-                ["cli.py", "serve", "--port", "0"], settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file
-            )
+            return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
 
     def _opened(self) -> Engine | None:
         return engines.build(self.database_url, pool_size=1, statement_timeout_ms=5000)
@@ -153,7 +162,8 @@ class Service:
         with self.store():
             organizations.join(organization, user)
             made, secret = keys.make(organization, user, scopes, expires_at, pepper=PEPPER.encode())
-            keys.set_state(made.id, state)
+            if state != made.state:
+                keys.set_state(made.id, state)
         return made.id, secret
 
     def expired_key(self, user: str) -> str:
@@ -240,10 +250,12 @@ class Services:
         migrate.upgrade(url)
         return url
 
-    def start(self, database_url: str, *, expected: Sequence[str] = (), **settings: str) -> Service:
+    def start(
+        self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
+    ) -> Service:
         """A server of its own; it ends with the session."""
         form: type[Service] = Service if database_url != MOCK else import_module("tests.mocked").Mocked
-        service = form(database_url, self.folder, settings, expected)
+        service = form(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service

@@ -14,7 +14,7 @@ from tests.harness import ALICE, HOME, READ, WRITE, Service, start
 class Mocked(Service):
     """What `Service` does past the server is asked of `tests.mocking`, line by line."""
 
-    def _start(self, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         with self.log.open("wb") as file:
             return start(["-m", "tests.mocking"], {"PORT": "0", **settings}, stdin=pipe, stdout=pipe, stderr=file)

@@ -14,6 +14,7 @@ from edge import logs
 from mock.memory import Memory
 from mock.people import People
 from models.base import now
+from models.leases import outlasted
 from ops import serving, sockets
 
 
@@ -30,10 +31,12 @@ class Hand:
         expiry = None if expires_at is None else datetime.fromisoformat(expires_at)
         return self._people.add(secret, organization, user, scopes, state, expiry).id
 
-    def set_state(self, key_id: str, state: str) -> None:
+    @outlasted
+    def set_state(self, key_id: str, state: str) -> bool:
         keys = self._memory.keys
         found = next(digest for digest, key in keys.items() if key.id == key_id)
         keys[found] = keys[found]._replace(state=state)
+        return True
 
     def add_tracks(self, organization: str, track_ids: list[str]) -> None:
         tracks = self._memory.tracks
