@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -61,8 +62,8 @@ class Examples:
 
 def _shown(document: dict[str, Any], node: dict[str, Any]) -> Iterator[Shown]:
     responses = {int(status): contract.lookup(document, found) for status, found in node["responses"].items()}
-    named = [set(response.get("headers", {})) for response in responses.values()]
-    everywhere = set.intersection(*named)  # the edge sets what every answer has
+    listed = Counter(name for response in responses.values() for name in response.get("headers", {}))
+    everywhere = {name for name, count in listed.items() if count > len(responses) / 2}  # the edge sets those itself
     for status, response in sorted(responses.items()):
         own = {name: response["headers"][name] for name in response.get("headers", {}) if name not in everywhere}
         headers = {name.lower(): _header(document, header) for name, header in own.items() if name not in _NEVER_SHOWN}
