@@ -6,6 +6,7 @@ TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
 BUNDLE := dist/openapi.json
 NGINX_ERRORS := delivery/nginx/errors.conf
+WORKFLOWS := openapi/workflows.arazzo.yaml
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
 SEEDS ?= $(shell date +%s)
@@ -22,6 +23,9 @@ help: ## Show what can be made
 
 run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
+
+mock: $(RUNTIME) ## Start the contract without a database, for those who write clients (PORT=8080)
+	@exec $(BIN)/python cli.py mock $${PORT:+--port "$$PORT"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
 	@$(BIN)/python -m pytest -n 2 --contract-coverage
@@ -43,8 +47,8 @@ check: static ## The quick half of test, under a minute: all but the tests marke
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
-	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE)
-	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml
+	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE) $(WORKFLOWS)
+	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml $(WORKFLOWS)
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
 
 breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
@@ -62,9 +66,14 @@ fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 
 generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
 	@$(call wire,generated)
 	@$(BIN)/python -m delivery.envelopes > $(NGINX_ERRORS)
+	@$(call debian,curl:curl)
+	@$(BIN)/python -m workflows.tutorial
 
 docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
 	@$(BIN)/python -m reference dist/docs $(if $(SERVER),--server "$(SERVER)")
+
+workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
+	@$(BIN)/python -m workflows
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock

@@ -45,7 +45,9 @@ class Operation:
         self.quota: str = node["x-rate-limit"]
         self.farewell = deprecation.fields(node)
         self.handler = handler
-        self.takes = frozenset(inspect.signature(handler).parameters)
+        # What has a value already, such as a store, is not taken from the request.
+        parameters = inspect.signature(handler).parameters.values()
+        self.takes = frozenset(parameter.name for parameter in parameters if parameter.default is parameter.empty)
         self.on_loop = inspect.iscoroutinefunction(handler)
         self._read_parameters(path, node)
         self._read_bodies(node)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
-from edge import idempotency
 from edge.answers import Answer
 from edge.errors import InternalError
 from edge.exchange import Exchange
+from edge.idempotency import Once
 
 log = structlog.get_logger("edge.runner")
 
@@ -15,14 +15,15 @@ log = structlog.get_logger("edge.runner")
 class Runner:
     """Calls handlers. `enforce`: an answer that breaks the contract becomes a 500; else it is only logged."""
 
-    def __init__(self, *, enforce: bool) -> None:
+    def __init__(self, once: Once, *, enforce: bool) -> None:
+        self.once = once
         self.enforce = enforce
 
     def run(self, exchange: Exchange) -> Answer:
         """The answer of a plain handler; belongs in a worker thread. Raises what the handler raises."""
         try:
             if exchange.operation.idempotent and b"idempotency-key" in exchange.headers:
-                return idempotency.once(exchange, self._call)
+                return self.once(exchange, self._call)
             return self._call(exchange)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape

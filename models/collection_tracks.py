@@ -60,7 +60,7 @@ def remove(caller: Caller, organization_id: str, collection_id: str, track_id: s
     """
     held = collections.hold(caller, organization_id, collection_id, version)
     if not is_id(track_id, "mtrack_"):
-        raise _no_track(track_id)
+        raise no_track(track_id)
     if database.run(REMOVE, **collections.scope_of(held), track=track_id):
         collections.touch(held, more=-1)
 
@@ -73,7 +73,7 @@ def reorder(
 
     Raises Unacceptable for an id that is listed twice, Missing, then VersionMismatch.
     """
-    _demand_distinct(track_ids)
+    demand_distinct(track_ids)
     held = collections.hold(caller, organization_id, collection_id, version)
     moves = _moves(held, track_ids)
     if moves:
@@ -105,10 +105,11 @@ def _ranks_of(held: Collection, track_ids: Sequence[str]) -> tuple[dict[str, int
 
 def _demand_track(organization_id: str, track_id: str) -> None:
     if not tracks.exists(organization_id, track_id):
-        raise _no_track(track_id)
+        raise no_track(track_id)
 
 
-def _no_track(track_id: str) -> Missing:
+def no_track(track_id: str) -> Missing:
+    """The one failure for a track that is absent and for one of another organization."""
     return Missing("Track not found in this organization", track_id=track_id)
 
 
@@ -116,9 +117,15 @@ def _demand_member(held: Collection, track_id: str) -> None:
     if database.one(MEMBER, **collections.scope_of(held), track=track_id) is not None:
         return
     _demand_track(held.organization_id, track_id)
-    raise CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=held.id)
+    raise full(held.id)
 
 
-def _demand_distinct(track_ids: Sequence[str]) -> None:
+def full(collection_id: str) -> CollectionFull:
+    """The failure for one track more than a collection may hold."""
+    return CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=collection_id)
+
+
+def demand_distinct(track_ids: Sequence[str]) -> None:
+    """Raises Unacceptable for a track that is listed twice."""
     if len(set(track_ids)) != len(track_ids):
         raise Unacceptable("/ordered_track_ids", "uniqueItems", "A track is listed more than once.")

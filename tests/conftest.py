@@ -24,7 +24,15 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         started.close()
 
 
-@pytest.fixture(params=databases.KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test runs on each database; one of a module with `ALSO_ON = (MOCK,)` runs on the mock too."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    if "actors" in metafunc.fixturenames and "actors" not in chosen:
+        more: tuple[str, ...] = getattr(metafunc.module, "ALSO_ON", ())
+        metafunc.parametrize("actors", [*databases.KINDS, *more], indirect=True)
+
+
+@pytest.fixture
 def actors(request: pytest.FixtureRequest, services: Services) -> Actors:
     return services.actors(request.param)
 

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, update
 
 from edge import contract
 from edge.schemas import Validator
@@ -54,6 +55,9 @@ SNAPSHOT = (
 )
 # For what the database has no part in.
 ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
+# For what only shows in a database, or in several servers on one.
+ON_DATABASES = pytest.mark.parametrize("actors", databases.KINDS, indirect=True)
+MOCK = "mock"
 
 
 class Service:
@@ -70,10 +74,18 @@ class Service:
         self.database_url = url
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
-        self.process = _start(self.log, {"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
+        self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
         self.url = _announced(self.process, self.log)
         self._clients: list[httpx.Client] = []
-        self._reader = engines.build(url, pool_size=1, statement_timeout_ms=5000)
+        self._reader = self._opened()
+
+    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
+        words = [*program, "serve", "--port", "0"]
+        with self.log.open("wb") as file:
+            return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+
+    def _opened(self) -> Engine | None:
+        return engines.build(self.database_url, pool_size=1, statement_timeout_ms=5000)
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         """A client whose relative paths are those of one organization; it is closed with the server."""
@@ -91,7 +103,8 @@ class Service:
     def ask_to_stop(self) -> None:
         for client in self._clients:
             client.close()
-        self._reader.dispose()
+        if self._reader is not None:
+            self._reader.dispose()
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
@@ -200,8 +213,15 @@ class Service:
         self.alter(collection_id, created_at=long_ago, updated_at=long_ago)
         return "2020-01-01T00:00:00Z"
 
+    def fill(self, collection_id: str, track_ids: Sequence[str]) -> None:
+        """Puts many tracks into an empty collection of alice's, past the service."""
+        own = {"organization_id": HOME, "owner_id": ALICE, "collection_id": collection_id, "added_at": now()}
+        self.write(collection_tracks, [own | {"track_id": track, "rank": i << 20} for i, track in enumerate(track_ids)])
+        self.alter(collection_id, track_count=len(track_ids))
+
     def snapshot(self, collection_id: str) -> list[str]:
         """What a request could change: the row of one collection, and counts and sums over all rows of all tables."""
+        assert self._reader is not None
         with self._reader.connect() as connection:
             return [repr(connection.execute(ask, {"id": collection_id}).all()) for ask in SNAPSHOT]
 
@@ -231,7 +251,9 @@ class Services:
         return self._actors[kind]
 
     def fresh_database(self, kind: str) -> str:
-        """The URL of a new database with tables and without rows."""
+        """The URL of a new database with tables and without rows; the mock has none, and is its own."""
+        if kind == MOCK:
+            return MOCK
         url = self._stack.enter_context(databases.fresh(kind, self.folder))
         migrate.upgrade(url)
         return url
@@ -240,7 +262,8 @@ class Services:
         self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
     ) -> Service:
         """A server of its own; it ends with the session."""
-        service = Service(database_url, self.folder, settings, expected, program)
+        form: type[Service] = Service if database_url != MOCK else import_module("tests.mocked").Mocked
+        service = form(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service
@@ -264,19 +287,13 @@ def _populated(service: Service) -> Actors:
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
 
 
-def _start(log: Path, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
+def start(words: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen[bytes]:
+    """A Python program of the project, with these settings and none of the machine's."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
     given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
-    with log.open("wb") as file:
-        return subprocess.Popen(
-            [sys.executable, *program, "serve", "--port", "0"],
-            cwd=ROOT,
-            env=own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+    environ = own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
+    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environ, **streams)
 
 
 def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -322,13 +339,6 @@ def order_of(client: httpx.Client, collection_id: str) -> list[str]:
     items = response.json()["items"]
     assert [item["position"] for item in items] == list(range(len(items)))
     return [item["track_id"] for item in items]
-
-
-def fill(service: Service, collection_id: str, track_ids: Sequence[str]) -> None:
-    """Puts many tracks into an empty collection of alice's, past the service."""
-    own = {"organization_id": HOME, "owner_id": ALICE, "collection_id": collection_id, "added_at": now()}
-    service.write(collection_tracks, [own | {"track_id": track, "rank": i << 20} for i, track in enumerate(track_ids)])
-    service.alter(collection_id, track_count=len(track_ids))
 
 
 def violations(response: httpx.Response) -> set[tuple[str, str]]:
