@@ -22,6 +22,7 @@ run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
+	@$(call debian,redis-server:redis-server)
 	@$(BIN)/python -m pytest -n 2
 
 endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections (PARTS=)

@@ -94,7 +94,6 @@ def _gauges(front: Front, settings: Settings) -> metrics.Gauges:
     return {
         "requests_in_flight": lambda: front.in_flight,
         "database_connections_in_use": database.in_use,
-        "database_connections_limit": lambda: settings.threads + 1,
         "rate_limit_store_away": lambda: front.limits.alone,
         "memory_bytes": metrics.memory,
     }

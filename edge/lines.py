@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from threading import Lock
 
+import orjson
+
 # A write of so many bytes to a pipe is whole, whoever else writes to it (POSIX demands 512, Linux has 4096).
 WHOLE_BYTES = getattr(select, "PIPE_BUF", 512)
 GATHER_SECONDS = 0.05
@@ -71,34 +73,38 @@ def _pieces(lines: list[bytes]) -> Iterator[bytes]:
 
 
 class Requests:
-    """The lines of requests, made without a general renderer: nothing in them is a text of the client's making."""
+    """The lines of requests, made in one step: nothing in them can be a secret, or a text of the client's making."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._second = 0
+        self._moment = 0
         self._stamp = ""
 
     def tell(
         self, trace_id: str, method: str, operation: str | None, status: int, seconds: float, key_id: str | None,
         trace: str | None,
     ) -> None:  # fmt: skip
-        """One line of JSON; the ids have no character that JSON would escape, and none is a secret."""
-        moment = time.time()
-        second = int(moment)
-        if second != self._second:
-            self._second, self._stamp = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        self._lines.gather(
-            (
-                f'{{"trace_id":"{trace_id}","method":"{method}","operation":{_text(operation)},"status":{status},'
-                f'"ms":{seconds * 1000:.3f},"key_id":{_text(key_id)}{"" if trace is None else _field(trace)},'
-                f'"event":"request","level":"info","timestamp":"{self._stamp}.{int(moment % 1 * 1e6):06d}Z"}}\n'
-            ).encode("ascii")
-        )
+        """One line of JSON; `trace` is in it where the request belongs to a trace."""
+        moment = int(time.time() * 1000)
+        if moment != self._moment:
+            self._moment, self._stamp = moment, _stamp(moment)
+        said = {
+            "trace_id": trace_id,
+            "method": method,
+            "operation": operation,
+            "status": status,
+            "ms": int(seconds * 1e6) / 1000,
+            "key_id": key_id,
+            "event": "request",
+            "level": "info",
+            "timestamp": self._stamp,
+        }
+        if trace is not None:
+            said["trace"] = trace
+        self._lines.gather(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def _text(text: str | None) -> str:
-    return "null" if text is None else f'"{text}"'
-
-
-def _field(trace: str) -> str:
-    return f',"trace":"{trace}"'
+def _stamp(milliseconds: int) -> str:
+    """A moment of Unix time in UTC, as RFC 3339."""
+    second, part = divmod(milliseconds, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)) + f".{part:03d}Z"
