@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> Front:
         timed=settings.server_timing,
     )
     if settings.metrics_folder:
-        metrics.meter.start(settings.metrics_folder, _gauges(front, settings), front.limits.refused)
+        metrics.meter.start(settings.metrics_folder, _gauges(front), front.limits.refused)
     return front
 
 
@@ -89,7 +89,7 @@ def _limits(document: dict[str, Any], operations: list[Operation], settings: Set
     return limits.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
 
 
-def _gauges(front: Front, settings: Settings) -> metrics.Gauges:
+def _gauges(front: Front) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
         "requests_in_flight": lambda: front.in_flight,

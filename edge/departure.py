@@ -7,6 +7,7 @@ from functools import lru_cache
 from edge import limits, logs, tracing
 from edge.answers import Answer
 from edge.asgi import Send
+from edge.cycle import LENGTH
 from edge.exchange import Exchange
 from edge.metrics import meter
 
@@ -31,7 +32,8 @@ async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str],
         fields += exchange.found.farewell
     if answer.status not in (204, 304):
         fields.append((b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+    length = 0 if exchange.method == "HEAD" else len(answer.body)
+    await send({"type": "http.response.start", "status": answer.status, "headers": fields, LENGTH: length})
     await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer.body})
 
 

@@ -40,13 +40,15 @@ class _Handler(BaseHTTPRequestHandler):
         assert self.path == "/v1/traces"
         sent = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
         for resource in sent.resource_spans:
-            self.server.services |= {a.value.string_value for a in resource.resource.attributes if a.key == "service.name"}
+            self.server.services |= {
+                a.value.string_value for a in resource.resource.attributes if a.key == "service.name"
+            }
             self.server.spans += [span for scope in resource.scope_spans for span in scope.spans]
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """It is silent."""
 
 
