@@ -26,8 +26,9 @@ def test_lines_of_several_processes_stay_whole_and_none_is_lost() -> None:
     read, write = os.pipe()
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, letter], stderr=write, cwd=ROOT) for letter in "ab"]
     os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        found = pipe.read().split(b"\n")[:-1]
+    # In small bites, so that the pipe is full and a writer has to wait in the middle of a long write.
+    with os.fdopen(read, "rb", buffering=0) as pipe:
+        found = b"".join(iter(lambda: pipe.read(1000), b"")).split(b"\n")[:-1]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     assert len(found) == 2 * 4000
     assert all(len(set(line)) == 1 for line in found)
