@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> Front:
     runner = Runner(Once(idempotency, database.transaction), enforce=settings.response_validation == "enforce")
     front = _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
     if settings.metrics_folder:
-        metrics.meter.start(settings.metrics_folder, _gauges(front, settings), front.limits.refused)
+        metrics.meter.start(settings.metrics_folder, _gauges(front), front.limits.refused)
     return front
 
 
@@ -158,12 +158,11 @@ def _limits(document: dict[str, Any], operations: list[Operation], settings: Set
     return limits.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
 
 
-def _gauges(front: Front, settings: Settings) -> metrics.Gauges:
+def _gauges(front: Front) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
         "requests_in_flight": lambda: front.in_flight,
         "database_connections_in_use": database.in_use,
-        "database_connections_limit": lambda: settings.threads + 1,
         "rate_limit_store_away": lambda: front.limits.alone,
         "memory_bytes": metrics.memory,
     }

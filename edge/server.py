@@ -17,6 +17,7 @@ from edge.departure import EVERYWHERE
 from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
 from edge.lifecycle import UNHEARD
+from edge.metrics import meter
 
 MOST_PIPELINED = 256
 LONGEST_HEAD = LONGEST_TARGET + MOST_FIELD_BYTES + 8 * 1024
@@ -204,6 +205,8 @@ class Protocol(HttpToolsProtocol):
         request_id = "req_" + secrets.token_hex(8)
         answer = errors.render(refusal, request_id)
         log.info("request", trace_id=request_id, status=answer.status, refused=refusal.system_message)
+        if meter.on:
+            meter.seen(None, answer.status, 0.0)
         if self.url and self.parser.get_method() == b"HEAD":
             answer = answer._replace(body=b"")
         self.transport.write(self._wire(answer, request_id))

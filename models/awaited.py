@@ -74,6 +74,11 @@ class Awaiting:
         self._shelf = Shelf(dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's constructor has no annotations
         self._pool = Pool(silence, engines.place(url), size=size, statement_timeout_ms=statement_timeout_ms)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections somebody works with."""
+        return self._pool.in_use
+
     async def run(self, function: Callable[[], R]) -> R:
         """The function's result; whenever it asks the database, other requests have their turn."""
         return await greenlet_spawn(function)
@@ -101,16 +106,19 @@ class Pool:
         self._settings = dict(engines.session(statement_timeout_ms)) | {"application_name": engines.NAME}
         self._patience = statement_timeout_ms / 1000 + engines.GRACE_SECONDS
         self._turns = asyncio.Semaphore(size)
+        self.in_use = 0
         self._idle: list[Session] = []
 
     async def rows(self, prepared: Prepared, binds: dict[str, Any]) -> list[Any]:
         """Every row. Raises SQLAlchemy's errors, as the other driver does through it."""
         await self._turn()
+        self.in_use += 1
         try:
             # Only now: while this request was waiting for its turn, another may have waited in vain.
             with self._silence.heeded():
                 return prepared.made(await self._asked(prepared.text, prepared.values(binds)))
         finally:
+            self.in_use -= 1
             self._turns.release()
 
     async def _asked(self, text: str, values: list[Any]) -> list[Any]:

@@ -52,9 +52,10 @@ def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000, 
 
 
 def in_use() -> int:
-    """How many connections of the pool somebody works with."""
+    """How many connections somebody works with, in a thread or on the event loop."""
     pool = _engine.pool if _engine is not None else None
-    return pool.checkedout() if isinstance(pool, QueuePool) else 0
+    threads = pool.checkedout() if isinstance(pool, QueuePool) else 0
+    return threads + (_quick.in_use if _quick is not None else 0)
 
 
 def disconnect() -> None:

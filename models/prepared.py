@@ -76,6 +76,10 @@ class Quick(Protocol):
 
     takes_writes: bool
 
+    @property
+    def in_use(self) -> int:
+        """How many of its connections somebody works with."""
+
     async def run(self, function: Callable[[], R]) -> R:
         """The result of a plain function, which asks with `rows`; it runs on the event loop."""
 
@@ -93,6 +97,7 @@ class Reader:
     """
 
     takes_writes = False
+    in_use = 0  # a read of SQLite is over before anybody could count it
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -158,11 +158,14 @@ class Service:
         *,
         state: str = "active",
         expires_at: datetime | None = None,
+        rate_limit: str | None = None,
     ) -> tuple[str, str]:
         """The id and the secret of a new key; its user joins the organization."""
         with self.store():
             organizations.join(organization, user)
-            made, secret = keys.make(organization, user, scopes, expires_at, pepper=PEPPER.encode())
+            made, secret = keys.make(
+                organization, user, scopes, expires_at, pepper=PEPPER.encode(), rate_limit=rate_limit
+            )
             if state != made.state:
                 keys.set_state(made.id, state)
         return made.id, secret
