@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
-    database.connect(settings.database_url, pool_size=settings.threads)
+    database.connect(settings.database_url, pool_size=settings.threads, prepare=settings.database_prepare)
     document = contract.document()
     operations = list(_operations(document, settings))
     runner = Runner(enforce=settings.response_validation == "enforce")

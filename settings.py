@@ -59,6 +59,9 @@ class Settings:
     database_url: str = _setting(
         "sqlite:///var/music-studio.db", "where the data is: sqlite:///FILE or postgresql://..."
     )
+    database_prepare: bool = _setting(
+        True, "PostgreSQL: prepare statements and set up sessions; off behind a pooler that shares sessions", _switch
+    )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 takes a free one", _whole(0, 65535))
     workers: int = _setting(1, "worker processes", _whole(1, 256))

@@ -36,12 +36,15 @@ _silence = Silence()
 _probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
 
-def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000) -> None:
-    """Bind the process to a database, without opening a connection; raises ValueError for a URL of another kind."""
+def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000, prepare: bool = True) -> None:
+    """Bind the process to a database, without opening a connection; raises ValueError for a URL of another kind.
+
+    Without `prepare` nothing is kept in a session of PostgreSQL, so that a pooler may share sessions.
+    """
     global _engine, _reader, _silence
     disconnect()
     _silence = Silence()
-    _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms)
+    _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepare)
     _reader = None if is_postgres() else Reader(engines.build_plain(url, wait_seconds=0))
 
 

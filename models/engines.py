@@ -17,7 +17,31 @@ RECYCLE_SECONDS = 1800
 # What the server is given beyond its own statement_timeout before the client hangs up.
 GRACE_SECONDS = 0.2
 
+_CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 2000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "application_name": "music-studio",
+}
+
 _T = TypeVar("_T")
+
+
+def session(statement_timeout_ms: int) -> list[tuple[str, str]]:
+    """The settings of every session of PostgreSQL that is ours alone."""
+    return [
+        ("statement_timeout", str(statement_timeout_ms)),
+        ("lock_timeout", str(LOCK_MS)),
+        ("idle_in_transaction_session_timeout", str(IDLE_MS)),
+        ("timezone", "UTC"),
+        # Every statement has its index. A plan made while a table was small reads or sorts all of a grown one.
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("jit", "off"),
+    ]
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -46,14 +70,17 @@ def place(url: str) -> URL:
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
 
 
-def build(url: str, *, pool_size: int, statement_timeout_ms: int) -> Engine:
-    """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN."""
+def build(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
+    """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN.
+
+    Without `prepare` no statement and no setting is left in a session of PostgreSQL.
+    """
     # One connection more than there are workers, so that the readiness probe never waits for them.
     limits = {"pool_size": pool_size, "max_overflow": 1, "pool_timeout": POOL_SECONDS}
     found = place(url)
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, BUSY_MS, **limits)
-    options = _postgres_options(statement_timeout_ms)
+    options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
     engine = create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
     patience = statement_timeout_ms / 1000 + GRACE_SECONDS
     event.listen(engine, "do_connect", _bounded(patience))
@@ -80,26 +107,7 @@ def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:
 
 
 def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
-    session = {
-        "statement_timeout": statement_timeout_ms,
-        "lock_timeout": LOCK_MS,
-        "idle_in_transaction_session_timeout": IDLE_MS,
-        "timezone": "UTC",
-        # Every statement has its index. A plan made while a table was small reads or sorts all of it once it has grown.
-        "enable_seqscan": "off",
-        "enable_bitmapscan": "off",
-        "jit": "off",
-    }
-    return {
-        "autocommit": True,
-        "connect_timeout": CONNECT_SECONDS,
-        "tcp_user_timeout": 2000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "application_name": "music-studio",
-        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
-    }
+    return _CONNECTION | {"options": " ".join(f"-c {name}={value}" for name, value in session(statement_timeout_ms))}
 
 
 def _bounded(patience: float) -> Any:
