@@ -19,6 +19,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from models.base import BIGINT, Instant, insert_unless_there, metadata
 from models.collection_rows import IS_IT, collections
@@ -109,3 +110,11 @@ FIRST = select(_rows.track_id, _rows.rank).where(_IS_IN).order_by(_rows.rank).li
 LISTED = select(_rows.track_id, _rows.rank).where(_IS_IN, _rows.track_id.in_(bindparam("track_ids", expanding=True)))
 
 MOVE = update(collection_tracks).where(_IS_MEMBER).values(rank=bindparam("new_rank"))
+
+# PostgreSQL only: ten thousand statements, each planned anew where none may be prepared, take longer than a client waits.
+_MOVES = (
+    func.unnest(bindparam("moved", type_=postgresql.ARRAY(Text())), bindparam("new_ranks", type_=postgresql.ARRAY(BIGINT)))
+    .table_valued("track_id", "rank")
+    .render_derived(name="moves")
+)
+MOVE_ALL = update(collection_tracks).where(_IS_IN, _rows.track_id == _MOVES.c.track_id).values(rank=_MOVES.c.rank)

@@ -36,7 +36,9 @@ _silence = Silence()
 _probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
 
-def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000, prepare: bool = True) -> None:
+def connect(
+    url: str, *, pool_size: int = 10, statement_timeout_ms: int = engines.STATEMENT_MS, prepare: bool = True
+) -> None:
     """Bind the process to a database, without opening a connection; raises ValueError for a URL of another kind.
 
     Without `prepare` nothing is kept in a session of PostgreSQL, so that a pooler may share sessions.
