@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
 from sqlalchemy import MetaData, text
 
+import models
 from models import engines, revision
 from models.base import metadata
 
@@ -14,6 +17,9 @@ from models.base import metadata
 BY = "organization_id"
 PARTS = 4
 PAPER = Path(__file__).parents[2] / "docs" / "operating.md"
+
+for module in pkgutil.iter_modules(models.__path__):
+    importlib.import_module(f"models.{module.name}")  # so that every table is known
 
 
 def placed(kind: str) -> dict[str, str]:
