@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from rich.console import Console
 from rich.progress import Progress
 
-from endure import crash, growth, history, races, widow
+from endure import crash, growth, history, races, soak, widow
 from endure.figures import Figure, at_most, exactly, show
 from endure.machine import Machine
 from endure.running import Running, fresh, running
@@ -26,6 +26,7 @@ STOPS, BACK_SECONDS, GRACE_SECONDS = 10, 5.0, 20.0
 RUNS, STEPS = 500, 50
 HISTORY_SECONDS = 30.0
 OPERATIONS = 10_000
+SOAK_MINUTES = 10
 
 
 def race(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
@@ -142,8 +143,14 @@ def grown(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
         yield at_most(what, kind, ratio.value, growth.MOST_RATIO)
 
 
+def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Half of what two workers can do, for ten minutes."""
+    yield from soak.figures(kind, soak.soak(kind, folder, 2, SOAK_MINUTES, progress))
+
+
 PARTS: dict[str, Part] = {
     "races": race, "sequences": sequences, "crashes": crashes, "widows": widows, "histories": histories, "growth": grown,
+    "soak": soaked,
 }  # fmt: skip
 
 
