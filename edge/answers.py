@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import orjson
+
+_WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
 
 
@@ -27,7 +30,7 @@ class Document:
 
 def moment(value: datetime) -> str:
     """A moment in UTC as every answer writes it: RFC 3339, whole seconds, `Z`."""
-    return value.isoformat()[:19] + "Z"
+    return orjson.dumps(value, option=_WHOLE_SECONDS)[1:-1].decode()  # several times as fast as isoformat
 
 
 class Answer(NamedTuple):

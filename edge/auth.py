@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from edge.errors import (
@@ -16,9 +17,12 @@ from edge.errors import (
     TokenInvalid,
 )
 from edge.exchange import Exchange, current
+from edge.leases import Leases
+from edge.uses import Uses
 from edge.workers import Workers
 from models import keys, organizations
 from models.access import Caller
+from models.leases import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from edge.tokens import Tokens
@@ -31,10 +35,12 @@ _STATES: dict[str, type[Refusal]] = {"paused": KeyPaused, "deactivated": KeyDeac
 class Door:
     """Turns the credentials of a request into its Caller."""
 
-    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers) -> None:
+    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers, uses: Uses) -> None:
         self.pepper = pepper
         self.tokens = tokens
         self.workers = workers
+        self._leases: Leases[tuple[keys.ApiKey, Caller]] = Leases(LEASE_SECONDS)
+        self.uses = uses
 
     async def admit(self, exchange: Exchange) -> Caller:
         """The caller; every credential that is sent must be valid, and all must name the same user.
@@ -43,17 +49,35 @@ class Door:
         when the operation asks for a scope that the credential lacks.
         """
         callers = [await self._caller(credential) for credential in _credentials(exchange.headers)]
-        if not callers or len({caller.user_id for caller in callers}) > 1:
+        if not callers:
             raise _unauthenticated()
         caller = callers[0] if len(callers) == 1 else _both(*callers)
+        if caller.key_id is not None:
+            self.uses.note(caller.key_id)
         needed = exchange.operation.scope
         if needed is not None and needed not in caller.scopes:
             raise ScopeMissing(f"The credential lacks the scope {needed}", scope=needed)
         return caller
 
     async def _caller(self, credential: str) -> Caller:
+        known = self._leases.get(credential)
+        if known is not None:
+            return _judged(*known)
         if keys.well_formed(credential):
-            return _of_key(await self.workers.read(keys.find, keys.digest(credential, self.pepper)))
+            return _judged(*await self._look_up(credential))
+        return await self._of_token(credential)
+
+    async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
+        """The key and whom it admits. What is remembered of it outlives no change of its state (models/leases.py)."""
+        asked_at = monotonic()
+        key = await self.workers.read(keys.find, keys.digest(secret, self.pepper))
+        if key is None:
+            raise _unauthenticated()
+        known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
+        self._leases.put(secret, known, asked_at)
+        return known
+
+    async def _of_token(self, credential: str) -> Caller:
         if not _JWT.fullmatch(credential):
             raise _unauthenticated()
         if self.tokens is None:
@@ -85,20 +109,22 @@ def _ascii(secret: bytes) -> str:
         raise _unauthenticated() from None
 
 
-def _of_key(key: keys.ApiKey | None) -> Caller:
-    if key is None:
-        raise _unauthenticated()
+def _judged(key: keys.ApiKey, caller: Caller) -> Caller:
+    """The caller, unless the key is in a state in which it admits nobody, or its time is over."""
     if key.state in _STATES:
         raise _STATES[key.state](f"The API key is {key.state}")
     if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
         raise KeyExpired("The API key has expired")
-    return Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id)
+    return caller
 
 
 def _both(one: Caller, other: Caller) -> Caller:
-    """Two credentials of one user: only what both allow."""
+    """Two credentials of one user: only what both allow. Raises AuthenticationRequired for those of two users."""
+    if one.user_id != other.user_id:
+        raise _unauthenticated()
+    key = one if one.key_id else other
     shared = one.organizations & other.organizations
-    return Caller(one.user_id, shared, one.scopes & other.scopes, one.key_id or other.key_id)
+    return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit)
 
 
 def _unauthenticated() -> AuthenticationRequired:

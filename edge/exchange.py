@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,11 @@ class Exchange:
 
     __slots__ = (
         "allowance", "answer", "arguments", "body", "caller", "found", "headers", "method", "path", "path_values",
-        "request_id", "scope", "violations",
+        "request_id", "scope", "started", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: dict[str, Any]) -> None:
+        self.started = time.perf_counter()
         self.scope = scope
         self.method: str = scope["method"]
         self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
@@ -55,11 +57,16 @@ class Exchange:
 current: ContextVar[Exchange] = ContextVar("exchange")
 
 
+def new_id() -> str:
+    """An id for one request: nobody has to be kept from guessing it, so any good random number will do."""
+    return f"req_{random.getrandbits(64):016x}"
+
+
 def _request_id(theirs: bytes | None) -> str:
     """The client's own id where it has the allowed form and is no secret, else a new one; all begin with `req_`."""
     if theirs is None or not _CLIENT_ID.fullmatch(theirs):
-        return "req_" + secrets.token_hex(8)
+        return new_id()
     text = theirs.decode("ascii")
     if logs.masked(text) != text:
-        return _request_id(None)
+        return new_id()
     return text if text.startswith("req_") else "req_" + text

@@ -23,6 +23,7 @@ _SINGLE = frozenset(
      b"if-match", b"if-none-match", b"origin", b"transfer-encoding", b"x-api-key", b"x-request-id")
 )  # fmt: skip
 _LOOK_ALIKES = frozenset(name.replace(b"-", b"_") for name in _SINGLE if b"-" in name)
+_RARE = _LOOK_ALIKES | {b"transfer-encoding", b"expect", b"upgrade"}
 # The characters of a path and query (RFC 3986 section 3): neither blanks nor `#`, quotes, brackets, `|`, `\\` or `^`.
 _ORIGIN_FORM = re.compile(rb"/[!$-;=?-Z_a-z~]*")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)((?:[/?][!$-;=?-Z_a-z~]*)?)", re.IGNORECASE)
@@ -55,10 +56,15 @@ def check(exchange: Exchange) -> None:
     if len(headers) != len(fields):
         _refuse_doubles(fields)
     _check_host(headers.get(b"host"), scope["http_version"])
+    if not _RARE.isdisjoint(headers):
+        _check_rare(headers, scope["http_version"])
+
+
+def _check_rare(headers: dict[bytes, bytes], version: str) -> None:
     if not _LOOK_ALIKES.isdisjoint(headers):
         raise MalformedRequest("A header field looks like one of ours but is spelled with an underscore")
     if b"transfer-encoding" in headers:
-        _check_coding(headers[b"transfer-encoding"], scope["http_version"])
+        _check_coding(headers[b"transfer-encoding"], version)
     if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
         raise MalformedRequest("The only expectation that can be met is 100-continue")
     if b"upgrade" in headers:
@@ -106,6 +112,11 @@ def check_content(exchange: Exchange) -> None:
             raise _unsupported(exchange, "Send Content-Type: application/json, in UTF-8")
 
 
+def may_have_body(headers: dict[bytes, bytes]) -> bool:
+    """Whether anything is said of content, right or wrong."""
+    return b"content-length" in headers or b"transfer-encoding" in headers
+
+
 def has_body(headers: dict[bytes, bytes]) -> bool:
     """Whether the request carries content (RFC 9112 section 6.3)."""
     return headers.get(b"content-length", b"").strip(b"0") != b"" or b"transfer-encoding" in headers
@@ -118,7 +129,7 @@ def _unsupported(exchange: Exchange, message: str) -> UnsupportedMediaType:
 def _accepts(fields: list[tuple[bytes, Any]], produced: str) -> bool:
     """Whether an Accept list takes the media type: the most specific range decides (RFC 9110 section 12.5.1)."""
     text = ",".join(value.decode("latin-1") for name, value in fields if name == b"accept")
-    if not text.strip():
+    if text == "*/*" or not text.strip():
         return True
     ranges = {m[1].lower(): m[2] for m in map(_RANGE.fullmatch, text.split(",")) if m}
     for candidate in (produced, produced.partition("/")[0] + "/*", "*/*"):

@@ -13,6 +13,7 @@ from edge.operations import Operation
 _VARIABLE = None
 _END = b"/"
 _ILLEGAL = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
+_PLAIN = re.compile(rb"[0-9A-Za-z_-]+")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -67,6 +68,8 @@ def allow(operations: Iterable[str]) -> str:
 
 def _value(segment: bytes) -> str:
     """A path variable, decoded; raises NoSuchEndpoint for dot segments, encoded slashes, controls and bad escapes."""
+    if _PLAIN.fullmatch(segment):
+        return segment.decode("ascii")
     if _BAD_ESCAPE.search(segment):
         raise NoSuchEndpoint("The path holds a percent sign that escapes nothing")
     try:

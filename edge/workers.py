@@ -6,10 +6,12 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from models import database
+from models.hurry import MustWait
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,10 +29,15 @@ class Workers:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     async def read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of a function that only reads: at once where the database allows it, else out of a thread."""
-        if not database.reads_wait():
-            try:
-                return database.at_once(function, *args, **kwargs)
-            except database.MustWait:
-                pass
+        """The result of a function that only reads: by the event loop where it may ask the database, else as above."""
+        if database.asks_on_loop(writes=False):
+            with suppress(MustWait):
+                return await database.on_loop(function, *args, **kwargs)
+        return await self.run(function, *args, **kwargs)
+
+    async def write(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same for a function that may write."""
+        if database.asks_on_loop(writes=True):
+            with suppress(MustWait):
+                return await database.on_loop(function, *args, **kwargs)
         return await self.run(function, *args, **kwargs)

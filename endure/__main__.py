@@ -149,8 +149,8 @@ def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
 
 
 PARTS: dict[str, Part] = {
-    "races": race, "sequences": sequences, "crashes": crashes, "widows": widows, "histories": histories, "growth": grown,
-    "soak": soaked,
+    "races": race, "sequences": sequences, "crashes": crashes, "widows": widows, "histories": histories,
+    "growth": grown, "soak": soaked,
 }  # fmt: skip
 
 

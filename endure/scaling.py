@@ -1,4 +1,4 @@
-"""What a second worker adds: rates of one and of two, in turn, and the memory of a worker: `python -m endure.scaling`."""
+"""What a second worker adds, measured in turn, and the memory of a worker: `python -m endure.scaling`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from tests import databases
 
 COUNTS = (1, 2)
 NOTE = """\
-The load, the database and the workers share the cores of this machine ({cores}). Where there are fewer cores than workers and
-these two, a second worker only takes what the first one leaves, and the factor says how much that was, not how far it goes."""
+The load, the database and the workers share the cores of this machine ({cores}). Where there are fewer cores than
+workers and these two, a second worker only takes what the first one leaves, and the factor says how much that was,
+not how far it goes."""
 
 
 class Round(NamedTuple):
@@ -52,7 +53,7 @@ def _round(workers: int, place: Loaded, seconds: int) -> Round:
     cores = ",".join(map(str, os.sched_getaffinity(0)))
     found = load.run(place.server.port, place.requests, core=cores, seconds=seconds, connections=CONNECTIONS)
     if found.refused:
-        raise RuntimeError(f"{found.refused} of {found.requests} answers were refusals: {place.server.log_text()[-2000:]}")
+        raise RuntimeError(f"{found.refused} of {found.requests} answers were refusals; {place.server.log} may say why")
     held = census.take(place.server)
     return Round(workers, found.rate, found.p99, held.proportional / workers, held.resident / workers)
 

@@ -16,10 +16,10 @@ from sqlalchemy import Connection, text
 from models import engines, migrate
 from tests import databases
 
-ORGANIZATIONS, MEMBERS = 100, 100
 # Ids are random, as the service makes them, so that indexes fill as they do in the long run.
 FILLS = {
-    "organizations": "INSERT INTO organizations SELECT 'org_' || lpad(n::text, 6, '0'), now() FROM generate_series(1, 100) n",
+    "organizations": """
+        INSERT INTO organizations SELECT 'org_' || lpad(n::text, 6, '0'), now() FROM generate_series(1, 100) n""",
     "memberships": """
         INSERT INTO memberships SELECT 'org_' || lpad(o::text, 6, '0'), 'user_' || lpad(u::text, 6, '0'), now()
         FROM generate_series(1, 100) o, generate_series(1, 100) u""",
@@ -32,8 +32,8 @@ FILLS = {
         'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'), 'The title of track number ' || n, 'studio', 'generate',
         180000, false, 'unspecified', sha256(n::text::bytea), now() FROM generate_series(1, :rows) n""",
     "collections": """
-        INSERT INTO collections SELECT 'org_' || lpad((1 + n % 100)::text, 6, '0'), 'mcoll_' || substr(md5(n::text), 1, 12),
-        'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'), 'The name of collection ' || n,
+        INSERT INTO collections SELECT 'org_' || lpad((1 + n % 100)::text, 6, '0'),
+        'mcoll_' || substr(md5(n::text), 1, 12), 'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'), 'The name of collection ' || n,
         CASE WHEN n % 2 = 0 THEN repeat('A sentence about it. ', 4) END,
         CASE WHEN n % 2 = 0 THEN 'mtrack_' || substr(md5(n::text), 1, 12) END, NULL, 2, 3,
         now() - n * interval '1 second', now() FROM generate_series(1, :rows) n""",
@@ -49,7 +49,7 @@ FILLS = {
 }  # fmt: skip
 SIZES = text(
     "SELECT pg_table_size(CAST(:name AS regclass)) AS heap, pg_indexes_size(CAST(:name AS regclass)) AS indexes,"
-    " (SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)) AS count"
+    " (SELECT reltuples FROM pg_class WHERE oid = CAST(:name AS regclass)) AS rows"
 )
 
 
@@ -79,7 +79,7 @@ def sizes(rows: int, console: Console) -> Iterator[Size]:
 
 def _size(connection: Connection, name: str) -> Size:
     found = connection.execute(SIZES, {"name": name}).one()
-    return Size(name, int(found.count), found.heap / found.count, found.indexes / found.count)
+    return Size(name, int(found.rows), found.heap / found.rows, found.indexes / found.rows)
 
 
 def main(words: list[str]) -> int:
@@ -92,7 +92,7 @@ def main(words: list[str]) -> int:
     if chosen.json:
         print(json.dumps([size._asdict() for size in found], indent=2))
         return 0
-    table = Table("Table", "Rows", "Bytes of a row", "and of its indexes", box=None, pad_edge=False, header_style="bold")
+    table = Table("Table", "Rows", "Bytes of a row", "and of its indexes", box=None, header_style="bold")
     for size in found:
         table.add_row(size.table, f"{size.rows:,}", f"{size.row:.0f}", f"{size.indexes:.0f}")
     Console().print(table)

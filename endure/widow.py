@@ -54,7 +54,8 @@ def demand_only_its_own(loss: Loss) -> None:
     """Only requests on the connections of the dead worker may have failed, each once."""
     assert loss.held, "the worker had no connection, so its end proves nothing"
     assert loss.cut == len(loss.failed), "a connection broke that was younger than the worker's end"
-    assert len(loss.failed) == len(set(loss.failed)) and set(loss.failed) <= loss.held, loss
+    assert len(loss.failed) == len(set(loss.failed)), f"a connection broke twice: {loss}"
+    assert set(loss.failed) <= loss.held, f"a request failed that was another worker's: {loss}"
     assert not loss.strange, loss
 
 

@@ -1,14 +1,16 @@
 """How work gets a connection: a dead one is replaced, and the writers of SQLite come one after another."""
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
+from models import faults
 from models.engines import BUSY_MS
 from models.failures import Unavailable
 from models.silence import Silence
@@ -17,6 +19,8 @@ R = TypeVar("R")
 
 # A dead connection of the pool is noticed at once; whatever took longer has used up the caller's patience.
 _QUICK_SECONDS = 0.25
+_RETRY_SECONDS = 1.15
+_PAUSES = (0.02, 0.05, 0.1)
 
 # SQLite takes one writer at a time, and its own waiting polls and is not fair: writers of a process queue here.
 _turn = Lock()
@@ -30,6 +34,24 @@ def reconnecting(work: Callable[[], R]) -> R:
     except DBAPIError as error:
         if not error.connection_invalidated or monotonic() - started > _QUICK_SECONDS:
             raise
+    return work()
+
+
+def times(statement: Executable) -> Callable[[Callable[[], R]], R]:
+    """What only reads may be asked again of a fresh connection; a write may have happened."""
+    return (lambda work: work()) if statement.is_dml else reconnecting
+
+
+def retried(work: Callable[[], R]) -> R:
+    """Run a transaction, and again after a pause when it met another."""
+    started = monotonic()
+    for pause in _PAUSES:
+        try:
+            return work()
+        except DBAPIError as error:
+            if not faults.is_conflict(error) or monotonic() - started > _RETRY_SECONDS:
+                raise
+        sleep(pause * random.random())  # noqa: S311 - no secret, only a pause
     return work()
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.base import BIGINT, Instant, insert_unless_there, metadata
 from models.collection_rows import IS_IT, collections
@@ -111,10 +111,7 @@ LISTED = select(_rows.track_id, _rows.rank).where(_IS_IN, _rows.track_id.in_(bin
 
 MOVE = update(collection_tracks).where(_IS_MEMBER).values(rank=bindparam("new_rank"))
 
-# PostgreSQL only: ten thousand statements, each planned anew where none may be prepared, take longer than a client waits.
-_MOVES = (
-    func.unnest(bindparam("moved", type_=postgresql.ARRAY(Text())), bindparam("new_ranks", type_=postgresql.ARRAY(BIGINT)))
-    .table_valued("track_id", "rank")
-    .render_derived(name="moves")
-)
+# PostgreSQL only: ten thousand statements, each planned anew where none is prepared, take longer than a client waits.
+_MOVED, _NEW_RANKS = bindparam("moved", type_=ARRAY(Text())), bindparam("new_ranks", type_=ARRAY(BIGINT))
+_MOVES = func.unnest(_MOVED, _NEW_RANKS).table_valued("track_id", "rank").render_derived(name="moves")
 MOVE_ALL = update(collection_tracks).where(_IS_IN, _rows.track_id == _MOVES.c.track_id).values(rank=_MOVES.c.rank)

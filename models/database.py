@@ -1,36 +1,34 @@
 """The open database: statements one by one, transactions, and whether it is ready."""
 
-import random
-import sqlite3
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from functools import wraps
-from time import monotonic, sleep
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Select, text
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
-from models import begin, engines, faults, revision
+from models import begin, engines, faults, hurry, revision
 from models.failures import Unavailable
-from models.prepared import Reader
+from models.hurry import Hurry, MustWait
+from models.prepared import Quick, Reader
 from models.silence import Silence
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 READY_SECONDS = 1.0
-_RETRY_SECONDS = 1.15
-_PAUSES = (0.02, 0.05, 0.1)
-
 _REVISION = text("SELECT version_num FROM alembic_version")
 
+# The one engine of the process, and what asks past it.
 _engine: Engine | None = None
-_reader: Reader | None = None
-_hurried: ContextVar[bool] = ContextVar("hurried", default=False)
+_quick: Quick | None = None
 _current: ContextVar[Connection | None] = ContextVar("current", default=None)
 _silence = Silence()
 _probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
@@ -43,21 +41,32 @@ def connect(
 
     Without `prepare` nothing is kept in a session of PostgreSQL, so that a pooler may share sessions.
     """
-    global _engine, _reader, _silence
+    global _engine, _quick, _silence
     disconnect()
     _silence = Silence()
     _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepare)
-    _reader = None if is_postgres() else Reader(engines.build_plain(url, wait_seconds=0))
+    if not is_postgres():
+        _quick = Reader(engines.build_plain(url, wait_seconds=0))
+    elif prepare and engines.is_for_the_loop(url):
+        from models.awaited import Awaiting  # its driver is loaded only where there is a PostgreSQL
+
+        _quick = Awaiting(_silence, url, size=pool_size, statement_timeout_ms=statement_timeout_ms)
+
+
+def in_use() -> int:
+    """How many connections of the pool somebody works with."""
+    pool = _engine.pool if _engine is not None else None
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 def disconnect() -> None:
     """Close every connection; without effect when there is none."""
-    global _engine, _reader
-    if _reader is not None:
-        _reader.close()
+    global _engine, _quick
+    if _quick is not None:
+        _quick.close()
     if _engine is not None:
         _engine.dispose()
-    _engine = _reader = None
+    _engine = _quick = None
 
 
 def engine() -> Engine:
@@ -69,13 +78,13 @@ def engine() -> Engine:
 
 def one(statement: Executable, /, **binds: object) -> Row[Any] | None:
     """The first row or None; raises Unavailable."""
-    rows = _read(statement, binds)
+    rows = _at_once(statement, binds)
     return next(iter(rows), None) if rows is not None else _ask(statement, binds, lambda result: result.first())
 
 
 def many(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
     """Every row; raises Unavailable."""
-    rows = _read(statement, binds)
+    rows = _at_once(statement, binds)
     return rows if rows is not None else _ask(statement, binds, lambda result: result.all())
 
 
@@ -114,10 +123,9 @@ def transaction(function: Callable[P, R]) -> Callable[P, R]:
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         if in_transaction():
             return function(*args, **kwargs)
-        if _hurried.get():
-            raise MustWait
+        hurry.give_way()
         with faults.translated(), _heeded():
-            return _retried(lambda: _committed(lambda: function(*args, **kwargs)))
+            return begin.retried(lambda: _committed(lambda: function(*args, **kwargs)))
 
     return whole
 
@@ -142,50 +150,39 @@ def _check_revision() -> bool:
     return True
 
 
-def reads_wait() -> bool:
-    """Whether a read asks another process and waits for it; SQLite is read in this one, in microseconds."""
-    return _reader is None
+def asks_on_loop(*, writes: bool) -> bool:
+    """Whether the event loop may ask by itself: reads of SQLite take microseconds, and PostgreSQL can be awaited."""
+    return _quick is not None and (_quick.takes_writes or not writes)
 
 
-class MustWait(Exception):
-    """What was to be read at once can only be had by waiting."""
+async def on_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The function's result, if all it asks of the database are prepared statements outside a transaction.
 
-
-def at_once(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """The function's result, if all it asks of the database are prepared reads of SQLite, which wait for nobody.
-
-    They take microseconds, so the event loop itself may do it. Raises MustWait for anything else.
+    Raises MustWait for anything else: then a thread has to do it.
     """
-    token = _hurried.set(True)
+    if _quick is None:
+        raise MustWait
+    token = hurry.hurried.set(Hurry())
     try:
-        return function(*args, **kwargs)
+        return await _quick.run(partial(function, *args, **kwargs))
     finally:
-        _hurried.reset(token)
+        hurry.hurried.reset(token)
 
 
-def _read(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
-    """The rows of a prepared read; None when it has to go through SQLAlchemy, which also explains what failed."""
-    if _reader is None or in_transaction() or not isinstance(statement, Select):
-        return None
-    prepared = _reader.ready(statement)
-    try:
-        return None if prepared is None else _reader.rows(prepared, binds)
-    except sqlite3.Error:
-        return None
+def _at_once(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
+    """The rows of a prepared statement; None when SQLAlchemy has to ask. The one place that says who is asked."""
+    return None if _quick is None or in_transaction() else _quick.rows(statement, binds)
 
 
 def _ask(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
     connection = _current.get()
     if connection is not None:
         return take(connection.execute(statement, binds))
-    if _hurried.get():
-        raise MustWait
+    hurry.give_way()
     if statement.is_dml and not is_postgres():
         return _ask_in_turn(statement, binds, take)
     with faults.translated(), _heeded():
-        # What only reads may be asked again of a fresh connection; a write may have happened.
-        once = begin.reconnecting if not statement.is_dml else _straight
-        return once(lambda: _alone(statement, binds, take))
+        return begin.times(statement)(lambda: _alone(statement, binds, take))
 
 
 def _heeded() -> AbstractContextManager[None]:
@@ -201,22 +198,6 @@ def _alone(statement: Executable, binds: dict[str, object], take: Callable[[Curs
 @transaction
 def _ask_in_turn(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
     return _ask(statement, binds, take)
-
-
-def _straight(work: Callable[[], R]) -> R:
-    return work()
-
-
-def _retried(work: Callable[[], R]) -> R:
-    started = monotonic()
-    for pause in _PAUSES:
-        try:
-            return work()
-        except DBAPIError as error:
-            if not faults.is_conflict(error) or monotonic() - started > _RETRY_SECONDS:
-                raise
-        sleep(pause * random.random())  # noqa: S311 - no secret, only a pause
-    return work()
 
 
 def _committed(work: Callable[[], R]) -> R:

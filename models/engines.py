@@ -7,6 +7,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 
+NAME = "music-studio"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
 STATEMENT_MS = 2000
@@ -18,6 +19,8 @@ RECYCLE_SECONDS = 1800
 # What the server is given beyond its own statement_timeout before the client hangs up.
 GRACE_SECONDS = 0.2
 
+LOOP_WORDS = frozenset(("host", "port", "user", "password", "database", "dbname", "sslmode", "sslcert", "sslkey",
+                        "sslrootcert", "sslcrl", "sslpassword", "passfile", "target_session_attrs"))  # fmt: skip
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
     "connect_timeout": CONNECT_SECONDS,
@@ -25,7 +28,7 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 2,
     "keepalives_count": 3,
-    "application_name": "music-studio",
+    "application_name": NAME,
 }
 
 _T = TypeVar("_T")
@@ -71,13 +74,18 @@ def place(url: str) -> URL:
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
 
 
+def is_for_the_loop(url: str) -> bool:
+    """Whether every word of the URL of a PostgreSQL is one that asyncpg takes; the others are libpq's alone."""
+    return place(url).query.keys() <= LOOP_WORDS
+
+
 def build(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
     """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN.
 
     Without `prepare` no statement and no setting is left in a session of PostgreSQL.
     """
-    # One connection more than there are workers, so that the readiness probe never waits for them.
-    limits = {"pool_size": pool_size, "max_overflow": 1, "pool_timeout": POOL_SECONDS}
+    # Two connections more than there are workers: the readiness probe and the writer of keys' uses never wait for them.
+    limits = {"pool_size": pool_size, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
     found = place(url)
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, BUSY_MS, **limits)

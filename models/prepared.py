@@ -1,51 +1,89 @@
-"""Reads made ready: SQLAlchemy compiles a statement once; from then on its text runs on the driver's own connection."""
+"""Statements made ready: SQLAlchemy compiles each once; from then on its text runs on the driver's own connection."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 from collections import namedtuple
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import Dialect, Engine, PoolProxiedConnection, Select
+from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Select, UpdateBase
 
+R = TypeVar("R")
 Convert = Callable[[Any], Any]
 
 
 class Prepared(NamedTuple):
-    """A compiled statement: its text, the order of its binds, its row class, and what to convert in which column."""
+    """A compiled statement: its text, its binds in order, its row class, and what to convert in which column."""
 
     text: str
     names: tuple[tuple[str, Convert | None], ...]
+    fixed: dict[str, Any]
     row: Callable[[Any], Any]
     converts: tuple[tuple[int, Convert], ...]
 
     def values(self, binds: dict[str, Any]) -> list[Any]:
         """The binds in the order of the text, as the driver takes them."""
-        return [binds[name] if convert is None else convert(binds[name]) for name, convert in self.names]
+        known = binds | self.fixed if self.fixed else binds
+        return [known[name] if convert is None else convert(known[name]) for name, convert in self.names]
 
-    def made(self, raw: tuple[Any, ...]) -> Any:
-        """A row with named fields, as SQLAlchemy would give it."""
+    def made(self, found: Iterable[Any]) -> list[Any]:
+        """Rows with named fields, as SQLAlchemy would give them."""
         if not self.converts:
-            return self.row(raw)
-        fields = list(raw)
+            return [self.row(raw) for raw in found]
+        return [self.row(self._converted(list(raw))) for raw in found]
+
+    def _converted(self, fields: list[Any]) -> list[Any]:
         for index, convert in self.converts:
             fields[index] = convert(fields[index])
-        return self.row(fields)
+        return fields
 
 
-def prepare(statement: Select[Any], dialect: Dialect) -> Prepared | None:
-    """The statement for that dialect; None when it has a part that only SQLAlchemy can fill in at run time."""
-    compiled = statement.compile(dialect=dialect)
-    if any(bind.expanding or not bind.required for bind in compiled.binds.values()):
+class Shelf:
+    """The prepared forms of the statements of our modules, each compiled for one dialect at its first use."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[int, tuple[Executable, Prepared | None]] = {}
+
+    def get(self, statement: Executable) -> Prepared | None:
+        """None for what gives no rows, or has a part that only SQLAlchemy can fill in at run time."""
+        known = self._known.get(id(statement))
+        if known is None:
+            known = self._known[id(statement)] = (statement, prepare(statement, self._dialect))
+        return known[1]
+
+
+def prepare(statement: Executable, dialect: Dialect) -> Prepared | None:
+    """The statement for that dialect; None as above."""
+    if not isinstance(statement, (Select, UpdateBase)) or not statement.exported_columns:
         return None
-    kinds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
-    columns = list(statement.selected_columns)
+    compiled = statement.compile(dialect=dialect)
+    if any(bind.expanding for bind in compiled.binds.values()):
+        return None
+    kinds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+    fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    columns = list(statement.exported_columns)
     found = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # noqa: PYI024 - known at run time
-    names = tuple((name, kinds[name].bind_processor(dialect)) for name in compiled.positiontup or ())
-    return Prepared(str(compiled), names, row._make, tuple((i, p) for i, p in found if p))
+    names = tuple((name, kinds[name]) for name in compiled.positiontup or ())
+    return Prepared(str(compiled), names, fixed, row._make, tuple((i, p) for i, p in found if p))
+
+
+class Quick(Protocol):
+    """Asks past SQLAlchemy: what is prepared needs no thread."""
+
+    takes_writes: bool
+
+    async def run(self, function: Callable[[], R]) -> R:
+        """The result of a plain function, which asks with `rows`; it runs on the event loop."""
+
+    def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
+        """Every row; None when SQLAlchemy has to ask."""
+
+    def close(self) -> None:
+        """Close every connection."""
 
 
 class Reader:
@@ -54,22 +92,27 @@ class Reader:
     The engine must have no pool: what is kept would be missing from it.
     """
 
+    takes_writes = False
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[int, tuple[Select[Any], Prepared | None]] = {}
+        self._shelf = Shelf(engine.dialect)
         self._kept = threading.local()
         self._open: list[PoolProxiedConnection] = []
 
-    def ready(self, statement: Select[Any]) -> Prepared | None:
-        """The prepared form of a module-level statement, compiled at its first use."""
-        known = self._known.get(id(statement))
-        if known is None:
-            known = self._known[id(statement)] = (statement, prepare(statement, self._engine.dialect))
-        return known[1]
+    async def run(self, function: Callable[[], R]) -> R:
+        """The function's result, at once: readers of a write-ahead log wait for nobody."""
+        return function()
 
-    def rows(self, prepared: Prepared, binds: dict[str, Any]) -> list[Any]:
-        """Every row. Raises the driver's errors."""
-        return [prepared.made(raw) for raw in self._connection().execute(prepared.text, prepared.values(binds))]
+    def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
+        """Every row; None when SQLAlchemy has to ask, which also explains what failed."""
+        prepared = self._shelf.get(statement) if isinstance(statement, Select) else None
+        if prepared is None:
+            return None
+        try:
+            return prepared.made(self._connection().execute(prepared.text, prepared.values(binds)))
+        except sqlite3.Error:
+            return None
 
     def _connection(self) -> sqlite3.Connection:
         kept: sqlite3.Connection | None = getattr(self._kept, "connection", None)

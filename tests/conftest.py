@@ -10,11 +10,13 @@ import pytest
 
 from tests import databases
 from tests.deployments.places import PLACES
-from tests.harness import Actors, Service, Services, add_all, new_collection
+from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
+from tests.machine import Machine
+from tests.probes import Scene
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--on", choices=PLACES, help="Run the tests of PostgreSQL on another deployment of it, and no others.")
+    parser.addoption("--on", choices=PLACES, help="Run the tests of PostgreSQL on another deployment, and no others.")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -31,7 +33,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _asks_for(item: pytest.Item, kind: str) -> bool:
-    return getattr(item, "callspec", None) is not None and item.callspec.params.get("actors") == kind
+    return (
+        isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("actors") == kind
+    )
 
 
 def _is_of_deployments(item: pytest.Item) -> bool:
@@ -112,6 +116,28 @@ def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> 
     """The tracks of the collection, which holds five of them now, in order."""
     add_all(alice, collection["id"], tracks[:5])
     return tracks[:5]
+
+
+@pytest.fixture
+def scene(actors: Actors, alice: httpx.Client) -> Scene:
+    made = new_collection(alice)["id"]
+    add_all(alice, made, actors.tracks[:1])
+    track, other = actors.tracks[:2]
+    ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
+    return Scene(actors.service, alice, ids)
+
+
+@pytest.fixture(params=databases.KINDS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    """An operator's machine without tables yet; a test that asks for it runs once on each database."""
+    with databases.fresh(request.param, tmp_path) as url:
+        yield Machine(tmp_path, url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Machine:
+    """The same with SQLite only, for what the database has no part in."""
+    return Machine(tmp_path, databases.sqlite_url(tmp_path))
 
 
 def _client(actors: Actors, name: str) -> httpx.Client:

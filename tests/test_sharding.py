@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import (
@@ -133,7 +134,7 @@ def _of_requests() -> list[str]:
 
 
 def _looks_at_spread(statement: Executable) -> bool:
-    inner = statement.select if isinstance(statement, Insert) else statement
+    inner: Any = statement.select if isinstance(statement, Insert) else statement
     found = visitors.iterate(inner) if inner is not None else ()
     return any(isinstance(one, Table) and one.name in SPREAD for one in found)
 

@@ -79,5 +79,5 @@ def limit_role(url: str) -> None:
     found = make_url(url)
     with psycopg.connect(url, autocommit=True) as connection:
         for name, value in engines.session():
-            order = f"ALTER ROLE \"{found.username}\" IN DATABASE \"{found.database}\" SET {name} = '{value}'"
+            order = f'ALTER ROLE "{found.username}" IN DATABASE "{found.database}" SET {name} = \'{value}\''
             connection.execute(order.encode())

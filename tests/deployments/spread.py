@@ -13,7 +13,6 @@ import models
 from models import engines, revision
 from models.base import metadata
 
-
 BY = "organization_id"
 PARTS = 4
 PAPER = Path(__file__).parents[2] / "docs" / "operating.md"
@@ -28,7 +27,7 @@ def placed(kind: str) -> dict[str, str]:
 
 
 def make_tables(url: str) -> None:
-    """The newest tables, those that are to be spread in parts by a hash; PostgreSQL refuses a key that would not fit."""
+    """The newest tables, some in parts by a hash of the organization; PostgreSQL refuses a key that does not fit."""
     spread, tables = placed("distributed"), MetaData()
     for table in metadata.tables.values():
         copy = table.to_metadata(tables)

@@ -1,0 +1,180 @@
+"""PostgreSQL asked by the event loop: prepared statements on a bounded number of connections, and no thread waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, NoReturn, TypeVar
+
+import asyncpg
+import psycopg
+from asyncpg import exceptions
+from asyncpg.prepared_stmt import PreparedStatement
+from sqlalchemy import URL, Executable
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.util.concurrency import await_, greenlet_spawn
+
+from models import begin, engines, faults, hurry
+from models.prepared import Prepared, Shelf
+from models.silence import Silence
+
+R = TypeVar("R")
+
+# After these a connection is of no more use, whether or not it has been closed already.
+_ENDED = (OSError, exceptions.PostgresConnectionError, exceptions.AdminShutdownError, exceptions.CrashShutdownError,
+          exceptions.CannotConnectNowError, exceptions.InvalidCachedStatementError,
+          exceptions.OutdatedSchemaCacheError)  # fmt: skip
+_FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, exceptions.OutdatedSchemaCacheError)
+
+
+class Session:
+    """One connection, with the statements that it has prepared."""
+
+    def __init__(self, connection: Any, patience: float) -> None:
+        self._connection = connection
+        self._patience = patience
+        self._statements: dict[str, PreparedStatement] = {}
+        self._ends = monotonic() + engines.RECYCLE_SECONDS
+
+    def is_usable(self) -> bool:
+        """Whether it may be asked: still open as far as is known, and not too old."""
+        return not self._connection.is_closed() and monotonic() < self._ends
+
+    async def rows(self, text: str, values: list[Any]) -> list[Any]:
+        """What the statement gives. Hangs up on a server that has gone silent; raises what the driver raises."""
+        watch = asyncio.get_running_loop().call_later(self._patience, self.hang_up)
+        try:
+            statement = self._statements.get(text)
+            if statement is None:
+                statement = self._statements[text] = await self._connection.prepare(text)
+            found: list[Any] = await statement.fetch(*values)
+            return found
+        except asyncpg.PostgresError:
+            raise
+        except BaseException:
+            self.hang_up()  # whatever the answer would have been, nobody will take it off the line
+            raise
+        finally:
+            watch.cancel()
+
+    def hang_up(self) -> None:
+        """Close it without a word."""
+        self._connection.terminate()
+
+
+class Awaiting:
+    """Lets plain functions ask PostgreSQL while the event loop goes on: each runs in a greenlet that can be left."""
+
+    takes_writes = True
+
+    def __init__(self, silence: Silence, url: str, *, size: int, statement_timeout_ms: int) -> None:
+        self._shelf = Shelf(dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's constructor has no annotations
+        self._pool = Pool(silence, engines.place(url), size=size, statement_timeout_ms=statement_timeout_ms)
+
+    async def run(self, function: Callable[[], R]) -> R:
+        """The function's result; whenever it asks the database, other requests have their turn."""
+        return await greenlet_spawn(function)
+
+    def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
+        """Every row; None in a thread, and for what is not prepared. Raises Unavailable."""
+        running, prepared = hurry.hurried.get(), self._shelf.get(statement)
+        if running is None or prepared is None:
+            return None
+        running.wrote = running.wrote or statement.is_dml
+        with faults.translated():
+            return begin.times(statement)(lambda: await_(self._pool.rows(prepared, binds)))
+
+    def close(self) -> None:
+        """Hang up on PostgreSQL."""
+        self._pool.close()
+
+
+class Pool:
+    """The connections of one event loop: opened when they are needed, at most `size` of them."""
+
+    def __init__(self, silence: Silence, url: URL, *, size: int, statement_timeout_ms: int) -> None:
+        self._silence = silence
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._settings = dict(engines.session(statement_timeout_ms)) | {"application_name": engines.NAME}
+        self._patience = statement_timeout_ms / 1000 + engines.GRACE_SECONDS
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[Session] = []
+
+    async def rows(self, prepared: Prepared, binds: dict[str, Any]) -> list[Any]:
+        """Every row. Raises SQLAlchemy's errors, as the other driver does through it."""
+        await self._turn()
+        try:
+            # Only now: while this request was waiting for its turn, another may have waited in vain.
+            with self._silence.heeded():
+                return prepared.made(await self._asked(prepared.text, prepared.values(binds)))
+        finally:
+            self._turns.release()
+
+    async def _asked(self, text: str, values: list[Any]) -> list[Any]:
+        session = self._rested() or await self._opened()
+        try:
+            return await session.rows(text, values)
+        except _FAULTS as fault:
+            _tell(fault, text, session)
+        finally:
+            self._idle.append(session)
+
+    async def _turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(engines.POOL_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise PoolExhausted("No connection of the event loop came free in time") from None
+
+    def _rested(self) -> Session | None:
+        """The connection that was used last, so that those beyond the need grow old."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.is_usable():
+                return session
+            session.hang_up()
+        return None
+
+    async def _opened(self) -> Session:
+        try:
+            connection = await asyncpg.connect(
+                self._dsn, timeout=engines.CONNECT_SECONDS, server_settings=self._settings, statement_cache_size=0
+            )
+        except _FAULTS as fault:
+            raise _away(fault, "CONNECT") from fault
+        return Session(connection, self._patience)
+
+    def close(self) -> None:
+        """Hang up on all that is idle."""
+        while self._idle:
+            self._idle.pop().hang_up()
+
+
+def _tell(fault: Exception, text: str, session: Session) -> NoReturn:
+    """Raises the fault in SQLAlchemy's words."""
+    if isinstance(fault, _ENDED) or not session.is_usable():
+        session.hang_up()
+        raise _away(fault, text) from fault
+    if isinstance(fault, asyncpg.PostgresError):
+        raise _kind(fault.sqlstate)(text, None, fault) from fault
+    raise fault
+
+
+def _away(fault: Exception, text: str) -> DBAPIError:
+    cause = ConnectionError(f"{type(fault).__name__}: {fault}")
+    return OperationalError(text, None, cause, connection_invalidated=True)
+
+
+def _kind(state: str | None) -> Callable[..., DBAPIError]:
+    """The class that the other driver has for a state of PostgreSQL."""
+    try:
+        operational = issubclass(psycopg.errors.lookup(state or ""), psycopg.OperationalError)
+    except KeyError:
+        operational = False
+    return OperationalError if operational else DBAPIError
