@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
-    database.connect(settings.database_url, pool_size=settings.threads, prepare=settings.database_prepare)
+    _connect(settings)
     document = contract.document()
     operations = list(_operations(document, settings))
     runner = Runner(enforce=settings.response_validation == "enforce")
@@ -50,6 +50,16 @@ def create_app(settings: Settings) -> Front:
     if settings.metrics_folder:
         metrics.meter.start(settings.metrics_folder, _gauges(front, settings), front.limits.refused)
     return front
+
+
+def _connect(settings: Settings) -> None:
+    bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.database_prepare}
+    database.connect(settings.database_url, **bounds)
+    if not settings.database_read_url:
+        return
+    if not database.is_postgres():
+        raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
+    database.read_from(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
 
 
 def from_environment() -> App:

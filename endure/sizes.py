@@ -33,7 +33,8 @@ FILLS = {
         180000, false, 'unspecified', sha256(n::text::bytea), now() FROM generate_series(1, :rows) n""",
     "collections": """
         INSERT INTO collections SELECT 'org_' || lpad((1 + n % 100)::text, 6, '0'),
-        'mcoll_' || substr(md5(n::text), 1, 12), 'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'), 'The name of collection ' || n,
+        'mcoll_' || substr(md5(n::text), 1, 12), 'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'),
+        'The name of collection ' || n,
         CASE WHEN n % 2 = 0 THEN repeat('A sentence about it. ', 4) END,
         CASE WHEN n % 2 = 0 THEN 'mtrack_' || substr(md5(n::text), 1, 12) END, NULL, 2, 3,
         now() - n * interval '1 second', now() FROM generate_series(1, :rows) n""",

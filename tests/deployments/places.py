@@ -9,6 +9,7 @@ from pathlib import Path
 from models import migrate
 from tests import databases
 from tests.deployments.pooler import limit_role, pooled
+from tests.deployments.replica import replicated
 from tests.deployments.spread import make_tables
 
 # The URL of a database with tables and without rows, past whatever stands before it, and the settings of a server.
@@ -32,7 +33,16 @@ def spread(_folder: Path) -> Iterator[Place]:
         yield url, {}
 
 
+@contextmanager
+def with_a_replica(_folder: Path) -> Iterator[Place]:
+    """GETs may be answered by a copy that follows by streaming replication."""
+    with replicated() as pair:
+        migrate.upgrade(pair.primary.url)
+        yield pair.primary.url, {"DATABASE_READ_URL": pair.copy.url}
+
+
 PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
     "pooled": behind_a_pooler,
     "spread": spread,
+    "replicated": with_a_replica,
 }
