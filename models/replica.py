@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -22,7 +23,6 @@ log = structlog.get_logger("models.replica")
 AWAY_SECONDS = 5.0
 # Less than the primary gets: whoever waits for the copy in vain has to ask the primary too.
 STATEMENT_MS = 1000
-_MOST_WRITERS = 10_000
 
 _lenient: ContextVar[bool] = ContextVar("lenient", default=False)
 
@@ -35,6 +35,7 @@ class Replica:
         self._quick = quick
         self._settle_seconds = settle_seconds
         self._settled_at: dict[str, float] = {}
+        self._guard = Lock()
         self._next_try: float | None = None
 
     @contextmanager
@@ -93,8 +94,9 @@ class Replica:
         self._next_try = monotonic() + AWAY_SECONDS
 
     def _note(self, user_id: str) -> None:
-        moment = monotonic()
-        self._settled_at.pop(user_id, None)  # so that the dictionary stays in the order of time
-        self._settled_at[user_id] = moment + self._settle_seconds
-        if len(self._settled_at) > _MOST_WRITERS:
-            self._settled_at = {who: until for who, until in self._settled_at.items() if until > moment}
+        moment, known = monotonic(), self._settled_at
+        with self._guard:
+            known.pop(user_id, None)  # so that the dictionary stays in the order of time
+            known[user_id] = moment + self._settle_seconds
+            while known[oldest := next(iter(known))] <= moment and oldest != user_id:
+                del known[oldest]

@@ -70,8 +70,8 @@ def _copy(primary: Breakable, folder: Path) -> None:
     if user is not None:
         shutil.chown(folder, user)
     host = str(make_url(primary.url).query["host"])
-    command = [server.bin_path / "pg_basebackup", "-h", host, "-U", "postgres", "-D", folder, "-R", "-X", "stream"]
-    told = subprocess.run([*command, "-c", "fast"], user=user, cwd="/", capture_output=True, text=True, check=False)
+    command = f"{server.bin_path / 'pg_basebackup'} -h {host} -U postgres -D {folder} -R -X stream -c fast".split()
+    told = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     # What the primary's own process had put beside its data.
     for name in (".s.PGSQL.5432.lock", ".handle_pids.json", "log"):

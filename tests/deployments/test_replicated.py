@@ -30,10 +30,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("replicated")
     with replicated() as pair:
         migrate.upgrade(pair.primary.url)
-        url, copy = pair.primary.url, {"DATABASE_READ_URL": pair.copy.url}
+        url, copy = pair.primary.url, pair.copy.url
         with (
-            running(url, folder, DATABASE_SETTLE_SECONDS="0", **copy) as hasty,
-            running(url, folder, DATABASE_SETTLE_SECONDS="60", **copy) as careful,
+            running(url, folder, DATABASE_READ_URL=copy, DATABASE_SETTLE_SECONDS="0") as hasty,
+            running(url, folder, DATABASE_READ_URL=copy, DATABASE_SETTLE_SECONDS="60") as careful,
         ):
             yield Place(pair, hasty, careful)
 
