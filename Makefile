@@ -5,6 +5,7 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
 BUNDLE := dist/openapi.json
+NGINX_ERRORS := delivery/nginx/errors.conf
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
 SOAK_MINUTES ?= 10
@@ -15,7 +16,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure soak scaling sizes deployments
+.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure sbom
+.PHONY: test-delivery test-deployments soak scaling sizes
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +43,7 @@ scaling: $(TOOLS) ## Say what a second worker adds, and the memory of a worker
 sizes: $(TOOLS) ## Say what a row costs on PostgreSQL, measured on a million collections
 	@$(BIN)/python -m endure.sizes
 
-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
+test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
 	@$(call debian,pgbouncer:pgbouncer)
 	@for on in pooled spread replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $(DEPLOYED) || exit 1; done
 
@@ -56,8 +58,9 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write the files under generated/ anew from the contract
+generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
 	@$(call wire,generated)
+	@$(BIN)/python -m delivery.envelopes > $(NGINX_ERRORS)
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock
@@ -78,6 +81,13 @@ timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take t
 profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
 	@$(BIN)/python -m bench.profile
 
+sbom: $(TOOLS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
+	@mkdir -p dist && $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+
+test-delivery: $(BUNDLE) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
+	@$(call debian,nginx:nginx openssl:openssl systemd-analyze:systemd buildah:buildah mmdebstrap:mmdebstrap)
+	@$(BIN)/python -m pytest -n 0 delivery
+
 clean: ## Remove all that can be made again; var/ with its database stays
 	@rm -rf .venv node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -88,6 +98,7 @@ types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)
 	@$(call wire,dist/generated)
+	@$(BIN)/python -m delivery.envelopes | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
 style: $(TOOLS)
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }

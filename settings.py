@@ -96,6 +96,7 @@ class Settings:
     workers: int = _setting(1, "worker processes", _whole(1, 256))
     threads: int = _setting(10, "worker threads, and database connections, of each process", _whole(1, 256))
     key_pepper: str = _setting("", "secret mixed into stored key digests; empty: kept in var/key-pepper", secret=True)
+    key_pepper_file: str = _setting("", "file with that secret, for where the environment is no place for one")
     rate_limit: str = _setting(
         "", "requests of one credential, as in 100/minute; empty: as the contract says; off: no quotas at all", _quota
     )
@@ -200,6 +201,8 @@ def pepper(settings: Settings) -> bytes:
     """The secret that key digests are mixed with; made once, readable by the owner alone, where none is set."""
     if settings.key_pepper:
         return settings.key_pepper.encode()
+    if settings.key_pepper_file:
+        return _kept(Path(settings.key_pepper_file))
     home = re.fullmatch("sqlite:///(.+)", settings.database_url)
     file = (Path(home[1]).parent if home else ROOT / "var") / "key-pepper"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -210,3 +213,10 @@ def pepper(settings: Settings) -> bytes:
     except FileExistsError:
         pass
     return file.read_bytes()
+
+
+def _kept(file: Path) -> bytes:
+    secret = file.read_bytes().strip()
+    if not secret:
+        raise BadSetting(f"{PREFIX}KEY_PEPPER_FILE names {file}, which is empty.")
+    return secret

@@ -1,4 +1,4 @@
-"""The commands that serve: serve and up."""
+"""The commands that serve, and the one that asks a server how it is: serve, up and health."""
 
 from functools import partial
 from typing import Annotated, NoReturn
@@ -37,6 +37,19 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
     from edge import scrape
 
     return settings.typed(metrics_folder=scrape.serve(chosen.metrics_host, chosen.metrics_port))
+
+
+@group.command()
+def health(
+    host: Host = None,
+    port: Port = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask for the database too.")] = False,
+) -> None:
+    """Ask the server of this machine whether it answers; the exit status is 0 or 1."""
+    from ops import health as asking
+
+    chosen = settings.typed(host=host, port=port)
+    asking.demand(chosen.host, chosen.port, ready=ready)
 
 
 def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:

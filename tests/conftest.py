@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The tests of a deployment itself need programs that not every machine has: `make deployments` has them."""
+    """The tests of a deployment itself need programs that not every machine has: `make test-deployments` has them."""
     return True if collection_path.name == "deployments" and not config.getoption("on") else None
 
 
