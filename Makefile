@@ -9,6 +9,8 @@ NGINX_ERRORS := delivery/nginx/errors.conf
 WORKFLOWS := openapi/workflows.arazzo.yaml
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
+SOAK_MINUTES ?= 10
+DEPLOYED := tests/deployments $(patsubst %,tests/test_%.py,access collections concurrency idempotency preconditions)
 SEEDS ?= $(shell date +%s)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet
@@ -41,8 +43,24 @@ test-pages: $(LINTERS) ## Open the reference in Chromium, try a request, and lea
 	@$(call debian,chromium:chromium)
 	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_browser.py
 
-endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections (PARTS=)
+endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections, soak (PARTS=)
+	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m endure $(PARTS)
+
+soak: $(TOOLS) ## Hold half of what two workers on PostgreSQL can do: memory, threads and connections stay flat (SOAK_MINUTES=10)
+	@$(call debian,wrk:wrk taskset:util-linux)
+	@$(BIN)/python -m endure.soak --minutes $(SOAK_MINUTES)
+
+scaling: $(TOOLS) ## Say what a second worker adds, and the memory of a worker
+	@$(call debian,wrk:wrk taskset:util-linux)
+	@$(BIN)/python -m endure.scaling
+
+sizes: $(TOOLS) ## Say what a row costs on PostgreSQL, measured on a million collections
+	@$(BIN)/python -m endure.sizes
+
+test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
+	@$(call debian,pgbouncer:pgbouncer)
+	@for on in pooled spread replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $(DEPLOYED) || exit 1; done
 
 check: static ## The quick half of test, under a minute: all but the tests marked slow
 	@$(BIN)/python -m pytest -n 2 -m "not slow"

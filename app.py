@@ -39,7 +39,7 @@ STORES: Stores = {"collections": collections, "collection_tracks": collection_tr
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
-    database.connect(settings.database_url, pool_size=settings.threads, prepare=settings.database_prepare)
+    _connect(settings)
     workers = Workers(settings.threads)
     uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
     door = Door(environment.pepper(settings), _tokens(settings), workers, uses)
@@ -69,6 +69,16 @@ def create_mock(settings: Settings, memory: Memory) -> App:
         return _handler(node, stores) if _is_kept(node, stores) else unwritten
 
     return Preferring(_assembled(settings, handler, door, runner, workers))
+
+
+def _connect(settings: Settings) -> None:
+    bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.database_prepare}
+    database.connect(settings.database_url, **bounds)
+    if not settings.database_read_url:
+        return
+    if not database.is_postgres():
+        raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
+    database.read_from(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
 
 
 def from_environment() -> App:

@@ -64,6 +64,12 @@ def _store(text: str) -> str:
     return text
 
 
+def _replica(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("postgresql://..., a copy of a PostgreSQL in MUSIC_STUDIO_DATABASE_URL")
+    return text
+
+
 def _networks(text: str) -> tuple[str, ...]:
     try:
         return tuple(str(ip_network(word, strict=False)) for word in _words(text))
@@ -81,6 +87,12 @@ def _setting(
 class Settings:
     database_url: str = _setting(
         "sqlite:///var/music-studio.db", "where the data is: sqlite:///FILE or postgresql://..."
+    )
+    database_read_url: str = _setting(
+        "", "copy of the PostgreSQL that may be asked by GETs: postgresql://...", _replica
+    )
+    database_settle_seconds: int = _setting(
+        5, "how long after a write its user reads from the primary only: longer than the copy lags", _whole(0, 3600)
     )
     database_prepare: bool = _setting(
         True, "PostgreSQL: prepare statements and set up sessions; off behind a pooler that shares sessions", _switch

@@ -66,7 +66,7 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     url = sockets.url(chosen.host, opened)
     if prepare:
         storage.migrate_database(chosen.database_url)
-    storage.open_database(chosen.database_url)
+    storage.open_database(chosen.database_url, prepare=chosen.database_prepare)
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
         typer.echo("\n".join(welcome.lines(url, demo_file(chosen), pepper)))

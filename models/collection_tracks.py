@@ -13,6 +13,7 @@ from models.collection_track_rows import (
     LISTED,
     MEMBER,
     MOVE,
+    MOVE_ALL,
     REMOVE,
     CollectionTrack,
     collection_tracks,
@@ -77,10 +78,16 @@ def reorder(
     held = collections.hold(caller, organization_id, collection_id, version)
     moves = _moves(held, track_ids)
     if moves:
-        database.run_each(
-            MOVE, [collections.scope_of(held) | {"track": track, "new_rank": rank} for track, rank in moves]
-        )
+        _move(collections.scope_of(held), moves)
         collections.touch(held, more=0)
+
+
+def _move(scope: dict[str, object], moves: Sequence[tuple[str, int]]) -> None:
+    if database.is_postgres():
+        moved, new_ranks = map(list, zip(*moves, strict=True))
+        database.run(MOVE_ALL, **scope, moved=moved, new_ranks=new_ranks)
+    else:
+        database.run_each(MOVE, [scope | {"track": track, "new_rank": rank} for track, rank in moves])
 
 
 def _moves(held: Collection, track_ids: Sequence[str]) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 NAME = "music-studio"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
+STATEMENT_MS = 2000
 BUSY_MS = 2000
 # Above the second after which PostgreSQL looks for a deadlock, so that one is told apart from a long wait.
 LOCK_MS = 1200
@@ -33,8 +34,8 @@ _CONNECTION: dict[str, Any] = {
 _T = TypeVar("_T")
 
 
-def session(statement_timeout_ms: int) -> list[tuple[str, str]]:
-    """The settings of every session of PostgreSQL that is ours alone."""
+def session(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str, str]]:
+    """The settings of every session of PostgreSQL that is ours alone; times in milliseconds."""
     return [
         ("statement_timeout", str(statement_timeout_ms)),
         ("lock_timeout", str(LOCK_MS)),

@@ -30,6 +30,7 @@ from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
 from models.collections import collections
 from tests import contract_coverage, databases
+from tests.deployments.places import PLACES
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME, AWAY = "org_home1", "org_away1"
@@ -72,6 +73,7 @@ class Service:
         program: Sequence[str] = PROGRAM,
     ) -> None:
         self.database_url = url
+        self.settings = settings
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
         self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
@@ -250,8 +252,14 @@ class Services:
 
     def actors(self, kind: str) -> Actors:
         if kind not in self._actors:
-            self._actors[kind] = _populated(self.start(self.fresh_database(kind)))
+            self._actors[kind] = _populated(self._placed(kind))
         return self._actors[kind]
+
+    def _placed(self, kind: str) -> Service:
+        if kind in databases.KINDS:
+            return self.start(self.fresh_database(kind))
+        url, settings = self._stack.enter_context(PLACES[kind](self.folder))
+        return self.start(url, **settings)
 
     def fresh_database(self, kind: str) -> str:
         """The URL of a new database with tables and without rows; the mock has none, and is its own."""
@@ -275,7 +283,7 @@ class Services:
         """A server with other settings on the database of another; asked again, it is the same one."""
         name = (of.database_url, *sorted(settings.items()))
         if name not in self._variants:
-            self._variants[name] = self.start(of.database_url, **settings)
+            self._variants[name] = self.start(of.database_url, **{**of.settings, **settings})
         return self._variants[name]
 
     def close(self) -> None:
