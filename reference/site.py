@@ -85,7 +85,7 @@ class Site:
             related=[by_id[other] for other in operation.related],
             samples=[Block(s["lang"], s["label"], s["source"]) for s in samples.code_samples(operation, self.origin)],
             successes=_blocks(operation.successes()),
-            errors=_blocks(operation.errors()),
+            errors=_blocks(operation.errors),
         )
 
     def _errors(self) -> str:
