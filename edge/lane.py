@@ -42,5 +42,4 @@ class Lane:
     async def _run(self, exchange: Exchange) -> Answer:
         if exchange.operation.on_loop:
             return await self.runner.run_on_loop(exchange)
-        run = self.workers.read if exchange.operation.method == "GET" else self.workers.write
-        return await run(self.runner.run, exchange)
+        return await self.workers.call(self.runner.run, exchange, writes=exchange.operation.method != "GET")

@@ -43,7 +43,7 @@ class Operation:
         self.public = node.get("security", document["security"]) == []
         self.scope: str | None = node.get("x-scope")
         self.handler = handler
-        self.takes = frozenset(inspect.signature(handler).parameters)
+        self.takes = tuple(inspect.signature(handler).parameters)
         self.on_loop = inspect.iscoroutinefunction(handler)
         self._read_parameters(path, node)
         self._read_bodies(node)

@@ -74,9 +74,9 @@ class Awaiting:
         self._shelf = Shelf(dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's constructor has no annotations
         self._pool = Pool(silence, engines.place(url), size=size, statement_timeout_ms=statement_timeout_ms)
 
-    async def run(self, function: Callable[[], R]) -> R:
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result; whenever it asks the database, other requests have their turn."""
-        return await greenlet_spawn(function)
+        return await greenlet_spawn(function, *args)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None in a thread, and for what is not prepared. Raises Unavailable."""

@@ -76,7 +76,7 @@ class Quick(Protocol):
 
     takes_writes: bool
 
-    async def run(self, function: Callable[[], R]) -> R:
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The result of a plain function, which asks with `rows`; it runs on the event loop."""
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
@@ -100,9 +100,9 @@ class Reader:
         self._kept = threading.local()
         self._open: list[PoolProxiedConnection] = []
 
-    async def run(self, function: Callable[[], R]) -> R:
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result, at once: readers of a write-ahead log wait for nobody."""
-        return function()
+        return function(*args)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None when SQLAlchemy has to ask, which also explains what failed."""
