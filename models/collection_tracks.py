@@ -73,9 +73,9 @@ def reorder(
 
     Raises Unacceptable for an id that is listed twice, Missing, then VersionMismatch.
     """
-    _demand_distinct(track_ids)
+    wanted = _distinct(track_ids)
     held = collections.hold(caller, organization_id, collection_id, version)
-    moves = _moves(held, track_ids)
+    moves = _moves(held, track_ids, wanted)
     if moves:
         database.run_each(
             MOVE, [collections.scope_of(held) | {"track": track, "new_rank": rank} for track, rank in moves]
@@ -83,16 +83,15 @@ def reorder(
         collections.touch(held, more=0)
 
 
-def _moves(held: Collection, track_ids: Sequence[str]) -> list[tuple[str, int]]:
-    found, ceiling = _ranks_of(held, track_ids)
+def _moves(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> list[tuple[str, int]]:
+    found, ceiling = _ranks_of(held, track_ids, wanted)
     listed = [track for track in track_ids if track in found]
     changed = ranks.arrange([found[track] for track in listed], ceiling)
     return [(listed[index], rank) for index, rank in changed.items()]
 
 
-def _ranks_of(held: Collection, track_ids: Sequence[str]) -> tuple[dict[str, int], int | None]:
+def _ranks_of(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> tuple[dict[str, int], int | None]:
     """The ranks of the listed members, and the lowest rank of a member that is not listed."""
-    wanted = set(track_ids)
     # One row more than there are ids: one of them is not listed, unless these are all the members.
     first = database.many(FIRST, **collections.scope_of(held), count=len(track_ids) + 1)
     ceiling = next((row.rank for row in first if row.track_id not in wanted), None)
@@ -119,6 +118,8 @@ def _demand_member(held: Collection, track_id: str) -> None:
     raise CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=held.id)
 
 
-def _demand_distinct(track_ids: Sequence[str]) -> None:
-    if len(set(track_ids)) != len(track_ids):
+def _distinct(track_ids: Sequence[str]) -> set[str]:
+    wanted = set(track_ids)
+    if len(wanted) != len(track_ids):
         raise Unacceptable("/ordered_track_ids", "uniqueItems", "A track is listed more than once.")
+    return wanted
