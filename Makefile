@@ -5,6 +5,7 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
 BUNDLE := dist/openapi.json
+NGINX_ERRORS := delivery/nginx/errors.conf
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
 SEEDS ?= $(shell date +%s)
@@ -13,7 +14,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure
+.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure sbom test-delivery
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +39,9 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write the files under generated/ anew from the contract
+generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
 	@$(call wire,generated)
+	@$(BIN)/python -m delivery.envelopes > $(NGINX_ERRORS)
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock
@@ -60,6 +62,13 @@ timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take t
 profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
 	@$(BIN)/python -m bench.profile
 
+sbom: $(TOOLS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
+	@mkdir -p dist && $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+
+test-delivery: $(BUNDLE) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
+	@$(call debian,nginx:nginx openssl:openssl systemd-analyze:systemd buildah:buildah mmdebstrap:mmdebstrap)
+	@$(BIN)/python -m pytest -n 0 delivery
+
 clean: ## Remove all that can be made again; var/ with its database stays
 	@rm -rf .venv node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -70,6 +79,7 @@ types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)
 	@$(call wire,dist/generated)
+	@$(BIN)/python -m delivery.envelopes | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
 style: $(TOOLS)
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }

@@ -6,11 +6,13 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 PREFIX = "MUSIC_STUDIO_"
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the one name that the world has given it already
 ROOT = Path(__file__).parent
 
 
@@ -50,8 +52,23 @@ def _quota(text: str) -> str:
     return text
 
 
-def _setting(default: Any, meaning: str, parse: Callable[[str], Any] = str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "parse": parse, "secret": secret})
+def _store(text: str) -> str:
+    if not re.fullmatch(r"rediss?://\S+|redis\+unix:///\S+", text):
+        raise ValueError("redis://HOST:PORT/DB, rediss://... or redis+unix:///PATH")
+    return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(word, strict=False)) for word in _words(text))
+    except ValueError:
+        raise ValueError("addresses or networks, such as 10.0.0.0/8") from None
+
+
+def _setting(
+    default: Any, meaning: str, parse: Callable[[str], Any] = str, *, secret: bool = False, variable: str = ""
+) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "parse": parse, "secret": secret, "variable": variable})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,22 @@ class Settings:
     workers: int = _setting(1, "worker processes", _whole(1, 256))
     threads: int = _setting(10, "worker threads, and database connections, of each process", _whole(1, 256))
     key_pepper: str = _setting("", "secret mixed into stored key digests; empty: kept in var/key-pepper", secret=True)
-    rate_limit: str = _setting("100/minute", "requests of one key; off turns it off", _quota)
+    key_pepper_file: str = _setting("", "file with that secret, for where the environment is no place for one")
+    rate_limit: str = _setting(
+        "", "requests of one credential, as in 100/minute; empty: as the contract says; off: no quotas at all", _quota
+    )
+    rate_limit_address: str = _setting(
+        "", "requests of one address, whoever asks; empty: as the contract says; off: no such quota", _quota
+    )
+    rate_limit_refusals: str = _setting(
+        "", "refused credentials of one address; empty: as the contract says; off: no such quota", _quota
+    )
+    rate_limit_storage: str = _setting(
+        "", "where workers share quotas: redis://HOST:PORT/DB or redis+unix://PATH; empty: each counts alone", _store
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "addresses or networks of proxies whose X-Forwarded-For is believed, separated by blanks", _networks
+    )
     jwt_secret: str = _setting("", "shared secret of JWTs (HS256, HS384, HS512)", secret=True)
     jwt_jwks_file: str = _setting("", "file with the public keys of JWTs (JWKS)")
     jwt_algorithms: tuple[str, ...] = _setting(
@@ -90,17 +122,31 @@ class Settings:
         "auto", "auto (json unless on a terminal), json or text", _one_of("auto", "json", "text")
     )
     log_level: str = _setting("info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error"))
+    metrics_port: int = _setting(0, "port of the metrics, as Prometheus reads them; 0: none", _whole(0, 65535))
+    metrics_host: str = _setting("127.0.0.1", "address of the port of the metrics")
+    metrics_folder: str = _setting("", "where workers leave their figures; `serve` makes one")
+    otlp_endpoint: str = _setting(
+        "", "OpenTelemetry collector that gets traces by OTLP over HTTP; empty: no traces", variable=OTLP_ENDPOINT
+    )
+    server_timing: bool = _setting(
+        False, "callers who prefer it (Prefer: server-timing) see the server's share of the time: on or off", _switch
+    )
     grace_seconds: int = _setting(20, "seconds that open requests get when the server stops", _whole(0, 3600))
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of the environment; an empty variable counts as not set. Raises BadSetting."""
     environ = os.environ if environ is None else environ
-    known = {PREFIX + f.name.upper(): f for f in fields(Settings)}
+    known = {_variable(f): f for f in fields(Settings)}
     values = {
         f.name: _parse(name, f.metadata["parse"], environ[name]) for name, f in known.items() if environ.get(name)
     }
     return Settings(**values)
+
+
+def _variable(setting: Field[Any]) -> str:
+    named: str = setting.metadata["variable"]
+    return named or PREFIX + setting.name.upper()
 
 
 def typed(**values: object) -> Settings:
@@ -121,7 +167,7 @@ def describe(settings: Settings | None = None) -> list[tuple[str, str, str, str]
     settings = settings or Settings()
     return [
         (
-            PREFIX + f.name.upper(),
+            _variable(f),
             _shown(f.default, False),
             _shown(getattr(settings, f.name), f.metadata["secret"]),
             f.metadata["meaning"],
@@ -143,6 +189,8 @@ def pepper(settings: Settings) -> bytes:
     """The secret that key digests are mixed with; made once, readable by the owner alone, where none is set."""
     if settings.key_pepper:
         return settings.key_pepper.encode()
+    if settings.key_pepper_file:
+        return _kept(Path(settings.key_pepper_file))
     home = re.fullmatch("sqlite:///(.+)", settings.database_url)
     file = (Path(home[1]).parent if home else ROOT / "var") / "key-pepper"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -153,3 +201,10 @@ def pepper(settings: Settings) -> bytes:
     except FileExistsError:
         pass
     return file.read_bytes()
+
+
+def _kept(file: Path) -> bytes:
+    secret = file.read_bytes().strip()
+    if not secret:
+        raise BadSetting(f"{PREFIX}KEY_PEPPER_FILE names {file}, which is empty.")
+    return secret

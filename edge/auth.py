@@ -18,6 +18,7 @@ from edge.errors import (
 )
 from edge.exchange import Exchange, current
 from edge.leases import Leases
+from edge.uses import Uses
 from edge.workers import Workers
 from models import keys, organizations
 from models.access import Caller
@@ -34,11 +35,12 @@ _STATES: dict[str, type[Refusal]] = {"paused": KeyPaused, "deactivated": KeyDeac
 class Door:
     """Turns the credentials of a request into its Caller."""
 
-    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers) -> None:
+    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers, uses: Uses) -> None:
         self.pepper = pepper
         self.tokens = tokens
         self.workers = workers
         self._leases: Leases[tuple[keys.ApiKey, Caller]] = Leases(LEASE_SECONDS)
+        self.uses = uses
 
     async def admit(self, exchange: Exchange) -> Caller:
         """The caller; every credential that is sent must be valid, and all must name the same user.
@@ -50,6 +52,8 @@ class Door:
         if not callers:
             raise _unauthenticated()
         caller = callers[0] if len(callers) == 1 else _both(*callers)
+        if caller.key_id is not None:
+            self.uses.note(caller.key_id)
         needed = exchange.operation.scope
         if needed is not None and needed not in caller.scopes:
             raise ScopeMissing(f"The credential lacks the scope {needed}", scope=needed)
@@ -69,7 +73,7 @@ class Door:
         key = await self.workers.call(keys.find, keys.digest(secret, self.pepper), writes=False)
         if key is None:
             raise _unauthenticated()
-        known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id)
+        known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
         self._leases.put(secret, known, asked_at)
         return known
 
@@ -118,8 +122,9 @@ def _both(one: Caller, other: Caller) -> Caller:
     """Two credentials of one user: only what both allow. Raises AuthenticationRequired for those of two users."""
     if one.user_id != other.user_id:
         raise _unauthenticated()
+    key = one if one.key_id else other
     shared = one.organizations & other.organizations
-    return Caller(one.user_id, shared, one.scopes & other.scopes, one.key_id or other.key_id)
+    return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit)
 
 
 def _unauthenticated() -> AuthenticationRequired:

@@ -1,13 +1,15 @@
-"""The last form of every answer: the header fields that none may lack, and the one log line."""
+"""The last form of every answer: the header fields that none may lack, and what is told of the request."""
 
 from __future__ import annotations
 
-import structlog
+from functools import lru_cache
 
+from edge import logs, metrics, tracing
 from edge.answers import Answer
 from edge.asgi import Send
 from edge.exchange import Exchange
 
+Field = tuple[bytes, bytes]
 EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -16,34 +18,38 @@ EVERYWHERE = {
     "vary": "Accept, Authorization, Origin, X-API-Key",
 }
 _FIXED = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
-log = structlog.get_logger("edge.departure")
 
 
 async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str], send: Send) -> None:
     """Sends the answer; to HEAD without its content (RFC 9110 section 9.3.2)."""
-    own = answer.headers | cross_origin | {"x-request-id": exchange.request_id}
+    fields = _fields(answer.headers | cross_origin if cross_origin else answer.headers)
+    fields.append((b"x-request-id", exchange.request_id.encode()))
     if exchange.allowance is not None:
-        own |= exchange.allowance.headers()
+        fields += exchange.allowance.fields()
+    if exchange.found is not None and exchange.found.farewell:
+        fields += exchange.found.farewell
     if answer.status not in (204, 304):
-        own["content-length"] = str(len(answer.body))
-    await send({"type": "http.response.start", "status": answer.status, "headers": _fields(own)})
+        fields.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
     await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer.body})
 
 
-def _fields(own: dict[str, str]) -> list[tuple[bytes, bytes]]:
+def _fields(own: dict[str, str]) -> list[Field]:
     """The fixed fields and the answer's own, which win."""
     fixed = _FIXED if EVERYWHERE.keys().isdisjoint(own) else [f for f in _FIXED if f[0].decode() not in own]
-    return fixed + [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own.items()]
+    return fixed + [(_name(name), value.encode("latin-1")) for name, value in own.items()]
+
+
+@lru_cache(256)
+def _name(name: str) -> bytes:
+    return name.encode("latin-1")
 
 
 def tell(exchange: Exchange, status: int, seconds: float) -> None:
-    """The log line of the request; its id is the one that the client got."""
-    log.info(
-        "request",
-        trace_id=exchange.request_id,
-        method=exchange.method,
-        operation=exchange.found.id if exchange.found else None,
-        status=status,
-        ms=round(seconds * 1000, 3),
-        key_id=exchange.caller.key_id if exchange.caller else None,
-    )
+    """The log line of the request, whose id is the one that the client got, and its place in the metrics."""
+    operation = None if exchange.found is None else exchange.found.id
+    key_id = None if exchange.caller is None else exchange.caller.key_id
+    trace = exchange.scope.get(tracing.TRACE)
+    logs.requests.tell(exchange.request_id, exchange.method, operation, status, seconds, key_id, trace)
+    if metrics.meter.on:
+        metrics.meter.seen(operation, status, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,11 @@ class Exchange:
 
     __slots__ = (
         "allowance", "answer", "arguments", "body", "caller", "found", "headers", "method", "path", "path_values",
-        "request_id", "scope", "violations",
+        "request_id", "scope", "started", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: dict[str, Any]) -> None:
+        self.started = time.perf_counter()
         self.scope = scope
         self.method: str = scope["method"]
         self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]

@@ -6,13 +6,14 @@ import time
 
 import structlog
 
-from edge import bodies, cors, departure, errors, legality, passage
+from edge import bodies, cors, departure, errors, legality, passage, timing
 from edge.answers import Answer
 from edge.asgi import App, Message, Receive, Scope, Send
 from edge.auth import Door
 from edge.errors import InternalError
 from edge.exchange import Exchange, current
-from edge.limits import Quota
+from edge.lifecycle import UNHEARD
+from edge.limits import Limits
 from edge.router import Router, allow
 from models.failures import Failure, Unavailable
 
@@ -27,45 +28,50 @@ class Front:
         app: App,
         router: Router,
         door: Door,
-        quota: Quota,
+        limits: Limits,
         origins: cors.Origins,
         *,
         most_in_flight: int,
         pages: str,
         enforce: bool,
+        timed: bool,
     ) -> None:
         self.app = app
         self.router = router
         self.door = door
-        self.quota = quota
+        self.limits = limits
         self.origins = origins
         self.most_in_flight = most_in_flight
         self.pages = pages.encode()
         self._below_pages = self.pages + b"/"
         self.enforce = enforce
-        self._in_flight = 0
+        self.timed = timed
+        self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._exchange(Exchange(dict(scope)), receive, send)
         elif scope["type"] == "lifespan":
+            scope.get("state", {})[UNHEARD] = self.limits.unheard
             await self.app(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
 
     async def _exchange(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         current.set(exchange)
-        self._in_flight += 1
+        self.in_flight += 1
         try:
             answer = await self._answered(exchange, receive)
         except bodies.ClientGone:
             return
         finally:
-            self._in_flight -= 1
+            self.in_flight -= 1
         answer = self._checked(exchange, answer)
-        await departure.send(exchange, answer, self.origins.headers(exchange.headers), send)
-        departure.tell(exchange, answer.status, time.perf_counter() - started)
+        further = self.origins.headers(exchange.headers)
+        if self.timed:
+            further |= timing.fields(exchange, answer)
+        await departure.send(exchange, answer, further, send)
+        departure.tell(exchange, answer.status, time.perf_counter() - exchange.started)
 
     async def _answered(self, exchange: Exchange, receive: Receive) -> Answer:
         """The answer, whatever happens: the last resort for anything that escapes from below."""
@@ -77,7 +83,9 @@ class Front:
             return errors.render(failure, exchange.request_id)
 
     async def _answer(self, exchange: Exchange, receive: Receive) -> Answer:
+        self.limits.arrive(exchange)
         legality.check(exchange)
+        self.limits.demand(exchange)
         if exchange.path == self.pages or exchange.path.startswith(self._below_pages):
             return await self._page(exchange, receive)
         if exchange.method == "OPTIONS":
@@ -93,20 +101,15 @@ class Front:
         return await self._passed_on(exchange, receive)
 
     async def _admit(self, exchange: Exchange) -> None:
-        if self._in_flight > self.most_in_flight:
+        if self.in_flight > self.most_in_flight:
             raise Unavailable("Too many requests are in flight; try again soon")
         try:
             caller = exchange.caller = await self.door.admit(exchange)
         except Failure as failure:
-            self._count_refused(exchange, failure)
+            if errors.catalogue()[failure.code].status == 401:
+                await self.limits.refuse(exchange)
             raise
-        exchange.allowance = self.quota.spend(f"{caller.key_id or caller.user_id}")
-
-    def _count_refused(self, exchange: Exchange, failure: Failure) -> None:
-        """A credential that is refused counts against its address, so that keys can not be guessed at leisure."""
-        if errors.catalogue()[failure.code].status == 401:
-            client = exchange.scope.get("client") or ("",)
-            exchange.allowance = self.quota.spend(f"address {client[0]}")
+        await self.limits.admit(exchange, caller)
 
     def _options(self, exchange: Exchange) -> Answer:
         operations, _ = self.router.methods(exchange.path)

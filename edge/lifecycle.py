@@ -1,4 +1,4 @@
-"""Whether the server that a request came through is about to stop."""
+"""What the server and the application tell each other in the state of ASGI's lifespan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from edge.exchange import current
 from models.failures import Unavailable
 
 DRAINING = "draining"
+# The fields of an answer to what the server refused before it was a request.
+UNHEARD = "unheard"
 
 
 def demand_running() -> None:

@@ -1,65 +1,148 @@
-"""How often a caller may ask: quotas per key, and per address for what carries no valid key."""
+"""How often a caller may ask: the contract's quotas, of credentials and of addresses."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from limits import parse
 
+from edge.counters import Book, Shared
 from edge.errors import RateLimited
 
+if TYPE_CHECKING:
+    from edge.addresses import Proxies
+    from edge.exchange import Exchange
+    from edge.operations import Operation
+    from models.access import Caller
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What is left of a quota: `remaining` of `limit` in a `window` of seconds that ends at `resets_at` (Unix time)."""
-
-    limit: int
-    remaining: int
-    window: int
-    resets_at: float
-
-    def wait(self) -> int:
-        """Whole seconds until the quota is renewed, rounded up."""
-        return max(0, math.ceil(self.resets_at - time.time()))
-
-    def headers(self) -> dict[str, str]:
-        """The documented fields and those of the IETF draft draft-ietf-httpapi-ratelimit-headers."""
-        return {
-            "x-ratelimit-limit": str(self.limit),
-            "x-ratelimit-remaining": str(self.remaining),
-            "x-ratelimit-reset": str(math.ceil(self.resets_at)),
-            "ratelimit-policy": f'"default";q={self.limit};w={self.window}',
-            "ratelimit": f'"default";r={self.remaining};t={self.wait()}',
-        }
+Field = tuple[bytes, bytes]
+OFF = "off"
+ADDRESS, CREDENTIAL, REFUSALS = "address", "credential", "refusals"
 
 
 class Quota:
-    """Counts requests in fixed windows, in this process."""
+    """So many requests in a window of so many seconds; `per` says of whom."""
 
-    def __init__(self, rule: str) -> None:
-        self._item: RateLimitItem | None = None if rule == "off" else parse(rule)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+    __slots__ = ("_fields", "_state", "book", "name", "per", "requests", "seconds")
 
-    def spend(self, who: str) -> Allowance | None:
-        """Takes one request off the quota of `who`; None when quotas are off. Raises RateLimited when none is left."""
-        if self._item is None:
+    def __init__(self, name: str, per: str, requests: int, seconds: int) -> None:
+        self.name = name
+        self.per = per
+        self.requests = requests
+        self.seconds = seconds
+        self.book = Book(seconds)
+        policy = f'"{name}";q={requests};w={seconds}'.encode()
+        self._fields = (b"x-ratelimit-limit", b"%d" % requests), (b"ratelimit-policy", policy)
+        self._state = f'"{name}";r=%d;t=%d'.encode()
+
+    def so_often(self, rule: str) -> Quota:
+        """The same quota with another rule, such as `1000/minute`."""
+        item = parse(rule)
+        return Quota(self.name, self.per, item.amount, item.get_expiry())
+
+    def fields(self, left: int, ends: int) -> tuple[Field, ...]:
+        """The documented fields and those of the IETF draft draft-ietf-httpapi-ratelimit-headers."""
+        state = self._state % (left, max(0, math.ceil(ends - time.time())))
+        return (*self._fields, (b"x-ratelimit-remaining", b"%d" % left), (b"x-ratelimit-reset", b"%d" % ends),
+                (b"ratelimit", state))  # fmt: skip
+
+
+class Allowance:
+    """What is left of a quota: `count` requests were made in the window that ends at `ends`, in Unix seconds."""
+
+    __slots__ = ("count", "ends", "quota")
+
+    def __init__(self, quota: Quota, count: int, ends: int) -> None:
+        self.quota = quota
+        self.count = count
+        self.ends = ends
+
+    def fields(self) -> tuple[Field, ...]:
+        """What the answer says of it."""
+        return self.quota.fields(max(0, self.quota.requests - self.count), self.ends)
+
+    def refusal(self) -> RateLimited:
+        """The answer to a request too many."""
+        wait = max(1, math.ceil(self.ends - time.time()))
+        message = f"The quota of this {self.quota.per} is spent"
+        return RateLimited(message, {"retry-after": str(wait)}, retry_after=wait)
+
+
+class Limits:
+    """Counts requests: of an address in this process, of credentials and refusals where all workers see them."""
+
+    def __init__(
+        self, quotas: Mapping[str, Quota], operations: Iterable[Operation], proxies: Proxies, shared: Shared | None
+    ) -> None:
+        self._quotas = quotas
+        self._address = quotas.get(ADDRESS)
+        self._by_path = {o.path.encode(): quotas.get(o.quota) for o in operations if o.public}
+        self._proxies = proxies
+        self._shared = shared
+        self._own: dict[tuple[str, str], Quota] = {}
+        self.refused = dict.fromkeys(quotas, 0)
+
+    @property
+    def alone(self) -> bool:
+        """Whether this worker has to count for itself, though it should not."""
+        return self._shared is not None and self._shared.away
+
+    def arrive(self, exchange: Exchange) -> None:
+        """Counts a request of its address, before anything else of it is looked at."""
+        quota = self._by_path.get(exchange.path, self._address)
+        if quota is not None:
+            exchange.allowance = Allowance(quota, *quota.book.count(self._proxies.client(exchange.scope)))
+
+    def unheard(self, peer: str) -> tuple[Field, ...]:
+        """Counts what never became a request, and says what is left to its address."""
+        quota = self._address
+        return () if quota is None else Allowance(quota, *quota.book.count(self._proxies.grouped(peer))).fields()
+
+    def demand(self, exchange: Exchange) -> None:
+        """Raises RateLimited when more was asked than the exchange's quota allows."""
+        allowance = exchange.allowance
+        if allowance is not None and allowance.count > allowance.quota.requests:
+            self.refused[allowance.quota.name] += 1
+            if allowance.quota.per == ADDRESS:
+                self._proxies.explain(exchange.scope)
+            raise allowance.refusal()
+
+    async def admit(self, exchange: Exchange, caller: Caller) -> None:
+        """Counts a request of its credential. Raises RateLimited."""
+        quota = self._quotas.get(exchange.operation.quota)
+        if quota is not None and caller.rate_limit is not None:
+            quota = self._of_its_own(quota, caller.rate_limit)
+        if quota is not None:
+            await self._spend(exchange, quota, caller.key_id or caller.user_id)
+
+    async def refuse(self, exchange: Exchange) -> None:
+        """Counts a refused credential of its address. Raises RateLimited, in the place of the refusal."""
+        quota = self._quotas.get(REFUSALS)
+        if quota is not None:
+            await self._spend(exchange, quota, self._proxies.client(exchange.scope))
+
+    async def _spend(self, exchange: Exchange, quota: Quota, who: str) -> None:
+        count = None if self._shared is None else await self._shared.count(quota.name, who, quota.seconds)
+        exchange.allowance = Allowance(quota, *(count or quota.book.count(who)))
+        self.demand(exchange)
+
+    def _of_its_own(self, quota: Quota, rule: str) -> Quota | None:
+        if rule == OFF:
             return None
-        allowed = self._limiter.hit(self._item, who)
-        allowance = self.look(who)
-        if not allowed and allowance is not None:
-            wait = max(1, allowance.wait())
-            refusal = RateLimited("The quota of this credential is spent", {"retry-after": str(wait)}, retry_after=wait)
-            refusal.headers |= allowance.headers()
-            raise refusal
-        return allowance
+        if (quota.name, rule) not in self._own:
+            self._own[quota.name, rule] = quota.so_often(rule)
+        return self._own[quota.name, rule]
 
-    def look(self, who: str) -> Allowance | None:
-        """What is left for `who`, without taking any."""
-        if self._item is None:
-            return None
-        stats = self._limiter.get_window_stats(self._item, who)
-        return Allowance(self._item.amount, stats.remaining, self._item.get_expiry(), stats.reset_time)
+
+def quotas(document: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, Quota]:
+    """The contract's quotas by name; `rules` are the operator's for a name or for credentials, and `off` leaves out."""
+    found = {}
+    for name, node in document.get("x-rate-limits", {}).items():
+        rule = rules.get(CREDENTIAL if node["per"] == CREDENTIAL else name)
+        quota = Quota(name, node["per"], node["requests"], node["seconds"])
+        if rule != OFF:
+            found[name] = quota.so_often(rule) if rule else quota
+    return found

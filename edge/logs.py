@@ -6,18 +6,48 @@ import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import orjson
 import structlog
 
+from edge.lines import Lines, Requests
+
+Tell = Callable[[str, str, str | None, int, float, str | None, str | None], None]
 _SECRET = re.compile(r"msk_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.?[0-9A-Za-z_-]*")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+def _plainly(
+    trace_id: str,
+    method: str,
+    operation: str | None,
+    status: int,
+    seconds: float,
+    key_id: str | None,
+    trace: str | None,
+) -> None:
+    further = {} if trace is None else {"trace": trace}
+    ms = round(seconds * 1000, 3)
+    log = structlog.get_logger()
+    log.info(
+        "request", trace_id=trace_id, method=method, operation=operation, status=status, ms=ms, key_id=key_id, **further
+    )
+
+
+class Told:
+    """How the line of a request is written; `configure` chooses."""
+
+    tell: Tell = staticmethod(_plainly)
+
+
+requests = Told()
+
+
 def configure(form: str = "auto", level: str = "info") -> None:
     """Sends every log line of the process to standard error; secrets are masked here, whoever logs them."""
+    lines = Lines(sys.stderr.fileno())
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -25,9 +55,10 @@ def configure(form: str = "auto", level: str = "info") -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, lambda *line: masked(render(*line))],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
+    requests.tell = _plainly if readable or _LEVELS[level] > logging.INFO else Requests(lines).tell
     _adopt_standard_loggers(_LEVELS[level])
     logging.captureWarnings(True)
 

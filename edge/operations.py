@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from edge import contract, preconditions, strict_json
+from edge import contract, deprecation, preconditions, strict_json
 from edge.answers import Answer, Document, Tagged
 from edge.errors import Invalid, PreconditionRequired, Violation
 from edge.exchange import Exchange
@@ -42,6 +42,8 @@ class Operation:
         self.path_names: list[str] = re.findall(r"\{(\w+)\}", path)
         self.public = node.get("security", document["security"]) == []
         self.scope: str | None = node.get("x-scope")
+        self.quota: str = node["x-rate-limit"]
+        self.farewell = deprecation.fields(node)
         self.handler = handler
         self.takes = tuple(inspect.signature(handler).parameters)
         self.on_loop = inspect.iscoroutinefunction(handler)

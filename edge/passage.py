@@ -35,5 +35,6 @@ def answer(sent: list[Message]) -> Answer:
     """What the messages of a whole response say."""
     start, *parts = sent
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
-    headers.pop("content-length", None)
+    for name in ("content-length", "x-request-id"):
+        headers.pop(name, None)
     return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in parts))

@@ -16,6 +16,7 @@ from edge.cycle import Parting
 from edge.departure import EVERYWHERE
 from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
+from edge.lifecycle import UNHEARD
 
 MOST_PIPELINED = 256
 GLANCE_SECONDS = 0.001
@@ -216,6 +217,9 @@ class Protocol(HttpToolsProtocol):
     def _wire(self, answer: Answer, request_id: str) -> bytes:
         fields: dict[str, Any] = {name.decode(): value.decode() for name, value in self.server_state.default_headers}
         fields |= EVERYWHERE | answer.headers
+        if UNHEARD in self.app_state:
+            peer = self.client[0] if self.client else ""
+            fields |= {name.decode(): value.decode() for name, value in self.app_state[UNHEARD](peer)}
         fields |= {"x-request-id": request_id, "content-length": len(answer.body), "connection": "close"}
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         return STATUS_LINE[answer.status] + lines.encode("latin-1") + b"\r\n" + answer.body

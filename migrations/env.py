@@ -3,10 +3,10 @@
 from alembic import context
 
 # Every module with a table, so that the metadata is whole.
-from models import collection_track_rows, idempotency, keys, organizations
+from models import collection_track_rows, idempotency, key_rows, organizations
 from models.base import metadata
 
-TABLES = (collection_track_rows, idempotency, keys, organizations)
+TABLES = (collection_track_rows, idempotency, key_rows, organizations)
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -7,12 +7,13 @@ from models.failures import AccessDenied
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One user; `key_id` is None when the credential was not an API key."""
+    """One user; `key_id` is None when the credential was not an API key, `rate_limit` when the key has no own one."""
 
     user_id: str
     organizations: frozenset[str]
     scopes: frozenset[str]
     key_id: str | None
+    rate_limit: str | None = None
 
 
 def demand_membership(caller: Caller, organization_id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from models import begin, engines, faults, hurry, revision
 from models.failures import Unavailable
@@ -48,6 +49,12 @@ def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000, 
         from models.awaited import Awaiting  # its driver is loaded only where there is a PostgreSQL
 
         _quick = Awaiting(_silence, url, size=pool_size, statement_timeout_ms=statement_timeout_ms)
+
+
+def in_use() -> int:
+    """How many connections of the pool somebody works with."""
+    pool = _engine.pool if _engine is not None else None
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 def disconnect() -> None:

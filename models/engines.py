@@ -63,8 +63,8 @@ def build(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool 
 
     Without `prepare` no statement and no setting is left in a session of PostgreSQL.
     """
-    # One connection more than there are workers, so that the readiness probe never waits for them.
-    limits = {"pool_size": pool_size, "max_overflow": 1, "pool_timeout": POOL_SECONDS}
+    # Two connections more than there are workers: the readiness probe and the writer of keys' uses never wait for them.
+    limits = {"pool_size": pool_size, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
     found = place(url)
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, BUSY_MS, **limits)

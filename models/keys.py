@@ -4,125 +4,51 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    UniqueConstraint,
-    bindparam,
-    or_,
-    select,
-    update,
-)
-
-from models import database, leases
-from models.base import ID_TRIES, Instant, Words, insert_unless_there, metadata, new_id, now
+from models import database, key_events, key_rows
+from models.base import ID_TRIES, new_id, now
+from models.key_events import PROGRAM, Author, KeyEvent
+from models.key_rows import ApiKey, api_keys
+from models.leases import outlasted
 from models.secret import digest, new_secret, well_formed
 
 __all__ = [
     "STATES",
+    "USE_INTERVAL",
     "ApiKey",
+    "Author",
+    "Rotation",
+    "api_keys",
     "digest",
     "find",
+    "get",
     "list_all",
     "make",
     "new_secret",
-    "note_use",
+    "note_uses",
+    "remove",
+    "rotate",
     "set_state",
+    "tell_expired",
     "well_formed",
 ]
 
-STATES = ("active", "paused", "deactivated")
+# What each state is called in the log of events.
+STATES = {"active": "resumed", "paused": "paused", "deactivated": "revoked"}
 HINT_LENGTH = 8
 USE_INTERVAL = timedelta(minutes=1)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", Text, nullable=False),
-    Column("organization_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("hint", Text, nullable=False),
-    Column("scopes", Words, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("last_used_at", Instant),
-    PrimaryKeyConstraint("id"),
-    UniqueConstraint("digest"),
-    ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
-    CheckConstraint("length(digest) = 32", name="digest_length"),
-    CheckConstraint("length(hint) = 8", name="hint_length"),
-    CheckConstraint("length(scopes) <= 512", name="scopes_length"),
-    CheckConstraint("state IN ('active', 'paused', 'deactivated')", name="state_known"),
-    Index(None, "organization_id", "user_id"),
-    sqlite_strict=True,
-)
+# Uses are written a few at a time, so that no writer waits for long.
+USES_AT_ONCE = 200
 
 
-class ApiKey(NamedTuple):
-    """A key without its secret; `hint` is how the secret begins, for people to tell keys apart."""
+class Rotation(NamedTuple):
+    """The former key, which ends soon, the new one, and the new one's secret, which is shown this once."""
 
-    id: str
-    organization_id: str
-    user_id: str
-    hint: str
-    scopes: frozenset[str]
-    state: str
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
+    former: ApiKey
+    made: ApiKey
+    secret: str
 
 
-_COLUMNS = [api_keys.c[name] for name in ApiKey._fields]
-
-INSERT = (
-    insert_unless_there(api_keys)
-    .values(
-        id=bindparam("id"),
-        organization_id=bindparam("organization_id"),
-        user_id=bindparam("user_id"),
-        digest=bindparam("digest"),
-        hint=bindparam("hint"),
-        scopes=bindparam("scopes"),
-        state="active",
-        created_at=bindparam("now"),
-        expires_at=bindparam("expires_at"),
-    )
-    .returning(*_COLUMNS)
-)
-
-FIND = select(*_COLUMNS).where(api_keys.c.digest == bindparam("digest"))
-
-LIST = (
-    select(*_COLUMNS)
-    .where(
-        or_(
-            bindparam("organization_id", type_=Text()).is_(None),
-            api_keys.c.organization_id == bindparam("organization_id", type_=Text()),
-        )
-    )
-    .order_by(api_keys.c.created_at, api_keys.c.id)
-)
-
-SET_STATE = update(api_keys).where(api_keys.c.id == bindparam("key_id")).values(state=bindparam("new_state"))
-
-NOTE_USE = (
-    update(api_keys)
-    .where(
-        api_keys.c.id == bindparam("key_id"),
-        or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < bindparam("before")),
-    )
-    .values(last_used_at=bindparam("now"))
-)
-
-
+@database.transaction
 def make(
     organization_id: str,
     user_id: str,
@@ -130,13 +56,19 @@ def make(
     expires_at: datetime | None = None,
     *,
     pepper: bytes,
+    rate_limit: str | None = None,
+    key_id: str | None = None,
+    by: Author = PROGRAM,
 ) -> tuple[ApiKey, str]:
-    """A new key of a member, and its secret, which is shown this once and kept nowhere."""
+    """A new key of a member, and its secret, which is shown this once and kept nowhere.
+
+    `key_id` asks for a certain id, which must be free.
+    """
     secret = new_secret()
     for _ in range(ID_TRIES):
         row = database.one(
-            INSERT,
-            id=new_id("mkey_"),
+            key_rows.INSERT,
+            id=key_id or new_id("mkey_"),
             organization_id=organization_id,
             user_id=user_id,
             digest=digest(secret, pepper),
@@ -144,37 +76,111 @@ def make(
             scopes=frozenset(scopes),
             now=now(),
             expires_at=expires_at,
+            rate_limit=rate_limit,
         )
         if row is not None:
-            return ApiKey._make(row), secret
+            made = ApiKey._make(row)
+            _tell(made, "created", by, _terms(made))
+            return made, secret
     raise RuntimeError("No free id was found for an API key.")
 
 
 def find(digest: bytes) -> ApiKey | None:
     """The key with this digest, whatever its state and whether or not it has expired."""
-    row = database.one(FIND, digest=digest)
+    row = database.one(key_rows.FIND, digest=digest)
+    return None if row is None else ApiKey._make(row)
+
+
+def get(key_id: str) -> ApiKey | None:
+    """The key with this id, whatever its state and whether or not it has expired."""
+    row = database.one(key_rows.GET, key_id=key_id)
     return None if row is None else ApiKey._make(row)
 
 
 def list_all(organization_id: str | None = None) -> list[ApiKey]:
     """The keys of one organization or of all, oldest first."""
-    return [ApiKey._make(row) for row in database.many(LIST, organization_id=organization_id)]
+    return [ApiKey._make(row) for row in database.many(key_rows.LIST, organization_id=organization_id)]
 
 
-def set_state(key_id: str, state: str) -> bool:
-    """Whether there is such a key; it has the state for every request from now on.
+@outlasted
+@database.transaction
+def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
+    """Whether there is such a key that may have the state; it has it for every request from now on.
 
-    Raises ValueError for a state that is none.
+    A revoked key stays revoked. Raises ValueError for a state that is none.
     """
     if state not in STATES:
         raise ValueError(f"The state of a key is one of: {', '.join(STATES)}.")
-    found = database.run(SET_STATE, key_id=key_id, new_state=state) == 1
-    if found:
-        leases.outlast()
-    return found
+    row = database.one(key_rows.SET_STATE, key_id=key_id, new_state=state)
+    if row is None:
+        return False
+    _tell(ApiKey._make(row), STATES[state], by)
+    return True
 
 
-def note_use(key_id: str) -> None:
-    """Remember that the key was used now; writes at most once a minute for one key."""
+@outlasted
+@database.transaction
+def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, pepper: bytes,
+           by: Author = PROGRAM) -> Rotation | None:  # fmt: skip
+    """Put a new key with the same user, scopes and limit in the place of one that is active; both work for `overlap`.
+
+    The former key ends earlier where it would have ended earlier anyhow. The new one lives for `lifetime`, or without
+    end. None when the key was paused, revoked or replaced, or has ended meanwhile.
+    """
     moment = now()
-    database.run(NOTE_USE, key_id=key_id, now=moment, before=moment - USE_INTERVAL)
+    ends_at = min(filter(None, (key.expires_at, moment + overlap)))
+    expires_at = None if lifetime is None else moment + lifetime
+    successor_id = new_id("mkey_")
+    row = database.one(key_rows.RETIRE, key_id=key.id, now=moment, ends_at=ends_at, successor_id=successor_id)
+    if row is None:
+        return None
+    made, secret = make(
+        key.organization_id, key.user_id, key.scopes, expires_at,
+        pepper=pepper, rate_limit=key.rate_limit, key_id=successor_id, by=by,
+    )  # fmt: skip
+    former = ApiKey._make(row)
+    _tell(former, "rotated", by, f"replaced by {made.id}, works until {_written(ends_at)}")
+    return Rotation(former, made, secret)
+
+
+@outlasted
+@database.transaction
+def remove(key_id: str, by: Author = PROGRAM) -> bool:
+    """Whether there was a key of this id; it is forgotten altogether."""
+    row = database.one(key_rows.DELETE, key_id=key_id)
+    if row is None:
+        return False
+    _tell(ApiKey._make(row), "deleted", by)
+    return True
+
+
+def note_uses(key_ids: Iterable[str]) -> None:
+    """Remember that these keys were used now; writes at most once a minute for one key. Raises Unavailable."""
+    moment = now()
+    binds = [{"key_id": key_id, "now": moment, "before": moment - USE_INTERVAL} for key_id in sorted(key_ids)]
+    for start in range(0, len(binds), USES_AT_ONCE):
+        _note(binds[start : start + USES_AT_ONCE])
+
+
+@database.transaction
+def _note(binds: list[dict[str, object]]) -> None:
+    database.run_each(key_rows.NOTE_USE, binds)
+
+
+def tell_expired(by: Author = PROGRAM) -> int:
+    """Add to the log which keys have expired since it was last asked; returns how many. Raises Unavailable."""
+    return database.run(key_rows.TELL_EXPIRED, now=now(), **by._asdict())
+
+
+def _tell(key: ApiKey, event: str, by: Author, detail: str | None = None) -> None:
+    key_events.record(KeyEvent(key.organization_id, now(), key.id, event, *by, detail))
+
+
+def _terms(key: ApiKey) -> str:
+    until = "never expires" if key.expires_at is None else f"expires {_written(key.expires_at)}"
+    limit = f", {key.rate_limit}" if key.rate_limit else ""
+    return f"for {key.user_id}, {' '.join(sorted(key.scopes))}, {until}{limit}"
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,12 +1,29 @@
 """How long a server may go on believing what it knows of a key, and how a change of a key outlasts all such beliefs."""
 
 import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LEASE_SECONDS = 0.25
 # More than the lease, so that a clock that is read in coarse steps cannot make the two meet.
 _OUTLAST_SECONDS = LEASE_SECONDS + 0.02
 
 
-def outlast() -> None:
-    """Wait until no server knows a key as it was before a change that has been committed."""
-    time.sleep(_OUTLAST_SECONDS)
+def outlasted(change: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function that commits a change of a key return when no server knows the key as it was before.
+
+    A false result says that nothing was changed, so that nothing is waited for.
+    """
+
+    @wraps(change)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+        result = change(*args, **kwargs)
+        if result:
+            time.sleep(_OUTLAST_SECONDS)
+        return result
+
+    return whole

@@ -6,18 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, delete, update
-
 from models import database, keys
 from models.base import now
 from ops.demo import COLLECTION, ORGANIZATION, USERS
+from ops.keys import author
 
 # A fixed id each: keys never pile up, and a key that the operator made for a demo user is left alone.
 KEY_IDS = {"alice": "mkey_0000000000a1", "bob": "mkey_0000000000b0", "mallory": "mkey_0000000000c5"}
 SCOPES = ("music:read", "music:write")
-
-DROP = delete(keys.api_keys).where(keys.api_keys.c.id == bindparam("key_id"))
-RENAME = update(keys.api_keys).where(keys.api_keys.c.id == bindparam("made_id")).values(id=bindparam("key_id"))
 
 
 def renew(file: Path, pepper: bytes) -> dict[str, Any]:
@@ -60,10 +56,9 @@ def _issue_all(pepper: bytes) -> dict[str, Any]:
 
 
 def _issue(key_id: str, organization_id: str, user_id: str, pepper: bytes) -> str:
-    database.run(DROP, key_id=key_id)
-    made, secret = keys.make(organization_id, user_id, SCOPES, pepper=pepper)
-    database.run(RENAME, made_id=made.id, key_id=key_id)
-    return secret
+    by = author("demo")
+    keys.remove(key_id, by)
+    return keys.make(organization_id, user_id, SCOPES, pepper=pepper, key_id=key_id, by=by)[1]
 
 
 def _works(secret: str, key_id: str, pepper: bytes) -> bool:

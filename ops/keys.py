@@ -1,26 +1,70 @@
-"""Keys as an operator handles them: made, listed, paused, resumed and revoked."""
+"""Keys as an operator handles them: made, rotated, listed, paused, resumed and revoked, and what became of them."""
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from models import database, keys, organizations
+from models import database, key_events, keys, organizations
 from models.base import now
+from models.keys import ApiKey, Author
 from ops.refusal import Refusal
 
-COLUMNS = keys.ApiKey._fields
+COLUMNS = ApiKey._fields
+EVENT_COLUMNS = key_events.KeyEvent._fields
 SCOPES = ("music:read", "music:write")
 STATE_AFTER = {"pause": "paused", "resume": "active", "revoke": "deactivated"}
+LIMIT = re.compile("off|[1-9][0-9]{0,8}/(second|minute|hour|day)")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST_OVERLAP = timedelta(days=366)
+
+
+def author(command: str) -> Author:
+    """Who runs this command, as the machine knows them: the account, and who has logged in when that is another."""
+    account = _account()
+    try:
+        person = os.getlogin()
+    except OSError:  # no terminal
+        person = account
+    return Author(account if person == account else f"{person} as {account}", command)
 
 
 def create(
-    organization_id: str, user_id: str, scopes: Sequence[str], expires_in_days: int | None, pepper: bytes
+    organization_id: str,
+    user_id: str,
+    scopes: Sequence[str],
+    expires_in_days: int | None,
+    pepper: bytes,
+    *,
+    rate_limit: str | None = None,
+    by: Author,
 ) -> tuple[dict[str, Any], str]:
     """Make a key, and its organization and user when they are new; no days: it does not expire. Raises Refusal."""
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise Refusal(f"{unknown[0]!r} is not a scope: choose {' or '.join(SCOPES)}.")
-    made, secret = _make(organization_id, user_id, scopes or SCOPES, expires_in_days, pepper)
+    if rate_limit is not None and not LIMIT.fullmatch(rate_limit):
+        raise Refusal(f"{rate_limit!r} is not a limit: it is `off` or a number per unit, such as 500/minute.")
+    made, secret = _make(organization_id, user_id, scopes or SCOPES, expires_in_days, pepper, rate_limit, by)
     return _view(made), secret
+
+
+def rotate(
+    key_id: str, overlap: str, expires_in_days: int | None, pepper: bytes, by: Author
+) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The former key, the one in its place, and its secret; no days: it lives as long as the former was made for.
+
+    Raises Refusal.
+    """
+    former = _found(key_id)
+    _demand_rotatable(former)
+    lived = None if former.expires_at is None else former.expires_at - former.created_at
+    lifetime = lived if expires_in_days is None else timedelta(days=expires_in_days)
+    done = keys.rotate(former, span(overlap), lifetime, pepper=pepper, by=by)
+    if done is None:
+        _demand_rotatable(_found(key_id))
+        raise Refusal(f"The key {key_id} was changed at the same moment: try again.")
+    return _view(done.former), _view(done.made), done.secret
 
 
 def listed(organization_id: str | None) -> list[dict[str, Any]]:
@@ -28,16 +72,17 @@ def listed(organization_id: str | None) -> list[dict[str, Any]]:
     return [_view(key) for key in keys.list_all(organization_id)]
 
 
-@database.transaction
-def change(key_id: str, action: str) -> dict[str, Any]:
+def events(organization_id: str | None) -> list[dict[str, Any]]:
+    """What became of the keys and who did it, oldest first."""
+    return [event._asdict() for event in key_events.list_all(organization_id)]
+
+
+def change(key_id: str, action: str, by: Author) -> dict[str, Any]:
     """Pause, resume or revoke a key, from the next request on. Raises Refusal for no such key or a revoked one."""
-    found = next((key for key in keys.list_all() if key.id == key_id), None)
-    if found is None:
-        raise Refusal(f"There is no key {key_id}: `python cli.py keys list` shows all.")
-    if found.state == "deactivated" and action != "revoke":
+    _found(key_id)
+    if not keys.set_state(key_id, STATE_AFTER[action], by):
         raise Refusal(f"The key {key_id} was revoked, and that is for good: make a new one.")
-    keys.set_state(key_id, STATE_AFTER[action])
-    return _view(found._replace(state=STATE_AFTER[action]))
+    return _view(_found(key_id))
 
 
 def join(organization_id: str, user_id: str) -> None:
@@ -48,14 +93,58 @@ def join(organization_id: str, user_id: str) -> None:
         raise Refusal(str(reason)) from reason
 
 
+def span(text: str) -> timedelta:
+    """A length of time: a whole number and s, m, h or d. Raises Refusal for another form, or more than a year."""
+    found = re.fullmatch("([0-9]{1,9})([smhd])", text)
+    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
+    if length is None or length > LONGEST_OVERLAP:
+        raise Refusal(f"{text!r} is not a length of time up to a year: write it like 30m, 24h or 7d.")
+    return length
+
+
 @database.transaction
 def _make(
-    organization_id: str, user_id: str, scopes: Sequence[str], days: int | None, pepper: bytes
-) -> tuple[keys.ApiKey, str]:
+    organization_id: str,
+    user_id: str,
+    scopes: Sequence[str],
+    days: int | None,
+    pepper: bytes,
+    rate_limit: str | None,
+    by: Author,
+) -> tuple[ApiKey, str]:
     join(organization_id, user_id)
     expires_at = None if days is None else now() + timedelta(days=days)
-    return keys.make(organization_id, user_id, scopes, expires_at, pepper=pepper)
+    return keys.make(organization_id, user_id, scopes, expires_at, pepper=pepper, rate_limit=rate_limit, by=by)
 
 
-def _view(key: keys.ApiKey) -> dict[str, Any]:
+def _found(key_id: str) -> ApiKey:
+    key = keys.get(key_id)
+    if key is None:
+        raise Refusal(f"There is no key {key_id}: `python cli.py keys list` shows all.")
+    return key
+
+
+def _demand_rotatable(key: ApiKey) -> None:
+    """Raises Refusal for a key whose successor would open what is shut."""
+    if key.state == "deactivated":
+        raise Refusal(f"The key {key.id} was revoked, and that is for good: make a new one.")
+    if key.state == "paused":
+        raise Refusal(f"The key {key.id} is paused: resume it first.")
+    if key.replaced_by is not None:
+        raise Refusal(f"The key {key.id} was replaced by {key.replaced_by} already: rotate that one.")
+    if key.expires_at is not None and key.expires_at <= now():
+        raise Refusal(f"The key {key.id} has expired: make a new one.")
+
+
+def _account() -> str:
+    number: Callable[[], int] = getattr(os, "getuid", lambda: 0)
+    try:
+        import pwd
+
+        return pwd.getpwuid(number()).pw_name
+    except (ImportError, KeyError):  # another kind of machine, or a container's number without a name
+        return f"uid {number()}"
+
+
+def _view(key: ApiKey) -> dict[str, Any]:
     return key._asdict() | {"scopes": sorted(key.scopes)}

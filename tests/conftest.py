@@ -2,13 +2,16 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests import databases
-from tests.harness import Actors, Service, Services, add_all, new_collection
+from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
+from tests.machine import Machine
+from tests.probes import Scene
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +88,28 @@ def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> 
     """The tracks of the collection, which holds five of them now, in order."""
     add_all(alice, collection["id"], tracks[:5])
     return tracks[:5]
+
+
+@pytest.fixture
+def scene(actors: Actors, alice: httpx.Client) -> Scene:
+    made = new_collection(alice)["id"]
+    add_all(alice, made, actors.tracks[:1])
+    track, other = actors.tracks[:2]
+    ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
+    return Scene(actors.service, alice, ids)
+
+
+@pytest.fixture(params=databases.KINDS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    """An operator's machine without tables yet; a test that asks for it runs once on each database."""
+    with databases.fresh(request.param, tmp_path) as url:
+        yield Machine(tmp_path, url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Machine:
+    """The same with SQLite only, for what the database has no part in."""
+    return Machine(tmp_path, databases.sqlite_url(tmp_path))
 
 
 def _client(actors: Actors, name: str) -> httpx.Client:

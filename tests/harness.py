@@ -38,8 +38,11 @@ PEPPER = "pepper-of-the-tests"
 NOBODYS = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 START_SECONDS = 30
+PROGRAM = ("cli.py",)
 # What a log says only when the service itself is at fault.
 FAULTS = ("unexpected failure", "Traceback", "breaks the contract", "undocumented status", "ASGI callable")
+# What operators and the server itself write beside the requests.
+OPERATORS = {"api_keys", "key_events"}
 SNAPSHOT = (
     select(collections).where(collections.c.id == bindparam("id")),
     select(collection_tracks).where(collection_tracks.c.collection_id == bindparam("id")),
@@ -47,7 +50,7 @@ SNAPSHOT = (
         collections
     ),
     select(func.count(), func.sum(collection_tracks.c.rank)).select_from(collection_tracks),
-    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name != "api_keys"),
+    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATORS),
 )
 # For what the database has no part in.
 ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
@@ -56,11 +59,18 @@ ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
 class Service:
     """A running server and its database; `expected` are the faults that its tests provoke on purpose."""
 
-    def __init__(self, url: str, folder: Path, settings: Mapping[str, str], expected: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        settings: Mapping[str, str],
+        expected: Sequence[str] = (),
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
         self.database_url = url
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
-        self.process = _start(self.log, {"DATABASE_URL": url, "RATE_LIMIT": "off", **settings})
+        self.process = _start(self.log, {"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
         self.url = _announced(self.process, self.log)
         self._clients: list[httpx.Client] = []
         self._reader = engines.build(url, pool_size=1, statement_timeout_ms=5000)
@@ -218,9 +228,11 @@ class Services:
         migrate.upgrade(url)
         return url
 
-    def start(self, database_url: str, *, expected: Sequence[str] = (), **settings: str) -> Service:
+    def start(
+        self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
+    ) -> Service:
         """A server of its own; it ends with the session."""
-        service = Service(database_url, self.folder, settings, expected)
+        service = Service(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service
@@ -244,13 +256,13 @@ def _populated(service: Service) -> Actors:
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
 
 
-def _start(log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(log: Path, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
     given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
     with log.open("wb") as file:
         return subprocess.Popen(
-            [sys.executable, "cli.py", "serve", "--port", "0"],
+            [sys.executable, *program, "serve", "--port", "0"],
             cwd=ROOT,
             env=own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
             stdin=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -16,29 +15,14 @@ from tests.harness import (
     NOBODYS,
     READ,
     WRITE,
-    Actors,
     Row,
     Service,
-    add_all,
     assert_envelope,
     new_collection,
     operations,
 )
+from tests.probes import PROBES, Scene
 
-COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
-
-# The row of an operation: the body with which alice would succeed. Braces stand for her own ids.
-PROBES: dict[str, dict[str, Any] | None] = {
-    "list_collections": None,
-    "create_collection": {"name": "Probe", "cover_track_id": TRACK},
-    "get_collection": None,
-    "update_collection": {"name": "Probe", "cover_track_id": TRACK},
-    "delete_collection": None,
-    "list_collection_tracks": None,
-    "add_collection_track": {"track_id": OTHER_TRACK},
-    "remove_collection_track": None,
-    "reorder_collection": {"ordered_track_ids": [TRACK]},
-}
 PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml"}
 # What is the same for an id that never was and for one of another organization: operation, field of the body, answer.
 IDS_IN_BODIES = {
@@ -58,44 +42,11 @@ SECURED = [operation for operation in operations() if not operation.public]
 every_operation = pytest.mark.parametrize("operation", SECURED, ids=lambda operation: operation.id)
 
 
-class Scene(NamedTuple):
-    """Alice's collection with one track in it, and one that is not."""
-
-    service: Service
-    alice: httpx.Client
-    ids: dict[str, str]
-
-    def ask(self, client: httpx.Client, operation: Row, **ids: str) -> httpx.Response:
-        """The probe of an operation, with some of alice's ids replaced."""
-        known = self.ids | ids
-        path = operation.path.format(**known)
-        return client.request(operation.method, self.service.url + path, json=_filled(PROBES[operation.id], known))
-
-    def refused(self, client: httpx.Client, operation: Row, code: str, **ids: str) -> httpx.Response:
-        """The same, when it must end in this error and leave every row as it was."""
-        before = self.service.snapshot(self.ids["collection_id"])
-        response = self.ask(client, operation, **ids)
-        assert_envelope(response, code)
-        assert self.service.snapshot(self.ids["collection_id"]) == before, (
-            f"{operation.id} was refused and yet changed something"
-        )
-        return response
-
-
-@pytest.fixture
-def scene(actors: Actors, alice: httpx.Client) -> Scene:
-    made = new_collection(alice)["id"]
-    add_all(alice, made, actors.tracks[:1])
-    track, other = actors.tracks[:2]
-    ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
-    return Scene(actors.service, alice, ids)
-
-
 def test_every_operation_has_a_row() -> None:
     secured = {operation.id for operation in SECURED}
     assert secured == set(PROBES), (
         f"Operations without a row: {sorted(secured - set(PROBES))}; without an operation: {set(PROBES) - secured}.\n"
-        "Add the operation to PROBES in tests/test_access.py, with a body with which its owner succeeds. Every wrong "
+        "Add the operation to PROBES in tests/probes.py, with a body with which its owner succeeds. Every wrong "
         "caller and every wrong id is then tried on it. Do not skip this: it is how strangers are kept out."
     )
 
@@ -237,14 +188,6 @@ def test_a_collection_is_not_found_below_another_organization_of_the_same_user(s
     assert at_home.get(f"collections/{made}").status_code == 200
     assert_envelope(away.get(f"collections/{made}"), "RESOURCE_NOT_FOUND")
     assert away.get("collections").json()["items"] == []
-
-
-def _filled(body: Any, ids: dict[str, str]) -> Any:
-    if isinstance(body, dict):
-        return {name: _filled(value, ids) for name, value in body.items()}
-    if isinstance(body, list):
-        return [_filled(value, ids) for value in body]
-    return body.format(**ids) if isinstance(body, str) else body
 
 
 def _blanked(response: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:

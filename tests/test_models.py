@@ -432,9 +432,9 @@ def test_a_keys_state_counts_from_the_next_request(store: str) -> None:
 
 def test_the_use_of_a_key_is_written_once_a_minute(store: str) -> None:
     made, _ = keys.make(HOME, "alice", [], pepper=b"pepper")
-    keys.note_use(made.id)
+    keys.note_uses({made.id})
     first = keys.list_all()[0].last_used_at
-    keys.note_use(made.id)
+    keys.note_uses({made.id})
     assert first is not None
     assert keys.list_all()[0].last_used_at == first
 

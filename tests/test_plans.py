@@ -16,7 +16,7 @@ from tests.harness import HOME
 from tests.test_statements import statements
 
 # Asked by an operator's command and never by a request: all rows are what they want.
-WHOLE_TABLES = {"models.keys.LIST", "models.tracks.LIST"}
+WHOLE_TABLES = {"models.key_events.LIST_ALL", "models.key_rows.LIST", "models.tracks.LIST"}
 BINDS: dict[str, Any] = {
     "organization": HOME,
     "organization_id": HOME,
@@ -38,10 +38,13 @@ BINDS: dict[str, Any] = {
     "new_rank": 7,
     "number": 7,
     "new_state": "paused",
+    "successor_id": "mkey_000000000001",
     "name": "Focus",
+    "actor": "ida",
+    "command": "serve",
     **dict.fromkeys(("set_name", "set_description", "set_cover_track_id", "set_cover_image_url"), True),
 }
-MOMENT, MOMENTS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "before", "created_at")
+MOMENT, MOMENTS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "before", "created_at", "ends_at")
 # A page in order already, of 500 rows at most: SQL promises the order of a join only to who asks for it.
 SORTS_ITS_PAGE = {"models.collection_track_rows.LIST"}
 
@@ -119,4 +122,4 @@ def _walked_indexes(connection: Connection, lines: list[str]) -> Iterator[str]:
 
 
 def test_a_plan_that_reads_everything_is_noticed(planner: Connection) -> None:
-    assert waste(plan(planner, statements()["models.keys.LIST"]))
+    assert waste(plan(planner, statements()["models.key_rows.LIST"]))

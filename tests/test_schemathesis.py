@@ -174,7 +174,7 @@ def test_requests_that_follow_each_other_keep_the_contract(kind: str, tmp_path_f
     project = ProjectConfig(generation=generation, phases=PhasesConfig.from_dict(_ONLY_STATEFUL), checks=_checks())
     with served(kind, tmp_path_factory, project) as schema:
         found = Findings(schema)
-    print(f"{kind}: {found.cases} requests in sequences, seed {SEED or 'fixed'}")  # noqa: T201 - the same
+    print(f"{kind}: {found.cases} requests in sequences, {len(found.links)} links, seed {SEED or 'fixed'}")  # noqa: T201
     assert not found.failures, "\n\n".join(found.failures)
     assert {"use_after_free", "ensure_resource_availability"} <= set(found.checks)
     assert found.links, "No link of the contract led anywhere, so the sequences prove little."

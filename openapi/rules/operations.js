@@ -1,4 +1,4 @@
-// What every operation has: its statuses, its scope, its parameters and its body.
+// What every operation has: its statuses, its scope, its quota, its parameters and its body; and how it goes away.
 const METHODS = ["get", "put", "post", "patch", "delete", "head", "options", "trace"];
 const ALWAYS = [400, 404, 405, 406, 408, 413, 414, 422, 429, 431, 500, 503];
 
@@ -11,8 +11,13 @@ export const operationsOf = (doc) =>
       operation: item[method],
       parameters: [...(item.parameters ?? []), ...(item[method].parameters ?? [])],
       secured: (item[method].security ?? doc.security ?? []).length > 0,
+      quotas: doc["x-rate-limits"] ?? {},
     })),
   );
+
+const DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+const LINKS = ["link", "successor"];
+const ADDRESS = /^(https:\/\/|\/)[!#-;=?-~]+$/;
 
 const takes = (op, name) => op.parameters.some((parameter) => parameter.name === name);
 
@@ -34,6 +39,27 @@ const CHECKS = {
     if (!secured) return scope ? [["is public, so it has no x-scope; remove it", "x-scope"]] : [];
     const right = method === "get" ? "read" : "write";
     return new RegExp(`^[a-z]+:${right}$`).test(scope ?? "") ? [] : [[`needs x-scope, such as music:${right}`]];
+  },
+  quota({ operation, secured, quotas }) {
+    const name = operation["x-rate-limit"];
+    if (!quotas[name]) return [[`needs x-rate-limit, one of ${Object.keys(quotas).join(", ")}`, "x-rate-limit"]];
+    const per = secured ? "credential" : "address";
+    return quotas[name].per === per ? [] : [[`has a quota per ${quotas[name].per}; ${secured ? "a secured" : "a public"} one counts per ${per}`, "x-rate-limit"]];
+  },
+  deprecation({ operation }) {
+    const { deprecated, "x-sunset": sunset, "x-deprecation": about } = operation;
+    if (!deprecated) return sunset || about ? [["is not deprecated; set deprecated: true, or remove x-sunset and x-deprecation"]] : [];
+    const found = [];
+    if (!DAY.test(about?.since ?? "")) found.push(["needs x-deprecation with since, a day such as 2026-12-01"]);
+    if (!DAY.test(sunset ?? "")) found.push(["needs x-sunset, the day on which it goes away, such as 2027-06-30"]);
+    if (DAY.test(sunset) && about?.since >= sunset) found.push(["goes away before it is deprecated", "x-sunset"]);
+    for (const [key, value] of Object.entries(about ?? {}))
+      if (key !== "since" && !(LINKS.includes(key) && ADDRESS.test(value)))
+        found.push([`has ${key} in x-deprecation; it takes since, and addresses as ${LINKS.join(" and ")}`, "x-deprecation"]);
+    const due = ["Deprecation", "Sunset", ...(LINKS.some((key) => about?.[key]) ? ["Link"] : [])];
+    for (const [status, { headers = {} }] of Object.entries(operation.responses ?? {}))
+      due.filter((name) => !headers[name]).forEach((name) => found.push([`is deprecated, and its ${status} has no header ${name}`, "responses", status]));
+    return found;
   },
   security({ operation }) {
     const blank = (operation.security ?? []).some((scheme) => Object.keys(scheme).length === 0);
@@ -69,10 +95,21 @@ const CHECKS = {
   },
 };
 
+/** Each quota counts something, so many times in so many seconds. */
+const quotas = (doc) =>
+  Object.entries(doc["x-rate-limits"] ?? {}).flatMap(([name, { per, requests, seconds, description }]) => {
+    const whole = [requests, seconds].every((number) => Number.isInteger(number) && number > 0);
+    const right = /^[a-z]{1,16}$/.test(name) && ["credential", "address"].includes(per) && whole && description;
+    const message = `${name} needs a name of up to 16 letters, per: credential or address, requests and seconds above 0, and a description`;
+    return right ? [] : [{ message, path: ["x-rate-limits", name] }];
+  });
+
 export default (doc, { check }) =>
-  operationsOf(doc).flatMap((op) =>
-    CHECKS[check](op).map(([text, ...rest]) => ({
-      message: `${op.operation.operationId ?? op.at.join(" ")} ${text}`,
-      path: op.operation[rest[0]] === undefined ? op.at : [...op.at, ...rest],
-    })),
-  );
+  check === "quotas"
+    ? quotas(doc)
+    : operationsOf(doc).flatMap((op) =>
+        CHECKS[check](op).map(([text, ...rest]) => ({
+          message: `${op.operation.operationId ?? op.at.join(" ")} ${text}`,
+          path: op.operation[rest[0]] === undefined ? op.at : [...op.at, ...rest],
+        })),
+      );

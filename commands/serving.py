@@ -1,0 +1,72 @@
+"""The commands that serve, and the one that asks a server how it is: serve, up and health."""
+
+from functools import partial
+from typing import Annotated, NoReturn
+
+import typer
+
+import settings
+from commands.words import LOOK, Database, demo_file
+
+group = typer.Typer(**LOOK)
+
+Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="To listen on; else MUSIC_STUDIO_HOST.")]
+Port = Annotated[int | None, typer.Option(metavar="N", help="0 takes a free one; else MUSIC_STUDIO_PORT.")]
+Workers = Annotated[int | None, typer.Option(metavar="N", help="Processes; else MUSIC_STUDIO_WORKERS.")]
+
+
+@group.command()
+def serve(host: Host = None, port: Port = None, workers: Workers = None, database_url: Database = None) -> None:
+    """Serve the API until it is stopped."""
+    _serve(settings.typed(host=host, port=port, workers=workers, database_url=database_url), prepare=False)
+
+
+@group.command()
+def up(host: Host = None, port: Port = None, workers: Workers = None, database_url: Database = None) -> None:
+    """Migrate, load the demo, say how to try it, serve.
+
+    The demo goes into an empty database only; one with other data is served as it is.
+    """
+    _serve(settings.typed(host=host, port=port, workers=workers, database_url=database_url), prepare=True)
+
+
+def _measured(chosen: settings.Settings) -> settings.Settings:
+    """The settings of workers whose metrics are answered by this process, if they are wanted."""
+    if not chosen.metrics_port:
+        return chosen
+    from edge import scrape
+
+    return settings.typed(metrics_folder=scrape.serve(chosen.metrics_host, chosen.metrics_port))
+
+
+@group.command()
+def health(
+    host: Host = None,
+    port: Port = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask for the database too.")] = False,
+) -> None:
+    """Ask the server of this machine whether it answers; the exit status is 0 or 1."""
+    from ops import health as asking
+
+    chosen = settings.typed(host=host, port=port)
+    asking.demand(chosen.host, chosen.port, ready=ready)
+
+
+def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
+    from ops import serving, sockets, storage, welcome
+
+    opened = sockets.listen(chosen.host, chosen.port)
+    url = sockets.url(chosen.host, opened)
+    if prepare:
+        storage.migrate_database(chosen.database_url)
+    storage.open_database(chosen.database_url)
+    pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
+    if prepare:
+        typer.echo("\n".join(welcome.lines(url, demo_file(chosen), pepper)))
+    chosen = _measured(chosen)
+    announce = partial(typer.echo, f"Music Studio listens on {url}", err=True)
+    if chosen.workers > 1:
+        raise typer.Exit(serving.supervise(opened, chosen.workers, chosen.grace_seconds, announce))
+    import app
+
+    raise typer.Exit(serving.serve(app.from_environment(), opened, chosen.grace_seconds, announce))

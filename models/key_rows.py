@@ -1,0 +1,156 @@
+"""The table of API keys, its row, and every statement on it."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from models.base import Instant, Words, insert_unless_there, metadata
+from models.key_events import key_events
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, nullable=False),
+    Column("organization_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("scopes", Words, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("rate_limit", Text),
+    Column("replaced_by", Text),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("digest"),
+    ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
+    CheckConstraint("length(digest) = 32", name="digest_length"),
+    CheckConstraint("length(hint) = 8", name="hint_length"),
+    CheckConstraint("length(scopes) <= 512", name="scopes_length"),
+    CheckConstraint("state IN ('active', 'paused', 'deactivated')", name="state_known"),
+    CheckConstraint("length(rate_limit) BETWEEN 1 AND 32", name="rate_limit_length"),
+    Index(None, "organization_id", "user_id"),
+    Index(None, "expires_at"),
+    sqlite_strict=True,
+)
+
+
+class ApiKey(NamedTuple):
+    """A key without its secret; `hint` is how the secret begins, for people to tell keys apart.
+
+    `rate_limit` is its own quota, such as 500/minute; None means the one of the server. `replaced_by` is the id of the
+    key that rotation has put in its place.
+    """
+
+    id: str
+    organization_id: str
+    user_id: str
+    hint: str
+    scopes: frozenset[str]
+    state: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    rate_limit: str | None
+    replaced_by: str | None
+
+
+_COLUMNS = [api_keys.c[name] for name in ApiKey._fields]
+
+INSERT = (
+    insert_unless_there(api_keys)
+    .values(
+        id=bindparam("id"),
+        organization_id=bindparam("organization_id"),
+        user_id=bindparam("user_id"),
+        digest=bindparam("digest"),
+        hint=bindparam("hint"),
+        scopes=bindparam("scopes"),
+        state="active",
+        created_at=bindparam("now"),
+        expires_at=bindparam("expires_at"),
+        rate_limit=bindparam("rate_limit"),
+    )
+    .returning(*_COLUMNS)
+)
+
+FIND = select(*_COLUMNS).where(api_keys.c.digest == bindparam("digest"))
+
+GET = select(*_COLUMNS).where(api_keys.c.id == bindparam("key_id"))
+
+LIST = (
+    select(*_COLUMNS)
+    .where(
+        or_(
+            bindparam("organization_id", type_=Text()).is_(None),
+            api_keys.c.organization_id == bindparam("organization_id", type_=Text()),
+        )
+    )
+    .order_by(api_keys.c.created_at, api_keys.c.id)
+)
+
+# A key that was revoked stays so, whoever meets whom: only revoking it again is let through.
+SET_STATE = (
+    update(api_keys)
+    .where(
+        api_keys.c.id == bindparam("key_id"),
+        or_(api_keys.c.state != "deactivated", bindparam("new_state", type_=Text()) == "deactivated"),
+    )
+    .values(state=bindparam("new_state"))
+    .returning(*_COLUMNS)
+)
+
+# A key is replaced once; of two who try at the same moment, one writes nothing.
+RETIRE = (
+    update(api_keys)
+    .where(
+        api_keys.c.id == bindparam("key_id"),
+        api_keys.c.state == "active",
+        api_keys.c.replaced_by.is_(None),
+        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > bindparam("now")),
+    )
+    .values(expires_at=bindparam("ends_at"), replaced_by=bindparam("successor_id"))
+    .returning(*_COLUMNS)
+)
+
+DELETE = delete(api_keys).where(api_keys.c.id == bindparam("key_id")).returning(*_COLUMNS)
+
+NOTE_USE = (
+    update(api_keys)
+    .where(
+        api_keys.c.id == bindparam("key_id"),
+        or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at <= bindparam("before")),
+    )
+    .values(last_used_at=bindparam("now"))
+)
+
+# Each key expires at one moment, so telling it again adds nothing to the log.
+TELL_EXPIRED = insert_unless_there(key_events).from_select(
+    ["organization_id", "happened_at", "key_id", "event", "actor", "command"],
+    select(
+        api_keys.c.organization_id,
+        api_keys.c.expires_at,
+        api_keys.c.id,
+        literal("expired", Text()),
+        bindparam("actor", type_=Text()),
+        bindparam("command", type_=Text()),
+    ).where(api_keys.c.expires_at <= bindparam("now"), api_keys.c.state != "deactivated"),
+)
