@@ -38,6 +38,7 @@ class Operation:
         self._rules = rules
         self.id: str = node["operationId"]
         self.method = method.upper()
+        self.writes = method != "get"
         self.path: str = document["servers"][0]["url"].rstrip("/") + path
         self.path_names: list[str] = re.findall(r"\{(\w+)\}", path)
         self.public = node.get("security", document["security"]) == []
