@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure
+.PHONY: clients test-clients help run test check fuzz lint generate lock clean static drift style types bench bench-quick profile timing endure
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 
 
 generate: $(BUNDLE) ## Write the files under generated/ anew from the contract
 	@$(call wire,generated)
+
+clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go")
+	@$(NODE) $(BIN)/python -m clients $(LANGUAGES)
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock
