@@ -115,6 +115,12 @@ LANGUAGES = {
             mvn="maven",
         ),
         _language(
+            "rust",
+            [["env", "RUSTFLAGS=-D warnings", "cargo", "build", "--quiet"]],
+            ["target/debug/driver"],
+            cargo="cargo",
+        ),
+        _language(
             "php",
             [["sh", "-c", "find . -name '*.php' -print0 | xargs -0 -n 1 php -d error_reporting=-1 -l"]],
             ["php", "-d", "error_reporting=-1", "driver.php"],

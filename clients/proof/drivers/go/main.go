@@ -29,6 +29,9 @@ type step struct {
 }
 
 func seen(made *studio.Collection) map[string]any {
+	if made == nil {
+		return nil
+	}
 	return map[string]any{
 		"id": made.GetId(), "name": made.GetName(), "description": made.Description.Get(),
 		"cover_track_id": made.CoverTrackId.Get(), "track_count": made.TrackCount.Get(),
