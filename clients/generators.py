@@ -34,7 +34,7 @@ def openapi_generator(languages: Sequence[str], whole: dict[str, Any], done: Don
         return
     contract = WORK / "openapi.json"
     contract.write_text(json.dumps(whole), encoding="utf-8")
-    mends = {language: yaml.safe_load(RECIPES[language].read_text("utf-8")).get("mend", {}) for language in languages}
+    mends = {language: yaml.safe_load(RECIPES[language].read_text("utf-8")).get("mend", []) for language in languages}
     recipes = [_recipe(language, contract, whole) for language in languages]
     program = subprocess.Popen(
         [str(BIN / "openapi-generator-cli"), "batch", "--fail-fast", "--threads", "2", *recipes],
@@ -47,8 +47,8 @@ def openapi_generator(languages: Sequence[str], whole: dict[str, Any], done: Don
         raise Failed("".join(told)[-4000:])
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")
-        for place, (old, new) in mends[language].items():
-            _mend(language, place, old, new)
+        for mend in mends[language]:
+            _mend(language, mend["in"], mend["old"], mend["new"])
 
 
 def redocly(language: str, whole: dict[str, Any], done: Done) -> None:

@@ -77,6 +77,10 @@ MYPY = ["env", "MYPYPATH=client:.", PYTHON, "-m", "mypy", "--config-file=", "--s
 NODE = [str(BIN / "node")]
 TSC = str(ROOT / "node_modules" / "typescript" / "bin" / "tsc")
 
+MONO_PARTS = ("Net.Http", "Runtime.Serialization", "ComponentModel.DataAnnotations", "Web")
+# Debian has no .NET SDK but Mono, whose compiler knows C# 7; the client asks for no more.
+NEWTONSOFT = "/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll"
+MCS = ["mcs", f"-r:{NEWTONSOFT}", *(f"-r:System.{part}.dll" for part in MONO_PARTS)]
 MAVEN = ["mvn", "--batch-mode", "--quiet", "--file", "client/pom.xml"]
 # The dependencies are asked for by the client's own pom; the driver then runs beside it without being installed.
 CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath -Dmdep.outputFile=../classpath"
@@ -119,6 +123,20 @@ LANGUAGES = {
             [["env", "RUSTFLAGS=-D warnings", "cargo", "build", "--quiet"]],
             ["target/debug/driver"],
             cargo="cargo",
+        ),
+        _language(
+            "kotlin",
+            [["cp", "Driver.kt", "client/src/main/kotlin/"], [*MAVEN, "compile", *CLASSPATH.split()]],
+            ["sh", "-c", 'exec java -cp "client/target/classes:$(cat classpath)" DriverKt'],
+            java="default-jre-headless",
+            mvn="maven",
+        ),
+        _language(
+            "csharp",
+            [[*MCS, "-langversion:7.2", "-warn:4", "-out:driver.exe", "-recurse:client/src/*.cs", "Driver.cs"]],
+            ["mono", "driver.exe"],
+            mcs="mono-mcs",
+            mono="mono-runtime",
         ),
         _language(
             "php",
