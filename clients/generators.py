@@ -48,15 +48,16 @@ def openapi_generator(languages: Sequence[str], whole: dict[str, Any], done: Don
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")
         for mend in mends[language]:
-            _mend(language, mend["in"], mend["old"], mend["new"])
+            _mend(language, mend)
 
 
 def redocly(language: str, whole: dict[str, Any], done: Done) -> None:
     """Writes the one client of Redocly's generator, and beside it the files of its folder."""
     contract, target = WORK / f"openapi-{language}.json", DIST / language
     contract.write_text(json.dumps(_named_as_in_javascript(whole)), encoding="utf-8")
-    command = [ROOT / "node_modules/.bin/redocly", "generate-client", contract, "-o", target / "src" / "client.ts"]
-    told = subprocess.run([*command, "--config", RECIPES[language]], capture_output=True, text=True, check=False)
+    asked = ["generate-client", contract, "--config", RECIPES[language], "--output", target / "src" / "client.ts"]
+    command = [str(ROOT / "node_modules/.bin/redocly"), *map(str, asked)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
     if told.returncode:
         raise Failed(told.stdout + told.stderr)
     for file in (file for file in (HOME / language).rglob("*") if file.is_file()):
@@ -94,13 +95,16 @@ def _renamed(document: str, inputs: str) -> str:
     return re.sub(r'("|/schemas/)New([A-Z]\w*)"', lambda found: f'{found[1]}{inputs.format(found[2])}"', document)
 
 
-def _mend(language: str, place: str, old: str, new: str) -> None:
+def _mend(language: str, mend: dict[str, str]) -> None:
     """Corrects what a generator writes wrongly; where it no longer does, the recipe has to be told."""
-    files = [file for file in (DIST / language).glob(place) if old in file.read_text(encoding="utf-8")]
-    if not files:
-        raise Failed(f"clients/{language}.yaml mends {old!r} in {place}, but nothing there reads so any more.")
-    for file in files:
-        file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    pattern, new = mend.get("pattern") or re.escape(mend["old"]), mend["new"]
+    mended = 0
+    for file in (DIST / language).glob(mend["in"]):
+        text, times = re.subn(pattern, new, file.read_text(encoding="utf-8"))
+        file.write_text(text, encoding="utf-8")
+        mended += times
+    if not mended:
+        raise Failed(f"clients/{language}.yaml mends {pattern!r} in {mend['in']}, but nothing there reads so any more.")
 
 
 def _told(lines: Any, done: Done) -> Iterator[str]:
@@ -111,7 +115,7 @@ def _told(lines: Any, done: Done) -> Iterator[str]:
 
 
 def _named_as_in_javascript(whole: dict[str, Any]) -> dict[str, Any]:
-    """The contract with `listCollections` for `list_collections`, and the lists marked as such."""
+    """The contract with `listCollections` for `list_collections`, and without the links by the other names."""
     renamed: dict[str, Any] = json.loads(json.dumps(whole))
     for operation in reading.operations(renamed):
         operation["operationId"] = re.sub(r"_([a-z])", lambda found: found[1].upper(), operation["operationId"])

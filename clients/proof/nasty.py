@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
@@ -66,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        before = self.server.note(self.command, self.headers)
+        before = self.server.note(self.command, dict(self.headers))
         answer = MOODS[self.path.split("/")[3]](self, before)
         self.close_connection = answer.length != 0
         if answer.length is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from clients.__main__ import write
+from clients.generators import DIST, RECIPES, ROOT
 from clients.proof.languages import LANGUAGES, Language
 from clients.proof.nasty import Nasty
 from tests.harness import HOME, Services
@@ -27,7 +30,7 @@ class Driver:
 
     def __init__(self, language: Language) -> None:
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(language.command(), cwd=language.home, stdin=pipe, stdout=pipe, text=True)
+        self.process = subprocess.Popen(language.run, cwd=language.home, stdin=pipe, stdout=pipe, text=True)
 
     def ask(self, step: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin
@@ -100,6 +103,33 @@ def test_it_survives_the_nasty_server(language: Language, driver: Driver, nasty:
         assert None not in keys, f"{step['name']}: a POST without Idempotency-Key"
         assert len(keys) <= 1, f"{step['name']}: another Idempotency-Key on another attempt"
         assert {request.agent for request in nasty.asked} == {language.agent()}, nasty.asked
+
+
+def test_every_recipe_is_proved() -> None:
+    assert set(LANGUAGES) == set(RECIPES), (
+        "A recipe in clients/ needs its row in clients/proof/languages.py and a driver."
+    )
+
+
+def test_the_same_contract_gives_the_same_bytes() -> None:
+    before = _digests()
+    write(list(RECIPES))
+    after = _digests()
+    different = sorted(name for name in before | after if before.get(name) != after.get(name))
+    assert not different, f"Written twice, these differ: {different[:10]}"
+
+
+def test_nothing_of_this_machine_or_the_generators_samples_is_left() -> None:
+    strays = (str(ROOT), "GIT_REPO_ID", "GIT_USER_ID", "team@openapitools.org", "OpenAPI-Generator/")
+    files = [file for file in DIST.rglob("*") if file.is_file()]
+    found = [file for file in files if any(stray in file.read_text(encoding="utf-8") for stray in strays)]
+    assert files
+    assert not found, f"Placeholders or paths of this machine: {[str(file.relative_to(DIST)) for file in found]}"
+
+
+def _digests() -> dict[str, str]:
+    files = (file for file in DIST.rglob("*") if file.is_file())
+    return {str(file.relative_to(DIST)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def _filled(node: Any, known: dict[str, str]) -> Any:
