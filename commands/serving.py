@@ -1,4 +1,4 @@
-"""The commands that serve: serve and up."""
+"""The commands that serve, and the one that asks a server how it is: serve, up and health."""
 
 from functools import partial
 from typing import Annotated, NoReturn
@@ -46,6 +46,19 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
     return settings.typed(metrics_folder=folder)
 
 
+@group.command()
+def health(
+    host: Host = None,
+    port: Port = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask for the database too.")] = False,
+) -> None:
+    """Ask the server of this machine whether it answers; the exit status is 0 or 1."""
+    from ops import health as asking
+
+    chosen = settings.typed(host=host, port=port)
+    asking.demand(chosen.host, chosen.port, ready=ready)
+
+
 def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     from ops import serving, sockets, storage, welcome
 
@@ -53,7 +66,7 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     url = sockets.url(chosen.host, opened)
     if prepare:
         storage.migrate_database(chosen.database_url)
-    storage.open_database(chosen.database_url)
+    storage.open_database(chosen.database_url, prepare=chosen.database_prepare)
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
         typer.echo("\n".join(welcome.lines(url, demo_file(chosen), pepper)))

@@ -13,6 +13,7 @@ from models.secret import digest, new_secret, well_formed
 
 __all__ = [
     "STATES",
+    "USE_INTERVAL",
     "ApiKey",
     "Author",
     "Rotation",

@@ -9,6 +9,7 @@ from typing import Any
 from models import database, keys
 from models.base import now
 from ops.demo import COLLECTION, ORGANIZATION, USERS
+from ops.keys import author
 
 # A fixed id each: keys never pile up, and a key that the operator made for a demo user is left alone.
 KEY_IDS = {"alice": "mkey_0000000000a1", "bob": "mkey_0000000000b0", "mallory": "mkey_0000000000c5"}
@@ -55,8 +56,9 @@ def _issue_all(pepper: bytes) -> dict[str, Any]:
 
 
 def _issue(key_id: str, organization_id: str, user_id: str, pepper: bytes) -> str:
-    keys.remove(key_id)
-    return keys.make(organization_id, user_id, SCOPES, pepper=pepper, key_id=key_id)[1]
+    by = author("demo")
+    keys.remove(key_id, by)
+    return keys.make(organization_id, user_id, SCOPES, pepper=pepper, key_id=key_id, by=by)[1]
 
 
 def _works(secret: str, key_id: str, pepper: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Forgets the answers that are kept for idempotency keys once they are a day old, beside the serving of requests."""
+"""What is done once an hour beside the serving of requests: old answers are forgotten, expired keys told to the log."""
 
 import threading
 from collections.abc import Iterator
@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import structlog
 
-from models import idempotency
+from models import idempotency, keys
 from models.failures import Unavailable
 
 HOUR = 3600.0
+SERVER = keys.Author("server", "serve")
 log = structlog.get_logger("ops.sweeping")
 
 
@@ -31,6 +32,8 @@ def _sweep(stopped: threading.Event, interval_seconds: float) -> None:
         try:
             if forgotten := idempotency.sweep():
                 log.info("old answers forgotten", answers=forgotten)
+            if expired := keys.tell_expired(SERVER):
+                log.info("keys have expired", keys=expired)
         except Unavailable as reason:
-            log.warning("old answers not forgotten", reason=reason.system_message)
+            log.warning("hourly work not done", reason=reason.system_message)
         stopped.wait(interval_seconds)

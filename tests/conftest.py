@@ -2,14 +2,42 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests import databases
+from tests.deployments.places import PLACES
 from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
+from tests.machine import Machine
 from tests.probes import Scene
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--on", choices=PLACES, help="Run the tests of PostgreSQL on another deployment, and no others.")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The tests of a deployment itself need programs that not every machine has: `make test-deployments` has them."""
+    return True if collection_path.name == "deployments" and not config.getoption("on") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another deployment, what asks for no server or for SQLite has nothing new to say."""
+    if config.getoption("on"):
+        others = [item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def _asks_for(item: pytest.Item, kind: str) -> bool:
+    return bool(getattr(item, "callspec", None)) and item.callspec.params.get("actors") == kind  # type: ignore[attr-defined]
+
+
+def _is_of_deployments(item: pytest.Item) -> bool:
+    return "deployments" in item.path.parts or "actors" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +50,17 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         started.close()
 
 
-@pytest.fixture(params=databases.KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test runs on each database; one of a module with `ALSO_ON = (MOCK,)` runs on the mock too."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    if "actors" in metafunc.fixturenames and "actors" not in chosen:
+        more: tuple[str, ...] = getattr(metafunc.module, "ALSO_ON", ())
+        metafunc.parametrize("actors", [*databases.KINDS, *more], indirect=True)
+
+
+@pytest.fixture
 def actors(request: pytest.FixtureRequest, services: Services) -> Actors:
-    return services.actors(request.param)
+    return services.actors(request.config.getoption("on") or request.param)
 
 
 @pytest.fixture
@@ -64,6 +100,15 @@ def newcomer(server: Service) -> httpx.Client:
 
 
 @pytest.fixture
+def reader(services: Services) -> httpx.Client:
+    """Somebody who reads the pages, without a credential; the database has no part in it."""
+    server = services.actors("sqlite").service
+    client = server.client()
+    client.base_url = httpx.URL(server.url)
+    return client
+
+
+@pytest.fixture
 def tracks(actors: Actors) -> list[str]:
     """Twelve tracks of alice's organization, in no collection by themselves."""
     return list(actors.tracks)
@@ -95,6 +140,19 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
     track, other = actors.tracks[:2]
     ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
     return Scene(actors.service, alice, ids)
+
+
+@pytest.fixture(params=databases.KINDS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    """An operator's machine without tables yet; a test that asks for it runs once on each database."""
+    with databases.fresh(request.param, tmp_path) as url:
+        yield Machine(tmp_path, url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Machine:
+    """The same with SQLite only, for what the database has no part in."""
+    return Machine(tmp_path, databases.sqlite_url(tmp_path))
 
 
 def _client(actors: Actors, name: str) -> httpx.Client:

@@ -2,24 +2,18 @@
 
 import contextlib
 import json
-import os
 import re
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from tests import databases
+from tests.machine import Machine, get
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = {
     "id": "mcoll_4a1f9c7e2b8d",
     "name": "Focus Sessions",
@@ -33,86 +27,8 @@ PAGE = {
 COLLECTION = "/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
 
 
-class Machine:
-    """One operator's machine: an own folder, an own database, and the command line."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-        self.url = url
-        self.environ = own | {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test", "NO_COLOR": "1"}
-        self.folder = folder
-
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "cli.py"), *words]
-        environ = self.environ | variables
-        return subprocess.run(
-            command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    def text(self, *words: str) -> str:
-        done = self.run(*words)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def json(self, *words: str) -> Any:
-        return json.loads(self.text(*words, "--json"))
-
-    def refusal(self, *words: str, **variables: str) -> str:
-        """The one sentence that a command ends with."""
-        done = self.run(*words, **variables)
-        assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
-        assert re.fullmatch(r"cli\.py: [^\n]+\.\n", done.stderr), done.stderr
-        assert done.stdout == ""
-        return done.stderr
-
-    @contextlib.contextmanager
-    def serving(self, *words: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-        """The address of a running server and its process, which must then stop in order."""
-        out, log = self.folder / "stdout", self.folder / "stderr"
-        with out.open("wb") as output, log.open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, str(ROOT / "cli.py"), *words],
-                cwd=self.folder,
-                env=self.environ,
-                stdout=output,
-                stderr=errors,
-            )
-        try:
-            yield _announced(process, log), process
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, log.read_text()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-
-def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"^Music Studio listens on (\S+)$", log.read_text(), re.MULTILINE):
-            return found[1]
-        time.sleep(0.05)
-    pytest.fail(f"the server did not start:\n{log.read_text()}")
-
-
 def _client(url: str, key: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
-
-
-def _get(url: str, key: str) -> httpx.Response:
-    return httpx.get(url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
-
-
-@pytest.fixture(params=databases.KINDS)
-def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
-    with databases.fresh(request.param, tmp_path) as url:
-        yield Machine(tmp_path, url)
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Machine:
-    return Machine(tmp_path, databases.sqlite_url(tmp_path))
 
 
 def test_the_demo_is_the_reference_page(machine: Machine) -> None:
@@ -127,10 +43,10 @@ def test_the_demo_is_the_reference_page(machine: Machine) -> None:
         "mallory": ("user_mallory", "org_def456"),
     }
     with machine.serving("serve", "--port", "0") as (url, _):
-        assert _get(url + COLLECTION, keys["alice"]).json() == PAGE
-        assert _get(url + COLLECTION, keys["bob"]).status_code == 404
-        assert _get(url + COLLECTION, keys["mallory"]).status_code == 404
-        tracks = _get(url + COLLECTION + "/tracks", keys["alice"]).json()["items"]
+        assert get(url + COLLECTION, keys["alice"]).json() == PAGE
+        assert get(url + COLLECTION, keys["bob"]).status_code == 404
+        assert get(url + COLLECTION, keys["mallory"]).status_code == 404
+        tracks = get(url + COLLECTION + "/tracks", keys["alice"]).json()["items"]
     assert tracks[0] == {"track_id": "mtrack_8d2e1f6a3c9b", "position": 0, "added_at": "2026-06-28T10:35:00Z"}
     assert tracks[1] == {"track_id": "mtrack_1b9c4e7f2a6d", "position": 1, "added_at": "2026-06-28T10:40:00Z"}
     assert tracks[11]["added_at"] == PAGE["updated_at"]
@@ -148,8 +64,8 @@ def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(machine: Machi
     assert former["users"]["alice"]["api_key"] != fresh["users"]["alice"]["api_key"]
     kept = json.loads(_demo_file(machine).read_text())
     with machine.serving("serve", "--port", "0") as (url, _):
-        assert _get(url + COLLECTION, kept["users"]["alice"]["api_key"]).json() == PAGE
-        assert _get(url + COLLECTION, fresh["users"]["alice"]["api_key"]).status_code == 401
+        assert get(url + COLLECTION, kept["users"]["alice"]["api_key"]).json() == PAGE
+        assert get(url + COLLECTION, fresh["users"]["alice"]["api_key"]).status_code == 401
 
 
 def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Machine) -> None:
@@ -160,7 +76,7 @@ def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Machine) -> Non
             assert alice.delete(COLLECTION).status_code == 200
             made = alice.post("/v1/music/org_abc123/collections", json={"name": "Mine"}).headers["Location"]
         fresh = sqlite.json("demo")["users"]["alice"]["api_key"]
-        assert _get(url + COLLECTION, fresh).json() == PAGE
+        assert get(url + COLLECTION, fresh).json() == PAGE
         with _client(url, fresh) as alice:
             assert alice.get(made).json()["name"] == "Mine"
 
@@ -180,10 +96,10 @@ def test_the_first_start_needs_nothing_and_the_second_changes_nothing(machine: M
         assert f"{url}/docs" in first
         curl = re.search(r'curl -H "X-API-Key: (\S+)" (\S+)$', first, re.MULTILINE)
         assert curl is not None
-        assert _get(curl[2], curl[1]).json() == PAGE
+        assert get(curl[2], curl[1]).json() == PAGE
     with machine.serving("up", "--port", "0") as (url, _):
         assert key[0] in (machine.folder / "stdout").read_text()
-        assert _get(url + COLLECTION, key[0]).json() == PAGE
+        assert get(url + COLLECTION, key[0]).json() == PAGE
     assert len(machine.json("keys", "list")) == 3
 
 
@@ -196,7 +112,7 @@ def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Machine) -> 
     with sqlite.serving("up", "--port", "0") as (url, _):
         fresh = json.loads(_demo_file(sqlite).read_text())["users"]["alice"]["api_key"]
         assert fresh != former
-        assert _get(url + COLLECTION, fresh).status_code == 200
+        assert get(url + COLLECTION, fresh).status_code == 200
 
 
 def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Machine) -> None:
@@ -217,13 +133,13 @@ def test_a_key_is_shown_once_and_works_until_it_is_paused_or_revoked(machine: Ma
     assert listed["expires_at"] is not None
     with machine.serving("serve", "--port", "0") as (url, _):
         asked = f"{url}/v1/music/org_real/collections"
-        assert _get(asked, secret).status_code == 200
+        assert get(asked, secret).status_code == 200
         assert machine.json("keys", "pause", listed["id"])[0]["state"] == "paused"
-        assert _get(asked, secret).json()["error"]["code"] == "API_KEY_PAUSED"
+        assert get(asked, secret).json()["error"]["code"] == "API_KEY_PAUSED"
         machine.text("keys", "resume", listed["id"])
-        assert _get(asked, secret).status_code == 200
+        assert get(asked, secret).status_code == 200
         machine.text("keys", "revoke", listed["id"])
-        assert _get(asked, secret).json()["error"]["code"] == "API_KEY_DEACTIVATED"
+        assert get(asked, secret).json()["error"]["code"] == "API_KEY_DEACTIVATED"
     assert "for good" in machine.refusal("keys", "resume", listed["id"])
 
 
@@ -305,7 +221,7 @@ def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlit
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0", "--workers", "2") as (url, _):
-        assert _get(url + COLLECTION, key).json() == PAGE
+        assert get(url + COLLECTION, key).json() == PAGE
         port = url.rpartition(":")[2]
     with (
         contextlib.suppress(AssertionError),

@@ -20,7 +20,8 @@ def test_rooms_import_downwards_only() -> None:
         f"{told.stdout}{told.stderr}\n"
         "An import crosses a wall between rooms. The ways: handlers -> edge -> models; commands -> ops -> models; "
         "models and generated import nothing of ours. Move the code to the room where it belongs (about data: models; "
-        "about HTTP: edge), or hand the value down as an argument. The walls stand in pyproject.toml, [tool.importlinter]."
+        "about HTTP: edge), or hand the value down as an argument. The walls stand in pyproject.toml, "
+        "[tool.importlinter]."
     )
 
 

@@ -1,0 +1,264 @@
+"""Keys over their life: made into a file, used, rotated without a gap, and told of in a log that holds no secret."""
+
+import json
+import re
+import stat
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Delete, Insert, Update, text
+
+from models import database, engines, keys
+from models.base import metadata
+from models.key_events import key_events, list_all
+from ops.sweeping import SERVER
+from tests.harness import ALICE, Service, at_once
+from tests.machine import Machine, get
+from tests.test_statements import statements
+
+WHO = ("--organization", "org_real", "--user", "ida")
+LIST = "/v1/music/org_real/collections"
+# What a database itself counts: each time that the use of a key is written.
+NOTE = "INSERT INTO noted VALUES (new.id);"
+NOTING = "TRIGGER noting AFTER UPDATE OF last_used_at ON api_keys"
+COUNTED = {
+    "sqlite": (f"CREATE {NOTING} BEGIN {NOTE} END",),
+    "postgresql": (
+        f"CREATE FUNCTION noting() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {NOTE} RETURN new; END'",
+        f"CREATE {NOTING} FOR EACH ROW EXECUTE FUNCTION noting()",
+    ),
+}
+
+
+def refused_for(response: httpx.Response) -> Any:
+    return None if response.status_code == 200 else response.json()["error"]["code"]
+
+
+def told(machine: Machine, *words: str) -> list[tuple[str, str]]:
+    return [(event["event"], event["key_id"]) for event in machine.json("keys", "log", *words)]
+
+
+def _life(key: Any) -> timedelta:
+    return datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
+
+
+def test_a_rotated_key_and_the_new_one_both_work_until_the_overlap_is_over(machine: Machine) -> None:
+    machine.text("migrate")
+    made = machine.json("keys", "create", *WHO, "--scope", "music:read", "--rate-limit", "500/minute")
+    with machine.serving("serve", "--port", "0") as (url, _):
+        done = machine.run("keys", "rotate", made["id"], "--overlap", "8s")
+        fresh = done.stdout.strip()
+        former, new = machine.json("keys", "list")
+        assert [refused_for(get(url + LIST, secret)) for secret in (made["api_key"], fresh)] == [None, None]
+        ends = datetime.fromisoformat(former["expires_at"])
+        time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1)
+        codes = [refused_for(get(url + LIST, secret)) for secret in (made["api_key"], fresh)]
+        assert codes == ["API_KEY_EXPIRED", None]
+    assert f"{made['id']} is replaced by {new['id']}.\n" in done.stderr
+    assert f"Both work until {former['expires_at']}; then {made['id']} has expired." in done.stderr
+    assert former["replaced_by"] == new["id"]
+    assert [new[name] for name in ("user_id", "scopes", "rate_limit")] == ["ida", ["music:read"], "500/minute"]
+    lived = [
+        datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"]) for key in (new, made)
+    ]
+    assert abs(lived[0] - lived[1]) <= timedelta(seconds=1)
+    assert told(machine) == [("created", made["id"]), ("created", new["id"]), ("rotated", made["id"])]
+
+
+def test_an_overlap_of_nothing_ends_the_former_key_at_once(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    made = sqlite.json("keys", "create", *WHO, "--never-expires")
+    rotated = sqlite.json("keys", "rotate", made["id"], "--overlap", "0s")
+    assert rotated["expires_at"] is None
+    assert rotated["replaced"]["id"] == made["id"]
+    with sqlite.serving("serve", "--port", "0") as (url, _):
+        assert refused_for(get(url + LIST, made["api_key"])) == "API_KEY_EXPIRED"
+        assert refused_for(get(url + LIST, rotated["api_key"])) is None
+
+
+def test_rotation_never_makes_a_key_live_longer(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    made = sqlite.json("keys", "create", *WHO, "--expires-in-days", "1")
+    assert sqlite.json("keys", "rotate", made["id"], "--overlap", "7d")["replaced"]["expires_at"] == made["expires_at"]
+
+
+def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    paused, revoked, replaced, ended = (sqlite.json("keys", "create", *WHO)["id"] for _ in range(4))
+    sqlite.text("keys", "pause", paused)
+    sqlite.text("keys", "revoke", revoked)
+    sqlite.text("keys", "rotate", replaced)
+    successor = sqlite.json("keys", "rotate", ended, "--overlap", "0s")["id"]
+    assert "is paused: resume it first" in sqlite.refusal("keys", "rotate", paused)
+    assert "was revoked, and that is for good" in sqlite.refusal("keys", "rotate", revoked)
+    assert "was replaced by mkey_" in sqlite.refusal("keys", "rotate", replaced)
+    assert f"was replaced by {successor}" in sqlite.refusal("keys", "rotate", ended)
+    assert "There is no key" in sqlite.refusal("keys", "rotate", "mkey_000000000000")
+    for overlap in ("soon", "-1h", "24", "400d", "999999999d"):
+        assert "is not a length of time" in sqlite.refusal("keys", "rotate", successor, "--overlap", overlap)
+    assert len(sqlite.json("keys", "list")) == 6
+
+
+def test_a_limit_of_another_form_is_one_sentence(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    for limit in ("many", "0/minute", "5/fortnight", "5/minute;6/hour"):
+        assert "is not a limit" in sqlite.refusal("keys", "create", *WHO, "--rate-limit", limit)
+
+
+@pytest.mark.parametrize("command", ["create", "rotate"])
+def test_a_key_goes_to_a_file_that_only_its_owner_reads(sqlite: Machine, command: str) -> None:
+    sqlite.text("migrate")
+    file = sqlite.folder / "key"
+    words = ("create", *WHO) if command == "create" else ("rotate", sqlite.json("keys", "create", *WHO)["id"])
+    done = sqlite.run("keys", *words, "--output", str(file))
+    secret = file.read_text().strip()
+    assert re.fullmatch(r"msk_\w{36}", secret)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"The key is in {file}, which only you can read." in done.stderr
+    assert secret not in done.stderr
+    with sqlite.serving("serve", "--port", "0") as (url, _):
+        assert get(url + LIST, secret).status_code == 200
+    other = sqlite.folder / "other"
+    printed = sqlite.text("keys", "create", *WHO, "--output", str(other), "--json")
+    assert other.read_text().strip() not in printed
+    assert json.loads(printed)["file"] == str(other)
+
+
+def test_a_file_that_is_there_is_neither_overwritten_nor_followed(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    there, link = sqlite.folder / "there", sqlite.folder / "link"
+    there.write_text("mine")
+    link.symlink_to(sqlite.folder / "elsewhere")
+    for file in (there, link):
+        assert "There is already a file" in sqlite.refusal("keys", "create", *WHO, "--output", str(file))
+    assert "Cannot use" in sqlite.refusal("keys", "create", *WHO, "--output", str(sqlite.folder / "no" / "key"))
+    assert there.read_text() == "mine"
+    assert not (sqlite.folder / "elsewhere").exists()
+    assert sqlite.json("keys", "list") == []
+
+
+def test_a_key_that_is_not_made_leaves_no_file(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    file = sqlite.folder / "key"
+    assert "is not a scope" in sqlite.refusal("keys", "create", *WHO, "--scope", "all", "--output", str(file))
+    assert not file.exists()
+
+
+def test_the_log_tells_what_became_of_a_key_and_who_did_it(machine: Machine) -> None:
+    machine.text("migrate")
+    made = machine.json("keys", "create", *WHO, "--expires-in-days", "2")
+    for action in ("pause", "resume", "revoke"):
+        machine.text("keys", action, made["id"])
+    other = machine.json("keys", "create", "--organization", "org_other", "--user", "ben")
+    log = machine.json("keys", "log", "--organization", "org_real")
+    assert [event["event"] for event in log] == ["created", "paused", "resumed", "revoked"]
+    assert [event["command"] for event in log] == ["keys create", "keys pause", "keys resume", "keys revoke"]
+    assert {event["key_id"] for event in log} == {made["id"]}
+    assert len({event["actor"] for event in log}) == 1
+    assert log[0]["actor"]
+    assert log[0]["detail"] == f"for ida, music:read music:write, expires {made['expires_at']}"
+    moments = [datetime.fromisoformat(event["happened_at"]) for event in log]
+    assert moments == sorted(moments)
+    assert told(machine)[-1] == ("created", other["id"])
+    shown = machine.text("keys", "log")
+    assert shown.startswith("ORGANIZATION_ID\tHAPPENED_AT\tKEY_ID\tEVENT\tACTOR\tCOMMAND\tDETAIL\n")
+
+
+def test_the_keys_of_the_demo_are_in_the_log(sqlite: Machine) -> None:
+    sqlite.text("migrate")
+    sqlite.text("demo")
+    sqlite.text("demo")
+    log = sqlite.json("keys", "log", "--organization", "org_def456")
+    assert [event["event"] for event in log] == ["created", "deleted", "created"]
+    assert {event["command"] for event in log} == {"demo"}
+
+
+def test_no_statement_changes_what_the_log_says() -> None:
+    on_events = [told for told in statements().values() if getattr(told, "table", None) is key_events]
+    assert any(isinstance(told, Insert) for told in on_events)
+    assert not [told for told in on_events if isinstance(told, Update | Delete)]
+
+
+def test_no_secret_is_in_the_database(machine: Machine) -> None:
+    machine.text("migrate")
+    made = machine.json("keys", "create", *WHO)
+    fresh = machine.json("keys", "rotate", made["id"])
+    database.connect(machine.url)
+    kept = [repr(row) for table in metadata.sorted_tables for row in database.many(table.select())]
+    database.disconnect()
+    assert any(made["id"] in row for row in kept)
+    for secret in (made["api_key"], fresh["api_key"]):
+        assert not [row for row in kept if secret[keys.HINT_LENGTH :] in row]
+
+
+def test_a_key_that_has_expired_is_told_once(server: Service) -> None:
+    key_id, _ = server.key(ALICE, expires_at=datetime.now(UTC) - timedelta(hours=1))
+    with server.store():
+        keys.tell_expired(SERVER)
+        keys.tell_expired(SERVER)
+        told = [event for event in list_all() if event.key_id == key_id and event.event == "expired"]
+        ends = keys.get(key_id)
+    assert ends is not None
+    assert [(event.happened_at, event.actor, event.command) for event in told] == [(ends.expires_at, "server", "serve")]
+
+
+@pytest.mark.slow
+def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: Machine) -> None:
+    machine.text("migrate")
+    made = machine.json("keys", "create", *WHO, "--rate-limit", "off")
+    database.connect(machine.url)
+    for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
+        database.run(text(statement))
+    before = datetime.now(UTC)
+    with (
+        machine.serving("serve", "--port", "0", "--workers", "2") as (url, _),
+        httpx.Client(headers={"X-API-Key": made["api_key"]}, timeout=30, trust_env=False) as client,
+    ):
+        assert {response.status_code for response in at_once(4, lambda _: _ask(client, url + LIST, 250))} == {200}
+        time.sleep(2.5)  # the uses are written a second later
+    counted = database.many(text("SELECT key_id FROM noted"))
+    found = keys.get(made["id"])
+    database.disconnect()
+    assert 1 <= len(counted) <= 2
+    assert found is not None
+    assert found.last_used_at is not None
+    assert before <= found.last_used_at <= datetime.now(UTC)
+    assert machine.json("keys", "list")[0]["last_used_at"] is not None
+
+
+@pytest.mark.slow
+def test_no_request_waits_for_the_use_of_its_key_to_be_written(server: Service) -> None:
+    key_id, secret = server.key(ALICE)
+    client = server.client(secret)
+    engine = engines.build_plain(server.database_url, wait_seconds=5)
+    held = "SELECT 1 FROM api_keys FOR UPDATE" if engine.dialect.name == "postgresql" else "SELECT 1 FROM api_keys"
+    with engine.connect() as holder:
+        holder.exec_driver_sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN")
+        holder.exec_driver_sql(held)
+        assert client.get("collections").status_code == 200
+        time.sleep(1.5)  # by now the writer of uses waits
+        assert client.get("collections").status_code == 200
+        holder.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+    assert _last_used(server, key_id) is not None
+
+
+def _last_used(server: Service, key_id: str, patience: float = 30) -> datetime | None:
+    """When the key was last used, as soon as that is known."""
+    deadline = time.monotonic() + patience
+    with server.store():
+        while (key := keys.get(key_id)) and key.last_used_at is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+    return key.last_used_at if key else None
+
+
+def _ask(client: httpx.Client, url: str, times: int) -> httpx.Response:
+    for _ in range(times):
+        response = client.get(url)
+        if response.status_code != 200:
+            break
+    return response
