@@ -31,13 +31,14 @@ not how far it goes."""
 
 
 class Round(NamedTuple):
-    """One run; memory in MiB for each worker."""
+    """One run; memory in MiB and sessions of PostgreSQL for each worker."""
 
     workers: int
     rate: float
     p99_ms: float
     proportional: float
     resident: float
+    sessions: float
 
 
 def rounds(kind: str, folder: Path, count: int, seconds: int, console: Console) -> Iterator[Round]:
@@ -55,7 +56,8 @@ def _round(workers: int, place: Loaded, seconds: int) -> Round:
     if found.refused:
         raise RuntimeError(f"{found.refused} of {found.requests} answers were refusals; {place.server.log} may say why")
     held = census.take(place.server)
-    return Round(workers, found.rate, found.p99, held.proportional / workers, held.resident / workers)
+    return Round(workers, found.rate, found.p99, held.proportional / workers, held.resident / workers,
+                 held.sessions / workers)  # fmt: skip
 
 
 def medians(found: list[Round]) -> list[Round]:
@@ -84,9 +86,18 @@ def main(words: list[str]) -> int:
 
 
 def _show(one: Round, two: Round) -> None:
-    table = Table("Workers", "Requests/s", "p99 ms", "PSS MiB each", "RSS MiB each", box=None, header_style="bold")
+    table = Table(
+        "Workers",
+        "Requests/s",
+        "p99 ms",
+        "PSS MiB each",
+        "RSS MiB each",
+        "Sessions each",
+        box=None,
+        header_style="bold",
+    )
     for each in (one, two):
-        memory = (f"{each.proportional:.0f}", f"{each.resident:.0f}")
+        memory = (f"{each.proportional:.0f}", f"{each.resident:.0f}", f"{each.sessions:.0f}")
         table.add_row(f"{each.workers:.0f}", f"{each.rate:.0f}", f"{each.p99_ms:.1f}", *memory)
     Console().print(table)
     print(f"Factor {two.rate / one.rate:.2f}. {NOTE.format(cores=len(os.sched_getaffinity(0)))}")

@@ -29,6 +29,7 @@ CAPACITY_SECONDS, SAMPLE_SECONDS = 15, 1.0
 MOST_GROWTH, LEAST_SHARE = 5.0, 40
 # The part of the run in which caches and pools fill, and the parts at both ends of the rest that are compared.
 WARM_UP, COMPARED = 0.2, 0.25
+COUNTED = ("threads", "files", "sessions")
 
 
 class Soak(NamedTuple):
@@ -75,7 +76,7 @@ def figures(kind: str, found: Soak) -> list[Figure]:
     held, label = found.held, f"soak, {found.workers} worker{'s'[: found.workers - 1]}"
     early, late = _ends(found.seen)
     broken = held.connect + held.read + held.write + held.timeout
-    threads, files = ([[getattr(one, name) for one in end] for end in (early, late)] for name in ("threads", "files"))
+    counts = {name: [[getattr(one, name) for one in end] for end in (early, late)] for name in COUNTED}
     share = held.rate / found.capacity * 100
     rate = f"{held.rate:.0f}/s, {share:.0f} % of {found.capacity:.0f}/s"
     return [
@@ -83,8 +84,7 @@ def figures(kind: str, found: Soak) -> list[Figure]:
         exactly(f"{label}: failed of {held.requests:,} answers", kind, held.refused, 0),
         exactly(f"{label}: broken connections", kind, broken, 0),
         at_most(f"{label}: memory more", kind, _growth(early, late), MOST_GROWTH, " %"),
-        exactly(f"{label}: threads more than {max(threads[0])}", kind, _more(*threads), 0),
-        exactly(f"{label}: files and connections more than {max(files[0])}", kind, _more(*files), 0),
+        *(exactly(f"{label}: {what} more than {max(ends[0])}", kind, _more(*ends), 0) for what, ends in counts.items()),
     ]
 
 
