@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import settings as environment
@@ -14,42 +17,62 @@ from edge.auth import Door
 from edge.cors import Origins
 from edge.counters import Shared
 from edge.front import Front
+from edge.idempotency import Once
 from edge.operations import Operation
 from edge.router import Router
 from edge.runner import Runner
 from edge.schemas import Rules
 from edge.uses import Uses
 from edge.workers import Workers
-from models import database, keys
+from models import collection_tracks, collections, database, idempotency, keys
+from models.stores import Stores
+from reference import site
 from settings import Settings
 
 if TYPE_CHECKING:
     from edge.tokens import Tokens
+    from mock.memory import Memory
+
+Handler = Callable[..., Any]
+STORES: Stores = {
+    "collections": collections,
+    "collection_tracks": collection_tracks,
+    "database": database,
+}
 
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
     _connect(settings)
-    document = contract.document()
-    operations = list(_operations(document, settings))
-    runner = Runner(enforce=settings.response_validation == "enforce")
     workers = Workers(settings.threads)
     uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
-    connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
-    front = Front(
-        connexion,
-        Router(operations),
-        Door(environment.pepper(settings), _tokens(settings), workers, uses),
-        _limits(document, operations, settings),
-        Origins(settings.cors_origins),
-        most_in_flight=settings.max_concurrency,
-        pages=pages.PATH,
-        enforce=runner.enforce,
-        timed=settings.server_timing,
-    )
+    door = Door(environment.pepper(settings), _tokens(settings), workers, uses)
+    runner = Runner(Once(idempotency, database.transaction), enforce=settings.response_validation == "enforce")
+    front = _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
     if settings.metrics_folder:
-        metrics.meter.start(settings.metrics_folder, _gauges(front, settings), front.limits.refused)
+        metrics.meter.start(settings.metrics_folder, _gauges(front), front.limits.refused)
     return front
+
+
+def create_mock(settings: Settings, memory: Memory) -> App:
+    """The same application on rows in memory: an operation that it cannot do answers with the contract's example."""
+    from mock.answers import Answers
+    from mock.examples import Examples
+    from mock.inline import Inline
+    from mock.obliging import Obliging, unwritten
+    from mock.people import PEPPER, People
+    from mock.preferring import Preferring
+    from mock.shelves import shelves
+
+    stores, workers, people = shelves(memory), Inline(), People(memory)
+    uses = Uses(people.note_uses, keys.USE_INTERVAL.total_seconds())
+    door = Door(PEPPER, _tokens(settings), workers, uses, find=people.find, organizations_of=people.organizations_of)
+    runner = Obliging(Once(Answers(memory), memory.transaction), Examples(contract.document()), enforce=True)
+
+    def handler(node: dict[str, Any]) -> Handler:
+        return _handler(node, stores) if _is_kept(node, stores) else unwritten
+
+    return Preferring(_assembled(settings, handler, door, runner, workers))
 
 
 def _connect(settings: Settings) -> None:
@@ -74,19 +97,67 @@ def from_environment() -> App:
     return Traced(front, settings.otlp_endpoint, contract.document()["info"]["version"])
 
 
-def _operations(document: dict[str, Any], settings: Settings) -> Any:
+def mock_with_demo() -> App:
+    """The mock that the same variables describe, with the demo inside."""
+    from mock.memory import Memory
+    from mock.people import People
+
+    settings, memory = environment.load(), Memory()
+    logs.configure(settings.log_format, settings.log_level)
+    memory.load_demo()
+    People(memory).add_demo()
+    return create_mock(settings, memory)
+
+
+def _assembled(
+    settings: Settings, handler: Callable[[dict[str, Any]], Handler], door: Door, runner: Runner, workers: Workers
+) -> Front:
+    document = contract.document()
+    operations = list(_operations(document, settings, handler))
+    mount = partial(pages.mount, make=site.page, public_url=settings.public_url)
+    connexion = stack.build(document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane)
+    return Front(
+        connexion,
+        Router(operations),
+        door,
+        _limits(document, operations, settings),
+        Origins(settings.cors_origins),
+        most_in_flight=settings.max_concurrency,
+        pages=pages.PATH,
+        enforce=runner.enforce,
+        timed=settings.server_timing,
+    )
+
+
+def _operations(
+    document: dict[str, Any], settings: Settings, handler: Callable[[dict[str, Any]], Handler]
+) -> Iterator[Operation]:
     rules = Rules(document)
     for path, item in document["paths"].items():
         for method in contract.METHODS:
             if method in item:
-                handler = _handler(item[method])
-                yield Operation(document, rules, path, method, handler, demand_if_match=settings.require_if_match)
+                does = handler(item[method])
+                yield Operation(document, rules, path, method, does, demand_if_match=settings.require_if_match)
 
 
-def _handler(node: dict[str, Any]) -> Callable[..., Any]:
-    """The function named by the operationId in the module named by the tag."""
-    handler: Callable[..., Any] = getattr(import_module(f"handlers.{node['tags'][0]}"), node["operationId"])
-    return handler
+def _handler(node: dict[str, Any], stores: Stores) -> Handler:
+    """The function named by the operationId in the module named by the tag, with the stores that it names."""
+    function: Handler = getattr(import_module(f"handlers.{node['tags'][0]}"), node["operationId"])
+    given = {name: store for name, store in stores.items() if name in inspect.signature(function).parameters}
+    return partial(function, **given) if given else function
+
+
+def _is_kept(node: dict[str, Any], stores: Stores) -> bool:
+    """Whether there is a handler, and all that it needs is in these stores.
+
+    A handler of the callers' data names a store; one that names none would reach for the database by itself.
+    """
+    module = f"handlers.{node['tags'][0]}"
+    function = getattr(import_module(module), node["operationId"], None) if find_spec(module) else None
+    if function is None:
+        return False
+    named = set(inspect.signature(function).parameters) & set(Stores.__annotations__)
+    return named <= set(stores) and bool(named or node.get("security") == [])
 
 
 def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limits.Limits:
@@ -101,12 +172,11 @@ def _limits(document: dict[str, Any], operations: list[Operation], settings: Set
     return limits.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
 
 
-def _gauges(front: Front, settings: Settings) -> metrics.Gauges:
+def _gauges(front: Front) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
         "requests_in_flight": lambda: front.in_flight,
         "database_connections_in_use": database.in_use,
-        "database_connections_limit": lambda: settings.threads + 1,
         "rate_limit_store_away": lambda: front.limits.alone,
         "memory_bytes": metrics.memory,
     }

@@ -1,11 +1,11 @@
-"""What an operator types: serve, migrate, backup, restore, demo, keys, tracks and settings."""
+"""What an operator types: serve, mock, migrate, backup, restore, demo, keys, tracks and settings."""
 
 import sys
 from typing import NoReturn
 
 import typer
 
-from commands import configuration, data, keys, serving, tracks
+from commands import configuration, data, keys, mocking, serving, tracks
 from commands.words import LOOK
 from ops.refusal import Refusal
 from settings import BadSetting
@@ -13,6 +13,7 @@ from settings import BadSetting
 cli = typer.Typer(help="Runs and looks after a Music Studio server.", **LOOK)
 # The commands of a group without a name are typed as they are.
 cli.add_typer(serving.group)
+cli.add_typer(mocking.group)
 cli.add_typer(data.group)
 cli.add_typer(keys.group, name="keys")
 cli.add_typer(tracks.group, name="tracks")

@@ -52,6 +52,12 @@ def _quota(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
+        raise ValueError("an address without a path, such as https://music.example")
+    return text
+
+
 def _store(text: str) -> str:
     if not re.fullmatch(r"rediss?://\S+|redis\+unix:///\S+", text):
         raise ValueError("redis://HOST:PORT/DB, rediss://... or redis+unix:///PATH")
@@ -125,6 +131,9 @@ class Settings:
     )
     lane: bool = _setting(
         True, "answer from the compiled contract (on), or through Connexion's own stack (off)", _switch
+    )
+    public_url: str = _setting(
+        "", "address that samples in /docs call: https://music.example; empty: the one that the reader typed", _origin
     )
     cors_origins: tuple[str, ...] = _setting(
         (), "origins that browsers may call from, exact, separated by blanks", _words

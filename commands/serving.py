@@ -7,6 +7,7 @@ import typer
 
 import settings
 from commands.words import LOOK, Database, demo_file
+from ops.refusal import Refusal
 
 group = typer.Typer(**LOOK)
 
@@ -34,9 +35,15 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
     """The settings of workers whose metrics are answered by this process, if they are wanted."""
     if not chosen.metrics_port:
         return chosen
-    from edge import scrape
+    from ops import scraping
 
-    return settings.typed(metrics_folder=scrape.serve(chosen.metrics_host, chosen.metrics_port))
+    try:
+        folder = scraping.serve(chosen.metrics_host, chosen.metrics_port)
+    except OSError as problem:
+        place = f"port {chosen.metrics_port} of {chosen.metrics_host}"
+        raise Refusal(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
+    typer.echo(f"Metrics are at http://{chosen.metrics_host}:{chosen.metrics_port}/metrics", err=True)
+    return settings.typed(metrics_folder=folder)
 
 
 @group.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -33,12 +34,23 @@ _STATES: dict[str, type[Refusal]] = {"paused": KeyPaused, "deactivated": KeyDeac
 
 
 class Door:
-    """Turns the credentials of a request into its Caller."""
+    """Turns the credentials of a request into its Caller; `find` knows the keys, `organizations_of` who is where."""
 
-    def __init__(self, pepper: bytes, tokens: Tokens | None, workers: Workers, uses: Uses) -> None:
+    def __init__(
+        self,
+        pepper: bytes,
+        tokens: Tokens | None,
+        workers: Workers,
+        uses: Uses,
+        *,
+        find: Callable[[bytes], keys.ApiKey | None] = keys.find,
+        organizations_of: Callable[[str], frozenset[str]] = organizations.organizations_of,
+    ) -> None:
         self.pepper = pepper
         self.tokens = tokens
         self.workers = workers
+        self._find = find
+        self._organizations_of = organizations_of
         self._leases: Leases[tuple[keys.ApiKey, Caller]] = Leases(LEASE_SECONDS)
         self.uses = uses
 
@@ -70,7 +82,7 @@ class Door:
     async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
         """The key and whom it admits. What is remembered of it outlives no change of its state (models/leases.py)."""
         asked_at = monotonic()
-        key = await self.workers.read(keys.find, keys.digest(secret, self.pepper))
+        key = await self.workers.call(self._find, keys.digest(secret, self.pepper), writes=False)
         if key is None:
             raise _unauthenticated()
         known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
@@ -83,7 +95,7 @@ class Door:
         if self.tokens is None:
             raise TokenInvalid("This server takes no JSON Web Tokens")
         claims = self.tokens.claims(credential)
-        found = await self.workers.read(organizations.organizations_of, claims.user_id)
+        found = await self.workers.call(self._organizations_of, claims.user_id, writes=False)
         if not found:
             raise TokenInvalid("The token names a user whom this server does not know")
         return Caller(claims.user_id, found, claims.scopes, None)

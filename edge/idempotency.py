@@ -6,55 +6,78 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import Protocol
 
 from edge.answers import Answer
 from edge.exchange import Exchange
-from models import database
-from models import idempotency as stored
 from models.failures import KeyInUse
+from models.idempotency import Stored
 
 Work = Callable[[Exchange], Answer]
 Name = tuple[str, str, str]
-_running: set[Name] = set()
-_guard = Lock()
+Claimed = Callable[[Exchange, Work, Name], Answer]
 
 
-def once(exchange: Exchange, work: Work) -> Answer:
-    """The answer of the work, or the one that the same key got before.
+class Answers(Protocol):
+    """The public functions of models/idempotency.py, which says what they raise."""
 
-    Claim, work and stored answer are one transaction, so a crash leaves all of them or none; an answer that is a
-    failure stores nothing. Raises KeyInUse while a twin runs, KeyReused when the key came with another request.
-    """
-    caller, organization_id = exchange.caller, exchange.path_values.get("organization_id", "")
-    if caller is None or organization_id not in caller.organizations:
-        return work(exchange)
-    with _alone((organization_id, caller.user_id, exchange.headers[b"idempotency-key"].decode("ascii"))) as name:
-        return _claimed(exchange, work, name)
+    def claim(self, organization_id: str, user_id: str, key: str, fingerprint: bytes) -> Stored | None: ...
 
-
-@contextmanager
-def _alone(name: Name) -> Iterator[Name]:
-    with _guard:
-        if name in _running:
-            raise KeyInUse("A request with this Idempotency-Key is still running")
-        _running.add(name)
-    try:
-        yield name
-    finally:
-        with _guard:
-            _running.discard(name)
+    def store(
+        self,
+        organization_id: str,
+        user_id: str,
+        key: str,
+        fingerprint: bytes,
+        status: int,
+        headers: dict[str, str],
+        body: bytes,
+    ) -> None: ...
 
 
-@database.transaction
-def _claimed(exchange: Exchange, work: Work, name: Name) -> Answer:
-    fingerprint = _fingerprint(exchange)
-    before = stored.claim(*name, fingerprint)
-    if before is not None:
-        headers = before.headers | {"idempotent-replayed": "true"}
-        return Answer(before.status, headers, before.body)
-    answer = work(exchange)
-    stored.store(*name, fingerprint, answer.status, answer.headers, answer.body)
-    return answer
+class Once:
+    """Does the work of a key once. Claim, work and stored answer are one transaction: a crash leaves all or none."""
+
+    def __init__(self, answers: Answers, transaction: Callable[[Claimed], Claimed]) -> None:
+        self._answers = answers
+        self._claimed = transaction(self._claim)
+        self._running: set[Name] = set()
+        self._guard = Lock()
+
+    def __call__(self, exchange: Exchange, work: Work) -> Answer:
+        """The answer of the work, or the one that the same key got before; an answer that is a failure stores nothing.
+
+        Raises KeyInUse while a twin runs, KeyReused when the key came with another request.
+        """
+        caller, organization_id = exchange.caller, exchange.path_values.get("organization_id", "")
+        if caller is None or organization_id not in caller.organizations:
+            return work(exchange)
+        with self._alone(
+            (organization_id, caller.user_id, exchange.headers[b"idempotency-key"].decode("ascii"))
+        ) as name:
+            return self._claimed(exchange, work, name)
+
+    @contextmanager
+    def _alone(self, name: Name) -> Iterator[Name]:
+        with self._guard:
+            if name in self._running:
+                raise KeyInUse("A request with this Idempotency-Key is still running")
+            self._running.add(name)
+        try:
+            yield name
+        finally:
+            with self._guard:
+                self._running.discard(name)
+
+    def _claim(self, exchange: Exchange, work: Work, name: Name) -> Answer:
+        fingerprint = _fingerprint(exchange)
+        before = self._answers.claim(*name, fingerprint)
+        if before is not None:
+            headers = before.headers | {"idempotent-replayed": "true"}
+            return Answer(before.status, headers, before.body)
+        answer = work(exchange)
+        self._answers.store(*name, fingerprint, answer.status, answer.headers, answer.body)
+        return answer
 
 
 def _fingerprint(exchange: Exchange) -> bytes:

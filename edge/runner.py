@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 
-from edge import idempotency
 from edge.answers import Answer
 from edge.errors import InternalError
 from edge.exchange import Exchange
+from edge.idempotency import Once
 from models import database
 
 log = structlog.get_logger("edge.runner")
@@ -20,7 +20,8 @@ _ANYWHERE = nullcontext()
 class Runner:
     """Calls handlers. `enforce`: an answer that breaks the contract becomes a 500; else it is only logged."""
 
-    def __init__(self, *, enforce: bool) -> None:
+    def __init__(self, once: Once, *, enforce: bool) -> None:
+        self.once = once
         self.enforce = enforce
 
     def run(self, exchange: Exchange) -> Answer:
@@ -28,7 +29,7 @@ class Runner:
         try:
             with _where(exchange):
                 if exchange.operation.idempotent and b"idempotency-key" in exchange.headers:
-                    return idempotency.once(exchange, self._call)
+                    return self.once(exchange, self._call)
                 return self._call(exchange)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape
@@ -41,7 +42,8 @@ class Runner:
 
     def _call(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
-        return self.judged(exchange, operation.answer(exchange, operation.handler(**operation.arguments(exchange))))
+        result = operation.handler(**operation.arguments(exchange))
+        return self.judged(exchange, operation.answer(exchange, result))
 
     def judged(self, exchange: Exchange, answer: Answer) -> Answer:
         """The answer, if it is what the contract documents. Raises InternalError when it is not and must be."""

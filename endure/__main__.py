@@ -19,7 +19,7 @@ from endure.machine import Machine
 from endure.running import Running, fresh, running
 from models import migrate
 from tests import databases
-from tests.harness import Services
+from tests.harness import MOCK, Services
 
 Part = Callable[[str, Path, Progress], Iterator[Figure]]
 STOPS, BACK_SECONDS, GRACE_SECONDS = 10, 5.0, 20.0
@@ -38,13 +38,13 @@ def race(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
 
 
 def sequences(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
-    """Random sequences of all operations, compared with a reference in memory."""
+    """Random sequences of all operations, compared with the answers of the mock."""
     services = Services(folder)
     try:
         runs, task = [0], progress.add_task(f"{kind}: sequences", total=RUNS)
 
         class Counted(Machine):
-            actors = services.actors(kind)
+            actors, mocked = services.actors(kind), services.actors(MOCK)
 
             def __init__(self) -> None:
                 super().__init__()
@@ -56,7 +56,7 @@ def sequences(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
         run_state_machine_as_test(Counted, settings=settings(long, database=None))
     finally:
         services.close()
-    yield Figure(f"sequences of {STEPS} steps that went as the reference says", kind, str(runs[0]), f">= {RUNS}", True)
+    yield Figure(f"sequences of {STEPS} steps that went as on the mock", kind, str(runs[0]), f">= {RUNS}", True)
 
 
 def crashes(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:

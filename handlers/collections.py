@@ -6,25 +6,38 @@ from typing import cast
 
 from edge.answers import Tagged, moment
 from generated import wire
-from models import collection_tracks, collections
 from models.access import Caller
+from models.collection_rows import Collection
+from models.collection_track_rows import CollectionTrack
+from models.stores import Collections, CollectionTracks
 
 
-def list_collections(organization_id: str, limit: int, offset: int, caller: Caller) -> wire.CollectionPage:
+def list_collections(
+    organization_id: str, limit: int, offset: int, caller: Caller, collections: Collections
+) -> wire.CollectionPage:
     rows = collections.list_page(caller, organization_id, limit, offset)
     return {"items": [_view(row) | {"track_count": None} for row in rows], "limit": limit, "offset": offset}
 
 
-def create_collection(organization_id: str, body: wire.NewCollection, caller: Caller) -> Tagged[wire.Collection]:
+def create_collection(
+    organization_id: str, body: wire.NewCollection, caller: Caller, collections: Collections
+) -> Tagged[wire.Collection]:
     return _tagged(collections.create(caller, organization_id, **body))
 
 
-def get_collection(organization_id: str, collection_id: str, caller: Caller) -> Tagged[wire.Collection]:
+def get_collection(
+    organization_id: str, collection_id: str, caller: Caller, collections: Collections
+) -> Tagged[wire.Collection]:
     return _tagged(collections.get(caller, organization_id, collection_id))
 
 
 def update_collection(
-    organization_id: str, collection_id: str, body: wire.CollectionPatch, caller: Caller, if_match: int | None
+    organization_id: str,
+    collection_id: str,
+    body: wire.CollectionPatch,
+    caller: Caller,
+    if_match: int | None,
+    collections: Collections,
 ) -> Tagged[wire.Collection]:
     return _tagged(
         collections.update(caller, organization_id, collection_id, cast("dict[str, str | None]", body), if_match)
@@ -32,14 +45,19 @@ def update_collection(
 
 
 def delete_collection(
-    organization_id: str, collection_id: str, caller: Caller, if_match: int | None
+    organization_id: str, collection_id: str, caller: Caller, if_match: int | None, collections: Collections
 ) -> wire.Acknowledgement:
     collections.delete(caller, organization_id, collection_id, if_match)
     return _done(collection_id, "Collection deleted.")
 
 
 def list_collection_tracks(
-    organization_id: str, collection_id: str, limit: int, offset: int, caller: Caller
+    organization_id: str,
+    collection_id: str,
+    limit: int,
+    offset: int,
+    caller: Caller,
+    collection_tracks: CollectionTracks,
 ) -> Tagged[wire.CollectionTrackPage]:
     version, rows = collection_tracks.list_page(caller, organization_id, collection_id, limit, offset)
     items = [_member(row) for row in rows]
@@ -47,31 +65,46 @@ def list_collection_tracks(
 
 
 def add_collection_track(
-    organization_id: str, collection_id: str, body: wire.NewCollectionTrack, caller: Caller, if_match: int | None
+    organization_id: str,
+    collection_id: str,
+    body: wire.NewCollectionTrack,
+    caller: Caller,
+    if_match: int | None,
+    collection_tracks: CollectionTracks,
 ) -> wire.Acknowledgement:
     collection_tracks.add(caller, organization_id, collection_id, body["track_id"], if_match)
     return _done(body["track_id"], "Track added to collection.")
 
 
 def remove_collection_track(
-    organization_id: str, collection_id: str, track_id: str, caller: Caller, if_match: int | None
+    organization_id: str,
+    collection_id: str,
+    track_id: str,
+    caller: Caller,
+    if_match: int | None,
+    collection_tracks: CollectionTracks,
 ) -> wire.Acknowledgement:
     collection_tracks.remove(caller, organization_id, collection_id, track_id, if_match)
     return _done(track_id, "Track removed from collection.")
 
 
 def reorder_collection(
-    organization_id: str, collection_id: str, body: wire.CollectionOrder, caller: Caller, if_match: int | None
+    organization_id: str,
+    collection_id: str,
+    body: wire.CollectionOrder,
+    caller: Caller,
+    if_match: int | None,
+    collection_tracks: CollectionTracks,
 ) -> wire.Acknowledgement:
     collection_tracks.reorder(caller, organization_id, collection_id, body["ordered_track_ids"], if_match)
     return _done(collection_id, "Collection reordered.")
 
 
-def _tagged(row: collections.Collection) -> Tagged[wire.Collection]:
+def _tagged(row: Collection) -> Tagged[wire.Collection]:
     return Tagged(_view(row), row.version)
 
 
-def _view(row: collections.Collection) -> wire.Collection:
+def _view(row: Collection) -> wire.Collection:
     return {
         "id": row.id,
         "name": row.name,
@@ -84,7 +117,7 @@ def _view(row: collections.Collection) -> wire.Collection:
     }
 
 
-def _member(row: collection_tracks.CollectionTrack) -> wire.CollectionTrack:
+def _member(row: CollectionTrack) -> wire.CollectionTrack:
     return {"track_id": row.track_id, "position": row.position, "added_at": moment(row.added_at)}
 
 

@@ -7,14 +7,14 @@ import asyncio
 from edge import contract, lifecycle
 from edge.answers import Document, Tagged
 from generated import wire
-from models import database
+from models.stores import Database
 
 
 async def get_liveness() -> wire.Health:
     return {"status": "live"}
 
 
-async def get_readiness() -> wire.Health:
+async def get_readiness(database: Database) -> wire.Health:
     lifecycle.demand_running()
     # A thread of its own: the worker threads may all be busy, and that is when somebody asks.
     await asyncio.to_thread(database.ready)

@@ -61,7 +61,7 @@ def remove(caller: Caller, organization_id: str, collection_id: str, track_id: s
     """
     held = collections.hold(caller, organization_id, collection_id, version)
     if not is_id(track_id, "mtrack_"):
-        raise _no_track(track_id)
+        raise no_track(track_id)
     if database.run(REMOVE, **collections.scope_of(held), track=track_id):
         collections.touch(held, more=-1)
 
@@ -74,9 +74,9 @@ def reorder(
 
     Raises Unacceptable for an id that is listed twice, Missing, then VersionMismatch.
     """
-    _demand_distinct(track_ids)
+    wanted = demand_distinct(track_ids)
     held = collections.hold(caller, organization_id, collection_id, version)
-    moves = _moves(held, track_ids)
+    moves = _moves(held, track_ids, wanted)
     if moves:
         _move(collections.scope_of(held), moves)
         collections.touch(held, more=0)
@@ -90,16 +90,15 @@ def _move(scope: dict[str, object], moves: Sequence[tuple[str, int]]) -> None:
         database.run_each(MOVE, [scope | {"track": track, "new_rank": rank} for track, rank in moves])
 
 
-def _moves(held: Collection, track_ids: Sequence[str]) -> list[tuple[str, int]]:
-    found, ceiling = _ranks_of(held, track_ids)
+def _moves(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> list[tuple[str, int]]:
+    found, ceiling = _ranks_of(held, track_ids, wanted)
     listed = [track for track in track_ids if track in found]
     changed = ranks.arrange([found[track] for track in listed], ceiling)
     return [(listed[index], rank) for index, rank in changed.items()]
 
 
-def _ranks_of(held: Collection, track_ids: Sequence[str]) -> tuple[dict[str, int], int | None]:
+def _ranks_of(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> tuple[dict[str, int], int | None]:
     """The ranks of the listed members, and the lowest rank of a member that is not listed."""
-    wanted = set(track_ids)
     # One row more than there are ids: one of them is not listed, unless these are all the members.
     first = database.many(FIRST, **collections.scope_of(held), count=len(track_ids) + 1)
     ceiling = next((row.rank for row in first if row.track_id not in wanted), None)
@@ -112,10 +111,11 @@ def _ranks_of(held: Collection, track_ids: Sequence[str]) -> tuple[dict[str, int
 
 def _demand_track(organization_id: str, track_id: str) -> None:
     if not tracks.exists(organization_id, track_id):
-        raise _no_track(track_id)
+        raise no_track(track_id)
 
 
-def _no_track(track_id: str) -> Missing:
+def no_track(track_id: str) -> Missing:
+    """The one failure for a track that is absent and for one of another organization."""
     return Missing("Track not found in this organization", track_id=track_id)
 
 
@@ -123,9 +123,17 @@ def _demand_member(held: Collection, track_id: str) -> None:
     if database.one(MEMBER, **collections.scope_of(held), track=track_id) is not None:
         return
     _demand_track(held.organization_id, track_id)
-    raise CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=held.id)
+    raise full(held.id)
 
 
-def _demand_distinct(track_ids: Sequence[str]) -> None:
-    if len(set(track_ids)) != len(track_ids):
+def full(collection_id: str) -> CollectionFull:
+    """The failure for one track more than a collection may hold."""
+    return CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=collection_id)
+
+
+def demand_distinct(track_ids: Sequence[str]) -> set[str]:
+    """The tracks that are listed; raises Unacceptable for one that is listed twice."""
+    wanted = set(track_ids)
+    if len(wanted) != len(track_ids):
         raise Unacceptable("/ordered_track_ids", "uniqueItems", "A track is listed more than once.")
+    return wanted

@@ -85,7 +85,7 @@ def delete(caller: Caller, organization_id: str, collection_id: str, version: in
     for _ in range(_TRIES):
         if database.one(DELETE, **binds, expected=version, now=now()) is not None:
             return
-        _demand_version(get(caller, organization_id, collection_id), version)
+        demand_version(get(caller, organization_id, collection_id), version)
     raise RuntimeError("A collection could neither be deleted nor found in another version.")
 
 
@@ -100,7 +100,7 @@ def hold(caller: Caller, organization_id: str, collection_id: str, version: int 
     if row is None:
         raise missing(collection_id)
     held = Collection._make(row)
-    _demand_version(held, version)
+    demand_version(held, version)
     return held
 
 
@@ -112,6 +112,11 @@ def touch(held: Collection, *, more: int) -> None:
 def missing(collection_id: str) -> Missing:
     """The one failure for what is absent and for what is somebody else's."""
     return Missing("Music collection not found or not owned by caller", collection_id=collection_id)
+
+
+def no_cover() -> Unacceptable:
+    """The failure for a cover that is no track of the collection's organization."""
+    return Unacceptable("/cover_track_id", "reference", "There is no such track in this organization.")
 
 
 def scope(caller: Caller, organization_id: str, collection_id: str) -> dict[str, object]:
@@ -126,7 +131,7 @@ def scope_of(held: Collection) -> dict[str, object]:
     return {"organization": held.organization_id, "owner": held.owner_id, "collection": held.id}
 
 
-def _demand_version(collection: Collection, version: int | None) -> None:
+def demand_version(collection: Collection, version: int | None) -> None:
     """Raises VersionMismatch unless the version is the stored one, or None for any."""
     if version is not None and version != collection.version:
         raise VersionMismatch(
@@ -138,7 +143,7 @@ def _demand_version(collection: Collection, version: int | None) -> None:
 
 def _demand_cover(organization_id: str, cover_track_id: str | None) -> None:
     if cover_track_id is not None and not tracks.exists(organization_id, cover_track_id):
-        raise Unacceptable("/cover_track_id", "reference", "There is no such track in this organization.")
+        raise no_cover()
 
 
 def _change_binds(changes: Mapping[str, str | None]) -> dict[str, object]:
@@ -153,6 +158,6 @@ def _unchanged(
     row = _find(caller, organization_id, collection_id)
     if row is None:
         raise missing(collection_id)
-    _demand_version(Collection._make(row), version)
+    demand_version(Collection._make(row), version)
     _demand_cover(organization_id, changes.get("cover_track_id"))
     return row if all(getattr(row, name) == value for name, value in changes.items()) else None

@@ -1,7 +1,7 @@
 """The demo: the organization, users, tracks and collection of the reference page, exactly as the page shows them."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import and_, bindparam, delete, insert, select
 
@@ -77,8 +77,8 @@ def load() -> None:
     database.run_each(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
     database.run(EMPTY_COLLECTION, **OWN)
     database.run(DROP_COLLECTION, **OWN)
-    database.run_each(ADD_COLLECTION, [_collection()])
-    database.run_each(ADD_MEMBER, [_member(index) for index in range(len(TRACKS))])
+    database.run_each(ADD_COLLECTION, [collection()])
+    database.run_each(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
 
 
 def _track(index: int) -> dict[str, object]:
@@ -95,7 +95,8 @@ def _track(index: int) -> dict[str, object]:
     }
 
 
-def _collection() -> dict[str, object]:
+def collection() -> dict[str, Any]:
+    """The row of the one collection."""
     return {
         "organization_id": ORGANIZATION,
         "owner_id": ALICE,
@@ -112,7 +113,8 @@ def _collection() -> dict[str, object]:
     }
 
 
-def _member(index: int) -> dict[str, object]:
+def member(index: int) -> dict[str, Any]:
+    """The row of one track in it."""
     # The first at 10:35 and the second at 10:40, as the pages show; the last one when the collection was last updated.
     later = SECOND_ADDED + (UPDATED - SECOND_ADDED) / (len(TRACKS) - 2) * (index - 1)
     added_at = CREATED + timedelta(minutes=5) if index == 0 else later

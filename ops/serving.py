@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from uvicorn import Config, Server
@@ -137,14 +138,20 @@ class Supervisor(multiprocess.Multiprocess):
             self._announce()
 
 
-def serve(application: Any, sockets: list[socket.socket], grace_seconds: int, announce: Callable[[], None]) -> int:
-    """Serve in this process until a signal, and return the exit status."""
+def serve(
+    application: Any,
+    sockets: list[socket.socket],
+    grace_seconds: int,
+    announce: Callable[[], None],
+    beside: Callable[[], AbstractContextManager[None]] = sweeping.hourly,
+) -> int:
+    """Serve in this process until a signal, and return the exit status; `beside` lasts as long."""
     server = DrainingServer(_config(application, 1, grace_seconds), announce)
     # uvicorn raises the signal again once it has stopped in order. Meeting the server's own handler there, it has no
     # effect: a stop that was asked for is a success. Set this early, no signal is lost while the server starts.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with sweeping.hourly():
+    with beside():
         server.run(sockets)
     return 0 if server.started else 1
 

@@ -50,7 +50,15 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         started.close()
 
 
-@pytest.fixture(params=databases.KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test runs on each database; one of a module with `ALSO_ON = (MOCK,)` runs on the mock too."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    if "actors" in metafunc.fixturenames and "actors" not in chosen:
+        more: tuple[str, ...] = getattr(metafunc.module, "ALSO_ON", ())
+        metafunc.parametrize("actors", [*databases.KINDS, *more], indirect=True)
+
+
+@pytest.fixture
 def actors(request: pytest.FixtureRequest, services: Services) -> Actors:
     return services.actors(request.config.getoption("on") or request.param)
 
@@ -89,6 +97,15 @@ def mallory(actors: Actors) -> httpx.Client:
 def newcomer(server: Service) -> httpx.Client:
     """A user of alice's organization who has nothing yet."""
     return server.client(server.key(f"user_{secrets.token_hex(8)}")[1])
+
+
+@pytest.fixture
+def reader(services: Services) -> httpx.Client:
+    """Somebody who reads the pages, without a credential; the database has no part in it."""
+    server = services.actors("sqlite").service
+    client = server.client()
+    client.base_url = httpx.URL(server.url)
+    return client
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, update
 
 from edge import contract
 from edge.schemas import Validator
@@ -28,7 +29,7 @@ from models import database, engines, keys, migrate, organizations, silence, tra
 from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
 from models.collections import collections
-from tests import databases
+from tests import contract_coverage, databases
 from tests.deployments.places import PLACES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +56,9 @@ SNAPSHOT = (
 )
 # For what the database has no part in.
 ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
+# For what only shows in a database, or in several servers on one.
+ON_DATABASES = pytest.mark.parametrize("actors", databases.KINDS, indirect=True)
+MOCK = "mock"
 
 
 class Service:
@@ -72,10 +76,18 @@ class Service:
         self.settings = settings
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
-        self.process = _start(self.log, {"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
+        self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
         self.url = _announced(self.process, self.log)
         self._clients: list[httpx.Client] = []
-        self._reader = engines.build(url, pool_size=1, statement_timeout_ms=5000)
+        self._reader = self._opened()
+
+    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
+        words = [*program, "serve", "--port", "0"]
+        with self.log.open("wb") as file:
+            return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+
+    def _opened(self) -> Engine | None:
+        return engines.build(self.database_url, pool_size=1, statement_timeout_ms=5000)
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         """A client whose relative paths are those of one organization; it is closed with the server."""
@@ -84,6 +96,7 @@ class Service:
             headers={} if secret is None else {"X-API-Key": secret},
             timeout=30,
             trust_env=False,
+            event_hooks={"response": [contract_coverage.answered]},
             verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
         )
         self._clients.append(made)
@@ -92,7 +105,8 @@ class Service:
     def ask_to_stop(self) -> None:
         for client in self._clients:
             client.close()
-        self._reader.dispose()
+        if self._reader is not None:
+            self._reader.dispose()
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
@@ -146,14 +160,24 @@ class Service:
         *,
         state: str = "active",
         expires_at: datetime | None = None,
+        rate_limit: str | None = None,
     ) -> tuple[str, str]:
         """The id and the secret of a new key; its user joins the organization."""
         with self.store():
             organizations.join(organization, user)
-            made, secret = keys.make(organization, user, scopes, expires_at, pepper=PEPPER.encode())
+            made, secret = keys.make(
+                organization, user, scopes, expires_at, pepper=PEPPER.encode(), rate_limit=rate_limit
+            )
             if state != made.state:
                 keys.set_state(made.id, state)
         return made.id, secret
+
+    def load_demo(self) -> dict[str, str]:
+        """Puts the demo into the database, and gives back the key of each of its users."""
+        command = [sys.executable, "cli.py", "demo", "--json", "--database-url", self.database_url]
+        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
+        told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return {name: user["api_key"] for name, user in json.loads(told.stdout)["users"].items()}
 
     def expired_key(self, user: str) -> str:
         return self.key(user, expires_at=now() - timedelta(seconds=1))[1]
@@ -194,8 +218,15 @@ class Service:
         self.alter(collection_id, created_at=long_ago, updated_at=long_ago)
         return "2020-01-01T00:00:00Z"
 
+    def fill(self, collection_id: str, track_ids: Sequence[str]) -> None:
+        """Puts many tracks into an empty collection of alice's, past the service."""
+        own = {"organization_id": HOME, "owner_id": ALICE, "collection_id": collection_id, "added_at": now()}
+        self.write(collection_tracks, [own | {"track_id": track, "rank": i << 20} for i, track in enumerate(track_ids)])
+        self.alter(collection_id, track_count=len(track_ids))
+
     def snapshot(self, collection_id: str) -> list[str]:
         """What a request could change: the row of one collection, and counts and sums over all rows of all tables."""
+        assert self._reader is not None
         with self._reader.connect() as connection:
             return [repr(connection.execute(ask, {"id": collection_id}).all()) for ask in SNAPSHOT]
 
@@ -231,7 +262,9 @@ class Services:
         return self.start(url, **settings)
 
     def fresh_database(self, kind: str) -> str:
-        """The URL of a new database with tables and without rows."""
+        """The URL of a new database with tables and without rows; the mock has none, and is its own."""
+        if kind == MOCK:
+            return MOCK
         url = self._stack.enter_context(databases.fresh(kind, self.folder))
         migrate.upgrade(url)
         return url
@@ -240,7 +273,8 @@ class Services:
         self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
     ) -> Service:
         """A server of its own; it ends with the session."""
-        service = Service(database_url, self.folder, settings, expected, program)
+        form: type[Service] = Service if database_url != MOCK else import_module("tests.mocked").Mocked
+        service = form(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service
@@ -264,19 +298,13 @@ def _populated(service: Service) -> Actors:
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
 
 
-def _start(log: Path, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
+def start(words: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen[bytes]:
+    """A Python program of the project, with these settings and none of the machine's."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
     given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
-    with log.open("wb") as file:
-        return subprocess.Popen(
-            [sys.executable, *program, "serve", "--port", "0"],
-            cwd=ROOT,
-            env=own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+    environ = own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
+    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environ, **streams)
 
 
 def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -324,13 +352,6 @@ def order_of(client: httpx.Client, collection_id: str) -> list[str]:
     return [item["track_id"] for item in items]
 
 
-def fill(service: Service, collection_id: str, track_ids: Sequence[str]) -> None:
-    """Puts many tracks into an empty collection of alice's, past the service."""
-    own = {"organization_id": HOME, "owner_id": ALICE, "collection_id": collection_id, "added_at": now()}
-    service.write(collection_tracks, [own | {"track_id": track, "rank": i << 20} for i, track in enumerate(track_ids)])
-    service.alter(collection_id, track_count=len(track_ids))
-
-
 def violations(response: httpx.Response) -> set[tuple[str, str]]:
     """(pointer, rule) of everything that a 422 complains of."""
     assert response.status_code == 422, f"{response.status_code} {response.text}"
@@ -345,7 +366,9 @@ def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Respons
             opened.sendall(piece)
         answer = http.client.HTTPResponse(opened)
         answer.begin()
-        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        content = answer.read()
+        contract_coverage.overheard(b"".join(pieces), answer.status, content)
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
 
 
 def at_once(count: int, work: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from tests.harness import (
     ALICE,
     AWAY,
     HOME,
+    MOCK,
     NO_TRACK,
     NOBODYS,
     READ,
@@ -22,6 +23,8 @@ from tests.harness import (
     operations,
 )
 from tests.probes import PROBES, Scene
+
+ALSO_ON = (MOCK,)
 
 PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml"}
 # What is the same for an id that never was and for one of another organization: operation, field of the body, answer.

@@ -13,15 +13,18 @@ from models import database
 from models.collections import collections
 from tests.harness import (
     HOME,
+    MOCK,
     NO_TRACK,
     NOBODYS,
+    ON_DATABASES,
     Service,
     add_all,
-    fill,
     new_collection,
     order_of,
     violations,
 )
+
+ALSO_ON = (MOCK,)
 
 Action = tuple[str, str, dict[str, Any] | None]
 FIELDS = [
@@ -431,6 +434,7 @@ def test_a_deleted_collection_is_absent_everywhere(
     assert collection["id"] not in _listed(alice)
 
 
+@ON_DATABASES
 def test_a_deletion_is_soft_and_leaves_the_tracks(
     server: Service, alice: httpx.Client, collection: dict[str, Any], five: list[str]
 ) -> None:
@@ -641,7 +645,7 @@ def test_a_collection_holds_ten_thousand_tracks(
     server: Service, alice: httpx.Client, collection: dict[str, Any]
 ) -> None:
     made = server.make_tracks(10_001)
-    fill(server, collection["id"], made[:9_999])
+    server.fill(collection["id"], made[:9_999])
     path = f"collections/{collection['id']}"
     add_all(alice, collection["id"], [made[9_999]])
     assert alice.get(path).json()["track_count"] == 10_000

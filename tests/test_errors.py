@@ -14,16 +14,19 @@ from edge import contract
 from tests.harness import (
     ALICE,
     HOME,
+    MOCK,
     NOBODYS,
+    ON_DATABASES,
     ON_ONE_DATABASE,
     Service,
     Services,
     assert_envelope,
-    fill,
     new_collection,
     operations,
     raw,
 )
+
+ALSO_ON = (MOCK,)
 
 SECRET = "the shared secret of these tests, 32 bytes or more"
 
@@ -97,7 +100,7 @@ def _request_timeout(stage: Stage) -> httpx.Response:
 
 def _collection_full(stage: Stage) -> httpx.Response:
     made = new_collection(stage.alice)
-    fill(stage.server, made["id"], stage.server.make_tracks(10_000))
+    stage.server.fill(made["id"], stage.server.make_tracks(10_000))
     return stage.alice.post(f"collections/{made['id']}/tracks", json={"track_id": stage.tracks[0]})
 
 
@@ -179,6 +182,7 @@ def stage(services: Services, server: Service, alice: httpx.Client, mallory: htt
     return Stage(services, server, alice, mallory, tracks)
 
 
+@ON_DATABASES
 @pytest.mark.parametrize(
     "code", [pytest.param(code, marks=pytest.mark.slow if code in SLOW else ()) for code in sorted(PROVOCATIONS)]
 )
@@ -354,6 +358,7 @@ def test_no_error_repeats_a_long_input(alice: httpx.Client) -> None:
         assert len(response.content) <= 8192
 
 
+@ON_DATABASES
 def test_a_report_only_server_logs_what_breaks_the_contract(services: Services, server: Service) -> None:
     lenient = services.start(server.database_url, expected=["breaks the contract"], RESPONSE_VALIDATION="report")
     victim = lenient.client(server.key("user_victim")[1])

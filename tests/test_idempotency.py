@@ -11,7 +11,9 @@ import pytest
 
 from tests.harness import (
     HOME,
+    MOCK,
     NO_TRACK,
+    ON_DATABASES,
     Service,
     Services,
     assert_envelope,
@@ -21,6 +23,8 @@ from tests.harness import (
     order_of,
     violations,
 )
+
+ALSO_ON = (MOCK,)
 
 TAKERS = {"create_collection", "add_collection_track"}
 # What a replay may tell differently: its own request id, its date, and that it is a replay.
@@ -163,6 +167,7 @@ def test_a_key_comes_once(newcomer: httpx.Client) -> None:
     assert_envelope(newcomer.post("collections", content=b'{"name": "a"}', headers=twice), "MALFORMED_REQUEST")
 
 
+@ON_DATABASES
 def test_a_twin_of_a_running_request_is_told_to_wait(server: Service, newcomer: httpx.Client, key: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         with server.blocked_writes():
@@ -176,6 +181,7 @@ def test_a_twin_of_a_running_request_is_told_to_wait(server: Service, newcomer: 
     assert count(newcomer) == 1
 
 
+@ON_DATABASES
 def test_a_twin_on_another_server_takes_no_second_effect(
     services: Services, server: Service, newcomer: httpx.Client, key: str
 ) -> None:

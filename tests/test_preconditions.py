@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from tests.harness import (
+    MOCK,
     NOBODYS,
+    ON_DATABASES,
     Service,
     Services,
     assert_envelope,
@@ -17,6 +19,8 @@ from tests.harness import (
     order_of,
     violations,
 )
+
+ALSO_ON = (MOCK,)
 
 Action = tuple[str, str, dict[str, Any] | None]
 # Every operation that takes If-Match: method, path below the collection, body. `#n` is the n-th track.
@@ -162,6 +166,7 @@ def test_a_change_tells_the_next_tag(subject: Subject) -> None:
         assert (response.status_code, response.headers["ETag"]) == (200, subject.tag)
 
 
+@ON_DATABASES
 @every_change
 def test_a_strict_server_demands_the_version(
     services: Services, server: Service, subject: Subject, alice: httpx.Client, change: str
@@ -173,6 +178,7 @@ def test_a_strict_server_demands_the_version(
     assert subject.change(change, subject.tag, strict).status_code == 200
 
 
+@ON_DATABASES
 def test_a_strict_server_demands_no_version_of_the_rest(
     services: Services, server: Service, alice: httpx.Client
 ) -> None:

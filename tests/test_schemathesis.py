@@ -30,9 +30,13 @@ from schemathesis.schemas import BaseSchema
 import app
 import settings
 from edge import logs
+from edge.asgi import App
+from mock.memory import Memory
+from mock.people import People
 from models import database, keys, migrate, organizations, tracks
+from models.base import new_id
 from tests import databases
-from tests.harness import ALICE, BOB, HOME, PEPPER, READ, WRITE, operations
+from tests.harness import ALICE, BOB, HOME, MOCK, PEPPER, READ, WRITE, operations
 
 pytestmark = pytest.mark.slow
 # A long run asks for more, with a seed of its own: see `make fuzz`.
@@ -48,25 +52,47 @@ def served(kind: str, folder_factory: pytest.TempPathFactory, project: ProjectCo
     """The contract as the application itself publishes it, with the key of a user who has a track."""
     logs.configure(level="error")  # thousands of lines about requests would hide what was found
     folder = folder_factory.mktemp("generated")
-    with databases.fresh(kind, folder) as url:
-        migrate.upgrade(url)
-        lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
-        given = {"DATABASE_URL": url, "KEY_PEPPER": PEPPER, "RATE_LIMIT": "off"}
-        application = app.create_app(settings.load({f"MUSIC_STUDIO_{name}": given[name] for name in given} | lane))
-        secrets = {user: _key(user) for user in (ALICE, BOB)}
-        track = tracks.add(HOME, ALICE, title="The only one")
-        assert track is not None
+    with _mocked() if kind == MOCK else _stored(kind, folder) as (application, secrets, track_id):
         project.update(parameters={"path.organization_id": HOME})
         _introduce(project, folder / "people.json", secrets)
         config = SchemathesisConfig(projects=ProjectsConfig(default=project), seed=int(SEED or 1))
-        known = schemathesis.hook("before_call")(_sensible(track.id))
+        known = schemathesis.hook("before_call")(_sensible(track_id))
         try:
             schema = schemathesis.openapi.from_asgi("/v1/openapi.json", application, config=config)
             schema.location = None  # else the operation that gave it would be left out
             yield schema
         finally:
             schemathesis.hooks.unregister(known)
-            database.disconnect()
+
+
+@contextmanager
+def _stored(kind: str, folder: Path) -> Iterator[tuple[App, dict[str, str], str]]:
+    """The service on a new database, the keys of two users, and the id of a track."""
+    with databases.fresh(kind, folder) as url:
+        migrate.upgrade(url)
+        application = app.create_app(_settings(DATABASE_URL=url, KEY_PEPPER=PEPPER))
+        secrets = {user: _key(user) for user in (ALICE, BOB)}
+        track = tracks.add(HOME, ALICE, title="The only one")
+        assert track is not None
+        yield application, secrets, track.id
+        database.disconnect()
+
+
+@contextmanager
+def _mocked() -> Iterator[tuple[App, dict[str, str], str]]:
+    """The same of the mock."""
+    memory, track_id = Memory(), new_id("mtrack_")
+    memory.tracks[HOME] = frozenset((track_id,))
+    secrets = {user: keys.new_secret() for user in (ALICE, BOB)}
+    for user, secret in secrets.items():
+        People(memory).add(secret, HOME, user)
+    yield app.create_mock(_settings(), memory), secrets, track_id
+
+
+def _settings(**given: str) -> settings.Settings:
+    lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
+    given |= {"RATE_LIMIT": "off"}
+    return settings.load({f"MUSIC_STUDIO_{name}": given[name] for name in given} | lane)
 
 
 def _key(user: str) -> str:
@@ -153,7 +179,7 @@ class Findings:
         return str(recorder.cases[case_id].value.as_curl_command())
 
 
-@pytest.mark.parametrize("kind", databases.KINDS)
+@pytest.mark.parametrize("kind", [*databases.KINDS, MOCK])
 def test_every_operation_keeps_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None)
     project = ProjectConfig(generation=generation, checks=_checks(), phases=PhasesConfig.from_dict(_DEAF))
@@ -167,7 +193,7 @@ def test_every_operation_keeps_the_contract(kind: str, tmp_path_factory: pytest.
     assert not poor, f"{poor} never succeeded, so little is proved about them"
 
 
-@pytest.mark.parametrize("kind", databases.KINDS)
+@pytest.mark.parametrize("kind", [*databases.KINDS, MOCK])
 def test_requests_that_follow_each_other_keep_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     # With its key among the parameters, the checks on what was made and deleted would never run.
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None, with_security_parameters=False)

@@ -16,7 +16,9 @@ from tests import databases
 from tests.harness import (
     ALICE,
     HOME,
+    MOCK,
     NOBODYS,
+    ON_DATABASES,
     ON_ONE_DATABASE,
     Row,
     Service,
@@ -28,6 +30,8 @@ from tests.harness import (
     raw,
     violations,
 )
+
+ALSO_ON = (MOCK,)
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -63,6 +67,7 @@ def test_the_service_is_alive_and_ready(anybody: httpx.Client) -> None:
         assert (response.status_code, response.json()) == (200, {"status": state})
 
 
+@ON_DATABASES
 def test_a_database_with_another_schema_is_not_ready(services: Services, kind: str) -> None:
     server = services.start(services.fresh_database(kind))
     client = server.client(server.key(ALICE)[1])
@@ -182,6 +187,7 @@ def test_an_unknown_query_parameter_is_refused_everywhere(
     assert_envelope(response, "VALIDATION_ERROR")
 
 
+@ON_DATABASES
 def test_every_answer_has_its_security_headers(
     services: Services, server: Service, alice: httpx.Client, ids: dict[str, str]
 ) -> None:
@@ -218,6 +224,7 @@ def test_an_answer_goes_to_no_other_origin(alice: httpx.Client) -> None:
     assert not [name for name in response.headers if name.lower().startswith("access-control-")]
 
 
+@ON_DATABASES
 def test_an_origin_that_is_listed_may_read(services: Services, server: Service, alice: httpx.Client) -> None:
     open_one = services.variant(server, CORS_ORIGINS="https://app.example https://two.example")
     client = open_one.client(alice.headers["X-API-Key"])

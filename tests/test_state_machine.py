@@ -1,18 +1,18 @@
-"""Whatever sequence of requests three people send, the service answers like a few lines of Python that hold lists."""
+"""Whatever sequence of requests three people send, the service and the mock answer alike."""
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from endure.machine import Machine
-from tests.harness import Actors
+from tests.harness import MOCK, Actors, Services
 
 RUNS, STEPS = 12, 30
 
 
 @pytest.mark.slow
-def test_any_sequence_of_requests_is_answered_as_the_reference_says(actors: Actors) -> None:
-    machine = type("OfThisServer", (Machine,), {"actors": actors})
+def test_any_sequence_of_requests_is_answered_as_on_the_mock(actors: Actors, services: Services) -> None:
+    machine = type("OfThisServer", (Machine,), {"actors": actors, "mocked": services.actors(MOCK)})
     short = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,

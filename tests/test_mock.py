@@ -1,0 +1,258 @@
+"""The mock does what clients ask of it with Prefer, answers for operations that are not written, and keeps nothing."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from mock.memory import Memory
+from models.failures import KeyReused
+from ops import demo
+from tests.harness import MOCK, NO_TRACK, ROOT, Row, Service, assert_envelope, operations, resolved
+
+on_the_mock = pytest.mark.parametrize("actors", [MOCK], indirect=True)
+PLAYLISTS = {"items": [{"id": "mplay_4a1f9c7e2b8d", "name": "Sunday"}]}
+
+
+class Terminal:
+    """What `cli.py mock` has printed in a folder of its own, and the address where it serves."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.printed = ""
+        for line in process.stdout or ():
+            self.printed += line
+            if found := re.search(r"listens on (http://\S+)", line):
+                self.url = found[1]
+                return
+        raise AssertionError(f"the mock did not start:\n{self.printed}")
+
+
+@contextmanager
+def typed(folder: Path, *words: str, tree: Path = ROOT) -> Iterator[Terminal]:
+    command = [sys.executable, str(tree / "cli.py"), "mock", "--port", "0", *words]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=folder, env={"MUSIC_STUDIO_LOG_LEVEL": "error"}, **pipes) as process:
+        try:
+            yield Terminal(process)
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_it_prints_requests_that_work_and_leaves_no_file(tmp_path: Path) -> None:
+    with typed(tmp_path) as terminal:
+        tries = re.findall(r'curl -H "X-API-Key: (msk_\w+)".* (http://\S+)$', terminal.printed, re.MULTILINE)
+        assert len(tries) == 2
+        for secret, url in tries:
+            shown = httpx.get(url, headers={"X-API-Key": secret})
+            assert (shown.status_code, shown.json()["name"], shown.json()["track_count"]) == (200, "Focus Sessions", 12)
+        keys = re.findall(r"(alice|bob|mallory) +(org_\w+) +(msk_\w+)", terminal.printed)
+        assert [name for name, _, _ in keys] == ["alice", "bob", "mallory"]
+        for _, organization, secret in keys:
+            collections = f"{terminal.url}/v1/music/{organization}/collections"
+            assert httpx.get(collections, headers={"X-API-Key": secret}).status_code == 200
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_its_keys_are_the_same_at_every_start_and_its_rows_are_not_kept(tmp_path: Path) -> None:
+    seen = []
+    for _ in range(2):
+        with typed(tmp_path, "--json") as terminal:
+            told = json.loads(terminal.printed[: terminal.printed.rindex("}") + 1])
+            collections = f"{told['url']}/v1/music/{told['organization_id']}/collections"
+            headers = {"X-API-Key": told["users"]["alice"]["api_key"]}
+            seen.append((told["users"], [row["id"] for row in httpx.get(collections, headers=headers).json()["items"]]))
+            assert httpx.post(collections, headers=headers, json={"name": "Kept?"}).status_code == 201
+    assert seen[0] == seen[1]
+    assert seen[0][1] == [demo.COLLECTION]
+
+
+@pytest.mark.slow
+def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("commands", "edge", "generated", "handlers", "mock", "models", "ops", "pages", "migrations"):
+        (tree / name).symlink_to(ROOT / name)
+    for name in ("app.py", "cli.py", "settings.py"):
+        shutil.copy(ROOT / name, tree)
+    shutil.copytree(ROOT / "openapi", tree / "openapi")
+    (tree / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")
+    index = tree / "openapi" / "openapi.yaml"
+    text = index.read_text(encoding="utf-8")
+    path = "\npaths:\n  /music/{organization_id}/playlists: {$ref: paths/playlists.yaml#/playlists}"
+    index.write_text(text.replace("\npaths:", path, 1), encoding="utf-8")
+    with ExitStack() as clients, typed(tmp_path, tree=tree) as terminal:
+        key = re.search(r"alice +\w+ +(msk_\w+)", terminal.printed)
+        assert key is not None
+        client = clients.enter_context(httpx.Client(base_url=f"{terminal.url}/v1/music/org_abc123/"))
+        assert_envelope(client.get("playlists"), "AUTHENTICATION_REQUIRED")
+        client.headers["X-API-Key"] = key[1]
+        listed = client.get("playlists")
+        assert (listed.status_code, listed.json()) == (200, PLAYLISTS)
+        gone = client.delete("playlists")
+        assert (gone.status_code, gone.content) == (204, b"")
+        assert_envelope(client.get("playlists", headers={"Prefer": "code=503"}), "SERVICE_UNAVAILABLE")
+        assert_envelope(client.get("playlists?x=1"), "VALIDATION_ERROR")
+        assert "list_playlists" in httpx.get(f"{terminal.url}/v1/openapi.json").text
+        assert client.get("collections").status_code == 200
+
+
+each_operation = pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
+
+
+@on_the_mock
+@each_operation
+def test_every_documented_answer_can_be_asked_for(alice: httpx.Client, ids: dict[str, str], operation: Row) -> None:
+    for status, name, value in _examples(operation):
+        answer = _asked(alice, operation, ids, f"code={status}, example={name}")
+        assert (answer.status_code, answer.headers["Preference-Applied"]) == (status, f"code={status}, example={name}")
+        if status < 400:
+            assert answer.json() == value
+            continue
+        error = assert_envelope(answer, value["error"]["code"])
+        assert (error["system_message"], error["details"]) == (
+            value["error"]["system_message"],
+            value["error"]["details"],
+        )
+
+
+@on_the_mock
+@each_operation
+def test_an_answer_that_is_asked_for_has_the_headers_of_its_status(
+    alice: httpx.Client, ids: dict[str, str], operation: Row
+) -> None:
+    for status, node in operation.node["responses"].items():
+        answer = _asked(alice, operation, ids, f"code={status}")
+        assert (answer.status_code, answer.headers["Preference-Applied"]) == (int(status), f"code={status}")
+        documented = {header.lower() for header in resolved(node).get("headers", {})}
+        for header in ("allow", "accept-post", "accept-patch", "retry-after", "www-authenticate", "etag", "location"):
+            assert (header in answer.headers) == (header in documented), f"{status} and {header}"
+
+
+def _playlists() -> dict[str, Any]:
+    """The path of a new tag, written as people do it: from the nearest operation that there is."""
+    collections = yaml.safe_load((ROOT / "openapi" / "paths" / "collections.yaml").read_text(encoding="utf-8"))[
+        "collections"
+    ]
+    listing = collections["get"] | {"operationId": "list_playlists", "tags": ["playlists"], "x-related": []}
+    shown = {"schema": {"type": "object"}, "example": PLAYLISTS}
+    found = {"description": "The playlists.", "content": {"application/json": shown}}
+    gone = {status: node for status, node in listing["responses"].items() if status != "200"}
+    emptying = listing | {"operationId": "delete_playlists", "x-scope": "music:write"}
+    return {
+        "playlists": {
+            "parameters": collections["parameters"],
+            "get": listing | {"responses": gone | {"200": found}},
+            "delete": emptying | {"responses": gone | {"204": {"description": "They are gone."}}},
+        }
+    }
+
+
+def _examples(operation: Row) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Status, name and value of each answer that the contract shows by name."""
+    for status, node in operation.node["responses"].items():
+        for media in resolved(node).get("content", {}).values():
+            for name, example in media.get("examples", {}).items():
+                yield int(status), name, resolved(example)["value"]
+
+
+@on_the_mock
+def test_what_is_asked_for_takes_the_place_of_the_work(alice: httpx.Client, collection: dict[str, Any]) -> None:
+    before = alice.get("collections").json()
+    for code in (201, 503):
+        key = {"Idempotency-Key": f"asked-{code}", "Prefer": f"code={code}"}
+        assert alice.post("collections", json={"name": "Not made"}, headers=key).status_code == code
+        assert alice.delete(f"collections/{collection['id']}", headers={"Prefer": "code=412"}).status_code == 412
+    assert alice.get("collections").json() == before
+    made = alice.post("collections", json={"name": "Made"}, headers={"Idempotency-Key": "asked-503"})
+    assert (made.status_code, "Idempotent-Replayed" in made.headers) == (201, False)
+
+
+@on_the_mock
+@pytest.mark.parametrize(
+    ("prefer", "status", "applied"),
+    [
+        ("code=503", 503, "code=503"),
+        ("code=418", 200, None),
+        ("code=abc", 200, None),
+        ("code", 200, None),
+        ("example=api_key_paused", 401, "example=api_key_paused"),
+        ("example=nothing", 200, None),
+        ("code=403, example=api_key_paused", 200, None),
+        ("code=404, code=503", 404, "code=404"),
+        ('Code="503"', 503, "code=503"),
+        ("respond-async, code=503; foo=bar, wait=10", 503, "code=503"),
+        ('foo="a, code=503"', 200, None),
+        ("delay=1", 200, "delay=1"),
+        ("delay=10001", 200, None),
+        ("delay=-1", 200, None),
+        ("delay=1, code=503", 503, "code=503, delay=1"),
+        ("", 200, None),
+    ],
+)
+def test_prefer_is_read_as_rfc_7240_says(alice: httpx.Client, prefer: str, status: int, applied: str | None) -> None:
+    answer = alice.get("collections", headers={"Prefer": prefer})
+    assert (answer.status_code, answer.headers.get("Preference-Applied")) == (status, applied)
+
+
+@on_the_mock
+def test_preferences_may_come_in_several_fields(alice: httpx.Client) -> None:
+    answer = alice.get("collections", headers=[("Prefer", "delay=1"), ("Prefer", "code=503")])
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (503, "code=503, delay=1")
+
+
+@on_the_mock
+def test_what_would_be_refused_is_refused_all_the_same(alice: httpx.Client, server: Service) -> None:
+    wish = {"Prefer": "code=200, delay=1"}
+    wrong = alice.get("collections?limit=0", headers=wish)
+    assert_envelope(wrong, "VALIDATION_ERROR")
+    assert wrong.headers["Preference-Applied"] == "delay=1"
+    assert_envelope(server.client().get("collections", headers=wish), "AUTHENTICATION_REQUIRED")
+
+
+def test_the_service_pays_no_heed_to_prefer(alice: httpx.Client) -> None:
+    made = alice.post("collections", json={"name": "Made"}, headers={"Prefer": "code=503, delay=1"})
+    assert (made.status_code, made.json()["name"], "Preference-Applied" in made.headers) == (201, "Made", False)
+    shown = alice.get("collections", headers={"Prefer": "example=api_key_paused"})
+    assert (shown.status_code, "Preference-Applied" in shown.headers) == (200, False)
+
+
+def test_what_fails_half_way_is_undone() -> None:
+    memory = Memory()
+    memory.load_demo()
+    before = (dict(memory.collections), dict(memory.members), dict(memory.answers))
+
+    @memory.transaction
+    def work() -> None:
+        memory.collections.clear()
+        memory.members[demo.COLLECTION] = {}
+        raise KeyReused("Half way")
+
+    with pytest.raises(KeyReused):
+        work()
+    assert (memory.collections, memory.members, memory.answers) == before
+
+
+@pytest.fixture
+def ids(collection: dict[str, Any]) -> dict[str, str]:
+    return {"organization_id": "org_home1", "collection_id": collection["id"], "track_id": NO_TRACK}
+
+
+def _asked(client: httpx.Client, operation: Row, ids: dict[str, str], prefer: str) -> httpx.Response:
+    """The answer to a request of that operation which is valid, and has a wish."""
+    content = operation.node.get("requestBody", {}).get("content", {}).get("application/json", {})
+    examples = [example["value"] for example in content.get("examples", {}).values()]
+    body = {"json": examples[0] if examples else content["example"]} if content else {}
+    url = client.base_url.copy_with(path=operation.path.format(**ids))
+    return client.request(operation.method, url, headers={"Prefer": prefer}, **body)
