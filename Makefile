@@ -15,6 +15,17 @@ SEEDS ?= $(shell date +%s)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet
 
+# Debian's libraries that drive the clients of PHP, Ruby and C#, each with a file to know it by.
+library = $(if $(wildcard $(1)),,$(1):$(2))
+DRIVEN = $(call library,/usr/share/php/GuzzleHttp/autoload.php,php-guzzlehttp-guzzle) \
+	$(call library,/usr/share/php/GuzzleHttp/Psr7/autoload.php,php-guzzlehttp-psr7) \
+	$(call library,/usr/share/doc/php-curl,php-curl) $(call library,/usr/share/doc/php-mbstring,php-mbstring) \
+	$(call library,/usr/share/doc/ruby-faraday,ruby-faraday) $(call library,/usr/share/doc/ruby-marcel,ruby-marcel) \
+	$(call library,/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll,libnewtonsoft-json5.0-cil) \
+	$(call library,/usr/share/doc/libmono-system-componentmodel-dataannotations4.0-cil,libmono-system-componentmodel-dataannotations4.0-cil) \
+	$(call library,/usr/share/doc/libmono-system-web4.0-cil,libmono-system-web4.0-cil) \
+	$(call library,/usr/share/doc/libmono-system-net-http4.0-cil,libmono-system-net-http4.0-cil)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # Every target in lower-case letters is a command, and no file.
@@ -93,6 +104,13 @@ docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=
 
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
 	@$(BIN)/python -m workflows
+
+clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go")
+	@$(NODE) $(BIN)/python -m clients $(LANGUAGES)
+
+test-clients: clients ## Compile every client and drive it against the live and a nasty server (Go and Rust from the machine)
+	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))
+	@$(BIN)/python -m pytest -q -n 0 clients/proof
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock

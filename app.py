@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     from mock.memory import Memory
 
 Handler = Callable[..., Any]
-STORES: Stores = {"collections": collections, "collection_tracks": collection_tracks, "database": database}
+STORES: Stores = {
+    "collections": collections,
+    "collection_tracks": collection_tracks,
+    "database": database,
+}
 
 
 def create_app(settings: Settings) -> Front:

@@ -42,7 +42,8 @@ class Runner:
 
     def _call(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
-        return self.judged(exchange, operation.answer(exchange, operation.handler(**operation.arguments(exchange))))
+        result = operation.handler(**operation.arguments(exchange))
+        return self.judged(exchange, operation.answer(exchange, result))
 
     def judged(self, exchange: Exchange, answer: Answer) -> Answer:
         """The answer, if it is what the contract documents. Raises InternalError when it is not and must be."""

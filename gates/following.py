@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-_BLOCK = re.compile(r"^```(\w+)(.*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_WORD = re.compile(r'([a-z-]+)=(?:"([^"]*(?:\\"[^"]*)*)"|(\S+))')
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r'([a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 
 
 class Step(NamedTuple):
@@ -38,10 +38,11 @@ def steps(page: str) -> Iterator[Step]:
 def write(step: Step, folder: Path) -> None:
     """Does what a step says of a file. Raises ValueError where the page and the project do not fit."""
     file = folder / step.file
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
     if "below" in step.how:
-        file.write_text(_below(file.read_text(encoding="utf-8"), step), encoding="utf-8")
+        file.write_text(_below(text, step), encoding="utf-8")
     elif "instead-of" in step.how:
-        file.write_text(_instead(file.read_text(encoding="utf-8"), step), encoding="utf-8")
+        file.write_text(_instead(text, step.file, step.how["instead-of"], step.text), encoding="utf-8")
     elif file.exists():
         raise ValueError(f"{step.file} is there already, and the page writes it anew")
     else:
@@ -49,17 +50,18 @@ def write(step: Step, folder: Path) -> None:
 
 
 def _below(text: str, step: Step) -> str:
-    if step.how["below"] == "the-end":
+    wanted = step.how["below"]
+    if wanted == "the-end":
         return f"{text.rstrip()}\n\n{step.text}"
-    return _instead(text, step._replace(how=step.how | {"instead-of": step.how["below"]},
-                                        text=step.how["below"] + "\n" + step.text))  # fmt: skip
+    return _instead(text, step.file, wanted, f"{wanted}\n{step.text}")
 
 
-def _instead(text: str, step: Step) -> str:
-    line = step.how["instead-of"] + "\n"
-    if f"\n{text}".count(f"\n{line}") != 1:
-        raise ValueError(f"{step.file} has no line, or several, that read {step.how['instead-of']!r}")
-    return f"\n{text}".replace(f"\n{line}", f"\n{step.text}")[1:]
+def _instead(text: str, name: str, wanted: str, new: str) -> str:
+    lines = text.splitlines(keepends=True)
+    found = [number for number, line in enumerate(lines) if line.rstrip("\n") == wanted]
+    if len(found) != 1:
+        raise ValueError(f"{name} has no line, or several, that read {wanted!r}")
+    return "".join([*lines[: found[0]], new, *lines[found[0] + 1 :]])
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, text
@@ -184,21 +184,17 @@ def _check_revision() -> bool:
     return True
 
 
-def asks_on_loop(*, writes: bool) -> bool:
-    """Whether the event loop may ask by itself: reads of SQLite take microseconds, and PostgreSQL can be awaited."""
-    return _quick is not None and (_quick.takes_writes or not writes)
-
-
-async def on_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def on_loop(function: Callable[..., R], *args: Any, writes: bool) -> R:
     """The function's result, if all it asks of the database are prepared statements outside a transaction.
 
-    Raises MustWait for anything else: then a thread has to do it.
+    Reads of SQLite take microseconds, and PostgreSQL can be awaited. Raises MustWait for anything else: then a thread
+    has to do it.
     """
-    if _quick is None:
+    if _quick is None or (writes and not _quick.takes_writes):
         raise MustWait
     token = hurry.hurried.set(Hurry())
     try:
-        return await _quick.run(partial(function, *args, **kwargs))
+        return await _quick.run(function, *args)
     finally:
         hurry.hurried.reset(token)
 

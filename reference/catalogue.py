@@ -28,7 +28,7 @@ def errors(document: dict[str, Any], operations: list[Operation]) -> list[Error]
 
 
 def _error(code: str, entry: dict[str, Any], operations: list[Operation]) -> Error:
-    shown = {o: e.value for o in operations for e in reversed(o.errors()) if e.value["error"]["code"] == code}
+    shown = {o: e.value for o in operations for e in reversed(o.errors) if e.value["error"]["code"] == code}
     return Error(
         code,
         entry["status"],

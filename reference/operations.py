@@ -81,28 +81,30 @@ class Operation:
             for name, node in schema.get("properties", {}).items()
         ]
 
+    @cached_property
     def responses(self) -> dict[int, dict[str, Any]]:
         return {int(status): self.follow(node) for status, node in self.node["responses"].items()}
 
     def success(self) -> tuple[int, dict[str, Any]]:
         """The first status below 300 and its response."""
-        return min(self.responses().items())
+        return min(self.responses.items())
 
     def returns(self) -> list[str]:
         """What comes back when nothing is wrong: the answer's own words, and those of a 304."""
-        (_, first), *others = [(status, node) for status, node in self.responses().items() if status < 400]
+        (_, first), *others = [(status, node) for status, node in self.responses.items() if status < 400]
         return [first["description"], *(f"`{status}`: {node['description']}" for status, node in others)]
 
     def successes(self) -> list[Example]:
-        return [example for status in self.responses() if status < 300 for example in self._examples(status)]
+        return [example for status in self.responses if status < 300 for example in self._examples(status)]
 
+    @cached_property
     def errors(self) -> list[Example]:
         """Every example of every error, in the order of the statuses."""
-        return [example for status in self.responses() if status >= 400 for example in self._examples(status)]
+        return [example for status in self.responses if status >= 400 for example in self._examples(status)]
 
     def _examples(self, status: int) -> Iterator[Example]:
         title = f"{status} {HTTPStatus(status).phrase}"
-        for media in self.responses()[status]["content"].values():
+        for media in self.responses[status]["content"].values():
             for index, example in enumerate(self.examples(media)):
                 summary = example.get("summary", "")
                 # A second example of a status says in what it differs.

@@ -18,7 +18,6 @@ from reference.operations import Example, Operation, operations
 TEMPLATES = Path(__file__).parent / "templates"
 CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
 SECTION = "api-reference/music"
-MORE = "The same as pages to read, with every error code and the changelog"
 
 
 class Block(NamedTuple):
@@ -71,7 +70,7 @@ class Site:
     def _contract(self) -> str:
         """The contract with the samples in it, for the interactive reference."""
         document = json.loads(json.dumps(self._document))
-        document["externalDocs"] = {"description": MORE, "url": f"{PATH}/{SECTION}/introduction"}
+        document["info"]["description"] += "\n\n" + self._render("more.md")
         for operation in self._operations:
             node = document["paths"][operation.template][operation.method.lower()]
             node["x-codeSamples"] = samples.code_samples(operation, self.origin)
@@ -85,7 +84,7 @@ class Site:
             related=[by_id[other] for other in operation.related],
             samples=[Block(s["lang"], s["label"], s["source"]) for s in samples.code_samples(operation, self.origin)],
             successes=_blocks(operation.successes()),
-            errors=_blocks(operation.errors()),
+            errors=_blocks(operation.errors),
         )
 
     def _errors(self) -> str:

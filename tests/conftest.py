@@ -100,6 +100,15 @@ def newcomer(server: Service) -> httpx.Client:
 
 
 @pytest.fixture
+def reader(services: Services) -> httpx.Client:
+    """Somebody who reads the pages, without a credential; the database has no part in it."""
+    server = services.actors("sqlite").service
+    client = server.client()
+    client.base_url = httpx.URL(server.url)
+    return client
+
+
+@pytest.fixture
 def tracks(actors: Actors) -> list[str]:
     """Twelve tracks of alice's organization, in no collection by themselves."""
     return list(actors.tracks)

@@ -8,7 +8,7 @@ import pytest
 
 from models.base import new_id, now
 from models.collections import collections
-from tests.harness import HOME, ON_ONE_DATABASE, Service, fill, new_collection
+from tests.harness import HOME, ON_ONE_DATABASE, Service, new_collection
 
 LARGEST: dict[str, str] = {
     "name": "ü" * 512,
@@ -45,7 +45,7 @@ def test_the_longest_pages_are_whole(server: Service, alice: httpx.Client) -> No
     page = client.get("collections", params={"limit": 100}).json()
     assert (len(page["items"]), page["limit"]) == (100, 100)
     made = new_collection(alice)
-    fill(server, made["id"], server.make_tracks(501))
+    server.fill(made["id"], server.make_tracks(501))
     tracks = alice.get(f"collections/{made['id']}/tracks", params={"limit": 500}).json()
     assert (len(tracks["items"]), tracks["limit"]) == (500, 500)
     last = alice.get(f"collections/{made['id']}/tracks", params={"limit": 1, "offset": 500}).json()

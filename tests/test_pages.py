@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import ROOT, Services
+from tests.harness import ROOT
 
 PAGES = ROOT / "pages"
 FILES = {
@@ -36,15 +36,6 @@ ALLOWED = {
     "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:",
     "font-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 }  # fmt: skip
-
-
-@pytest.fixture
-def reader(services: Services) -> httpx.Client:
-    """Somebody who reads, without a credential; the database has no part in it."""
-    server = services.actors("sqlite").service
-    client = server.client()
-    client.base_url = httpx.URL(server.url)
-    return client
 
 
 @pytest.mark.parametrize("path", FILES)

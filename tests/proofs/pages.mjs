@@ -21,20 +21,28 @@ async function open(browser, name, path) {
   return page;
 }
 
+/** A picture of a page that has come to rest: one that a second picture does not differ from. */
+async function takePicture(page, path) {
+  let [last, next] = [null, await page.screenshot({ path })];
+  while (last === null || !last.equals(next)) {
+    await page.waitForTimeout(500);
+    [last, next] = [next, await page.screenshot({ path })];
+  }
+}
+
 async function look(browser, name, path) {
   const page = await open(browser, name, path);
-  const file = `${folder}/${name}${path.replaceAll("/", "-")}.png`;
-  await page.screenshot({ path: file });
+  const heading = page.getByRole("heading", { level: 1 }).first();
+  await heading.waitFor();
+  await takePicture(page, `${folder}/${name}${path.replaceAll("/", "-")}.png`);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-  const title = await page.getByRole("heading", { level: 1 }).first().innerText();
-  seen.views[`${name} ${path}`] = { title, overflow };
+  seen.views[`${name} ${path}`] = { title: await heading.innerText(), overflow };
   await page.context().close();
 }
 
 /** What a reader does who wants to see an answer: the key, the operation, its samples, then the request. */
 async function tryOut(browser, name) {
   const page = await open(browser, name, "/docs");
-  page.setDefaultTimeout(15000);
   await page.getByPlaceholder(/^QUxM/).first().fill(key);
   await page.getByRole("link", { name: OPERATION.link }).first().click();
   const run = page.getByRole("button", { name: `Test Request (get ${OPERATION.path})` });
@@ -48,8 +56,8 @@ async function tryOut(browser, name) {
     page.waitForResponse((response) => response.url().includes("/collections/")),
     page.getByRole("button", { name: "Send get request" }).click(),
   ]);
-  await page.waitForTimeout(1000); // until the answer is drawn
-  await page.screenshot({ path: `${folder}/${name}-tried.png` });
+  await page.getByText("200 OK").first().waitFor();
+  await takePicture(page, `${folder}/${name}-tried.png`);
   seen.tried = { url: response.url(), status: response.status(), headers: response.request().headers(), text: await page.locator("body").innerText() };
   await page.context().close();
 }
