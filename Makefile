@@ -5,19 +5,34 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
 BUNDLE := dist/openapi.json
+NGINX_ERRORS := delivery/nginx/errors.conf
 WORKFLOWS := openapi/workflows.arazzo.yaml
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
+SOAK_MINUTES ?= 10
+DEPLOYED := tests/deployments $(patsubst %,tests/test_%.py,access collections concurrency idempotency preconditions)
 SEEDS ?= $(shell date +%s)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet
 
+# Debian's libraries that drive the clients of PHP, Ruby and C#, each with a file to know it by.
+library = $(if $(wildcard $(1)),,$(1):$(2))
+DRIVEN = $(call library,/usr/share/php/GuzzleHttp/autoload.php,php-guzzlehttp-guzzle) \
+	$(call library,/usr/share/php/GuzzleHttp/Psr7/autoload.php,php-guzzlehttp-psr7) \
+	$(call library,/usr/share/doc/php-curl,php-curl) $(call library,/usr/share/doc/php-mbstring,php-mbstring) \
+	$(call library,/usr/share/doc/ruby-faraday,ruby-faraday) $(call library,/usr/share/doc/ruby-marcel,ruby-marcel) \
+	$(call library,/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll,libnewtonsoft-json5.0-cil) \
+	$(call library,/usr/share/doc/libmono-system-componentmodel-dataannotations4.0-cil,libmono-system-componentmodel-dataannotations4.0-cil) \
+	$(call library,/usr/share/doc/libmono-system-web4.0-cil,libmono-system-web4.0-cil) \
+	$(call library,/usr/share/doc/libmono-system-net-http4.0-cil,libmono-system-net-http4.0-cil)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run mock test check fuzz lint generate workflows lock clean static drift style types bench bench-quick profile timing endure
+# Every target in lower-case letters is a command, and no file.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
 	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
@@ -26,10 +41,37 @@ mock: $(RUNTIME) ## Start the contract without a database, for those who write c
 	@exec $(BIN)/python cli.py mock $${PORT:+--port "$$PORT"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
-	@$(BIN)/python -m pytest -n 2
+	@$(call debian,redis-server:redis-server)
+	@$(BIN)/python -m pytest -n 2 --contract-coverage
 
-endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections (PARTS=)
+test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages, against the server with the demo
+	@$(call debian,curl:curl go:golang javac:default-jdk-headless cargo:cargo php:php-cli ruby:ruby)
+	@php -m | grep -qx curl || { $(call debian,php-curl:php-curl); }
+	@test -d dist/clients/python || $(MAKE) --no-print-directory clients LANGUAGES=python
+	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_samples.py
+
+test-pages: $(LINTERS) ## Open the reference in Chromium, try a request, and leave pictures in dist/screenshots
+	@$(call debian,chromium:chromium)
+	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_browser.py
+
+endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections, soak (PARTS=)
+	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m endure $(PARTS)
+
+soak: $(TOOLS) ## Hold half of what two workers on PostgreSQL can do: memory, threads and connections stay flat (SOAK_MINUTES=10)
+	@$(call debian,wrk:wrk taskset:util-linux)
+	@$(BIN)/python -m endure.soak --minutes $(SOAK_MINUTES)
+
+scaling: $(TOOLS) ## Say what a second worker adds, and the memory of a worker
+	@$(call debian,wrk:wrk taskset:util-linux)
+	@$(BIN)/python -m endure.scaling
+
+sizes: $(TOOLS) ## Say what a row costs on PostgreSQL, measured on a million collections
+	@$(BIN)/python -m endure.sizes
+
+test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
+	@$(call debian,pgbouncer:pgbouncer)
+	@for on in pooled spread replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $(DEPLOYED) || exit 1; done
 
 check: static ## The quick half of test, under a minute: all but the tests marked slow
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -39,16 +81,36 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml $(WORKFLOWS)
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
 
+breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
+	@$(BIN)/python -m gates.breaking
+
+mutants: $(LINTERS) $(BUNDLE) ## Change the contract in a hundred ways, and say which check notices each (EACH=2)
+	@$(BIN)/python -m gates.mutants $(if $(EACH),--each "$(EACH)")
+
+swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server, reference and clients must all have it
+	@$(BIN)/python -m gates.swap
+
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write the files under generated/ anew from the contract
+generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
 	@$(call wire,generated)
+	@$(BIN)/python -m delivery.envelopes > $(NGINX_ERRORS)
 	@$(call debian,curl:curl)
 	@$(BIN)/python -m workflows.tutorial
 
+docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
+	@$(BIN)/python -m reference dist/docs $(if $(SERVER),--server "$(SERVER)")
+
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
 	@$(BIN)/python -m workflows
+
+clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go")
+	@$(NODE) $(BIN)/python -m clients $(LANGUAGES)
+
+test-clients: clients ## Compile every client and drive it against the live and a nasty server (Go and Rust from the machine)
+	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))
+	@$(BIN)/python -m pytest -q -n 0 clients/proof
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) -o requirements.lock
@@ -69,16 +131,24 @@ timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take t
 profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
 	@$(BIN)/python -m bench.profile
 
+sbom: $(TOOLS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
+	@mkdir -p dist && $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+
+test-delivery: $(BUNDLE) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
+	@$(call debian,nginx:nginx openssl:openssl systemd-analyze:systemd buildah:buildah mmdebstrap:mmdebstrap)
+	@$(BIN)/python -m pytest -n 0 delivery
+
 clean: ## Remove all that can be made again; var/ with its database stays
 	@rm -rf .venv node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 static: $(LINTERS) $(BUNDLE)
-	@$(MAKE) --no-print-directory -j 2 lint types drift style
+	@$(MAKE) --no-print-directory -j 2 lint breaking types drift style
 types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)
 	@$(call wire,dist/generated)
+	@$(BIN)/python -m delivery.envelopes | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
 style: $(TOOLS)
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }

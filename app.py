@@ -26,6 +26,7 @@ from edge.uses import Uses
 from edge.workers import Workers
 from models import collection_tracks, collections, database, idempotency, keys
 from models.stores import Stores
+from reference import site
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -33,19 +34,23 @@ if TYPE_CHECKING:
     from mock.memory import Memory
 
 Handler = Callable[..., Any]
-STORES: Stores = {"collections": collections, "collection_tracks": collection_tracks, "database": database}
+STORES: Stores = {
+    "collections": collections,
+    "collection_tracks": collection_tracks,
+    "database": database,
+}
 
 
 def create_app(settings: Settings) -> Front:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
-    database.connect(settings.database_url, pool_size=settings.threads, prepare=settings.database_prepare)
+    _connect(settings)
     workers = Workers(settings.threads)
     uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
     door = Door(environment.pepper(settings), _tokens(settings), workers, uses)
     runner = Runner(Once(idempotency, database.transaction), enforce=settings.response_validation == "enforce")
     front = _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
     if settings.metrics_folder:
-        metrics.meter.start(settings.metrics_folder, _gauges(front, settings), front.limits.refused)
+        metrics.meter.start(settings.metrics_folder, _gauges(front), front.limits.refused)
     return front
 
 
@@ -68,6 +73,16 @@ def create_mock(settings: Settings, memory: Memory) -> App:
         return _handler(node, stores) if _is_kept(node, stores) else unwritten
 
     return Preferring(_assembled(settings, handler, door, runner, workers))
+
+
+def _connect(settings: Settings) -> None:
+    bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.database_prepare}
+    database.connect(settings.database_url, **bounds)
+    if not settings.database_read_url:
+        return
+    if not database.is_postgres():
+        raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
+    database.read_from(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
 
 
 def from_environment() -> App:
@@ -99,7 +114,8 @@ def _assembled(
 ) -> Front:
     document = contract.document()
     operations = list(_operations(document, settings, handler))
-    connexion = stack.build(document, operations, runner, workers, threads=settings.threads, lane=settings.lane)
+    mount = partial(pages.mount, make=site.page, public_url=settings.public_url)
+    connexion = stack.build(document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane)
     return Front(
         connexion,
         Router(operations),
@@ -156,12 +172,11 @@ def _limits(document: dict[str, Any], operations: list[Operation], settings: Set
     return limits.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
 
 
-def _gauges(front: Front, settings: Settings) -> metrics.Gauges:
+def _gauges(front: Front) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
         "requests_in_flight": lambda: front.in_flight,
         "database_connections_in_use": database.in_use,
-        "database_connections_limit": lambda: settings.threads + 1,
         "rate_limit_store_away": lambda: front.limits.alone,
         "memory_bytes": metrics.memory,
     }

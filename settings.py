@@ -52,9 +52,21 @@ def _quota(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
+        raise ValueError("an address without a path, such as https://music.example")
+    return text
+
+
 def _store(text: str) -> str:
     if not re.fullmatch(r"rediss?://\S+|redis\+unix:///\S+", text):
         raise ValueError("redis://HOST:PORT/DB, rediss://... or redis+unix:///PATH")
+    return text
+
+
+def _replica(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("postgresql://..., a copy of a PostgreSQL in MUSIC_STUDIO_DATABASE_URL")
     return text
 
 
@@ -76,6 +88,12 @@ class Settings:
     database_url: str = _setting(
         "sqlite:///var/music-studio.db", "where the data is: sqlite:///FILE or postgresql://..."
     )
+    database_read_url: str = _setting(
+        "", "copy of the PostgreSQL that may be asked by GETs: postgresql://...", _replica
+    )
+    database_settle_seconds: int = _setting(
+        5, "how long after a write its user reads from the primary only: longer than the copy lags", _whole(0, 3600)
+    )
     database_prepare: bool = _setting(
         True, "PostgreSQL: prepare statements and set up sessions; off behind a pooler that shares sessions", _switch
     )
@@ -84,6 +102,7 @@ class Settings:
     workers: int = _setting(1, "worker processes", _whole(1, 256))
     threads: int = _setting(10, "worker threads, and database connections, of each process", _whole(1, 256))
     key_pepper: str = _setting("", "secret mixed into stored key digests; empty: kept in var/key-pepper", secret=True)
+    key_pepper_file: str = _setting("", "file with that secret, for where the environment is no place for one")
     rate_limit: str = _setting(
         "", "requests of one credential, as in 100/minute; empty: as the contract says; off: no quotas at all", _quota
     )
@@ -112,6 +131,9 @@ class Settings:
     )
     lane: bool = _setting(
         True, "answer from the compiled contract (on), or through Connexion's own stack (off)", _switch
+    )
+    public_url: str = _setting(
+        "", "address that samples in /docs call: https://music.example; empty: the one that the reader typed", _origin
     )
     cors_origins: tuple[str, ...] = _setting(
         (), "origins that browsers may call from, exact, separated by blanks", _words
@@ -188,6 +210,8 @@ def pepper(settings: Settings) -> bytes:
     """The secret that key digests are mixed with; made once, readable by the owner alone, where none is set."""
     if settings.key_pepper:
         return settings.key_pepper.encode()
+    if settings.key_pepper_file:
+        return _kept(Path(settings.key_pepper_file))
     home = re.fullmatch("sqlite:///(.+)", settings.database_url)
     file = (Path(home[1]).parent if home else ROOT / "var") / "key-pepper"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -198,3 +222,10 @@ def pepper(settings: Settings) -> bytes:
     except FileExistsError:
         pass
     return file.read_bytes()
+
+
+def _kept(file: Path) -> bytes:
+    secret = file.read_bytes().strip()
+    if not secret:
+        raise BadSetting(f"{PREFIX}KEY_PEPPER_FILE names {file}, which is empty.")
+    return secret

@@ -1,4 +1,4 @@
--- Sends the prepared requests one after another, and prints what wrk has counted as one line of JSON.
+-- Sends the prepared requests one after another, with a pause of so many milliseconds if one is given, and prints what wrk has counted as one line of JSON.
 local sent = 0
 local ready = {}
 
@@ -8,6 +8,8 @@ function init(arguments)
     if one.body then headers["Content-Type"] = "application/json" end
     ready[#ready + 1] = wrk.format(one.method, one.path, headers, one.body)
   end
+  local pause = tonumber(arguments[2])
+  if pause then delay = function() return pause end end
 end
 
 function request()

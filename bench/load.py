@@ -41,13 +41,16 @@ def write_table(requests: list[Request], file: Path) -> None:
     file.write_text("return {\n" + "".join(map(_row, requests)) + "}\n", encoding="utf-8")
 
 
-def run(port: int, table: Path, *, core: int, seconds: int, connections: int) -> Result:
-    """Load a server; raises RuntimeError when wrk itself fails."""
+def run(
+    port: int, table: Path, *, core: int | str, seconds: int, connections: int, pause_ms: int | None = None
+) -> Result:
+    """Load a server, with a pause before each request of a connection; raises RuntimeError when wrk itself fails."""
     wrk, taskset = shutil.which("wrk"), shutil.which("taskset")
     if wrk is None or taskset is None:
         raise RuntimeError("The benchmark needs wrk and taskset: apt install wrk util-linux.")
     command = [taskset, "-c", str(core), wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
-               str(SCRIPT), f"http://127.0.0.1:{port}", "--", str(table)]  # fmt: skip
+               str(SCRIPT), f"http://127.0.0.1:{port}", "--", str(table),
+               *([] if pause_ms is None else [str(pause_ms)])]  # fmt: skip
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     line = next((line for line in told.stdout.splitlines() if line.startswith("RESULT ")), None)
     if told.returncode or line is None:

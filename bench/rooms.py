@@ -16,11 +16,12 @@ ANSWERING = frozenset(("answer", "flaw", "judged"))
 FILES = {
     "edge/front.py": "front", "edge/exchange.py": "front", "edge/cors.py": "front", "edge/bodies.py": "front",
     "edge/legality.py": "legality", "edge/router.py": "router", "edge/auth.py": "auth", "edge/tokens.py": "auth",
-    "edge/limits.py": "limits", "edge/lane.py": "lane", "edge/runner.py": "lane", "edge/workers.py": "lane",
+    "edge/limits.py": "limits", "edge/counters.py": "limits", "edge/addresses.py": "limits", "edge/lines.py": "logs",
+    "edge/metrics.py": "logs", "edge/lane.py": "lane", "edge/runner.py": "lane", "edge/workers.py": "lane",
     "edge/operations.py": "operations", "edge/parameters.py": "operations", "edge/schemas.py": "operations",
     "edge/preconditions.py": "operations", "edge/links.py": "operations", "edge/strict_json.py": "operations",
     "edge/answers.py": "answers", "edge/errors.py": "answers", "edge/logs.py": "logs", "edge/server.py": "server",
-    "bench/wire.py": "server",
+    "edge/cycle.py": "server", "bench/wire.py": "server",
 }  # fmt: skip
 PACKAGES = {"structlog": "logs", "uvicorn": "server", "connexion": "connexion", "starlette": "connexion"}
 MEANINGS = {

@@ -1,4 +1,4 @@
-"""The commands that serve: serve and up."""
+"""The commands that serve, and the one that asks a server how it is: serve, up and health."""
 
 from functools import partial
 from typing import Annotated, NoReturn
@@ -7,6 +7,7 @@ import typer
 
 import settings
 from commands.words import LOOK, Database, demo_file
+from ops.refusal import Refusal
 
 group = typer.Typer(**LOOK)
 
@@ -34,9 +35,28 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
     """The settings of workers whose metrics are answered by this process, if they are wanted."""
     if not chosen.metrics_port:
         return chosen
-    from edge import scrape
+    from ops import scraping
 
-    return settings.typed(metrics_folder=scrape.serve(chosen.metrics_host, chosen.metrics_port))
+    try:
+        folder = scraping.serve(chosen.metrics_host, chosen.metrics_port)
+    except OSError as problem:
+        place = f"port {chosen.metrics_port} of {chosen.metrics_host}"
+        raise Refusal(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
+    typer.echo(f"Metrics are at http://{chosen.metrics_host}:{chosen.metrics_port}/metrics", err=True)
+    return settings.typed(metrics_folder=folder)
+
+
+@group.command()
+def health(
+    host: Host = None,
+    port: Port = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask for the database too.")] = False,
+) -> None:
+    """Ask the server of this machine whether it answers; the exit status is 0 or 1."""
+    from ops import health as asking
+
+    chosen = settings.typed(host=host, port=port)
+    asking.demand(chosen.host, chosen.port, ready=ready)
 
 
 def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
@@ -46,7 +66,7 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     url = sockets.url(chosen.host, opened)
     if prepare:
         storage.migrate_database(chosen.database_url)
-    storage.open_database(chosen.database_url)
+    storage.open_database(chosen.database_url, prepare=chosen.database_prepare)
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
         typer.echo("\n".join(welcome.lines(url, demo_file(chosen), pepper)))

@@ -29,7 +29,7 @@ def open_database(database_url: str | None) -> settings.Settings:
     from ops import storage
 
     chosen = settings.typed(database_url=database_url)
-    storage.open_database(chosen.database_url)
+    storage.open_database(chosen.database_url, prepare=chosen.database_prepare)
     return chosen
 
 

@@ -82,7 +82,7 @@ class Door:
     async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
         """The key and whom it admits. What is remembered of it outlives no change of its state (models/leases.py)."""
         asked_at = monotonic()
-        key = await self.workers.read(self._find, keys.digest(secret, self.pepper))
+        key = await self.workers.call(self._find, keys.digest(secret, self.pepper), writes=False)
         if key is None:
             raise _unauthenticated()
         known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
@@ -95,7 +95,7 @@ class Door:
         if self.tokens is None:
             raise TokenInvalid("This server takes no JSON Web Tokens")
         claims = self.tokens.claims(credential)
-        found = await self.workers.read(self._organizations_of, claims.user_id)
+        found = await self.workers.call(self._organizations_of, claims.user_id, writes=False)
         if not found:
             raise TokenInvalid("The token names a user whom this server does not know")
         return Caller(claims.user_id, found, claims.scopes, None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from edge import logs, metrics, tracing
+from edge import limits, logs, tracing
 from edge.answers import Answer
 from edge.asgi import Send
+from edge.cycle import LENGTH
 from edge.exchange import Exchange
+from edge.metrics import meter
 
 Field = tuple[bytes, bytes]
 EVERYWHERE = {
@@ -25,12 +27,13 @@ async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str],
     fields = _fields(answer.headers | cross_origin if cross_origin else answer.headers)
     fields.append((b"x-request-id", exchange.request_id.encode()))
     if exchange.allowance is not None:
-        fields += exchange.allowance.fields()
+        fields += limits.fields(exchange.allowance)
     if exchange.found is not None and exchange.found.farewell:
         fields += exchange.found.farewell
     if answer.status not in (204, 304):
         fields.append((b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+    length = 0 if exchange.method == "HEAD" else len(answer.body)
+    await send({"type": "http.response.start", "status": answer.status, "headers": fields, LENGTH: length})
     await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer.body})
 
 
@@ -51,5 +54,5 @@ def tell(exchange: Exchange, status: int, seconds: float) -> None:
     key_id = None if exchange.caller is None else exchange.caller.key_id
     trace = exchange.scope.get(tracing.TRACE)
     logs.requests.tell(exchange.request_id, exchange.method, operation, status, seconds, key_id, trace)
-    if metrics.meter.on:
-        metrics.meter.seen(operation, status, seconds)
+    if meter.on:
+        meter.seen(operation, status, seconds)

@@ -40,7 +40,7 @@ class Lane:
             exchange.answer = errors.render(failure, exchange.request_id)
 
     async def _run(self, exchange: Exchange) -> Answer:
-        if exchange.operation.on_loop:
+        operation = exchange.operation
+        if operation.on_loop:
             return await self.runner.run_on_loop(exchange)
-        run = self.workers.read if exchange.operation.method == "GET" else self.workers.write
-        return await run(self.runner.run, exchange)
+        return await self.workers.call(self.runner.run, exchange, writes=operation.writes)

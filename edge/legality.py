@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from edge.errors import (
@@ -85,8 +86,14 @@ def _check_host(host: bytes | None, version: str) -> None:
     """RFC 9112 section 3.2: one Host field of the right form, demanded since HTTP/1.1."""
     if host is None and version == "1.1":
         raise MalformedRequest("The request has no Host field", CLOSE)
-    if host is not None and not _HOST.fullmatch(host):
+    if host is not None and not _is_host(host):
         raise MalformedRequest("The Host field is not a host", CLOSE)
+
+
+@lru_cache(64)
+def _is_host(host: bytes) -> bool:
+    """Remembered, because almost every request names the same."""
+    return _HOST.fullmatch(host) is not None
 
 
 def _check_coding(coding: bytes, version: str) -> None:

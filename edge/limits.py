@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from limits import parse
 
-from edge.counters import Book, Shared
+from edge.counters import Book, Count, Shared
 from edge.errors import RateLimited
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ ADDRESS, CREDENTIAL, REFUSALS = "address", "credential", "refusals"
 class Quota:
     """So many requests in a window of so many seconds; `per` says of whom."""
 
-    __slots__ = ("_fields", "_state", "book", "name", "per", "requests", "seconds")
+    __slots__ = ("book", "fixed", "name", "per", "requests", "seconds", "state")
 
     def __init__(self, name: str, per: str, requests: int, seconds: int) -> None:
         self.name = name
@@ -35,40 +34,27 @@ class Quota:
         self.seconds = seconds
         self.book = Book(seconds)
         policy = f'"{name}";q={requests};w={seconds}'.encode()
-        self._fields = (b"x-ratelimit-limit", b"%d" % requests), (b"ratelimit-policy", policy)
-        self._state = f'"{name}";r=%d;t=%d'.encode()
+        self.fixed = (b"x-ratelimit-limit", b"%d" % requests), (b"ratelimit-policy", policy)
+        self.state = f'"{name}";r=%d;t=%d'.encode()
 
     def so_often(self, rule: str) -> Quota:
         """The same quota with another rule, such as `1000/minute`."""
         item = parse(rule)
         return Quota(self.name, self.per, item.amount, item.get_expiry())
 
-    def fields(self, left: int, ends: int) -> tuple[Field, ...]:
-        """The documented fields and those of the IETF draft draft-ietf-httpapi-ratelimit-headers."""
-        state = self._state % (left, max(0, math.ceil(ends - time.time())))
-        return (*self._fields, (b"x-ratelimit-remaining", b"%d" % left), (b"x-ratelimit-reset", b"%d" % ends),
-                (b"ratelimit", state))  # fmt: skip
+
+# A quota, how many requests were made in the present window, and when it ends, in Unix seconds.
+Allowance = tuple[Quota, int, int]
 
 
-class Allowance:
-    """What is left of a quota: `count` requests were made in the window that ends at `ends`, in Unix seconds."""
-
-    __slots__ = ("count", "ends", "quota")
-
-    def __init__(self, quota: Quota, count: int, ends: int) -> None:
-        self.quota = quota
-        self.count = count
-        self.ends = ends
-
-    def fields(self) -> tuple[Field, ...]:
-        """What the answer says of it."""
-        return self.quota.fields(max(0, self.quota.requests - self.count), self.ends)
-
-    def refusal(self) -> RateLimited:
-        """The answer to a request too many."""
-        wait = max(1, math.ceil(self.ends - time.time()))
-        message = f"The quota of this {self.quota.per} is spent"
-        return RateLimited(message, {"retry-after": str(wait)}, retry_after=wait)
+def fields(allowance: Allowance) -> tuple[Field, ...]:
+    """What an answer says of it: the documented fields and those of draft-ietf-httpapi-ratelimit-headers."""
+    quota, count, ends = allowance
+    left = quota.requests - count if count < quota.requests else 0
+    limit, policy = quota.fixed
+    state = quota.state % (left, max(0, ends - int(time.time())))
+    return (limit, (b"x-ratelimit-remaining", b"%d" % left), (b"x-ratelimit-reset", b"%d" % ends), policy,
+            (b"ratelimit", state))  # fmt: skip
 
 
 class Limits:
@@ -94,40 +80,49 @@ class Limits:
         """Counts a request of its address, before anything else of it is looked at."""
         quota = self._by_path.get(exchange.path, self._address)
         if quota is not None:
-            exchange.allowance = Allowance(quota, *quota.book.count(self._proxies.client(exchange.scope)))
+            exchange.allowance = (quota, *quota.book.count(self._proxies.client(exchange.scope)))
 
     def unheard(self, peer: str) -> tuple[Field, ...]:
         """Counts what never became a request, and says what is left to its address."""
         quota = self._address
-        return () if quota is None else Allowance(quota, *quota.book.count(self._proxies.grouped(peer))).fields()
+        return () if quota is None else fields((quota, *quota.book.count(self._proxies.grouped(peer))))
 
     def demand(self, exchange: Exchange) -> None:
         """Raises RateLimited when more was asked than the exchange's quota allows."""
-        allowance = exchange.allowance
-        if allowance is not None and allowance.count > allowance.quota.requests:
-            self.refused[allowance.quota.name] += 1
-            if allowance.quota.per == ADDRESS:
-                self._proxies.explain(exchange.scope)
-            raise allowance.refusal()
+        if exchange.allowance is None:
+            return
+        quota, count, ends = exchange.allowance
+        if count <= quota.requests:
+            return
+        self.refused[quota.name] += 1
+        if quota.per == ADDRESS:
+            self._proxies.explain(exchange.scope)
+        wait = max(1, ends - int(time.time()))
+        raise RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
 
     async def admit(self, exchange: Exchange, caller: Caller) -> None:
         """Counts a request of its credential. Raises RateLimited."""
         quota = self._quotas.get(exchange.operation.quota)
         if quota is not None and caller.rate_limit is not None:
             quota = self._of_its_own(quota, caller.rate_limit)
-        if quota is not None:
-            await self._spend(exchange, quota, caller.key_id or caller.user_id)
+        if quota is None:
+            return
+        who = caller.key_id or caller.user_id
+        count = quota.book.count(who) if self._shared is None else await self._counted_by_all(quota, who)
+        exchange.allowance = (quota, *count)
+        self.demand(exchange)
 
     async def refuse(self, exchange: Exchange) -> None:
         """Counts a refused credential of its address. Raises RateLimited, in the place of the refusal."""
         quota = self._quotas.get(REFUSALS)
         if quota is not None:
-            await self._spend(exchange, quota, self._proxies.client(exchange.scope))
+            count = await self._counted_by_all(quota, self._proxies.client(exchange.scope))
+            exchange.allowance = (quota, *count)
+            self.demand(exchange)
 
-    async def _spend(self, exchange: Exchange, quota: Quota, who: str) -> None:
+    async def _counted_by_all(self, quota: Quota, who: str) -> Count:
         count = None if self._shared is None else await self._shared.count(quota.name, who, quota.seconds)
-        exchange.allowance = Allowance(quota, *(count or quota.book.count(who)))
-        self.demand(exchange)
+        return quota.book.count(who) if count is None else count
 
     def _of_its_own(self, quota: Quota, rule: str) -> Quota | None:
         if rule == OFF:

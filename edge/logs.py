@@ -58,9 +58,15 @@ def configure(form: str = "auto", level: str = "info") -> None:
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    requests.tell = _plainly if readable or _LEVELS[level] > logging.INFO else Requests(lines).tell
+    requests.tell = _telling(lines, readable=readable, wanted=_LEVELS[level] <= logging.INFO)
     _adopt_standard_loggers(_LEVELS[level])
     logging.captureWarnings(True)
+
+
+def _telling(lines: Lines, *, readable: bool, wanted: bool) -> Tell:
+    if not wanted:
+        return lambda *_: None
+    return _plainly if readable else Requests(lines).tell
 
 
 def masked(text: str) -> str:

@@ -53,6 +53,7 @@ class Meter:
     def _figures(self, gauges: Gauges, refusals: Mapping[str, int]) -> dict[str, object]:
         """Buckets from the fastest to the slowest, and the sum of the seconds behind them."""
         return {
+            "bounds": BOUNDS,
             "requests": [[operation, status, *cell] for (operation, status), cell in list(self._cells.items())],
             "refusals": dict(refusals),
             "gauges": {name: read() for name, read in gauges.items()},

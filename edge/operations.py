@@ -38,6 +38,7 @@ class Operation:
         self._rules = rules
         self.id: str = node["operationId"]
         self.method = method.upper()
+        self.writes = method != "get"
         self.path: str = document["servers"][0]["url"].rstrip("/") + path
         self.path_names: list[str] = re.findall(r"\{(\w+)\}", path)
         self.public = node.get("security", document["security"]) == []
@@ -47,7 +48,7 @@ class Operation:
         self.handler = handler
         # What has a value already, such as a store, is not taken from the request.
         parameters = inspect.signature(handler).parameters.values()
-        self.takes = frozenset(parameter.name for parameter in parameters if parameter.default is parameter.empty)
+        self.takes = tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
         self.on_loop = inspect.iscoroutinefunction(handler)
         self._read_parameters(path, node)
         self._read_bodies(node)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import structlog
 
 from edge.answers import Answer
 from edge.errors import InternalError
 from edge.exchange import Exchange
 from edge.idempotency import Once
+from models import database
 
 log = structlog.get_logger("edge.runner")
+
+_ANYWHERE = nullcontext()
 
 
 class Runner:
@@ -22,9 +27,10 @@ class Runner:
     def run(self, exchange: Exchange) -> Answer:
         """The answer of a plain handler; belongs in a worker thread. Raises what the handler raises."""
         try:
-            if exchange.operation.idempotent and b"idempotency-key" in exchange.headers:
-                return self.once(exchange, self._call)
-            return self._call(exchange)
+            with _where(exchange):
+                if exchange.operation.idempotent and b"idempotency-key" in exchange.headers:
+                    return self.once(exchange, self._call)
+                return self._call(exchange)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape
 
@@ -36,7 +42,8 @@ class Runner:
 
     def _call(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
-        return self.judged(exchange, operation.answer(exchange, operation.handler(**operation.arguments(exchange))))
+        result = operation.handler(**operation.arguments(exchange))
+        return self.judged(exchange, operation.answer(exchange, result))
 
     def judged(self, exchange: Exchange, answer: Answer) -> Answer:
         """The answer, if it is what the contract documents. Raises InternalError when it is not and must be."""
@@ -48,3 +55,11 @@ class Runner:
             if self.enforce:
                 raise InternalError("The answer did not match the contract; the trace id finds it in the log")
         return answer
+
+
+def _where(exchange: Exchange) -> AbstractContextManager[None]:
+    """Which database the handler reads: for a GET it may be a copy, unless its caller has just written."""
+    if exchange.caller is None:
+        return _ANYWHERE
+    place = database.read_by if exchange.operation.method == "GET" else database.written_by
+    return place(exchange.caller.user_id)

@@ -17,8 +17,10 @@ from edge.departure import EVERYWHERE
 from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
 from edge.lifecycle import UNHEARD
+from edge.metrics import meter
 
 MOST_PIPELINED = 256
+GLANCE_SECONDS = 0.001
 LONGEST_HEAD = LONGEST_TARGET + MOST_FIELD_BYTES + 8 * 1024
 log = structlog.get_logger("edge.server")
 
@@ -186,12 +188,16 @@ class Protocol(HttpToolsProtocol):
 
     def _await_headers(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(self.slowest_headers, self._too_slow)
+            self._deadline = self.loop.call_later(self.slowest_headers, self._look_once_more)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _look_once_more(self) -> None:
+        # It may be the loop that was slow, and the request may wait in the kernel: one more turn of the loop reads it.
+        self._deadline = self.loop.call_later(GLANCE_SECONDS, self._too_slow)
 
     def _too_slow(self) -> None:
         self._deadline = None
@@ -204,6 +210,8 @@ class Protocol(HttpToolsProtocol):
         request_id = "req_" + secrets.token_hex(8)
         answer = errors.render(refusal, request_id)
         log.info("request", trace_id=request_id, status=answer.status, refused=refusal.system_message)
+        if meter.on:
+            meter.seen(None, answer.status, 0.0)
         if self.url and self.parser.get_method() == b"HEAD":
             answer = answer._replace(body=b"")
         self.transport.write(self._wire(answer, request_id))

@@ -16,7 +16,7 @@ from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 from starlette.exceptions import HTTPException
 
-from edge import errors, pages
+from edge import errors
 from edge.exchange import current
 from edge.lane import Lane
 from edge.operations import Operation
@@ -28,8 +28,11 @@ CONFIRM = "edge.auth.confirm"
 
 
 def build(document: dict[str, Any], operations: list[Operation], runner: Runner, workers: Workers,
-          *, threads: int, lane: bool) -> FlaskApp:  # fmt: skip
-    """Connexion's FlaskApp with the contract, the compiled validators in its slots and the lane in front."""
+          mount: Callable[[flask.Flask], None], *, threads: int, lane: bool) -> FlaskApp:  # fmt: skip
+    """Connexion's FlaskApp with the contract, the compiled validators in its slots and the lane in front.
+
+    `mount` adds to Flask what is no operation of the contract.
+    """
     app = FlaskApp("music_studio", server_args={"static_folder": None})
     app.add_api(
         _pencilled(document),
@@ -43,7 +46,7 @@ def build(document: dict[str, Any], operations: list[Operation], runner: Runner,
     app.add_middleware(
         Lane, position=MiddlewarePosition.BEFORE_EXCEPTION, runner=runner, workers=workers, everything=lane
     )
-    pages.mount(app.app)
+    mount(app.app)
     _widen(app, threads)
     return app
 

@@ -14,7 +14,8 @@ DEEPEST = 32
 MOST_DIGITS = 19
 MOST_PARTS = 10_000
 _NAME = re.compile(rb'"[ \t\n\r]*:')
-_BEYOND_64_BITS = re.compile(rb"[0-9]{19}")  # perhaps: where a whole number would come back rounded
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_BEYOND_64_BITS = b"0" * 19  # perhaps: where a whole number would come back rounded
 # A text, with the colon behind it if it is a name; a bracket; digits without end.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"([ \t\n\r]*:)?|[\[{]|[\]}]|[0-9]{%d}' % (MOST_DIGITS + 1))
 _DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
@@ -40,9 +41,9 @@ def _surely_plain(raw: bytes, value: Any) -> bool:
     names = len(value) if isinstance(value, dict) else 0
     return (
         names <= MOST_PARTS - DEEPEST
-        and len(_NAME.findall(raw)) == names
+        and (raw.count(b":") == names or len(_NAME.findall(raw)) == names)
         and raw.count(b"{") + raw.count(b"[") <= DEEPEST
-        and not _BEYOND_64_BITS.search(raw)
+        and _BEYOND_64_BITS not in raw.translate(_ZEROS)
     )
 
 

@@ -6,9 +6,8 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from models import database
 from models.hurry import MustWait
@@ -28,16 +27,13 @@ class Workers:
         work = partial(contextvars.copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
-    async def read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of a function that only reads: by the event loop where it may ask the database, else as above."""
-        if database.asks_on_loop(writes=False):
-            with suppress(MustWait):
-                return await database.on_loop(function, *args, **kwargs)
-        return await self.run(function, *args, **kwargs)
+    async def call(self, function: Callable[..., R], *args: Any, writes: bool) -> R:
+        """What a function that asks the database gives: on the event loop, or out of a thread where it must wait.
 
-    async def write(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The same for a function that may write."""
-        if database.asks_on_loop(writes=True):
-            with suppress(MustWait):
-                return await database.on_loop(function, *args, **kwargs)
-        return await self.run(function, *args, **kwargs)
+        `writes`: whether it may also change something.
+        """
+        try:
+            return await database.on_loop(function, *args, writes=writes)
+        except MustWait:
+            pass  # and not from here, where whatever goes wrong would seem to be a consequence
+        return await self.run(function, *args)

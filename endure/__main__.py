@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from rich.console import Console
 from rich.progress import Progress
 
-from endure import crash, growth, history, races
+from endure import crash, growth, history, races, soak, widow
 from endure.figures import Figure, at_most, exactly, show
 from endure.machine import Machine
 from endure.running import Running, fresh, running
@@ -26,6 +26,7 @@ STOPS, BACK_SECONDS, GRACE_SECONDS = 10, 5.0, 20.0
 RUNS, STEPS = 500, 50
 HISTORY_SECONDS = 30.0
 OPERATIONS = 10_000
+SOAK_MINUTES = 10
 
 
 def race(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
@@ -66,6 +67,18 @@ def crashes(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
                 label = f"{what} x {STOPS}, {workers} worker{'s'[: workers - 1]}"
                 tolls = list(progress.track(_stopped(server, stop), STOPS, description=f"{kind}: {label}"))
             yield from _tolls(f"{label}", kind, tolls)
+
+
+def widows(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """One of two workers killed under load, again and again."""
+    with fresh(kind, folder, workers=2) as server:
+        secret, label = server.key(), f"kill -9 of one of 2 workers x {STOPS}"
+        losses = [widow.kill_one(server, secret) for _ in progress.track(range(STOPS), description=f"{kind}: {label}")]
+    held, failed = sum(len(loss.held) for loss in losses), sum(loss.cut for loss in losses)
+    astray = sum(loss.cut - len(loss.held & {*loss.failed}) + len(loss.strange) for loss in losses)
+    yield exactly(f"{label}: failed but not on it, of {failed}", kind, astray, 0)
+    yield at_most(f"{label}: failed, of {held} connections of the killed", kind, failed, held)
+    yield at_most(f"{label}: slowest replacement", kind, max(loss.replaced_seconds for loss in losses), 5.0, " s")
 
 
 def _stopped(server: Running, stop: Callable[[Running, str], crash.Toll]) -> Iterator[crash.Toll]:
@@ -130,8 +143,14 @@ def grown(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
         yield at_most(what, kind, ratio.value, growth.MOST_RATIO)
 
 
+def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Half of what two workers can do, for ten minutes."""
+    yield from soak.figures(kind, soak.soak(kind, folder, 2, SOAK_MINUTES, progress))
+
+
 PARTS: dict[str, Part] = {
-    "races": race, "sequences": sequences, "crashes": crashes, "histories": histories, "growth": grown,
+    "races": race, "sequences": sequences, "crashes": crashes, "widows": widows, "histories": histories,
+    "growth": grown, "soak": soaked,
 }  # fmt: skip
 
 

@@ -22,16 +22,19 @@ RETRIED = (409, 503)
 class Load:
     """So many writers; with keys, each repeats a request until it is answered, as a careful client does.
 
-    `told` are the names that were acknowledged, `cut` the connections that broke under a request, `statuses` a count
-    of every answer. A connection that was refused carried no request, and counts for nothing.
+    `told` are the names that were acknowledged, `cut` the connections that broke under a request, `cut_ports` the local
+    ports of those that had carried another before, `statuses` a count of every answer. A connection that was refused
+    carried no request, and counts for nothing.
     """
 
     def __init__(self, server: Running, secret: str, *, writers: int = 8, keys: bool) -> None:
         self._server, self._secret, self._keys = server, secret, keys
         self._threads = [threading.Thread(target=self._write, daemon=True) for _ in range(writers)]
         self._over = threading.Event()
+        self._ports: dict[httpx.Client, int] = {}
         self.told: list[str] = []
         self.cut: list[str] = []
+        self.cut_ports: list[int] = []
         self.statuses: Counter[int] = Counter()
         self.unexpected: list[str] = []
 
@@ -69,7 +72,9 @@ class Load:
             return False
         except httpx.TransportError as error:
             self.cut.append(f"{type(error).__name__}: {error}")
+            self.cut_ports += [self._ports.pop(client)] if client in self._ports else []
             return False
+        self._ports[client] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         self.statuses[response.status_code] += 1
         if response.status_code == 201:
             self.told.append(name)

@@ -44,6 +44,7 @@ class People:
         scopes: Iterable[str] = demo_keys.SCOPES,
         state: str = "active",
         expires_at: datetime | None = None,
+        rate_limit: str | None = None,
     ) -> keys.ApiKey:
         """Let this secret be a key of that user."""
         key = keys.ApiKey(
@@ -56,7 +57,7 @@ class People:
             created_at=now(),
             expires_at=expires_at,
             last_used_at=None,
-            rate_limit=None,
+            rate_limit=rate_limit,
             replaced_by=None,
         )
         self._memory.keys[keys.digest(secret, PEPPER)] = key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import psycopg
@@ -26,8 +26,8 @@ R = TypeVar("R")
 # After these a connection is of no more use, whether or not it has been closed already.
 _ENDED = (OSError, exceptions.PostgresConnectionError, exceptions.AdminShutdownError, exceptions.CrashShutdownError,
           exceptions.CannotConnectNowError, exceptions.InvalidCachedStatementError,
-          exceptions.OutdatedSchemaCacheError)  # fmt: skip
-_FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, exceptions.OutdatedSchemaCacheError)
+          exceptions.InternalClientError)  # fmt: skip
+_FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, exceptions.InternalClientError)
 
 
 class Session:
@@ -36,16 +36,17 @@ class Session:
     def __init__(self, connection: Any, patience: float) -> None:
         self._connection = connection
         self._patience = patience
+        self._loop = asyncio.get_running_loop()
         self._statements: dict[str, PreparedStatement] = {}
         self._ends = monotonic() + engines.RECYCLE_SECONDS
 
     def is_usable(self) -> bool:
         """Whether it may be asked: still open as far as is known, and not too old."""
-        return not self._connection.is_closed() and monotonic() < self._ends
+        return not self._connection.is_closed() and monotonic() < self._ends and not self._loop.is_closed()
 
     async def rows(self, text: str, values: list[Any]) -> list[Any]:
         """What the statement gives. Hangs up on a server that has gone silent; raises what the driver raises."""
-        watch = asyncio.get_running_loop().call_later(self._patience, self.hang_up)
+        watch = self._loop.call_later(self._patience, self.hang_up)
         try:
             statement = self._statements.get(text)
             if statement is None:
@@ -61,8 +62,9 @@ class Session:
             watch.cancel()
 
     def hang_up(self) -> None:
-        """Close it without a word."""
-        self._connection.terminate()
+        """Close it without a word; with its event loop it has ended already."""
+        if not self._loop.is_closed():
+            self._connection.terminate()
 
 
 class Awaiting:
@@ -74,9 +76,14 @@ class Awaiting:
         self._shelf = Shelf(dialect())  # type: ignore[no-untyped-call] # SQLAlchemy's constructor has no annotations
         self._pool = Pool(silence, engines.place(url), size=size, statement_timeout_ms=statement_timeout_ms)
 
-    async def run(self, function: Callable[[], R]) -> R:
+    @property
+    def in_use(self) -> int:
+        """How many connections somebody works with."""
+        return self._pool.in_use
+
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result; whenever it asks the database, other requests have their turn."""
-        return await greenlet_spawn(function)
+        return await greenlet_spawn(function, *args)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None in a thread, and for what is not prepared. Raises Unavailable."""
@@ -101,16 +108,19 @@ class Pool:
         self._settings = dict(engines.session(statement_timeout_ms)) | {"application_name": engines.NAME}
         self._patience = statement_timeout_ms / 1000 + engines.GRACE_SECONDS
         self._turns = asyncio.Semaphore(size)
+        self.in_use = 0
         self._idle: list[Session] = []
 
     async def rows(self, prepared: Prepared, binds: dict[str, Any]) -> list[Any]:
         """Every row. Raises SQLAlchemy's errors, as the other driver does through it."""
         await self._turn()
+        self.in_use += 1
         try:
             # Only now: while this request was waiting for its turn, another may have waited in vain.
             with self._silence.heeded():
                 return prepared.made(await self._asked(prepared.text, prepared.values(binds)))
         finally:
+            self.in_use -= 1
             self._turns.release()
 
     async def _asked(self, text: str, values: list[Any]) -> list[Any]:
@@ -118,7 +128,11 @@ class Pool:
         try:
             return await session.rows(text, values)
         except _FAULTS as fault:
-            _tell(fault, text, session)
+            if _is_end(fault, session):
+                session.hang_up()
+                self.close()  # what ended one has most likely ended all
+                raise _away(fault, text) from fault
+            raise _told(fault, text) from fault
         finally:
             self._idle.append(session)
 
@@ -156,14 +170,13 @@ class Pool:
             self._idle.pop().hang_up()
 
 
-def _tell(fault: Exception, text: str, session: Session) -> NoReturn:
-    """Raises the fault in SQLAlchemy's words."""
-    if isinstance(fault, _ENDED) or not session.is_usable():
-        session.hang_up()
-        raise _away(fault, text) from fault
-    if isinstance(fault, asyncpg.PostgresError):
-        raise _kind(fault.sqlstate)(text, None, fault) from fault
-    raise fault
+def _is_end(fault: Exception, session: Session) -> bool:
+    return isinstance(fault, _ENDED) or not session.is_usable()
+
+
+def _told(fault: Exception, text: str) -> Exception:
+    """A refusal of the server in SQLAlchemy's words; anything else is a mistake of ours, and stays what it is."""
+    return _kind(fault.sqlstate)(text, None, fault) if isinstance(fault, asyncpg.PostgresError) else fault
 
 
 def _away(fault: Exception, text: str) -> DBAPIError:

@@ -13,6 +13,7 @@ from models.collection_track_rows import (
     LISTED,
     MEMBER,
     MOVE,
+    MOVE_ALL,
     REMOVE,
     CollectionTrack,
     collection_tracks,
@@ -73,26 +74,31 @@ def reorder(
 
     Raises Unacceptable for an id that is listed twice, Missing, then VersionMismatch.
     """
-    demand_distinct(track_ids)
+    wanted = demand_distinct(track_ids)
     held = collections.hold(caller, organization_id, collection_id, version)
-    moves = _moves(held, track_ids)
+    moves = _moves(held, track_ids, wanted)
     if moves:
-        database.run_each(
-            MOVE, [collections.scope_of(held) | {"track": track, "new_rank": rank} for track, rank in moves]
-        )
+        _move(collections.scope_of(held), moves)
         collections.touch(held, more=0)
 
 
-def _moves(held: Collection, track_ids: Sequence[str]) -> list[tuple[str, int]]:
-    found, ceiling = _ranks_of(held, track_ids)
+def _move(scope: dict[str, object], moves: Sequence[tuple[str, int]]) -> None:
+    if database.is_postgres():
+        moved, new_ranks = map(list, zip(*moves, strict=True))
+        database.run(MOVE_ALL, **scope, moved=moved, new_ranks=new_ranks)
+    else:
+        database.run_each(MOVE, [scope | {"track": track, "new_rank": rank} for track, rank in moves])
+
+
+def _moves(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> list[tuple[str, int]]:
+    found, ceiling = _ranks_of(held, track_ids, wanted)
     listed = [track for track in track_ids if track in found]
     changed = ranks.arrange([found[track] for track in listed], ceiling)
     return [(listed[index], rank) for index, rank in changed.items()]
 
 
-def _ranks_of(held: Collection, track_ids: Sequence[str]) -> tuple[dict[str, int], int | None]:
+def _ranks_of(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> tuple[dict[str, int], int | None]:
     """The ranks of the listed members, and the lowest rank of a member that is not listed."""
-    wanted = set(track_ids)
     # One row more than there are ids: one of them is not listed, unless these are all the members.
     first = database.many(FIRST, **collections.scope_of(held), count=len(track_ids) + 1)
     ceiling = next((row.rank for row in first if row.track_id not in wanted), None)
@@ -125,7 +131,9 @@ def full(collection_id: str) -> CollectionFull:
     return CollectionFull(f"A collection holds at most {MOST_TRACKS} tracks", collection_id=collection_id)
 
 
-def demand_distinct(track_ids: Sequence[str]) -> None:
-    """Raises Unacceptable for a track that is listed twice."""
-    if len(set(track_ids)) != len(track_ids):
+def demand_distinct(track_ids: Sequence[str]) -> set[str]:
+    """The tracks that are listed; raises Unacceptable for one that is listed twice."""
+    wanted = set(track_ids)
+    if len(wanted) != len(track_ids):
         raise Unacceptable("/ordered_track_ids", "uniqueItems", "A track is listed more than once.")
+    return wanted

@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from models import begin, engines, faults, hurry, revision
+from models import begin, engines, faults, hurry, replica, revision
 from models.failures import Unavailable
 from models.hurry import Hurry, MustWait
 from models.prepared import Quick, Reader
+from models.replica import Replica
 from models.silence import Silence
 
 P = ParamSpec("P")
@@ -29,12 +30,15 @@ _REVISION = text("SELECT version_num FROM alembic_version")
 # The one engine of the process, and what asks past it.
 _engine: Engine | None = None
 _quick: Quick | None = None
+_replica: Replica | None = None
 _current: ContextVar[Connection | None] = ContextVar("current", default=None)
 _silence = Silence()
 _probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
 
-def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000, prepare: bool = True) -> None:
+def connect(
+    url: str, *, pool_size: int = 10, statement_timeout_ms: int = engines.STATEMENT_MS, prepare: bool = True
+) -> None:
     """Bind the process to a database, without opening a connection; raises ValueError for a URL of another kind.
 
     Without `prepare` nothing is kept in a session of PostgreSQL, so that a pooler may share sessions.
@@ -45,26 +49,58 @@ def connect(url: str, *, pool_size: int = 10, statement_timeout_ms: int = 2000, 
     _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepare)
     if not is_postgres():
         _quick = Reader(engines.build_plain(url, wait_seconds=0))
-    elif prepare and engines.is_for_the_loop(url):
-        from models.awaited import Awaiting  # its driver is loaded only where there is a PostgreSQL
+    elif prepare:
+        _quick = _awaiting(_silence, url, pool_size, statement_timeout_ms)
 
-        _quick = Awaiting(_silence, url, size=pool_size, statement_timeout_ms=statement_timeout_ms)
+
+def read_from(url: str, *, settle_seconds: float, pool_size: int = 10, prepare: bool = True) -> None:
+    """Ask a copy of the connected PostgreSQL for what may be a moment old; raises ValueError as `connect` does.
+
+    `settle_seconds`: how long after a write its user is told by the primary alone.
+    """
+    global _replica
+    limit = replica.STATEMENT_MS
+    quick = _awaiting(Silence(), url, pool_size, limit) if prepare else None
+    _replica = Replica(
+        engines.build(url, pool_size=pool_size, statement_timeout_ms=limit, prepare=prepare), quick, settle_seconds
+    )
+
+
+def _awaiting(silence: Silence, url: str, size: int, statement_timeout_ms: int) -> Quick | None:
+    if not engines.is_for_the_loop(url):
+        return None
+    from models.awaited import Awaiting  # its driver is loaded only where there is a PostgreSQL
+
+    return Awaiting(silence, url, size=size, statement_timeout_ms=statement_timeout_ms)
+
+
+def read_by(user_id: str) -> AbstractContextManager[None]:
+    """What is read inside may come from a replica, if there is one and the user has not just written."""
+    return nullcontext() if _replica is None else _replica.read_by(user_id)
+
+
+def written_by(user_id: str) -> AbstractContextManager[None]:
+    """What runs inside may write; afterwards the user's reads come from the primary for a while."""
+    return nullcontext() if _replica is None else _replica.written_by(user_id)
 
 
 def in_use() -> int:
-    """How many connections of the pool somebody works with."""
+    """How many connections somebody works with, in a thread or on the event loop."""
     pool = _engine.pool if _engine is not None else None
-    return pool.checkedout() if isinstance(pool, QueuePool) else 0
+    threads = pool.checkedout() if isinstance(pool, QueuePool) else 0
+    return threads + (_quick.in_use if _quick is not None else 0)
 
 
 def disconnect() -> None:
     """Close every connection; without effect when there is none."""
-    global _engine, _quick
+    global _engine, _quick, _replica
+    if _replica is not None:
+        _replica.close()
     if _quick is not None:
         _quick.close()
     if _engine is not None:
         _engine.dispose()
-    _engine = _quick = None
+    _engine = _quick = _replica = None
 
 
 def engine() -> Engine:
@@ -148,28 +184,27 @@ def _check_revision() -> bool:
     return True
 
 
-def asks_on_loop(*, writes: bool) -> bool:
-    """Whether the event loop may ask by itself: reads of SQLite take microseconds, and PostgreSQL can be awaited."""
-    return _quick is not None and (_quick.takes_writes or not writes)
-
-
-async def on_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def on_loop(function: Callable[..., R], *args: Any, writes: bool) -> R:
     """The function's result, if all it asks of the database are prepared statements outside a transaction.
 
-    Raises MustWait for anything else: then a thread has to do it.
+    Reads of SQLite take microseconds, and PostgreSQL can be awaited. Raises MustWait for anything else: then a thread
+    has to do it.
     """
-    if _quick is None:
+    if _quick is None or (writes and not _quick.takes_writes):
         raise MustWait
     token = hurry.hurried.set(Hurry())
     try:
-        return await _quick.run(partial(function, *args, **kwargs))
+        return await _quick.run(function, *args)
     finally:
         hurry.hurried.reset(token)
 
 
 def _at_once(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
     """The rows of a prepared statement; None when SQLAlchemy has to ask. The one place that says who is asked."""
-    return None if _quick is None or in_transaction() else _quick.rows(statement, binds)
+    if in_transaction():
+        return None
+    rows = None if _replica is None else _replica.rows(statement, binds)
+    return rows if rows is not None or _quick is None else _quick.rows(statement, binds)
 
 
 def _ask(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:

@@ -1,15 +1,13 @@
 """How a connection to either database is opened, and the limits that it lives under."""
 
-from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
-import psycopg
-from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 
 NAME = "music-studio"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
+STATEMENT_MS = 2000
 BUSY_MS = 2000
 # Above the second after which PostgreSQL looks for a deadlock, so that one is told apart from a long wait.
 LOCK_MS = 1200
@@ -30,11 +28,9 @@ _CONNECTION: dict[str, Any] = {
     "application_name": NAME,
 }
 
-_T = TypeVar("_T")
 
-
-def session(statement_timeout_ms: int) -> list[tuple[str, str]]:
-    """The settings of every session of PostgreSQL that is ours alone."""
+def session(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str, str]]:
+    """The settings of every session of PostgreSQL that is ours alone; times in milliseconds."""
     return [
         ("statement_timeout", str(statement_timeout_ms)),
         ("lock_timeout", str(LOCK_MS)),
@@ -45,21 +41,6 @@ def session(statement_timeout_ms: int) -> list[tuple[str, str]]:
         ("enable_bitmapscan", "off"),
         ("jit", "off"),
     ]
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that hangs up on a server that has gone silent, which no setting of the server can notice."""
-
-    patience = float("inf")
-
-    def wait(self, gen: PQGen[_T], interval: float = 0.1, timeout: float | None = None) -> _T:
-        deadline = monotonic() + self.patience
-        try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
-        except psycopg.OperationalError:
-            if monotonic() >= deadline:
-                self.pgconn.finish()
-            raise
 
 
 def place(url: str) -> URL:
@@ -119,6 +100,8 @@ def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
 
 
 def _bounded(patience: float) -> Any:
+    from models.bounded import BoundedConnection  # its driver is loaded only where there is a PostgreSQL
+
     def open_bounded(_dialect: object, _record: object, words: Any, options: Any) -> BoundedConnection:
         connection = BoundedConnection.connect(*words, **options)
         connection.patience = patience

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 
 from models import engines, faults
 from models.revision import FOLDER, head
@@ -55,19 +55,34 @@ def _make_folder(url: str) -> None:
 @contextmanager
 def _runner(url: str) -> Iterator[Connection]:
     engine = engines.build_plain(url, wait_seconds=WAIT_SECONDS)
-    with faults.translated(), engine.connect() as connection:
-        _wait_for_turn(engine, connection)
+    turn = _sqlite_turn if engine.dialect.name == "sqlite" else _postgres_turn
+    with faults.translated(), engine.connect() as connection, turn(engine, connection):
         yield connection
-        # PostgreSQL gives the advisory lock back when the connection closes.
         connection.commit()
 
 
-def _wait_for_turn(engine: Engine, connection: Connection) -> None:
-    if engine.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        return
-    connection.exec_driver_sql(f"SET lock_timeout = '{WAIT_SECONDS}s'")
-    connection.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
-    # A migration that waits for a table makes every later reader wait behind it.
-    connection.exec_driver_sql("SET lock_timeout = '2s'")
-    connection.commit()
+@contextmanager
+def _sqlite_turn(_engine: Engine, connection: Connection) -> Iterator[None]:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    yield
+
+
+@contextmanager
+def _postgres_turn(engine: Engine, connection: Connection) -> Iterator[None]:
+    """Holds a lock for as long as the migrations take, in a transaction of its own, and limits theirs.
+
+    Nothing is left behind in a session: behind a pooler it is the next one's too.
+    """
+    with engine.begin() as holder:
+        _limit(holder, lock_timeout=f"{WAIT_SECONDS}s")
+        holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        # A migration that waits for a table makes every later reader wait behind it.
+        event.listen(connection, "begin", lambda begun: _limit(begun, lock_timeout="2s"))
+        yield
+
+
+def _limit(connection: Connection, lock_timeout: str) -> None:
+    """Until the transaction ends. A role may have the limits of the service, under which no migration could run."""
+    limits = {"lock_timeout": lock_timeout, "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+    chosen = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
+    connection.exec_driver_sql(f"SELECT {chosen}")

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections import namedtuple
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Select, UpdateBase
@@ -29,15 +30,13 @@ class Prepared(NamedTuple):
         return [known[name] if convert is None else convert(known[name]) for name, convert in self.names]
 
     def made(self, found: Iterable[Any]) -> list[Any]:
-        """Rows with named fields, as SQLAlchemy would give them."""
+        """Rows with named fields, as SQLAlchemy would give them; column by column, which is faster than row by row."""
         if not self.converts:
-            return [self.row(raw) for raw in found]
-        return [self.row(self._converted(list(raw))) for raw in found]
-
-    def _converted(self, fields: list[Any]) -> list[Any]:
-        for index, convert in self.converts:
-            fields[index] = convert(fields[index])
-        return fields
+            return list(map(self.row, found))
+        columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+        for index, convert in self.converts if columns else ():
+            columns[index] = map(convert, columns[index])
+        return list(map(self.row, zip(*columns, strict=True)))
 
 
 class Shelf:
@@ -68,7 +67,8 @@ def prepare(statement: Executable, dialect: Dialect) -> Prepared | None:
     found = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # noqa: PYI024 - known at run time
     names = tuple((name, kinds[name]) for name in compiled.positiontup or ())
-    return Prepared(str(compiled), names, fixed, row._make, tuple((i, p) for i, p in found if p))
+    made = partial(tuple.__new__, row)  # as row._make does, without a function of Python for each row
+    return Prepared(str(compiled), names, fixed, made, tuple((i, p) for i, p in found if p))
 
 
 class Quick(Protocol):
@@ -76,7 +76,11 @@ class Quick(Protocol):
 
     takes_writes: bool
 
-    async def run(self, function: Callable[[], R]) -> R:
+    @property
+    def in_use(self) -> int:
+        """How many of its connections somebody works with."""
+
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The result of a plain function, which asks with `rows`; it runs on the event loop."""
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
@@ -93,6 +97,7 @@ class Reader:
     """
 
     takes_writes = False
+    in_use = 0  # a read of SQLite is over before anybody could count it
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -100,9 +105,9 @@ class Reader:
         self._kept = threading.local()
         self._open: list[PoolProxiedConnection] = []
 
-    async def run(self, function: Callable[[], R]) -> R:
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result, at once: readers of a write-ahead log wait for nobody."""
-        return function()
+        return function(*args)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None when SQLAlchemy has to ask, which also explains what failed."""

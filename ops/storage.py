@@ -14,17 +14,22 @@ from ops.refusal import Refusal
 from ops.screen import without_password
 
 ANYTHING = text("SELECT 1")
+SETTINGS = text(
+    "SELECT lower(name) AS name, setting,"
+    " format('ALTER ROLE %I IN DATABASE %I SET ', current_user, current_database()) AS remedy FROM pg_settings"
+)
 
 
-def open_database(url: str) -> None:
-    """Connect to a database that is there and has the newest tables. Raises Refusal."""
+def open_database(url: str, *, prepare: bool = True) -> None:
+    """Connect, as the server does, to a database that is there and has the newest tables. Raises Refusal."""
     place = _place(url)
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         # SQLite would make an empty file of a mistyped name.
         raise Refusal(f"There is no database {place.database}: run `python cli.py migrate` first.")
-    database.connect(url, pool_size=2)
+    database.connect(url, pool_size=2, prepare=prepare)
     with _explained(url):
         database.one(ANYTHING)
+        _demand_limits()
     _demand_newest_tables()
 
 
@@ -48,6 +53,17 @@ def _place(url: str) -> URL:
         raise Refusal("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
 
 
+def _demand_limits() -> None:
+    """A pooler gives connections that somebody else has opened, without what the server asks for."""
+    if not database.is_postgres():
+        return
+    found = {row.name: row for row in database.many(SETTINGS)}
+    missing = {name: value for name, value in engines.session() if found[name].setting != value}
+    if missing:
+        orders = "".join(f"\n  {found[name].remedy}{name} = '{value}';" for name, value in missing.items())
+        raise Refusal(f"Connections come without their limits. Run this, then RECONNECT in the pooler:{orders}")
+
+
 def _demand_newest_tables() -> None:
     try:
         database.ready()
@@ -68,4 +84,5 @@ def _explained(url: str) -> Iterator[None]:
 def _cause(problem: Exception) -> str:
     driver = problem if isinstance(problem, DBAPIError) else problem.__cause__
     words = str(driver.orig) if isinstance(driver, DBAPIError) else str(problem)
-    return words.strip().split("\n", maxsplit=1)[0].rstrip(".")
+    hint = "; behind a pooler, set MUSIC_STUDIO_DATABASE_PREPARE=off" if "startup parameter" in words else ""
+    return words.strip().split("\n", maxsplit=1)[0].rstrip(".") + hint

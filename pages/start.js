@@ -1,4 +1,4 @@
-const CONTRACT = "/v1/openapi.json";
+const CONTRACT = "/docs/openapi.json";
 
 // Scalar sends every optional parameter that has an example. Here it is offered and switched off, so that the first
 // request is the plain one.
@@ -22,7 +22,8 @@ async function start() {
     showDeveloperTools: "never",
     agent: { disabled: true },
     mcp: { disabled: true },
-    defaultHttpClient: { targetKey: "shell", clientKey: "curl" },
+    // Only the samples that come with the contract are shown, because those are run before they are published.
+    hiddenClients: true,
     authentication: { preferredSecurityScheme: "ApiKeyAuth" },
   });
 }

@@ -9,9 +9,35 @@ import httpx
 import pytest
 
 from tests import databases
+from tests.deployments.places import PLACES
 from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
 from tests.machine import Machine
 from tests.probes import Scene
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--on", choices=PLACES, help="Run the tests of PostgreSQL on another deployment, and no others.")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The tests of a deployment itself need programs that not every machine has: `make test-deployments` has them."""
+    return True if collection_path.name == "deployments" and not config.getoption("on") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another deployment, what asks for no server or for SQLite has nothing new to say."""
+    if config.getoption("on"):
+        others = [item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def _asks_for(item: pytest.Item, kind: str) -> bool:
+    return bool(getattr(item, "callspec", None)) and item.callspec.params.get("actors") == kind  # type: ignore[attr-defined]
+
+
+def _is_of_deployments(item: pytest.Item) -> bool:
+    return "deployments" in item.path.parts or "actors" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +60,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def actors(request: pytest.FixtureRequest, services: Services) -> Actors:
-    return services.actors(request.param)
+    return services.actors(request.config.getoption("on") or request.param)
 
 
 @pytest.fixture
@@ -71,6 +97,15 @@ def mallory(actors: Actors) -> httpx.Client:
 def newcomer(server: Service) -> httpx.Client:
     """A user of alice's organization who has nothing yet."""
     return server.client(server.key(f"user_{secrets.token_hex(8)}")[1])
+
+
+@pytest.fixture
+def reader(services: Services) -> httpx.Client:
+    """Somebody who reads the pages, without a credential; the database has no part in it."""
+    server = services.actors("sqlite").service
+    client = server.client()
+    client.base_url = httpx.URL(server.url)
+    return client
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ from models import database, engines, keys, migrate, organizations, silence, tra
 from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
 from models.collections import collections
-from tests import databases
+from tests import contract_coverage, databases
+from tests.deployments.places import PLACES
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME, AWAY = "org_home1", "org_away1"
@@ -72,6 +73,7 @@ class Service:
         program: Sequence[str] = PROGRAM,
     ) -> None:
         self.database_url = url
+        self.settings = settings
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
         self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
@@ -94,6 +96,7 @@ class Service:
             headers={} if secret is None else {"X-API-Key": secret},
             timeout=30,
             trust_env=False,
+            event_hooks={"response": [contract_coverage.answered]},
             verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
         )
         self._clients.append(made)
@@ -157,14 +160,24 @@ class Service:
         *,
         state: str = "active",
         expires_at: datetime | None = None,
+        rate_limit: str | None = None,
     ) -> tuple[str, str]:
         """The id and the secret of a new key; its user joins the organization."""
         with self.store():
             organizations.join(organization, user)
-            made, secret = keys.make(organization, user, scopes, expires_at, pepper=PEPPER.encode())
+            made, secret = keys.make(
+                organization, user, scopes, expires_at, pepper=PEPPER.encode(), rate_limit=rate_limit
+            )
             if state != made.state:
                 keys.set_state(made.id, state)
         return made.id, secret
+
+    def load_demo(self) -> dict[str, str]:
+        """Puts the demo into the database, and gives back the key of each of its users."""
+        command = [sys.executable, "cli.py", "demo", "--json", "--database-url", self.database_url]
+        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
+        told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return {name: user["api_key"] for name, user in json.loads(told.stdout)["users"].items()}
 
     def expired_key(self, user: str) -> str:
         return self.key(user, expires_at=now() - timedelta(seconds=1))[1]
@@ -239,8 +252,14 @@ class Services:
 
     def actors(self, kind: str) -> Actors:
         if kind not in self._actors:
-            self._actors[kind] = _populated(self.start(self.fresh_database(kind)))
+            self._actors[kind] = _populated(self._placed(kind))
         return self._actors[kind]
+
+    def _placed(self, kind: str) -> Service:
+        if kind in databases.KINDS:
+            return self.start(self.fresh_database(kind))
+        url, settings = self._stack.enter_context(PLACES[kind](self.folder))
+        return self.start(url, **settings)
 
     def fresh_database(self, kind: str) -> str:
         """The URL of a new database with tables and without rows; the mock has none, and is its own."""
@@ -264,7 +283,7 @@ class Services:
         """A server with other settings on the database of another; asked again, it is the same one."""
         name = (of.database_url, *sorted(settings.items()))
         if name not in self._variants:
-            self._variants[name] = self.start(of.database_url, **settings)
+            self._variants[name] = self.start(of.database_url, **{**of.settings, **settings})
         return self._variants[name]
 
     def close(self) -> None:
@@ -347,7 +366,9 @@ def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Respons
             opened.sendall(piece)
         answer = http.client.HTTPResponse(opened)
         answer.begin()
-        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        content = answer.read()
+        contract_coverage.overheard(b"".join(pieces), answer.status, content)
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
 
 
 def at_once(count: int, work: Any) -> list[Any]:

@@ -45,10 +45,11 @@ class Mocked(Service):
         *,
         state: str = "active",
         expires_at: datetime | None = None,
+        rate_limit: str | None = None,
     ) -> tuple[str, str]:
-        given = {"user": user, "organization": organization, "scopes": scopes, "state": state, "expires_at": expires_at}
-        secret = new_secret()
-        return self._ask("key", secret=secret, **given), secret
+        whose = {"secret": new_secret(), "user": user, "organization": organization}
+        terms = {"scopes": scopes, "state": state, "expires_at": expires_at, "rate_limit": rate_limit}
+        return self._ask("key", **whose, **terms), whose["secret"]
 
     def set_state(self, key_id: str, state: str) -> None:
         self._ask("set_state", key_id=key_id, state=state)

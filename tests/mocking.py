@@ -25,11 +25,9 @@ class Hand:
         self._memory = memory
         self._people = People(memory)
 
-    def key(
-        self, secret: str, organization: str, user: str, scopes: list[str], state: str, expires_at: str | None
-    ) -> str:
+    def key(self, secret: str, organization: str, user: str, expires_at: str | None, **terms: Any) -> str:
         expiry = None if expires_at is None else datetime.fromisoformat(expires_at)
-        return self._people.add(secret, organization, user, scopes, state, expiry).id
+        return self._people.add(secret, organization, user, expires_at=expiry, **terms).id
 
     @outlasted
     def set_state(self, key_id: str, state: str) -> bool:

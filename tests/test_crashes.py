@@ -8,6 +8,7 @@ import pytest
 from endure.crash import bereft, demand_nothing_lost, killed
 from endure.history import Chaos, demand_consistent, record
 from endure.running import Running, fresh
+from endure.widow import demand_only_its_own, kill_one
 from tests import databases
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,12 @@ def test_a_power_cut_loses_nothing_and_doubles_nothing(server: Running) -> None:
 def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     with fresh("sqlite", tmp_path, workers=2) as server:
         demand_nothing_lost(bereft(server, server.key()))
+
+
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_a_worker_that_dies_takes_only_its_own_requests_along(kind: str, tmp_path: Path) -> None:
+    with fresh(kind, tmp_path, workers=2) as server:
+        demand_only_its_own(kill_one(server, server.key()))
 
 
 def test_what_clients_saw_through_crashes_and_pauses_is_one_history(server: Running) -> None:

@@ -214,8 +214,10 @@ def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: M
     for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
         database.run(text(statement))
     before = datetime.now(UTC)
-    with machine.serving("serve", "--port", "0", "--workers", "2") as (url, _):
-        client = httpx.Client(headers={"X-API-Key": made["api_key"]}, timeout=30, trust_env=False)
+    with (
+        machine.serving("serve", "--port", "0", "--workers", "2") as (url, _),
+        httpx.Client(headers={"X-API-Key": made["api_key"]}, timeout=30, trust_env=False) as client,
+    ):
         assert {response.status_code for response in at_once(4, lambda _: _ask(client, url + LIST, 250))} == {200}
         time.sleep(2.5)  # the uses are written a second later
     counted = database.many(text("SELECT key_id FROM noted"))

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -30,7 +31,8 @@ _MIB = 1024 * 1024
 class Quick:
     """A server with short limits of time, and alice's key."""
 
-    def __init__(self, where: tuple[str, int], key: bytes) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], where: tuple[str, int], key: bytes) -> None:
+        self.process = process
         self.where = where
         self.key = key
 
@@ -45,7 +47,7 @@ def quick(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
     process = _impatient(actors.service.database_url, log)
     try:
         url = harness._announced(process, log)
-        yield Quick(("127.0.0.1", int(url.rpartition(":")[2])), actors.secrets["alice"].encode())
+        yield Quick(process, ("127.0.0.1", int(url.rpartition(":")[2])), actors.secrets["alice"].encode())
     finally:
         process.terminate()
         process.wait(30)
@@ -90,6 +92,22 @@ def _assert_about(seconds: float, limit: float) -> None:
 def test_a_silent_connection_is_cut_without_a_word(quick: Quick) -> None:
     _, seconds = _cut(quick.where, answers=0)
     _assert_about(seconds, HEADERS_SECONDS)
+
+
+def test_who_asked_in_time_is_answered_however_busy_the_server_was(quick: Quick) -> None:
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(Line(quick.where)) for _ in range(20)]
+        for line in lines:
+            line.say(get(LIVE))
+            assert line.answer().status == 200, "a connection that has been accepted"
+        fresh = [stack.enter_context(Line(quick.where)) for _ in range(20)]
+        time.sleep(0.2)
+        quick.process.send_signal(signal.SIGSTOP)
+        for line in lines + fresh:
+            line.say(get(LIVE))
+        time.sleep(HEADERS_SECONDS + 0.5)
+        quick.process.send_signal(signal.SIGCONT)
+        assert [line.answer().status for line in lines + fresh] == [200] * 40
 
 
 @pytest.mark.parametrize("half", [b"G", b"GET /v1/hea", get()[:-2], get()[:-1]])

@@ -1,4 +1,4 @@
-"""The reference page is whole, comes from our own origin only, and is the version that was vendored."""
+"""The interactive reference is whole, comes from our own origin only, and is the version that was vendored."""
 
 import base64
 import hashlib
@@ -9,10 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import ROOT, Services
+from tests.harness import ROOT
 
 PAGES = ROOT / "pages"
-FILES = {"/docs": "index.html", "/docs/start.js": "start.js", "/docs/scalar.js": "scalar.js"}
+FILES = {
+    "/docs": "index.html",
+    "/docs/start.js": "start.js",
+    "/docs/scalar.js": "scalar.js",
+    "/docs/page.css": "page.css",
+}
 NOWHERE = [
     "/docs/",
     "/docs/nope",
@@ -20,20 +25,17 @@ NOWHERE = [
     "/docs/../settings.py",
     "/docs/%2e%2e/app.py",
     "/docs/VENDORED.json",
+    "/docs/api-reference",
+    "/docs/api-reference/music",
+    "/docs/api-reference/music/",
+    "/docs/api-reference/music/nope.md",
+    "/docs/api-reference/music/get-collection.html",
+    "/docs/errors.md",
 ]
 ALLOWED = {
     "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:",
     "font-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 }  # fmt: skip
-
-
-@pytest.fixture
-def reader(services: Services) -> httpx.Client:
-    """Somebody who reads, without a credential; the database has no part in it."""
-    server = services.actors("sqlite").service
-    client = server.client()
-    client.base_url = httpx.URL(server.url)
-    return client
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -79,7 +81,7 @@ def test_the_page_names_only_what_is_served(reader: httpx.Client) -> None:
 
 def test_the_page_shows_the_contract_that_is_served(reader: httpx.Client) -> None:
     addresses = re.findall(r'"(/[^"]+)"', reader.get("/docs/start.js").text)
-    assert addresses == ["/v1/openapi.json"]
+    assert addresses == ["/docs/openapi.json"]
     assert reader.get(addresses[0]).json()["openapi"] == "3.0.3"
 
 

@@ -73,6 +73,15 @@ def test_a_quota_is_told_and_kept(services: Services, server: Service) -> None:
     assert client.get(f"{limited.url}/v1/health/live").status_code == 200, "health is asked for by machines"
 
 
+def test_a_key_can_have_a_quota_of_its_own(services: Services, server: Service) -> None:
+    limited = services.variant(server, RATE_LIMIT="1/day")
+    few, many, usual = (limited.client(server.key(ALICE, rate_limit=own)[1]) for own in ("2/day", "off", None))
+    assert [few.get("collections").status_code for _ in range(3)] == [200, 200, 429]
+    assert [many.get("collections").status_code for _ in range(3)] == [200, 200, 200]
+    assert [usual.get("collections").status_code for _ in range(2)] == [200, 429]
+    assert few.get("collections").headers["RateLimit-Policy"] == '"default";q=2;w=86400'
+
+
 def test_who_waits_as_long_as_told_is_let_in(services: Services, server: Service) -> None:
     limited = services.start(server.database_url, RATE_LIMIT="2/second")
     client = limited.client(server.key(ALICE)[1])

@@ -2,15 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from tests import databases
-from tests.harness import PEPPER, ROOT, Services
+from tests.harness import Services
 
 PATH = "/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
 
@@ -72,13 +70,8 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="module", params=databases.KINDS)
 def demo(request: pytest.FixtureRequest, services: Services) -> Demo:
-    url = services.fresh_database(request.param)
-    server = services.start(url)
-    command = [sys.executable, "cli.py", "demo", "--json", "--database-url", url]
-    environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
-    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    users = json.loads(told.stdout)["users"]
-    return Demo(server.url, {name: user["api_key"] for name, user in users.items()})
+    server = services.start(services.fresh_database(request.param))
+    return Demo(server.url, server.load_demo())
 
 
 def _compact(block: str) -> str:

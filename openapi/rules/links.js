@@ -20,11 +20,12 @@ const fault = (expression, source, response) => {
   return inBody(response.content?.["application/json"]?.schema, pointer) ? null : "points to nothing in this response";
 };
 
-const faultsOf = (link, target, source, response) => {
+const faultsOf = (name, link, target, source, response) => {
   if (!target) return [`names the unknown operation ${link.operationId}`];
   const given = Object.entries(link.parameters ?? {});
   const needed = target.parameters.filter((one) => one.required && !(one.name in (link.parameters ?? {})));
   return [
+    ...(name === link.operationId ? [] : [`leads to ${link.operationId}; name it after the operation`]),
     ...given
       .filter(([name]) => !target.parameters.some((one) => one.name === name))
       .map(([name]) => `sets ${name}, which ${link.operationId} does not take`),
@@ -50,7 +51,7 @@ export default (doc) => {
   const linked = operations.flatMap((source) =>
     Object.entries(source.operation.responses ?? {}).flatMap(([status, response]) =>
       Object.entries(response.links ?? {}).flatMap(([name, link]) =>
-        faultsOf(link, byId.get(link.operationId), source, response).map((text) => ({
+        faultsOf(name, link, byId.get(link.operationId), source, response).map((text) => ({
           message: `link ${name} of ${source.operation.operationId} ${text}`,
           path: [...source.at, "responses", status, "links", name],
         })),

@@ -4,6 +4,7 @@ import { operationsOf } from "./operations.js";
 const EVERY = ["X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy"];
 const BY_STATUS = { 201: ["Location"], 304: ["ETag"], 401: ["WWW-Authenticate"], 405: ["Allow"], 429: ["Retry-After"], 503: ["Retry-After"] };
 const CATALOGUE = ["components", "schemas", "ErrorCode"];
+const TOLD = ["status", "message", "description", "remedy"];
 
 const catalogueOf = (doc) => doc.components?.schemas?.ErrorCode?.["x-errors"] ?? {};
 const examplesOf = ({ example, examples }) =>
@@ -69,8 +70,8 @@ const catalogue = (doc) => {
     ...Object.keys(entries).filter((code) => !codes.includes(code)).map((code) => `${code} is in x-errors and not in the enum`),
     ...codes.filter((code) => !shown.has(code)).map((code) => `${code} has no example in any operation`),
     ...Object.entries(entries)
-      .filter(([, { status, type, message, description }]) => !(status && message && description && types.includes(type)))
-      .map(([code]) => `${code} needs a status, a type of ErrorType, a message and a description in x-errors`),
+      .filter(([, entry]) => !(TOLD.every((field) => entry[field]) && types.includes(entry.type)))
+      .map(([code]) => `${code} needs in x-errors a type of ErrorType and ${TOLD.join(", ")}`),
   ].map((message) => ({ message, path: CATALOGUE }));
 };
 

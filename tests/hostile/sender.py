@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from edge import contract, errors
 from edge.schemas import Validator
+from tests import contract_coverage
 from tests.harness import Service
 from tests.hostile.asking import HALF_CLOSE, LIVE, MARK, Case, Piece, get
 
@@ -45,7 +46,7 @@ class Line:
 
     def __init__(self, address: tuple[str, int], patience: float = 10) -> None:
         self._socket = socket.create_connection(address, timeout=patience)
-        self._read = b""
+        self._read = self._said = b""
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +57,7 @@ class Line:
     def say(self, piece: Piece) -> None:
         if isinstance(piece, bytes):
             self._socket.sendall(piece)
+            self._said += piece
         elif piece is HALF_CLOSE:
             self._socket.shutdown(socket.SHUT_WR)
 
@@ -70,6 +72,8 @@ class Line:
         while len(self._read) < length:
             self._more()
         body, self._read = self._read[:length], self._read[length:]
+        if status >= 200:
+            self._said = contract_coverage.overheard(self._said, status, body)
         return Answer(status, headers, body)
 
     def ends(self) -> bool:

@@ -2,9 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.rules.tree import ROOT
 
@@ -33,6 +37,29 @@ def test_the_tools_are_tried_on_the_packages_that_run() -> None:
     assert not strays, f"requirements-dev.lock has other versions than requirements.lock of {sorted(strays)}\n{RENEW}"
 
 
+def test_the_lock_holds_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {_plain(ask.name): ask for ask in map(Requirement, project["dependencies"])}
+    pins = dict(pin.split("==") for pin in _pins(RUNTIME))
+    loose = [str(ask) for name, ask in wanted.items() if name not in pins or pins[name] not in ask.specifier]
+    assert not loose, f"requirements.lock does not give what pyproject.toml asks for: {loose}\n{RENEW}"
+    asked = {name for name, by in _reasons().items() if f"{project['name']} (pyproject.toml)" in by}
+    assert asked == {*wanted}, f"requirements.lock was made from other wishes: {asked ^ {*wanted}}\n{RENEW}"
+
+
+def test_nothing_is_locked_without_a_reason() -> None:
+    reasons = _reasons()
+    idle = [name for name, by in reasons.items() if not any("(" in one or one in reasons for one in by)]
+    assert not idle, f"requirements.lock pins what nothing needs: {idle}\n{RENEW}"
+
+
+def test_the_list_of_materials_is_the_lock_and_the_same_each_time(tmp_path: Path) -> None:
+    first, second = (_materials(tmp_path / name) for name in ("first.json", "second.json"))
+    assert first == second
+    listed = {f"{part['name']}=={part['version']}" for part in json.loads(first)["components"]}
+    assert listed == _pins(RUNTIME)
+
+
 def test_the_npm_lock_names_no_host() -> None:
     packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     found = [name for name, package in packages.items() if "resolved" in package]
@@ -48,3 +75,25 @@ def test_npm_packages_are_pinned_exactly() -> None:
 
 def _pins(lock: Path) -> set[str]:
     return set(re.findall(r"^[a-z0-9][^ ]*==[^ ]+", lock.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def _reasons() -> dict[str, set[str]]:
+    """For each locked package those that need it, as uv has noted below it."""
+    entries = re.split(r"^(?=[a-z0-9])", RUNTIME.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return {
+        entry.partition("==")[0]: set(re.findall(r"^    #(?: via)? +(?!via$)(\S.*)$", entry, re.MULTILINE))
+        for entry in entries
+    }
+
+
+def _materials(file: Path) -> str:
+    """What `make sbom` writes."""
+    recipe = re.search(r"^sbom:.*\n\t.*(cyclonedx-py .*) -o \S+$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe, "the recipe of `make sbom` is not found"
+    words = [str(Path(sys.executable).with_name("cyclonedx-py")), *recipe[1].split()[1:], "-o", str(file)]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    return file.read_text(encoding="utf-8")

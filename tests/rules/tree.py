@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("commands", "edge", "handlers", "mock", "models", "ops")
+ROOMS = ("commands", "edge", "handlers", "mock", "models", "ops", "reference")
 DOORS = ("app.py", "cli.py", "settings.py")
 NOT_OURS = {".venv", ".venv-bench", "node_modules", "dist", "var"}
 

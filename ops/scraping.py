@@ -15,13 +15,10 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge.metrics import BOUNDS
-
 PREFIX = "music_studio_"
 GAUGES = {
     "requests_in_flight": "Requests that wait for their answer.",
     "database_connections_in_use": "Connections to the database that somebody works with.",
-    "database_connections_limit": "Connections to the database that there may be.",
     "rate_limit_store_away": "Workers that count for themselves, because the store of the rate limits is away.",
     "memory_bytes": "Resident memory of the workers.",
 }
@@ -74,14 +71,14 @@ def _requests(workers: list[dict[str, Any]]) -> Metric:
             name = (operation or "none", str(status))
             cells[name] = [a + b for a, b in zip(cells.get(name, [0.0] * len(cell)), cell, strict=True)]
     for name, (*counts, seconds) in sorted(cells.items()):
-        family.add_metric(name, _buckets(counts), seconds)
+        family.add_metric(name, _buckets(workers[0]["bounds"], counts), seconds)
     return family
 
 
-def _buckets(counts: list[float]) -> list[tuple[str, float]]:
+def _buckets(bounds: list[float], counts: list[float]) -> list[tuple[str, float]]:
     """Each bucket holds those of the faster ones too."""
-    bounds = [*(str(bound) for bound in BOUNDS), "+Inf"]
-    return [(bound, sum(counts[: index + 1])) for index, bound in enumerate(bounds)]
+    names = [*(str(bound) for bound in bounds), "+Inf"]
+    return [(name, sum(counts[: index + 1])) for index, name in enumerate(names)]
 
 
 def _refusals(workers: list[dict[str, Any]]) -> Metric:

@@ -1,0 +1,1 @@
+"""How the service is delivered: container, compose file, systemd unit, nginx, and what proves them."""

@@ -1,0 +1,50 @@
+"""The error codes as a reader meets them: what each means, what to do, and which operations answer it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from reference.operations import Operation
+
+
+class Error(NamedTuple):
+    code: str
+    status: int
+    title: str
+    type: str
+    message: str
+    meaning: str
+    remedy: str
+    answered_by: str | list[Operation]
+    """In words where it is all of them, else each."""
+    example: Any
+
+
+def errors(document: dict[str, Any], operations: list[Operation]) -> list[Error]:
+    """Every code of the contract, in its order."""
+    schema = document["components"]["schemas"]["ErrorCode"]
+    return [_error(code, schema["x-errors"][code], operations) for code in schema["enum"]]
+
+
+def _error(code: str, entry: dict[str, Any], operations: list[Operation]) -> Error:
+    shown = {o: e.value for o in operations for e in reversed(o.errors) if e.value["error"]["code"] == code}
+    return Error(
+        code,
+        entry["status"],
+        f"{entry['status']} {HTTPStatus(entry['status']).phrase}",
+        entry["type"],
+        entry["message"],
+        entry["description"].strip(),
+        entry["remedy"].strip(),
+        _in_words(list(shown), operations),
+        next(iter(shown.values())),
+    )
+
+
+def _in_words(answering: list[Operation], operations: list[Operation]) -> str | list[Operation]:
+    if answering == operations:
+        return "Every operation."
+    if answering == [operation for operation in operations if operation.secured]:
+        return "Every operation that takes a credential."
+    return answering

@@ -1,0 +1,157 @@
+"""A request of each operation in ten languages: the contract's examples, put into one template per language."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import jinja2
+
+from reference import literals
+from reference.operations import JSON, Operation
+
+HOME = Path(__file__).parent / "templates" / "samples"
+KEY_VARIABLE = "MUSIC_STUDIO_API_KEY"
+
+
+class Language(NamedTuple):
+    """A language of the samples: its name for readers, its word for highlighters, and its template."""
+
+    label: str
+    word: str
+    template: str
+
+
+LANGUAGES = (
+    Language("cURL", "bash", "curl.sh"),
+    Language("Python SDK", "python", "client.py"),
+    Language("Python", "python", "requests.py"),
+    Language("JavaScript", "javascript", "fetch.mjs"),
+    Language("TypeScript", "typescript", "fetch.mts"),
+    Language("Go", "go", "main.go"),
+    Language("Java", "java", "Main.java"),
+    Language("Rust", "rust", "main.rs"),
+    Language("PHP", "php", "curl.php"),
+    Language("Ruby", "ruby", "net_http.rb"),
+)
+
+
+class Answer(NamedTuple):
+    """What a sample shows of the answer: the fields that the contract's x-shown names, or all of it."""
+
+    name: str
+    media_type: str
+    shown: list[str]
+    listed: bool
+    """Whether the answer is a page, and the fields are those of its items."""
+    types: dict[str, str]
+
+    @property
+    def is_json(self) -> bool:
+        return self.media_type == JSON
+
+
+class Request(NamedTuple):
+    """The plain request of an operation: what is required, with the contract's examples, and nothing else."""
+
+    operation: Operation
+    url: str
+    root: str
+    arguments: dict[str, Any]
+    """What a generated client takes by name, but for the body."""
+    headers: dict[str, str]
+    body: Any
+    body_name: str
+    answer: Answer
+
+
+def request(operation: Operation, origin: str) -> Request:
+    """The request that every sample of an operation sends to `origin`, such as `https://music.example`."""
+    required = [node for node in operation.parameters if node.get("required")]
+    values: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
+    for node in required:
+        values[node["in"]][node["name"]] = node["example"]
+    path = operation.path.format(**{name: quote(str(value), safe="") for name, value in values["path"].items()})
+    query = f"?{urlencode(values['query'])}" if values["query"] else ""
+    return Request(
+        operation,
+        url=origin + path + query,
+        root=origin + operation.path.removesuffix(operation.template),
+        arguments={node["name"].replace("-", "_").lower(): node["example"] for node in required},
+        headers=values["header"],
+        body=operation.examples(operation.body)[0]["value"] if operation.body else None,
+        body_name=_name(operation.body["schema"]) if operation.body else "",
+        answer=_answer(operation),
+    )
+
+
+def write(operation: Operation, language: Language, origin: str) -> str:
+    """One sample, without a line break at its end."""
+    return _template(language.template).render(request=request(operation, origin), operation=operation).strip()
+
+
+def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
+    """The samples in the form of the extension `x-codeSamples`."""
+    return [
+        {"lang": language.word, "label": language.label, "source": write(operation, language, origin)}
+        for language in LANGUAGES
+    ]
+
+
+def _answer(operation: Operation) -> Answer:
+    _, response = operation.success()
+    ((media_type, media),) = response["content"].items()
+    schema = operation.follow(media["schema"])
+    properties = schema.get("properties", {})
+    listed = "items" in properties
+    if listed:
+        properties = operation.follow(properties["items"]["items"])["properties"]
+    shown = schema.get("x-shown", [])
+    types = {name: _type(operation.follow(properties[name])) for name in shown}
+    return Answer(_name(media["schema"]), media_type, shown, listed, types)
+
+
+def _name(reference: dict[str, Any]) -> str:
+    name: str = reference["$ref"].rpartition("/")[2]
+    return name
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """The TypeScript type of a plain value."""
+    name = "number" if schema["type"] == "integer" else str(schema["type"])
+    return f"{name} | null" if schema.get("nullable") else name
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HOME),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - the samples are programs; pages that show them escape
+    )
+    environment.globals["key"] = KEY_VARIABLE
+    environment.filters |= {
+        "camel": _camel,
+        "pascal": lambda name: "".join(part.capitalize() for part in name.split("_")),
+        "snake": _snake,
+        "shell": lambda text: text.replace("'", "'\\''"),
+        "literal": literal,
+    }
+    return environment.get_template(f"{name}.jinja")
+
+
+def _camel(name: str) -> str:
+    return name[0].lower() + name[1:]
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+
+
+def literal(value: Any, syntax: str, margin: str = "") -> str:
+    """The value in the syntax of that name in `literals`, its further lines behind a margin."""
+    return literals.write(value, getattr(literals, syntax.upper()), margin)

@@ -1,0 +1,136 @@
+"""The site: every page that is made from the contract, by its path below /docs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+
+from edge import contract
+from edge.pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
+from reference import catalogue, literals, samples
+from reference.operations import Example, Operation, operations
+
+TEMPLATES = Path(__file__).parent / "templates"
+CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
+SECTION = "api-reference/music"
+
+
+class Block(NamedTuple):
+    """A block of code on a page: its language, its title and its text."""
+
+    word: str
+    title: str
+    text: str
+
+
+class Site:
+    """The pages for readers of one origin, such as `https://music.example`, which the samples call."""
+
+    def __init__(self, document: dict[str, Any], origin: str) -> None:
+        self.origin = origin
+        self._document = document
+        self._operations = operations(document)
+        self._templates = _environment()
+        title = document["info"]["title"]
+        self._templates.globals.update(
+            docs=PATH, home=f"{PATH}/{SECTION}", overview=f"{title.removesuffix(' API')} overview", product=title,
+            info=document["info"], tags=document["tags"], operations=self._operations, origin=origin,
+        )  # fmt: skip
+
+    @cached_property
+    def _texts(self) -> dict[str, Callable[[], str]]:
+        """What writes the Markdown of each page."""
+        own = {"introduction": self._introduction, "errors": self._errors, "changelog": _changelog}
+        return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
+
+    def paths(self) -> Iterator[str]:
+        """Every path that `page` answers."""
+        yield from ("openapi.json", "llms.txt")
+        for slug in self._texts:
+            yield from (f"{SECTION}/{slug}", f"{SECTION}/{slug}.md")
+
+    def page(self, path: str) -> Page | None:
+        """The page at a path, or None where there is none."""
+        if path == "openapi.json":
+            return Page(self._contract().encode(), {"Content-Type": "application/json"})
+        if path == "llms.txt":
+            return Page(self._render("llms.txt").encode(), MARKDOWN)
+        section, _, name = path.rpartition("/")
+        slug = name.removesuffix(".md")
+        if section != SECTION or slug not in self._texts:
+            return None
+        text = self._texts[slug]()
+        return Page(text.encode(), MARKDOWN) if name.endswith(".md") else Page(self._html(slug, text).encode(), PLAIN)
+
+    def _contract(self) -> str:
+        """The contract with the samples in it, for the interactive reference."""
+        document = json.loads(json.dumps(self._document))
+        document["info"]["description"] += "\n\n" + self._render("more.md")
+        for operation in self._operations:
+            node = document["paths"][operation.template][operation.method.lower()]
+            node["x-codeSamples"] = samples.code_samples(operation, self.origin)
+        return json.dumps(document, ensure_ascii=False)
+
+    def _operation(self, operation: Operation) -> str:
+        by_id = {other.id: other for other in self._operations}
+        return self._render(
+            "operation.md",
+            operation=operation,
+            related=[by_id[other] for other in operation.related],
+            samples=[Block(s["lang"], s["label"], s["source"]) for s in samples.code_samples(operation, self.origin)],
+            successes=_blocks(operation.successes()),
+            errors=_blocks(operation.errors),
+        )
+
+    def _errors(self) -> str:
+        schemas = self._document["components"]["schemas"]
+        body = self._operations[0].properties(schemas["ErrorBody"])
+        errors = catalogue.errors(self._document, self._operations)
+        return self._render("errors.md", envelope=schemas["ErrorEnvelope"], fields=body, errors=errors)
+
+    def _introduction(self) -> str:
+        return self._render("introduction.md")
+
+    def _html(self, slug: str, text: str) -> str:
+        from reference import html  # its parser is loaded when the first page is asked for
+
+        title = text.partition("\n")[0].removeprefix("# ")
+        return self._render("page.html", slug=slug, title=title, content=html.render(text))
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self._templates.get_template(f"{template}.jinja").render(values).strip() + "\n"
+
+
+def _blocks(examples: list[Example]) -> list[Block]:
+    return [Block("json", example.title, literals.write(example.value)) for example in examples]
+
+
+def _changelog() -> str:
+    return CHANGELOG.read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown is text; the one page of HTML escapes what it is given
+    )
+    environment.filters["json"] = literals.write
+    return environment
+
+
+def page(path: str) -> Page | None:
+    """The page of this service's contract at a path below /docs, or None where there is none."""
+    return _own().page(path)
+
+
+@cache
+def _own() -> Site:
+    return Site(contract.document(), ORIGIN)

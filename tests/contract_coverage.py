@@ -1,0 +1,98 @@
+"""Counts what of the contract a test run exercises: with --contract-coverage, on the clients' side of the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from edge import contract
+from gates import coverage
+from gates.tally import Exchange, Fact, Tally
+
+OPTION = "--contract-coverage"
+_REQUEST = re.compile(rb"([A-Z]+) (?:https?://[^/?\s]+)?(/[^?\s]*)\??(\S*)")
+_FIELD = re.compile(rb"([!-9;-~]+):[ \t]*(.*?)[ \t]*")
+_tallies: list[Tally] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        OPTION, action="store_true", help="count what of the contract is exercised, and demand what is due"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(OPTION):
+        _tallies.append(Tally(contract.document()))
+
+
+def answered(response: httpx.Response) -> None:
+    """An event hook of httpx: takes note of an exchange."""
+    if _tallies:
+        request, url = response.request, response.request.url
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path, _, query = url.raw_path.decode("latin-1").partition("?")
+        _take(Exchange(request.method, path, query, headers, _content(request), response.status_code, response.read()))
+
+
+def _content(request: httpx.Request) -> bytes:
+    try:
+        return request.content
+    except httpx.RequestNotRead:
+        return b""  # it was streamed, and cannot be read again
+
+
+def overheard(said: bytes, status: int, answer: bytes) -> bytes:
+    """Takes note of an answer to bytes that were sent by hand; gives back what was sent behind that request."""
+    head, _, rest = said.partition(b"\r\n\r\n")
+    line, *lines = head.split(b"\r\n")
+    named = _REQUEST.match(line)
+    fields = [found.groups() for text in lines if (found := _FIELD.fullmatch(text))]
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields}
+    length = headers.get("content-length", "0")
+    size = len(rest) if "transfer-encoding" in headers or not length.isdecimal() else int(length)
+    if named and _tallies:
+        method, path, query = (part.decode("latin-1") for part in named.groups())
+        _take(Exchange(method, path, query, headers, rest[:size], status, answer))
+    return rest[size:]
+
+
+def _take(exchange: Exchange) -> None:
+    for tally in _tallies:
+        tally.take(exchange)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of pytest-xdist has ended, and has left what it found."""
+    for tally in _tallies:
+        tally.found.update(Fact(*fact) for fact in getattr(node, "workeroutput", {}).get(OPTION, []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its facts over; whoever has them all writes the report and fails the run that lacks something."""
+    for tally in _tallies:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[OPTION] = sorted(tally.found)
+            return
+        found = _coverage(tally)
+        coverage.write(found)
+        if session.exitstatus == pytest.ExitCode.OK and list(found.failures()):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for found in map(_coverage, _tallies):
+        terminalreporter.section("contract coverage")
+        for line in coverage.summary(found):
+            terminalreporter.line(line)
+        terminalreporter.line(f"What is missing, and where to add it: {coverage.FOLDER / 'contract.md'}")
+        for failure in found.failures():
+            terminalreporter.line(failure, red=True)
+
+
+def _coverage(tally: Tally) -> coverage.Coverage:
+    return coverage.Coverage(tally.expected(), tally.found, coverage.BEYOND)

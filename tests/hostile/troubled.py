@@ -1,0 +1,35 @@
+"""The command line with handlers that fail, so that a fault of the service can be met on every operation."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import cli
+import handlers
+
+
+def _break(module: ModuleType) -> None:
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if function.__module__ == module.__name__ and not name.startswith("_"):
+            setattr(module, name, _failing(function))
+
+
+def _failing(handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def fail(**_: object) -> Any:
+        raise RuntimeError("A fault that was planted")
+
+    async def fail_on_loop(**_: object) -> Any:
+        fail()
+
+    return functools.wraps(handler)(fail_on_loop) if inspect.iscoroutinefunction(handler) else fail
+
+
+if __name__ == "__main__":
+    for found in pkgutil.iter_modules(handlers.__path__):
+        _break(importlib.import_module(f"handlers.{found.name}"))
+    cli.main()

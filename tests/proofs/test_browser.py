@@ -1,0 +1,71 @@
+"""The pages as a reader meets them: opened in a real Chromium in three looks, and a request tried with a key."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.samples import LANGUAGES
+from tests.harness import ROOT, Services
+from tests.proofs.toolchains import BIN
+
+VIEWS = ("light", "dark", "phone")
+HOME = "/docs/api-reference/music"
+TITLES = {
+    "/docs": "Music Studio API",
+    f"{HOME}/get-collection": "Get a music collection",
+    f"{HOME}/errors": "Errors",
+    f"{HOME}/introduction": "Music Studio overview",
+}
+PICTURES = ROOT / "dist" / "screenshots"
+
+
+class Visit:
+    """What the browser saw, the origin it was sent to, and the key it was given."""
+
+    def __init__(self, origin: str, key: str) -> None:
+        self.origin = origin
+        self.key = key
+        command = [str(BIN / "node"), "pages.mjs", origin, key, str(PICTURES), *TITLES]
+        told = subprocess.run(
+            command, cwd=Path(__file__).parent, env=os.environ, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert told.returncode == 0, told.stderr
+        self.seen: dict[str, Any] = json.loads(told.stdout)
+
+
+@pytest.fixture(scope="session")
+def visit(services: Services) -> Visit:
+    server = services.start(services.fresh_database("sqlite"))
+    return Visit(server.url, server.load_demo()["alice"])
+
+
+@pytest.mark.parametrize("path", TITLES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_page_shows_its_title_and_fits_the_window(visit: Visit, view: str, path: str) -> None:
+    assert visit.seen["views"][f"{view} {path}"] == {"title": TITLES[path], "overflow": False}
+
+
+def test_the_browser_complains_of_nothing(visit: Visit) -> None:
+    assert visit.seen["complaints"] == []
+
+
+def test_no_request_leaves_the_origin(visit: Visit) -> None:
+    assert visit.seen["requests"]
+    assert [url for url in visit.seen["requests"] if not url.startswith(f"{visit.origin}/")] == []
+
+
+def test_the_samples_offered_are_those_of_the_contract(visit: Visit) -> None:
+    assert visit.seen["samples"] == [language.label for language in LANGUAGES]
+
+
+def test_a_request_tried_with_a_key_is_answered(visit: Visit) -> None:
+    tried = visit.seen["tried"]
+    assert tried["url"] == f"{visit.origin}/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
+    assert tried["headers"]["x-api-key"] == visit.key
+    assert tried["status"] == 200
+    assert "200 OK" in tried["text"]
+    assert '"name": "Focus Sessions"' in tried["text"]

@@ -1,0 +1,119 @@
+"""How the samples of each language become programs: where they lie, what checks and builds them, what runs them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reference import samples
+from reference.operations import Operation
+from tests.harness import ROOT
+
+WORK = ROOT / "dist" / "samples"
+CLIENT = ROOT / "dist" / "clients" / "python"
+BIN = Path(sys.executable).parent
+CRATES = Path(__file__).parent / "rust" / "Cargo.toml"
+TSC = (
+    "--noEmit --strict --noUncheckedIndexedAccess --exactOptionalPropertyTypes --noUnusedLocals --module nodenext "
+    "--target es2023 --types node --skipLibCheck"
+)
+
+
+class Toolchain(NamedTuple):
+    """Where a sample is written, what is done once with all of them, and the command that runs one."""
+
+    file: Callable[[Operation], str]
+    build: Callable[[Path], list[list[str]]]
+    run: Callable[[Path, Operation], list[str]]
+    environment: Mapping[str, str] = {}
+
+
+def _interpreted(ending: str, *command: str, **environment: str) -> Toolchain:
+    def file(operation: Operation) -> str:
+        return f"{operation.slug}.{ending}"
+
+    return Toolchain(file, lambda _: [], lambda folder, o: [*command, str(folder / file(o))], environment)
+
+
+def _java_class(operation: Operation) -> str:
+    return operation.id.title().replace("_", "")
+
+
+def _sources(folder: Path, pattern: str) -> list[str]:
+    return [str(file) for file in sorted(folder.glob(pattern))]
+
+
+NODE = str(BIN / "node")
+TOOLCHAINS = {
+    "cURL": _interpreted("sh", "bash"),
+    "Python SDK": _interpreted("py", sys.executable, "-W", "error", PYTHONPATH=str(CLIENT)),
+    "Python": _interpreted("py", sys.executable, "-W", "error"),
+    "JavaScript": _interpreted("mjs", NODE),
+    "TypeScript": _interpreted("mts", NODE)._replace(
+        build=lambda folder: [[str(ROOT / "node_modules/.bin/tsc"), *TSC.split(), *_sources(folder, "*.mts")]]
+    ),
+    "Go": Toolchain(
+        lambda o: f"{o.slug}/main.go",
+        lambda _: [["gofmt", "-l", "."], ["go", "vet", "./..."], ["go", "build", "-o", "bin/", "./..."]],
+        lambda folder, o: [str(folder / "bin" / o.slug)],
+    ),
+    "Java": Toolchain(
+        lambda o: f"{_java_class(o)}.java",
+        lambda folder: [["javac", "-Xlint:all", "-Werror", "-d", "classes", *_sources(folder, "*.java")]],
+        lambda folder, o: ["java", "-Xshare:auto", "-cp", str(folder / "classes"), _java_class(o)],
+    ),
+    "Rust": Toolchain(
+        lambda o: f"src/bin/{o.slug}.rs",
+        lambda _: [["cargo", "build", "--quiet"]],
+        lambda folder, o: [str(folder / "target" / "debug" / o.slug)],
+        {"RUSTFLAGS": "-D warnings"},
+    ),
+    "PHP": _interpreted("php", "php", "-d", "error_reporting=E_ALL", "-d", "display_errors=stderr"),
+    "Ruby": _interpreted("rb", "ruby", "-w"),
+}
+KEPT = ("target", "Cargo.lock")
+
+
+class Programs:
+    """The samples of one language, written and built."""
+
+    def __init__(self, language: samples.Language, operations: list[Operation], origin: str, key: str) -> None:
+        self.toolchain = TOOLCHAINS[language.label]
+        self.chatty = language.label == "cURL"  # it shows its progress where others warn
+        self.folder = WORK / language.label.lower().replace(" ", "-")
+        own = {samples.KEY_VARIABLE: key, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        self.environment = {**os.environ, **own, **self.toolchain.environment}
+        self._write(language, operations, origin)
+        for command in self.toolchain.build(self.folder):
+            told = self._call(command, 600)
+            assert told.returncode == 0, f"{' '.join(command[:3])} refuses the samples:\n{told.stdout}{told.stderr}"
+            assert command[0] != "gofmt" or not told.stdout, f"not as gofmt writes it:\n{told.stdout}"
+
+    def run(self, operation: Operation) -> subprocess.CompletedProcess[str]:
+        return self._call(self.toolchain.run(self.folder, operation), 60)
+
+    def _write(self, language: samples.Language, operations: list[Operation], origin: str) -> None:
+        _empty(self.folder)
+        for operation in operations:
+            file = self.folder / self.toolchain.file(operation)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(samples.write(operation, language, origin) + "\n", encoding="utf-8")
+        if language.label == "Go":
+            (self.folder / "go.mod").write_text("module samples\n\ngo 1.21\n", encoding="utf-8")
+        elif language.label == "Rust":
+            shutil.copy(CRATES, self.folder)
+
+    def _call(self, command: list[str], patience: float) -> subprocess.CompletedProcess[str]:
+        how: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "timeout": patience}
+        return subprocess.run(command, **how, capture_output=True, text=True, check=False)
+
+
+def _empty(folder: Path) -> None:
+    """A new folder, but for what a compiler may use again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.iterdir():
+        if entry.name not in KEPT:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

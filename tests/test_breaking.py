@@ -1,0 +1,114 @@
+"""The gate for releases rates every planted change right, and demands the version and the story that it needs."""
+
+import copy
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge import contract
+from gates import breaking, rated, stricter
+from gates.finding import Finding, highest
+from tests.planted import BREAKING, HARMLESS, Change
+
+RELEASED = json.loads(breaking.last_released().read_text(encoding="utf-8"))
+Rated = Callable[[Change], list[Finding]]
+
+
+@pytest.fixture
+def rate(tmp_path: Path) -> Rated:
+    """What the gate finds when a change is planted into the last released contract."""
+
+    def findings(change: Change) -> list[Finding]:
+        document = copy.deepcopy(RELEASED)
+        change(document)
+        found = stricter.findings(RELEASED, document)
+        if highest(found) == "major":
+            return found
+        file = tmp_path / f"{id(document)}.json"
+        file.write_text(json.dumps(document), encoding="utf-8")
+        return found + rated.findings(breaking.last_released(), file)
+
+    return findings
+
+
+@pytest.mark.slow
+def test_every_breaking_change_is_found(rate: Rated) -> None:
+    found = _levels(rate, BREAKING)
+    assert {title for title, level in found.items() if level != "major"} == set(), found
+
+
+@pytest.mark.slow
+def test_no_harmless_change_is_called_breaking(rate: Rated) -> None:
+    found = _levels(rate, {title: change for title, (change, _) in HARMLESS.items()})
+    assert found == {title: level for title, (_, level) in HARMLESS.items()}
+
+
+def _levels(rate: Rated, changes: dict[str, Change]) -> dict[str, str]:
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(changes, map(highest, pool.map(rate, changes.values())), strict=True))
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(BREAKING) >= 30
+    assert len(HARMLESS) >= 10
+
+
+STORY = "## [{version}] - 2026-11-24\n\n### Changed\n\n- {line}\n\n## [1.0.0] - 2026-11-23\n\n- The first.\n"
+
+
+def _compared(tmp_path: Path, version: str, line: str, change: Change = lambda _: None) -> breaking.Comparison:
+    document = copy.deepcopy(RELEASED)
+    document["info"]["version"] = version
+    change(document)
+    (tmp_path / "new.json").write_text(json.dumps(document), encoding="utf-8")
+    story = STORY.format(version=version, line=line)
+    return breaking.compare(breaking.last_released(), tmp_path / "new.json", story)
+
+
+@pytest.mark.parametrize(
+    ("version", "line", "title", "demanded"),
+    [
+        ("1.0.0", "Nothing.", "nothing changes", []),
+        ("1.1.0", "(being written)", "nothing changes", []),
+        ("1.0.0", "A description.", "a description changes", ["must be 1.0.1"]),
+        ("1.0.1", "A description.", "a description changes", []),
+        ("1.0.1", "A new operation.", "an operation is added", ["must be 1.1.0"]),
+        ("1.1.0", "A new operation.", "an operation is added", []),
+        ("1.1.0", "(being written)", "an operation is added", ["has no line under"]),
+        ("1.9.0", "**Breaking:** the default.", "a parameter's default changes", ["must be 2.0.0"]),
+        ("2.0.0", "The default.", "a parameter's default changes", ["**Breaking:**"]),
+        ("2.0.0", "**Breaking:** the default.", "a parameter's default changes", []),
+        ("0.9.0", "Back.", "nothing changes", ["must be 1.0.0"]),
+    ],
+)
+def test_a_change_demands_its_version_and_its_story(
+    tmp_path: Path, version: str, line: str, title: str, demanded: list[str]
+) -> None:
+    change = BREAKING[title] if title in BREAKING else HARMLESS[title][0]
+    found = _compared(tmp_path, version, line, change).demands
+    assert len(found) == len(demanded), found
+    assert all(text in sentence for text, sentence in zip(demanded, found, strict=True)), found
+
+
+def test_what_broke_is_said_in_plain_words(tmp_path: Path) -> None:
+    comparison = _compared(tmp_path, "1.1.0", "Less.", BREAKING["a parameter's default changes"])
+    text = "\n".join(breaking.told(comparison))
+    assert "breaks[/red] who leaves query limit out of GET /music/{organization_id}/collections" in text
+    assert "Its default went from 50 to 20." in text
+    assert "Keep the default" in text
+    assert "info.version is 1.1.0 and must be 2.0.0 or above" in text
+
+
+def test_what_was_released_stays_as_it_was() -> None:
+    for file in breaking.RELEASED.glob("*.json"):
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        assert document["info"]["version"] == file.stem, f"{file.name} is the contract of another version"
+
+
+def test_the_working_contract_is_not_older_than_the_released_one() -> None:
+    versions = [document["info"]["version"] for document in (RELEASED, contract.document())]
+    assert versions == sorted(versions, key=lambda version: [int(part) for part in version.split(".")])

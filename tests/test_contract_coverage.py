@@ -1,0 +1,141 @@
+"""The counter of contract coverage: what an exchange proves, what it does not, and when a run must fail."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge import contract
+from gates.coverage import BEYOND, Coverage, summary, write
+from gates.tally import Exchange, Fact, Tally
+from tests import contract_coverage
+from tests.harness import HOME, NOBODYS, operations, resolved
+
+LIST = f"/v1/music/{HOME}/collections"
+
+
+def _seen(method: str, path: str, status: int, *, query: str = "", body: Any = None, answer: Any = None,
+          **headers: str) -> set[tuple[str, str, str]]:  # fmt: skip
+    tally = Tally(contract.document())
+    sent, told = (b"" if value is None else json.dumps(value).encode() for value in (body, answer))
+    tally.take(Exchange(method, path, query, headers, sent, status, told))
+    return set(tally.found)
+
+
+def test_a_success_counts_for_its_operation_alone() -> None:
+    found = _seen("GET", LIST, 200, query="limit=5")
+    assert {fact[1] for fact in found} == {"list_collections"}
+    assert {("operation", "list_collections", "succeeds"), ("status", "list_collections", "200")} <= found
+    assert ("parameter", "list_collections", "query limit given") in found
+    assert ("parameter", "list_collections", "query offset absent") in found
+
+
+def test_a_refused_value_is_an_invalid_parameter_and_a_taken_one_is_not() -> None:
+    name = ("parameter", "list_collections", "query limit invalid")
+    assert name in _seen("GET", LIST, 422, query="limit=101")
+    assert name not in _seen("GET", LIST, 200, query="limit=100")
+    assert ("parameter", "list_collections", "query limit given") not in _seen("GET", LIST, 401, query="limit=100")
+
+
+def test_a_rule_is_kept_by_what_was_taken_and_broken_by_what_was_refused() -> None:
+    kept = _seen("POST", LIST, 201, body={"name": "a", "description": None})
+    assert ("keyword", "create_collection", "/name maxLength kept") in kept
+    assert ("keyword", "create_collection", "/description nullable kept") in kept
+    assert ("keyword", "create_collection", "/description maxLength kept") not in kept
+    broken = _seen("POST", LIST, 422, body={"name": "", "colour": 1})
+    assert ("keyword", "create_collection", "/name minLength broken") in broken
+    assert ("keyword", "create_collection", "/ additionalProperties broken") in broken
+    assert not {fact for fact in broken if fact[2].endswith("kept")}
+    assert ("keyword", "create_collection", "/name required broken") in _seen("POST", LIST, 422, body={})
+    assert not {fact for fact in _seen("POST", LIST, 401, body={}) if fact[0] == "keyword"}
+
+
+def test_an_items_rule_has_one_place_for_all_items() -> None:
+    found = _seen("PATCH", f"{LIST}/{NOBODYS}/order", 422, body={"ordered_track_ids": ["x", "x"]})
+    assert ("keyword", "reorder_collection", "/ordered_track_ids/* pattern broken") in found
+    assert ("keyword", "reorder_collection", "/ordered_track_ids uniqueItems broken") in found
+
+
+def test_an_error_example_is_met_by_its_code_and_its_complaints() -> None:
+    [example] = _responses("list_collections", "422").values()
+    assert ("example", "list_collections", "422 invalid_collection_query") in _seen("GET", LIST, 422, answer=example)
+    less = json.loads(json.dumps(example))
+    del less["error"]["details"]["errors"][0]
+    assert not {fact for fact in _seen("GET", LIST, 422, answer=less) if fact[0] == "example"}
+
+
+def test_a_request_example_is_met_by_its_shape() -> None:
+    found = _seen("POST", LIST, 201, body={"name": "Another"})
+    assert ("example", "create_collection", "request name_only") in found
+    assert ("example", "create_collection", "request name_and_description") not in found
+
+
+def test_a_method_that_a_path_lacks_is_the_405_of_all_that_it_has() -> None:
+    found = _seen("PUT", LIST, 405)
+    assert {fact for fact in found if fact[0] == "status"} == {
+        ("status", "list_collections", "405"),
+        ("status", "create_collection", "405"),
+    }
+
+
+def test_a_slash_too_many_is_the_operations_404() -> None:
+    assert _seen("GET", LIST + "/", 404) == {("status", "list_collections", "404")}
+    assert not _seen("GET", "/v1/nothing", 404)
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "rest"),
+    [
+        (b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /", "/v1/health/live", b"GET /"),
+        (b"POST /a?b=c HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET", "/a", b"GET"),
+        (b"GET http://x/v1/health/live HTTP/1.1\r\nHos", "/v1/health/live", b""),
+    ],
+)
+def test_bytes_sent_by_hand_are_overheard(monkeypatch: pytest.MonkeyPatch, said: bytes, path: str, rest: bytes) -> None:
+    taken: list[Exchange] = []
+    tally = Tally(contract.document())
+    monkeypatch.setattr(tally, "take", taken.append)
+    monkeypatch.setattr(contract_coverage, "_tallies", [tally])
+    assert contract_coverage.overheard(said, 200, b"") == rest
+    assert [exchange.path for exchange in taken] == [path]
+
+
+def test_a_run_that_lacks_a_status_fails_and_says_where_to_add_it() -> None:
+    expected = Tally(contract.document()).expected()
+    whole = Coverage(expected, expected - BEYOND.keys(), BEYOND)
+    assert not list(whole.failures())
+    assert all("100.0 %" in line for line in summary(whole))
+    gone = Fact("status", "get_collection", "412")
+    lacking = Fact("status", "get_collection", "304")
+    poorer = Coverage(expected, whole.found - {lacking} | {gone}, BEYOND)
+    assert list(poorer.failures()) == [
+        "get_collection 304: no test has it; add one in tests/test_statuses.py, PROVOCATIONS.",
+        "get_collection answered 412, which the contract does not document.",
+    ]
+
+
+def test_an_exemption_that_is_no_longer_true_fails() -> None:
+    expected = Tally(contract.document()).expected()
+    known = Fact("status", "get_liveness", "503")
+    gone = Fact("status", "get_liveness", "999")
+    stale = Coverage(expected, expected - BEYOND.keys() | {known}, {**BEYOND, gone: "it was once"})
+    assert [line.partition(":")[0] for line in stale.failures()] == [
+        "get_liveness 503 was met after all",
+        "get_liveness 999 is not in the contract",
+    ]
+
+
+def test_the_report_names_what_is_missing(tmp_path: Path) -> None:
+    expected = Tally(contract.document()).expected()
+    write(Coverage(expected, expected - {Fact("parameter", "list_collections", "query limit invalid")}, {}), tmp_path)
+    told = json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))
+    assert told["missing"] == [{"kind": "parameter", "operation": "list_collections", "what": "query limit invalid"}]
+    text = (tmp_path / "contract.md").read_text(encoding="utf-8")
+    assert "`list_collections` parameter: query limit invalid" in text
+
+
+def _responses(operation_id: str, status: str) -> dict[str, Any]:
+    [row] = [operation for operation in operations() if operation.id == operation_id]
+    shown = resolved(row.node["responses"][status])["content"]["application/json"]["examples"]
+    return {name: resolved(node)["value"] for name, node in shown.items()}

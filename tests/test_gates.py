@@ -1,0 +1,82 @@
+"""The gates themselves: every mutant differs and is in its tree, and the page that is followed fits the project."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge import contract
+from gates import following, mutants, swap
+from gates.killing import tree
+from gates.mutating import OPERATORS
+from gates.mutating import mutants as made
+from gates.reading import ROOT
+
+PAGE = (ROOT / swap.PAGE).read_text(encoding="utf-8")
+
+
+def test_every_operator_makes_a_mutant_and_every_mutant_differs() -> None:
+    found = list(made(contract.load(), 1))
+    assert {mutant.operator for mutant in found} == set(OPERATORS)
+    assert all(mutant.document != contract.load() for mutant in found)
+    assert len(list(made(contract.load()))) >= 50
+
+
+def test_the_same_mutants_are_made_every_time() -> None:
+    first, second = ([mutant.title for mutant in made(contract.load())] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first)
+
+
+def test_a_mutants_tree_holds_the_mutant(tmp_path: Path) -> None:
+    mutant = next(made(contract.load()))
+    folder = tree(tmp_path / "mutant", mutant.document)
+    assert contract.load(folder / "openapi" / "openapi.yaml") == mutant.document
+    assert json.loads((folder / "dist" / "openapi.json").read_text(encoding="utf-8")) == mutant.document
+
+
+def test_a_mutant_may_live_only_for_a_reason() -> None:
+    assert set(mutants.REASONS) <= set(OPERATORS)
+    mutant = next(made(contract.load()))
+    assert mutants.Fate(mutant, "", "").unexplained
+    assert not mutants.Fate(mutant, "the tests", "one failed").unexplained
+
+
+def test_the_page_on_adding_an_operation_fits_the_project(tmp_path: Path) -> None:
+    swap.copy(tmp_path)
+    steps = list(following.steps(PAGE))
+    for step in steps:
+        if step.file:
+            following.write(step, tmp_path)
+    document = contract.load(tmp_path / "openapi" / "openapi.yaml")
+    names = {
+        node["operationId"] for item in document["paths"].values() for node in item.values() if "operationId" in node
+    }
+    assert set(swap.OPERATIONS) <= names
+    assert set(swap.TYPES) <= set(document["components"]["schemas"])
+    assert "make clients" in [command for step in steps for command in step.commands]
+
+
+@pytest.mark.parametrize(
+    ("info", "text"),
+    [
+        ("file=a.txt", "new\n"),
+        ('file=there.txt below="nowhere"', "new\n"),
+        ('file=there.txt instead-of="twice"', "new\n"),
+    ],
+)
+def test_a_page_that_does_not_fit_is_not_followed(tmp_path: Path, info: str, text: str) -> None:
+    (tmp_path / "a.txt").write_text("old\n", encoding="utf-8")
+    (tmp_path / "there.txt").write_text("twice\ntwice\n", encoding="utf-8")
+    [step] = following.steps(f"Some words.\n\n```text {info}\n{text}```\n")
+    with pytest.raises(ValueError, match=r"there already|has no line, or several"):
+        following.write(step, tmp_path)
+
+
+def test_a_step_writes_where_it_says(tmp_path: Path) -> None:
+    (tmp_path / "there.txt").write_text('one\nx = ["a"]\n', encoding="utf-8")
+    page = '```text file=there.txt below="one"\ntwo\n```\n'
+    page += '```text file=there.txt instead-of="x = [\\"a\\"]"\nx = 1\n```\n'
+    for step in following.steps(page):
+        following.write(step, tmp_path)
+    assert (tmp_path / "there.txt").read_text(encoding="utf-8") == "one\ntwo\nx = 1\n"

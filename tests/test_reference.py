@@ -1,0 +1,165 @@
+"""The reference made from the contract says all that the page it began with says, and explains every error."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from edge import contract
+from reference import samples
+from reference.operations import operations
+from tests.harness import ROOT, Services
+
+HOME = "/docs/api-reference/music"
+CODES = contract.document()["components"]["schemas"]["ErrorCode"]["enum"]
+OPERATIONS = operations(contract.document())
+ITS_HOST = "https://music.example"
+# The page that the reference began with, piece by piece: its blocks of code, its paragraphs, its lists.
+FIRST_PAGE = (ROOT / "tests" / "first_page.md").read_text(encoding="utf-8")
+PIECES = re.findall(r"```[\s\S]*?```|[^\n]+(?:\n[^\n]+)*", FIRST_PAGE)
+
+
+def _text(reader: httpx.Client, path: str) -> str:
+    answer = reader.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_there_are_pieces_of_every_kind() -> None:
+    kinds = ("# Get", "## Path", "## Returns", "```bash cURL", "```json 200 OK", "```json 404 Not Found", "## Related")
+    assert all(any(piece.startswith(kind) for piece in PIECES) for kind in kinds)
+    assert "".join("".join(PIECES).split()) == "".join(FIRST_PAGE.split())
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece.splitlines()[0][:40])
+def test_the_page_of_get_collection_says_what_the_first_page_said(reader: httpx.Client, piece: str) -> None:
+    page = _text(reader, f"{HOME}/get-collection.md")
+    wanted = piece.replace(ITS_HOST, str(reader.base_url).rstrip("/"))
+    assert wanted in page, f"the page lacks:\n{wanted}"
+
+
+def test_the_page_says_it_in_the_same_order(reader: httpx.Client) -> None:
+    page = _text(reader, f"{HOME}/get-collection.md")
+    found = [page.index(f"\n{piece.splitlines()[0]}\n") for piece in PIECES[1:]]
+    assert found == sorted(found)
+
+
+def test_every_operation_has_a_page_in_both_forms(reader: httpx.Client) -> None:
+    for operation in OPERATIONS:
+        text, page = _text(reader, f"{HOME}/{operation.slug}.md"), _text(reader, f"{HOME}/{operation.slug}")
+        assert text.startswith(f"# {operation.summary}\n\n{operation.description}\n")
+        assert f"<title>{operation.summary} · Music Studio API</title>" in page
+
+
+def test_a_page_shows_every_error_that_the_operation_documents(reader: httpx.Client) -> None:
+    for operation in OPERATIONS:
+        text = _text(reader, f"{HOME}/{operation.slug}.md").partition("\nErrors\n")[2]
+        shown = [json.loads(block) for block in re.findall(r"```json \d{3} .*\n(\{\n[\s\S]*?\n\})\n```", text)]
+        assert shown == [example.value for example in operation.errors]
+        documented = {status for status in operation.responses if status >= 400}
+        assert {block["error"]["status"] for block in shown} == documented
+
+
+def test_every_code_has_one_anchor_and_there_is_no_other(reader: httpx.Client) -> None:
+    anchors = re.findall(r'<h2 id="([^"]+)"', _text(reader, f"{HOME}/errors"))
+    assert sorted(anchors) == sorted(code.lower() for code in CODES)
+
+
+def test_the_errors_page_says_what_each_code_means_and_what_to_do(reader: httpx.Client) -> None:
+    page = _text(reader, f"{HOME}/errors.md")
+    for code, entry in contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"].items():
+        section = page.partition(f"\n## {code}\n")[2].partition("\n## ")[0]
+        told = (str(entry["status"]), entry["type"], entry["message"], entry["description"], entry["remedy"])
+        assert all(text.strip() in section for text in told), f"{code}: {section}"
+        (example,) = re.findall(r"```json .*\n([\s\S]*?)\n```", section)
+        assert json.loads(example)["error"]["code"] == code
+
+
+def test_the_errors_page_names_who_answers_a_code(reader: httpx.Client) -> None:
+    page = _text(reader, f"{HOME}/errors.md")
+    full = page.partition("\n## COLLECTION_FULL\n")[2].partition("\n## ")[0]
+    assert re.findall(r"\]\((/docs/[^)]+)\)", full) == [f"{HOME}/add-collection-track"]
+    assert "Every operation." in page.partition("\n## MALFORMED_REQUEST\n")[2].partition("\n## ")[0]
+
+
+def test_the_changelog_is_the_project_s(reader: httpx.Client) -> None:
+    assert _text(reader, f"{HOME}/changelog.md") == (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_llms_txt_has_the_form_that_programs_expect(reader: httpx.Client) -> None:
+    text = _text(reader, "/docs/llms.txt")
+    assert re.match(r"# Music Studio API\n\n> [^\n]+\n\n", text)
+    links = re.findall(r"^- \[[^\]]+\]\((http[^)\s]+)\): \S.*$", text, re.MULTILINE)
+    assert {f"{str(reader.base_url).rstrip('/')}{HOME}/{o.slug}.md" for o in OPERATIONS} < set(links)
+    assert {link: reader.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_every_link_of_every_page_leads_somewhere(reader: httpx.Client) -> None:
+    pages = [f"{HOME}/{name}" for name in ("introduction", "errors", "changelog", *(o.slug for o in OPERATIONS))]
+    named = {link for page in pages for link in re.findall(r'href="(/[^"#]*)', _text(reader, page))}
+    assert {f"{HOME}/{operation.slug}" for operation in OPERATIONS} < named
+    assert {link: reader.get(link).status_code for link in named} == dict.fromkeys(named, 200)
+
+
+def test_a_page_for_people_lets_the_browser_load_its_style_and_nothing_else(reader: httpx.Client) -> None:
+    policy = reader.get(f"{HOME}/errors").headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "style-src 'self'"} < set(policy)
+    assert not [rule for rule in policy if rule.startswith(("script-src", "connect-src"))]
+
+
+def test_the_interactive_reference_has_the_contract_with_samples_in_it(reader: httpx.Client) -> None:
+    shown, kept = reader.get("/docs/openapi.json").json(), reader.get("/v1/openapi.json").json()
+    found = {}
+    for operation in OPERATIONS:
+        node = shown["paths"][operation.template][operation.method.lower()]
+        found[operation.id] = [sample["label"] for sample in node.pop("x-codeSamples")]
+    introduction = shown["info"].pop("description")
+    assert introduction.startswith(kept["info"].pop("description"))
+    assert f"]({HOME}/errors)" in introduction
+    assert shown == kept
+    assert found == {operation.id: [language.label for language in samples.LANGUAGES] for operation in OPERATIONS}
+
+
+def test_samples_call_the_address_that_the_reader_typed(reader: httpx.Client) -> None:
+    address = "music.example:4433"
+    text = reader.get(f"{HOME}/get-collection.md", headers={"Host": address}).text
+    assert f'curl "http://{address}/v1/music/' in text
+    assert "127.0.0.1:8080" not in text
+
+
+def test_a_host_that_is_no_plain_name_does_not_get_into_samples(reader: httpx.Client) -> None:
+    text = reader.get(f"{HOME}/get-collection.md", headers={"Host": "$(reboot)"}).text
+    assert "reboot" not in text
+    assert 'curl "http://127.0.0.1:8080/v1/music/' in text
+
+
+def test_an_operator_may_say_what_samples_call(services: Services) -> None:
+    server = services.variant(services.actors("sqlite").service, PUBLIC_URL="https://music.example")
+    text = httpx.get(f"{server.url}{HOME}/get-collection.md", trust_env=False).text
+    assert 'curl "https://music.example/v1/music/' in text
+    assert server.url not in text
+
+
+def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path) -> None:
+    origin = str(reader.base_url).rstrip("/")
+    command = [sys.executable, "-m", "reference", str(tmp_path / "docs"), "--server", origin]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
+    served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}
+    assert len(files) == 2 * (3 + len(OPERATIONS)) + 6
+    assert {file: (tmp_path / file).read_bytes() for file in files} == served
+
+
+def test_a_value_of_an_example_is_written_as_each_language_writes_it() -> None:
+    value: dict[str, Any] = {"a": None, "b": [True, 'it\'s #{1} "$x"'], "c": {}}
+    written = {name: samples.literal(value, name) for name in ("json", "python", "javascript", "php", "ruby")}
+    assert json.loads(written["json"]) == value
+    assert '"a": None' in written["python"]
+    assert "b: [true, 'it\\'s #{1} \"$x\"']" in written["javascript"]
+    assert "'b' => [true, 'it\\'s #{1} \"$x\"']" in written["php"]
+    assert '"b" => [true, "it\'s \\#{1} \\"$x\\""]' in written["ruby"]

@@ -1,0 +1,146 @@
+"""Traces: a real collector gets one span per request, which continues the client's trace."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.harness import ALICE, Service, Services, new_collection
+
+THEIRS, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes spans by OTLP over HTTP (OpenTelemetry Protocol 1.x, binary protobuf), and keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.spans: list[Span] = []
+        self.services: set[str] = set()
+
+    def span(self, request_id: str) -> Span | None:
+        """The span of a request, which is sent within a moment; None when there is none."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            for span in list(self.spans):
+                if attributes(span)["request.id"] == request_id:
+                    return span
+            time.sleep(0.05)
+        return None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        assert self.path == "/v1/traces"
+        sent = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+        for resource in sent.resource_spans:
+            self.server.services |= {
+                a.value.string_value for a in resource.resource.attributes if a.key == "service.name"
+            }
+            self.server.spans += [span for scope in resource.scope_spans for span in scope.spans]
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """It is silent."""
+
+
+def attributes(span: Span) -> dict[str, str | int]:
+    return {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def traced(services: Services, collector: Collector) -> Service:
+    url = services.actors("sqlite").service.database_url
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        return services.start(url)
+
+
+def test_a_request_is_a_span_that_names_its_operation(traced: Service, collector: Collector) -> None:
+    client = traced.client(traced.key(ALICE)[1])
+    made = new_collection(client)["id"]
+    answer = client.get(f"collections/{made}")
+    span = collector.span(answer.headers["X-Request-ID"])
+    assert span is not None
+    assert span.name == "GET /v1/music/{organization_id}/collections/{collection_id}"
+    assert span.kind == Span.SPAN_KIND_SERVER
+    assert span.end_time_unix_nano > span.start_time_unix_nano
+    assert attributes(span) | {"request.id": ""} == {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.route": "/v1/music/{organization_id}/collections/{collection_id}",
+        "operation.id": "get_collection",
+        "request.id": "",
+        "url.path": f"/v1/music/org_home1/collections/{made}",
+    }
+    assert collector.services == {"music-studio"}
+
+
+def test_the_trace_of_the_client_goes_on(traced: Service, collector: Collector) -> None:
+    client = traced.client(traced.key(ALICE)[1])
+    answer = client.get("collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"})
+    span = collector.span(answer.headers["X-Request-ID"])
+    assert span is not None
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (THEIRS, PARENT)
+    assert [line["trace"] for line in traced.log_lines(answer.headers["X-Request-ID"])] == [THEIRS]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{THEIRS}-{'0' * 16}-01",
+        f"ff-{THEIRS}-{PARENT}-01",
+        f"00-{THEIRS.upper()}x-{PARENT}-01",
+        "nonsense",
+    ],
+)
+def test_a_traceparent_of_another_form_is_ignored(traced: Service, collector: Collector, wrong: str) -> None:
+    answer = traced.client(traced.key(ALICE)[1]).get("collections", headers={"traceparent": wrong})
+    assert answer.status_code == 200
+    span = collector.span(answer.headers["X-Request-ID"])
+    assert span is not None
+    assert span.trace_id.hex() != THEIRS
+    assert not span.parent_span_id
+
+
+def test_a_trace_that_is_not_recorded_by_the_client_is_not_recorded_here(traced: Service, collector: Collector) -> None:
+    client = traced.client(traced.key(ALICE)[1])
+    left_out = client.get("collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-00"})
+    after = client.get("collections")
+    assert collector.span(after.headers["X-Request-ID"]) is not None
+    assert left_out.headers["X-Request-ID"] not in {attributes(span)["request.id"] for span in collector.spans}
+
+
+def test_a_span_holds_no_credential(traced: Service, collector: Collector) -> None:
+    secret = traced.key(ALICE)[1]
+    answer = traced.client(secret).get(f"collections?limit={secret}")
+    span = collector.span(answer.headers["X-Request-ID"])
+    assert span is not None
+    assert secret not in str(span)
+
+
+def test_without_a_collector_nothing_is_traced(services: Services) -> None:
+    service = services.actors("sqlite").service
+    answer = service.client(service.key(ALICE)[1]).get(
+        "collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"}
+    )
+    assert ["trace" in line for line in service.log_lines(answer.headers["X-Request-ID"])] == [False]
