@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
 from tests.harness import NO_TRACK, NOBODYS, Actors
 
@@ -79,6 +79,9 @@ class Held(NamedTuple):
     owner: str
 
 
+NOTHING = Held("<nothing>", "alice")
+
+
 class Machine(RuleBasedStateMachine):
     """Three users of one server and of the mock; `actors` and `mocked` are set by who runs it."""
 
@@ -91,7 +94,7 @@ class Machine(RuleBasedStateMachine):
         self.made = 0
 
     names = Bundle("names")
-    known = st.one_of(names, names, names, names, names, names, st.just(Held("<nothing>", "alice")))
+    known = st.integers(0, 9).flatmap(lambda number: Machine.names if number else st.just(NOTHING))
 
     @initialize(target=names, members=st.lists(tracks, min_size=3, max_size=6, unique=True))
     def start_with_a_full_one(self, members: list[str]) -> Held:
@@ -129,9 +132,13 @@ class Machine(RuleBasedStateMachine):
     def update_collection(self, who: str, name: Held, change: dict[str, Any], match: str | None) -> None:
         self._change(who, name, "PATCH", "", change, match)
 
-    @rule(who=askers, name=known, match=matches)
-    def delete_collection(self, who: str, name: Held, match: str | None) -> None:
+    # What is gone is not asked for any more, else most of a sequence would be about nothing.
+    @rule(target=names, who=askers, name=consumes(names), match=matches)
+    def delete_collection(self, who: str, name: Held, match: str | None) -> Any:
         self._change(who, name, "DELETE", "", None, match)
+        self._change(who, name, "DELETE", "/tracks/<track 0>", None, None)
+        gone = self.sides[1].ask(name.owner, "GET", f"collections/{name.word}", None, {}).status_code == 404
+        return multiple() if gone else name
 
     @rule(who=askers, name=known, track=some_tracks, match=matches, keyed=st.booleans())
     def add_collection_track(self, who: str, name: Held, track: str, match: str | None, keyed: bool) -> None:

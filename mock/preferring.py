@@ -10,7 +10,7 @@ from mock.prefer import Wishes, read
 
 
 class Preferring:
-    """An ASGI application around Front; the service has none, and so pays no heed to Prefer."""
+    """An ASGI application around Front; the service has none, and so pays no heed to these preferences."""
 
     def __init__(self, app: App) -> None:
         self.app = app

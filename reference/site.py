@@ -17,6 +17,7 @@ from reference.operations import Example, Operation, operations
 
 TEMPLATES = Path(__file__).parent / "templates"
 CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
+TUTORIAL = Path(__file__).parent.parent / "generated" / "tutorial.md"
 SECTION = "api-reference/music"
 
 
@@ -45,7 +46,7 @@ class Site:
     @cached_property
     def _texts(self) -> dict[str, Callable[[], str]]:
         """What writes the Markdown of each page."""
-        own = {"introduction": self._introduction, "errors": self._errors, "changelog": _changelog}
+        own = {"introduction": self._introduction, "errors": self._errors, "tutorial": _tutorial, "changelog": _changelog}
         return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
     def paths(self) -> Iterator[str]:
@@ -108,6 +109,10 @@ class Site:
 
 def _blocks(examples: list[Example]) -> list[Block]:
     return [Block("json", example.title, literals.write(example.value)) for example in examples]
+
+
+def _tutorial() -> str:
+    return TUTORIAL.read_text(encoding="utf-8")
 
 
 def _changelog() -> str:

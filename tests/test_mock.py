@@ -221,7 +221,7 @@ def test_what_would_be_refused_is_refused_all_the_same(alice: httpx.Client, serv
     assert_envelope(server.client().get("collections", headers=wish), "AUTHENTICATION_REQUIRED")
 
 
-def test_the_service_pays_no_heed_to_prefer(alice: httpx.Client) -> None:
+def test_the_service_pays_no_heed_to_these_preferences(alice: httpx.Client) -> None:
     made = alice.post("collections", json={"name": "Made"}, headers={"Prefer": "code=503, delay=1"})
     assert (made.status_code, made.json()["name"], "Preference-Applied" in made.headers) == (201, "Made", False)
     shown = alice.get("collections", headers={"Prefer": "example=api_key_paused"})

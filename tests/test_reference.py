@@ -87,6 +87,13 @@ def test_the_errors_page_names_who_answers_a_code(reader: httpx.Client) -> None:
     assert "Every operation." in page.partition("\n## MALFORMED_REQUEST\n")[2].partition("\n## ")[0]
 
 
+def test_the_tutorial_is_the_one_that_was_tried(reader: httpx.Client) -> None:
+    text = _text(reader, f"{HOME}/tutorial.md")
+    assert text == (ROOT / "generated" / "tutorial.md").read_text(encoding="utf-8")
+    anchors = re.findall(r'<h[1-3] id="([^"]+)"', _text(reader, f"{HOME}/tutorial"))
+    assert len(anchors) == len(set(anchors)) == len(re.findall("^#+ ", text, re.MULTILINE))
+
+
 def test_the_changelog_is_the_project_s(reader: httpx.Client) -> None:
     assert _text(reader, f"{HOME}/changelog.md") == (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -100,7 +107,8 @@ def test_llms_txt_has_the_form_that_programs_expect(reader: httpx.Client) -> Non
 
 
 def test_every_link_of_every_page_leads_somewhere(reader: httpx.Client) -> None:
-    pages = [f"{HOME}/{name}" for name in ("introduction", "errors", "changelog", *(o.slug for o in OPERATIONS))]
+    own = ("introduction", "tutorial", "errors", "changelog")
+    pages = [f"{HOME}/{name}" for name in (*own, *(o.slug for o in OPERATIONS))]
     named = {link for page in pages for link in re.findall(r'href="(/[^"#]*)', _text(reader, page))}
     assert {f"{HOME}/{operation.slug}" for operation in OPERATIONS} < named
     assert {link: reader.get(link).status_code for link in named} == dict.fromkeys(named, 200)

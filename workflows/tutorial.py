@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +42,8 @@ def written() -> str:
     with mocked() as served:
         known = {name.upper(): value for name, value in served.inputs.items()}
         begun = known | {"SERVER": served.url, "IDEMPOTENCY_KEY": KEY}
-        chapters = "".join(_chapter(workflow, dict(begun)) for workflow in workflows())
+        numbers = count(1)  # through all chapters, so that no two headings are the same
+        chapters = "".join(_chapter(workflow, dict(begun), numbers) for workflow in workflows())
     return _steady(_opening(known) + chapters)
 
 
@@ -55,11 +57,11 @@ def _opening(known: dict[str, str]) -> str:
     )
 
 
-def _chapter(workflow: Workflow, known: dict[str, str]) -> str:
+def _chapter(workflow: Workflow, known: dict[str, str], numbers: Iterator[int]) -> str:
     told = f"\n## {workflow.summary}\n\n{workflow.description}\n"
     if any("$inputs.idempotency_key" in step.parameters.values() for step in workflow.steps):
         told += f"\n```sh\nexport IDEMPOTENCY_KEY={KEY}\n```\n"
-    return told + "".join(_section(number, step, known) for number, step in enumerate(workflow.steps, 1))
+    return told + "".join(_section(next(numbers), step, known) for step in workflow.steps)
 
 
 def _section(number: int, step: Step, known: dict[str, str]) -> str:
@@ -68,7 +70,8 @@ def _section(number: int, step: Step, known: dict[str, str]) -> str:
     kept = list(_kept(step, answer, known))
     title = step.id.replace("_", " ").capitalize()
     return (
-        f"\n### {number}. {title}\n\n{step.description}\n\n```sh\n{command}\n```\n\n```http\n{answer.status}\n"
+        f"\n### {number}. {title}\n\n{step.description}\n\n```sh cURL\n{command}\n```\n"
+        f"\n```http {answer.status.partition(' ')[2]}\n{answer.status}\n"
         + "".join(f"{name}: {answer.headers[name]}\n" for name in _TOLD if name in answer.headers)
         + f"\n{json.dumps(answer.body, indent=2, ensure_ascii=False)}\n```\n"
         + (f"\nKeep what the next steps need:\n\n```sh\n{''.join(kept)}```\n" if kept else "")
