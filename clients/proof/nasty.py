@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ class Nasty(ThreadingHTTPServer):
         """Starts anew, as for a client that was never seen."""
         self.asked, self.not_before = [], 0.0
 
-    def note(self, method: str, headers: Mapping[str, str]) -> int:
+    def note(self, method: str, headers: Message) -> int:
         """Remembers a request and returns how many came before it."""
         early = time.monotonic() < self.not_before
         self.asked.append(Asked(method, headers.get("Idempotency-Key"), headers.get("User-Agent", ""), early))
@@ -65,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        before = self.server.note(self.command, dict(self.headers))
+        before = self.server.note(self.command, self.headers)
         answer = MOODS[self.path.split("/")[3]](self, before)
         self.close_connection = answer.length != 0
         if answer.length is None:
