@@ -16,7 +16,8 @@ from reference import catalogue, literals, samples
 from reference.operations import Example, Operation, operations
 
 TEMPLATES = Path(__file__).parent / "templates"
-CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
+ROOT = Path(__file__).parent.parent
+CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "generated" / "tutorial.md"
 SECTION = "api-reference/music"
 
 
@@ -45,7 +46,7 @@ class Site:
     @cached_property
     def _texts(self) -> dict[str, Callable[[], str]]:
         """What writes the Markdown of each page."""
-        own = {"introduction": self._introduction, "errors": self._errors, "changelog": _changelog}
+        own = {"introduction": self._introduction, "errors": self._errors, "tutorial": _tutorial, "changelog": _changelog}
         return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
     def paths(self) -> Iterator[str]:
@@ -108,6 +109,11 @@ class Site:
 
 def _blocks(examples: list[Example]) -> list[Block]:
     return [Block("json", example.title, literals.write(example.value)) for example in examples]
+
+
+def _tutorial() -> str:
+    """The requests of the tutorial are for the reader's own mock, wherever the page is read."""
+    return TUTORIAL.read_text(encoding="utf-8").replace(ORIGIN, ORIGIN.replace("127.0.0.1", "localhost"))
 
 
 def _changelog() -> str:
