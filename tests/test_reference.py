@@ -106,7 +106,9 @@ def test_llms_txt_has_the_form_that_programs_expect(reader: httpx.Client) -> Non
 
 
 def test_every_link_of_every_page_leads_somewhere(reader: httpx.Client) -> None:
-    pages = [f"{HOME}/{name}" for name in ("introduction", "tutorial", "errors", "changelog", *(o.slug for o in OPERATIONS))]
+    pages = [
+        f"{HOME}/{name}" for name in ("introduction", "tutorial", "errors", "changelog", *(o.slug for o in OPERATIONS))
+    ]
     named = {link for page in pages for link in re.findall(r'href="(/[^"#]*)', _text(reader, page))}
     assert {f"{HOME}/{operation.slug}" for operation in OPERATIONS} < named
     assert {link: reader.get(link).status_code for link in named} == dict.fromkeys(named, 200)
