@@ -16,8 +16,8 @@ from reference import catalogue, literals, samples
 from reference.operations import Example, Operation, operations
 
 TEMPLATES = Path(__file__).parent / "templates"
-CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
-TUTORIAL = Path(__file__).parent.parent / "generated" / "tutorial.md"
+ROOT = Path(__file__).parent.parent
+CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "generated" / "tutorial.md"
 SECTION = "api-reference/music"
 
 
@@ -117,7 +117,8 @@ def _blocks(examples: list[Example]) -> list[Block]:
 
 
 def _tutorial() -> str:
-    return TUTORIAL.read_text(encoding="utf-8")
+    """The requests of the tutorial are for the reader's own mock, wherever the page is read."""
+    return TUTORIAL.read_text(encoding="utf-8").replace(ORIGIN, ORIGIN.replace("127.0.0.1", "localhost"))
 
 
 def _changelog() -> str:

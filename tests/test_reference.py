@@ -98,6 +98,12 @@ def test_the_changelog_is_the_project_s(reader: httpx.Client) -> None:
     assert _text(reader, f"{HOME}/changelog.md") == (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_the_tutorial_is_the_one_that_is_run_and_asks_the_mock_of_the_reader(reader: httpx.Client) -> None:
+    kept = (ROOT / "generated" / "tutorial.md").read_text(encoding="utf-8")
+    assert "export SERVER=http://127.0.0.1:8080\n" in kept
+    assert _text(reader, f"{HOME}/tutorial.md") == kept.replace("http://127.0.0.1:8080", "http://localhost:8080")
+
+
 def test_llms_txt_has_the_form_that_programs_expect(reader: httpx.Client) -> None:
     text = _text(reader, "/docs/llms.txt")
     assert re.match(r"# Music Studio API\n\n> [^\n]+\n\n", text)
@@ -159,7 +165,7 @@ def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path)
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}
-    assert len(files) == 2 * (3 + len(OPERATIONS)) + 6
+    assert len(files) == 2 * (4 + len(OPERATIONS)) + 6
     assert {file: (tmp_path / file).read_bytes() for file in files} == served
 
 
