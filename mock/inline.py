@@ -21,6 +21,6 @@ class Inline(Workers):
         """The function's result."""
         return function(*args, **kwargs)
 
-    async def call(self, function: Callable[..., R], *args: Any, writes: bool) -> R:  # noqa: ARG002 - either is done here
+    async def call(self, function: Callable[..., R], *args: Any, writes: bool) -> R:
         """The same; what writes waits for nobody either."""
         return function(*args)

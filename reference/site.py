@@ -46,7 +46,12 @@ class Site:
     @cached_property
     def _texts(self) -> dict[str, Callable[[], str]]:
         """What writes the Markdown of each page."""
-        own = {"introduction": self._introduction, "errors": self._errors, "tutorial": _tutorial, "changelog": _changelog}
+        own = {
+            "introduction": self._introduction,
+            "errors": self._errors,
+            "tutorial": _tutorial,
+            "changelog": _changelog,
+        }
         return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
     def paths(self) -> Iterator[str]:
