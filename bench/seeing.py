@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 
 from bench import databases, inprocess, load, servers
 from bench.inprocess import Sample
@@ -21,8 +20,8 @@ from bench.progress import Bar
 from bench.roster import BY_NAME, OURS
 from bench.wire import Connection
 from bench.workloads import Request
-from edge import logs
 from edge.metrics import meter
+from edge.told import requests
 
 ROUNDS, BATCH, WARM = 500, 20, 400
 # Quotas that this program does not use up; what they cost does not depend on their size.
@@ -123,7 +122,7 @@ async def _rounds(sample: Sample, count: int, bar: Bar) -> list[dict[str, float]
         names = list(PARTS) if number % 2 else list(reversed(PARTS))
         figures = {}
         for name in names:
-            with _seeing("lines" in PARTS[name], "metrics" in PARTS[name]):
+            with _seeing(lines="lines" in PARTS[name], metrics="metrics" in PARTS[name]):
                 figures[name] = await _batch(connections["quotas" in PARTS[name]], request, BATCH)
         found.append(figures)
         bar.step()
@@ -139,19 +138,15 @@ async def _batch(connection: Connection, request: bytes, size: int) -> float:
 
 
 @contextlib.contextmanager
-def _seeing(lines: bool, metrics: bool) -> Iterator[None]:
-    tell = logs.requests.tell
-    meter.on = metrics
-    if not lines:
-        logs.requests.tell = _nothing
+def _seeing(*, lines: bool, metrics: bool) -> Iterator[None]:
+    write = requests.write
+    requests.flush()
+    requests.write, meter.on = write if lines else None, metrics
     try:
         yield
+        requests.flush()
     finally:
-        logs.requests.tell, meter.on = tell, False
-
-
-def _nothing(*_: Any) -> None:
-    """What is told when nothing is told."""
+        requests.write, meter.on = write, False
 
 
 if __name__ == "__main__":

@@ -36,14 +36,10 @@ def openapi_generator(languages: Sequence[str], whole: dict[str, Any], done: Don
     contract.write_text(json.dumps(whole), encoding="utf-8")
     mends = {language: yaml.safe_load(RECIPES[language].read_text("utf-8")).get("mend", []) for language in languages}
     recipes = [_recipe(language, contract, whole) for language in languages]
-    program = subprocess.Popen(
-        [str(BIN / "openapi-generator-cli"), "batch", "--fail-fast", "--threads", "2", *recipes],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    told = list(_told(program.stdout or (), done))
-    if program.wait():
+    command = [str(BIN / "openapi-generator-cli"), "batch", "--fail-fast", "--threads", "2", *recipes]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+        told = list(_told(program.stdout or (), done))
+    if program.returncode:
         raise Failed("".join(told)[-4000:])
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")

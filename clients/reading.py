@@ -10,7 +10,6 @@ from edge import contract
 
 # A client that checked these would count characters and read patterns in its own language's way, not in the server's.
 LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "uniqueItems"}
-PAGED = {"limit", "offset"}
 
 
 def document() -> dict[str, Any]:
@@ -31,12 +30,6 @@ def document() -> dict[str, Any]:
 def operations(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for item in whole["paths"].values():
         yield from (item[method] for method in contract.METHODS if method in item)
-
-
-def paged(whole: dict[str, Any], operation: dict[str, Any]) -> bool:
-    """Whether an operation answers with one page of a list."""
-    given = (contract.lookup(whole, node) for node in operation.get("parameters", ()))
-    return {node["name"] for node in given} >= PAGED
 
 
 def _eased(node: Any, lists: set[str]) -> Any:

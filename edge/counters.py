@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 MOST_CONNECTIONS = 16
-Count = tuple[int, int]
+# How many requests there were in the present window, when it ends in Unix seconds, and how many seconds that is away.
+Count = tuple[int, int, int]
 log = structlog.get_logger("edge.counters")
 
 
@@ -39,13 +40,13 @@ class Book:
         self._old: dict[str, list[int]] = {}
 
     def count(self, who: str) -> Count:
-        """The requests of somebody in the present window, this one included, and when it ends."""
+        """The requests of somebody in the present window, this one included."""
         moment = time.time()
         entry = self._young.get(who)
         if entry is None or entry[1] <= moment:
             entry = self._found(who, moment)
         entry[0] += 1
-        return entry[0], entry[1]
+        return entry[0], entry[1], entry[1] - int(moment)
 
     def _found(self, who: str, moment: float) -> list[int]:
         if moment > self._turn:
@@ -73,10 +74,12 @@ class Shared:
         """As Book.count does; None while the store does not answer, which is logged once."""
         if self._waiting is not None:
             return None
-        ends = window_end(who, seconds, time.time())
+        moment = time.time()
+        ends = window_end(who, seconds, moment)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._storage.incr(f"{name}/{who}/{ends}", seconds + 1), ends
+                count = await self._storage.incr(f"{name}/{who}/{ends}", seconds + 1)
+                return count, ends, ends - int(moment)
         except (TimeoutError, OSError, StorageError) as failure:
             self._do_without(failure)
             return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 
-from edge import limits, logs, tracing
+from edge import limits
 from edge.answers import Answer
 from edge.asgi import Send
 from edge.cycle import LENGTH
 from edge.exchange import Exchange
-from edge.metrics import meter
+from edge.told import requests
+from edge.tracing import TRACE
 
 Field = tuple[bytes, bytes]
 EVERYWHERE = {
@@ -49,10 +51,17 @@ def _name(name: str) -> bytes:
 
 
 def tell(exchange: Exchange, status: int, seconds: float) -> None:
-    """The log line of the request, whose id is the one that the client got, and its place in the metrics."""
-    operation = None if exchange.found is None else exchange.found.id
-    key_id = None if exchange.caller is None else exchange.caller.key_id
-    trace = exchange.scope.get(tracing.TRACE)
-    logs.requests.tell(exchange.request_id, exchange.method, operation, status, seconds, key_id, trace)
-    if meter.on:
-        meter.seen(operation, status, seconds)
+    """What the log and the metrics are told of the request; its id is the one that the client got."""
+    found, caller = exchange.found, exchange.caller
+    requests.gather(
+        (
+            exchange.request_id,
+            exchange.method,
+            None if found is None else found.id,
+            status,
+            seconds,
+            None if caller is None else caller.key_id,
+            exchange.scope.get(TRACE),
+            time.time(),
+        )
+    )

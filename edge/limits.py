@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +42,17 @@ class Quota:
         return Quota(self.name, self.per, item.amount, item.get_expiry())
 
 
-# A quota, how many requests were made in the present window, and when it ends, in Unix seconds.
-Allowance = tuple[Quota, int, int]
+# A quota, and the Count of it.
+Allowance = tuple[Quota, int, int, int]
 
 
 def fields(allowance: Allowance) -> tuple[Field, ...]:
     """What an answer says of it: the documented fields and those of draft-ietf-httpapi-ratelimit-headers."""
-    quota, count, ends = allowance
+    quota, count, ends, wait = allowance
     left = quota.requests - count if count < quota.requests else 0
     limit, policy = quota.fixed
-    state = quota.state % (left, max(0, ends - int(time.time())))
     return (limit, (b"x-ratelimit-remaining", b"%d" % left), (b"x-ratelimit-reset", b"%d" % ends), policy,
-            (b"ratelimit", state))  # fmt: skip
+            (b"ratelimit", quota.state % (left, wait)))  # fmt: skip
 
 
 class Limits:
@@ -91,13 +89,12 @@ class Limits:
         """Raises RateLimited when more was asked than the exchange's quota allows."""
         if exchange.allowance is None:
             return
-        quota, count, ends = exchange.allowance
+        quota, count, _, wait = exchange.allowance
         if count <= quota.requests:
             return
         self.refused[quota.name] += 1
         if quota.per == ADDRESS:
             self._proxies.explain(exchange.scope)
-        wait = max(1, ends - int(time.time()))
         raise RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
 
     async def admit(self, exchange: Exchange, caller: Caller) -> None:

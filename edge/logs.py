@@ -12,42 +12,16 @@ from typing import Any
 import orjson
 import structlog
 
-from edge.lines import Lines, Requests
+from edge.lines import Lines
+from edge.told import Told, line, requests
 
-Tell = Callable[[str, str, str | None, int, float, str | None, str | None], None]
 _SECRET = re.compile(r"msk_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.?[0-9A-Za-z_-]*")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def _plainly(
-    trace_id: str,
-    method: str,
-    operation: str | None,
-    status: int,
-    seconds: float,
-    key_id: str | None,
-    trace: str | None,
-) -> None:
-    further = {} if trace is None else {"trace": trace}
-    ms = round(seconds * 1000, 3)
-    log = structlog.get_logger()
-    log.info(
-        "request", trace_id=trace_id, method=method, operation=operation, status=status, ms=ms, key_id=key_id, **further
-    )
-
-
-class Told:
-    """How the line of a request is written; `configure` chooses."""
-
-    tell: Tell = staticmethod(_plainly)
-
-
-requests = Told()
-
-
 def configure(form: str = "auto", level: str = "info") -> None:
     """Sends every log line of the process to standard error; secrets are masked here, whoever logs them."""
-    lines = Lines(sys.stderr.fileno())
+    lines = Lines(sys.stderr.fileno(), requests.flush)
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -58,15 +32,24 @@ def configure(form: str = "auto", level: str = "info") -> None:
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    requests.tell = _telling(lines, readable=readable, wanted=_LEVELS[level] <= logging.INFO)
+    requests.write = _writer(lines, readable=readable, wanted=_LEVELS[level] <= logging.INFO)
     _adopt_standard_loggers(_LEVELS[level])
     logging.captureWarnings(True)
 
 
-def _telling(lines: Lines, *, readable: bool, wanted: bool) -> Tell:
+def _writer(lines: Lines, *, readable: bool, wanted: bool) -> Callable[[list[Told]], None] | None:
+    """What writes the lines of requests."""
     if not wanted:
-        return lambda *_: None
-    return _plainly if readable else Requests(lines).tell
+        return None
+    return _plainly if readable else lambda gathered: lines.write(map(line, gathered))
+
+
+def _plainly(gathered: list[Told]) -> None:
+    log = structlog.get_logger()
+    for told in gathered:
+        ms, trace = round(told.seconds * 1000, 3), {} if told.trace is None else {"trace": told.trace}
+        log.info("request", trace_id=told.request_id, method=told.method, operation=told.operation, status=told.status,
+                 ms=ms, key_id=told.key_id, **trace)  # fmt: skip
 
 
 def masked(text: str) -> str:

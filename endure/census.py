@@ -1,24 +1,30 @@
-"""What a running server holds: memory, threads, and open files and connections, of each of its processes."""
+"""What a running server holds: memory, threads, open files and connections, and sessions of the database."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import psutil
+import psycopg
 
 from endure.crash import workers
 from endure.running import Running
+from models.engines import NAME
 
 MIB = 1024 * 1024
 
 
 class Census(NamedTuple):
-    """Sums over the workers; memory in MiB. `proportional` (PSS) counts a page that processes share once in all."""
+    """Sums over the workers; memory in MiB. `proportional` (PSS) counts a page that processes share once in all.
+
+    `sessions` are those of PostgreSQL, of the whole server; none on SQLite.
+    """
 
     proportional: float
     resident: float
     threads: int
     files: int
+    sessions: int
 
 
 def serving(server: Running) -> list[psutil.Process]:
@@ -35,4 +41,14 @@ def take(server: Running) -> Census:
         sum(one.rss for one in memory) / MIB,
         sum(process.num_threads() for process in found),
         sum(process.num_fds() for process in found),
+        _sessions(server.database_url),
     )
+
+
+def _sessions(url: str) -> int:
+    if not url.startswith("postgresql"):
+        return 0
+    with psycopg.connect(url) as opened:
+        ask = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        found = opened.execute(ask, (NAME,)).fetchone()
+    return 0 if found is None else int(found[0])

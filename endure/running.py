@@ -19,7 +19,7 @@ from models import database, keys, migrate, organizations
 from tests import databases
 from tests.harness import ALICE, FAULTS, HOME, PEPPER, READ, ROOT, WRITE
 
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 class Running:

@@ -9,7 +9,6 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from endure.mix import CONNECTIONS, Loaded, database
 from endure.running import running
 from tests import databases
 
-COUNTS = (1, 2)
+COUNTS, WARM_UP_SECONDS = (1, 2), 2
 NOTE = """\
 The load, the database and the workers share the cores of this machine ({cores}). Where there are fewer cores than
 workers and these two, a second worker only takes what the first one leaves, and the factor says how much that was,
@@ -31,31 +30,39 @@ not how far it goes."""
 
 
 class Round(NamedTuple):
-    """One run; memory in MiB for each worker."""
+    """One run; memory in MiB and sessions of PostgreSQL for each worker."""
 
     workers: int
     rate: float
     p99_ms: float
     proportional: float
     resident: float
+    sessions: float
 
 
 def rounds(kind: str, folder: Path, count: int, seconds: int, console: Console) -> Iterator[Round]:
-    """So many of each, one worker and two in turn, on one database."""
-    with database(kind, folder) as (url, table), ExitStack() as stack:
-        servers = {n: stack.enter_context(running(url, folder, workers=n, LOG_LEVEL="error")) for n in COUNTS}
+    """So many of each, one worker and two in turn, on one database; each server is alone, so that it shares no page."""
+    with database(kind, folder) as (url, table):
         for number in track(range(count * len(COUNTS)), "1 and 2 workers", console=console):
             workers = COUNTS[number % len(COUNTS)]
-            yield _round(workers, Loaded(servers[workers], table), seconds)
+            with running(url, folder, workers=workers, LOG_LEVEL="error") as server:
+                yield _round(workers, Loaded(server, table), seconds)
 
 
 def _round(workers: int, place: Loaded, seconds: int) -> Round:
+    _load(place, WARM_UP_SECONDS)
+    found = _load(place, seconds)
+    held = census.take(place.server)
+    each = [value / workers for value in (held.proportional, held.resident, held.sessions)]
+    return Round(workers, found.rate, found.p99, *each)
+
+
+def _load(place: Loaded, seconds: int) -> load.Result:
     cores = ",".join(map(str, os.sched_getaffinity(0)))
     found = load.run(place.server.port, place.requests, core=cores, seconds=seconds, connections=CONNECTIONS)
     if found.refused:
         raise RuntimeError(f"{found.refused} of {found.requests} answers were refusals; {place.server.log} may say why")
-    held = census.take(place.server)
-    return Round(workers, found.rate, found.p99, held.proportional / workers, held.resident / workers)
+    return found
 
 
 def medians(found: list[Round]) -> list[Round]:
@@ -84,9 +91,18 @@ def main(words: list[str]) -> int:
 
 
 def _show(one: Round, two: Round) -> None:
-    table = Table("Workers", "Requests/s", "p99 ms", "PSS MiB each", "RSS MiB each", box=None, header_style="bold")
+    table = Table(
+        "Workers",
+        "Requests/s",
+        "p99 ms",
+        "PSS MiB each",
+        "RSS MiB each",
+        "Sessions each",
+        box=None,
+        header_style="bold",
+    )
     for each in (one, two):
-        memory = (f"{each.proportional:.0f}", f"{each.resident:.0f}")
+        memory = (f"{each.proportional:.0f}", f"{each.resident:.0f}", f"{each.sessions:.0f}")
         table.add_row(f"{each.workers:.0f}", f"{each.rate:.0f}", f"{each.p99_ms:.1f}", *memory)
     Console().print(table)
     print(f"Factor {two.rate / one.rate:.2f}. {NOTE.format(cores=len(os.sched_getaffinity(0)))}")

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from bench import load
 from endure import census
@@ -29,6 +29,7 @@ CAPACITY_SECONDS, SAMPLE_SECONDS = 15, 1.0
 MOST_GROWTH, LEAST_SHARE = 5.0, 40
 # The part of the run in which caches and pools fill, and the parts at both ends of the rest that are compared.
 WARM_UP, COMPARED = 0.2, 0.25
+COUNTED = ("threads", "files", "sessions")
 
 
 class Soak(NamedTuple):
@@ -42,15 +43,16 @@ class Soak(NamedTuple):
 
 def soak(kind: str, folder: Path, workers: int, minutes: float, progress: Progress) -> Soak:
     """Find the capacity, then hold half of it for so many minutes."""
-    with loaded(kind, folder, workers) as place, ThreadPoolExecutor(1) as other:
-        task = progress.add_task(f"{kind}: capacity", total=CAPACITY_SECONDS)
-        capacity, _ = _watched(other.submit(_load, place, CAPACITY_SECONDS, None), place, progress, task)
-        # So long a pause between the requests of a connection gives half the rate, if answers take no time.
-        pause = round(CONNECTIONS / (capacity.rate / 2) * 1000)
-        seconds = max(1, round(minutes * 60))
-        task = progress.add_task(f"{kind}: {capacity.rate / 2:.0f} requests/s", total=seconds)
-        held, seen = _watched(other.submit(_load, place, seconds, pause), place, progress, task)
-    return Soak(workers, capacity.rate, held, seen)
+    with loaded(kind, folder, workers) as place:
+        capacity = _watched(place, CAPACITY_SECONDS, None, f"{kind}: capacity", progress)[0].rate
+        half = capacity / 2
+        # So long a pause between the requests of a connection gives half the rate, if answers take no time; they do.
+        pause = CONNECTIONS / half * 1000
+        trial = _watched(place, CAPACITY_SECONDS, round(pause), f"{kind}: trial", progress)[0].rate
+        pause -= CONNECTIONS / trial * 1000 - pause
+        seconds, label = max(1, round(minutes * 60)), f"{kind}: {half:.0f} requests/s"
+        held, seen = _watched(place, seconds, max(0, round(pause)), label, progress)
+    return Soak(workers, capacity, held, seen)
 
 
 def _load(place: Loaded, seconds: int, pause_ms: int | None) -> load.Result:
@@ -60,13 +62,16 @@ def _load(place: Loaded, seconds: int, pause_ms: int | None) -> load.Result:
 
 
 def _watched(
-    run: Future[load.Result], place: Loaded, progress: Progress, task: TaskID
+    place: Loaded, seconds: int, pause_ms: int | None, label: str, progress: Progress
 ) -> tuple[load.Result, list[Census]]:
-    started, seen = time.monotonic(), list[Census]()
-    while not run.done():
-        time.sleep(SAMPLE_SECONDS)
-        seen.append(census.take(place.server))
-        progress.update(task, completed=time.monotonic() - started)
+    """What the load saw, and what was seen of the server meanwhile."""
+    started, seen, task = time.monotonic(), list[Census](), progress.add_task(label, total=seconds)
+    with ThreadPoolExecutor(1) as other:
+        run = other.submit(_load, place, seconds, pause_ms)
+        while not run.done():
+            time.sleep(SAMPLE_SECONDS)
+            seen.append(census.take(place.server))
+            progress.update(task, completed=time.monotonic() - started)
     return run.result(), seen
 
 
@@ -75,7 +80,7 @@ def figures(kind: str, found: Soak) -> list[Figure]:
     held, label = found.held, f"soak, {found.workers} worker{'s'[: found.workers - 1]}"
     early, late = _ends(found.seen)
     broken = held.connect + held.read + held.write + held.timeout
-    threads, files = ([[getattr(one, name) for one in end] for end in (early, late)] for name in ("threads", "files"))
+    counts = {name: [[getattr(one, name) for one in end] for end in (early, late)] for name in COUNTED}
     share = held.rate / found.capacity * 100
     rate = f"{held.rate:.0f}/s, {share:.0f} % of {found.capacity:.0f}/s"
     return [
@@ -83,8 +88,7 @@ def figures(kind: str, found: Soak) -> list[Figure]:
         exactly(f"{label}: failed of {held.requests:,} answers", kind, held.refused, 0),
         exactly(f"{label}: broken connections", kind, broken, 0),
         at_most(f"{label}: memory more", kind, _growth(early, late), MOST_GROWTH, " %"),
-        exactly(f"{label}: threads more than {max(threads[0])}", kind, _more(*threads), 0),
-        exactly(f"{label}: files and connections more than {max(files[0])}", kind, _more(*files), 0),
+        *(exactly(f"{label}: {what} more than {max(ends[0])}", kind, _more(*ends), 0) for what, ends in counts.items()),
     ]
 
 

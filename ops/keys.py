@@ -147,4 +147,6 @@ def _account() -> str:
 
 
 def _view(key: ApiKey) -> dict[str, Any]:
-    return key._asdict() | {"scopes": sorted(key.scopes)}
+    """A key as people see it: one whose time is over is expired, whatever else it may be but revoked."""
+    over = key.state != "deactivated" and key.expires_at is not None and key.expires_at <= now()
+    return key._asdict() | {"scopes": sorted(key.scopes), "state": "expired" if over else key.state}

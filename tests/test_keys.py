@@ -74,6 +74,7 @@ def test_an_overlap_of_nothing_ends_the_former_key_at_once(sqlite: Machine) -> N
     rotated = sqlite.json("keys", "rotate", made["id"], "--overlap", "0s")
     assert rotated["expires_at"] is None
     assert rotated["replaced"]["id"] == made["id"]
+    assert [key["state"] for key in sqlite.json("keys", "list")] == ["expired", "active"]
     with sqlite.serving("serve", "--port", "0") as (url, _):
         assert refused_for(get(url + LIST, made["api_key"])) == "API_KEY_EXPIRED"
         assert refused_for(get(url + LIST, rotated["api_key"])) is None

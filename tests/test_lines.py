@@ -7,18 +7,17 @@ import subprocess
 import sys
 import threading
 
-from edge.lines import MOST_LINES, WHOLE_BYTES, Lines, Requests
+from edge.lines import WHOLE_BYTES, Lines
+from edge.told import MOST_GATHERED, Plain, Requests, Told, line
 from tests.harness import ROOT
 
 # Two processes that write to one pipe as fast as they can, each its own letter.
 WRITER = """
-import asyncio, sys
+import sys
 from edge.lines import Lines
-async def write():
-    lines = Lines(2)
-    for number in range(4000):
-        lines.gather(sys.argv[1].encode() * (number % 1000 + 1) + b"\\n")
-asyncio.run(write())
+letters = [sys.argv[1].encode() * (number % 1000 + 1) + b"\\n" for number in range(4000)]
+for start in range(0, 4000, 16):
+    Lines(2).write(letters[start : start + 16])
 """
 
 
@@ -38,23 +37,26 @@ def test_what_was_gathered_goes_out_before_what_came_later() -> None:
     read, write = os.pipe()
 
     async def log() -> None:
-        lines = Lines(write)
+        requests = Requests()
+        lines = Lines(write, requests.flush)
+        requests.write = lambda gathered: lines.write(told.request_id.encode() + b"\n" for told in gathered)
         for number in range(3):
-            lines.gather(b"%d\n" % number)
+            requests.gather(_told(str(number)))
         lines.msg("now")
-        for number in range(MOST_LINES):
-            lines.gather(b"%d\n" % number)
-        assert os.read(read, WHOLE_BYTES) == b"0\n1\n2\nnow\n" + b"".join(b"%d\n" % n for n in range(MOST_LINES))
-        lines.gather(b"at last\n")
-        await asyncio.to_thread(_read_line, read)
+        for number in range(MOST_GATHERED):
+            requests.gather(_told(str(number)))
+        many = b"".join(b"%d\n" % number for number in range(MOST_GATHERED))
+        assert os.read(read, WHOLE_BYTES) == b"0\n1\n2\nnow\n" + many
+        requests.gather(_told("at last"))
+        assert await asyncio.to_thread(os.read, read, WHOLE_BYTES) == b"at last\n"
 
     asyncio.run(log())
     os.close(write)
     os.close(read)
 
 
-def _read_line(read: int) -> None:
-    assert os.read(read, WHOLE_BYTES) == b"at last\n"
+def _told(request_id: str) -> Plain:
+    return request_id, "GET", "list_things", 200, 0.0012345, "mkey_1", None, 1_795_000_000.25
 
 
 def test_a_reader_that_has_gone_stops_nobody() -> None:
@@ -84,24 +86,15 @@ def test_a_reader_that_is_slow_loses_nothing() -> None:
 
 
 def test_every_line_of_a_request_is_json_with_the_same_fields() -> None:
-    read, write = os.pipe()
-
-    async def tell() -> None:
-        lines = Lines(write)
-        requests = Requests(lines)
-        requests.tell("req_1", "GET", "list_things", 200, 0.0012345, "mkey_1", None)
-        requests.tell("req_2", "GET", None, 404, 0.1, None, None)
-        requests.tell("req_3", "GET", "list_things", 200, 0.1, "mkey_1", "4bf92f3577b34da6a3ce929d0e0e4736")
-        lines.flush()
-
-    asyncio.run(tell())
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        first, second, third = (json.loads(line) for line in pipe.read().splitlines())
-    assert first | {"timestamp": ""} == {
+    usual = Told._make(_told("req_1"))
+    first, second, third = (
+        json.loads(line(told))
+        for told in (usual, usual._replace(operation=None, key_id=None), usual._replace(trace="4bf92f3577b34da6"))
+    )
+    assert first == {
         "trace_id": "req_1", "method": "GET", "operation": "list_things", "status": 200, "ms": 1.234,
-        "key_id": "mkey_1", "event": "request", "level": "info", "timestamp": "",
+        "key_id": "mkey_1", "event": "request", "level": "info", "timestamp": "2026-11-18T11:06:40.250Z",
     }  # fmt: skip
-    assert (second["operation"], second["key_id"]) == (None, None)
+    assert second == first | {"operation": None, "key_id": None}
+    assert third == first | {"trace": "4bf92f3577b34da6"}
     assert list(second) == list(first)
-    assert third["trace"] == "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -49,7 +49,7 @@ def on_loop(work: Coroutine[Any, Any, R]) -> R:
         try:
             return await work
         finally:
-            if database._quick is not None:
+            if database.is_postgres() and database._quick is not None:
                 database._quick.close()
             await asyncio.sleep(0.02)
 

@@ -123,8 +123,8 @@ def parts() -> Iterator[Connection]:
         database.disconnect()
 
 
-# Asked by the sweep, which is nobody's request, and goes through the answers of all organizations.
-EVERYWHERE = {"models.idempotency.STEP", "models.idempotency.SWEEP"}
+# The hourly sweep and an operator's list of all events are nobody's request, and go through all organizations.
+EVERYWHERE = {"models.idempotency.STEP", "models.idempotency.SWEEP", "models.key_events.LIST_ALL"}
 
 
 def _of_requests() -> list[str]:

@@ -35,7 +35,8 @@ async function look(browser, name, path) {
   const heading = page.getByRole("heading", { level: 1 }).first();
   await heading.waitFor();
   await takePicture(page, `${folder}/${name}${path.replaceAll("/", "-")}.png`);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+  // Not window.innerWidth: a phone's browser zooms out until all of a page that is too wide is in the window.
+  const overflow = (await page.evaluate(() => document.documentElement.scrollWidth)) > VIEWS[name].viewport.width;
   seen.views[`${name} ${path}`] = { title: await heading.innerText(), overflow };
   await page.context().close();
 }

@@ -32,6 +32,15 @@ def test_every_python_package_is_pinned_and_hashed(lock: Path) -> None:
     assert not loose, f"{lock.name} does not fix {loose}\n{RENEW}"
 
 
+@pytest.mark.parametrize("lock", [RUNTIME, TOOLS], ids=lambda lock: lock.name)
+def test_no_package_is_pinned_twice(lock: Path) -> None:
+    """Two versions may stand side by side only for different machines, as their markers then say."""
+    names = re.findall(r"^([a-z0-9][^ ]*)==[^ ;]+ \\$", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    assert names
+    assert not twice, f"{lock.name} is the lines of two locks: {twice} come twice.\n{RENEW}"
+
+
 def test_the_tools_are_tried_on_the_packages_that_run() -> None:
     strays = _pins(RUNTIME) - _pins(TOOLS)
     assert not strays, f"requirements-dev.lock has other versions than requirements.lock of {sorted(strays)}\n{RENEW}"
