@@ -84,6 +84,8 @@ def test_it_serves_on_a_read_only_tree_and_drains_when_asked_to_stop(image: Imag
     assert image.run(health, volume, **variables) == (0, "")
     assert image.run([*health, "--ready"], volume, **variables) == (0, "")
     assert get(url + LIST, secret).status_code == 200
+    for page in ("/docs", "/docs/changelog", "/v1/openapi.json"):
+        assert get(url + page, secret).status_code == 200, page
     made = httpx.post(url + LIST, headers={"X-API-Key": secret}, json={"name": "Kept"}, timeout=30, trust_env=False)
     assert made.status_code == 201
     assert _rights(process.pid) == {"Uid": {str(USER)}, "CapEff": {"0" * 16}, "CapBnd": {"0" * 16}, "NoNewPrivs": {"1"}}
