@@ -3,8 +3,10 @@
 import os
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -78,18 +80,15 @@ def test_it_serves_on_a_read_only_tree_and_drains_when_asked_to_stop(image: Imag
     assert status == 0, said
     secret = said.partition('"api_key": "')[2].partition('"')[0]
     assert image.run(health, volume, **variables)[0] == 1
-    process = image.start([*entry, *image.config["Cmd"]], volume, **variables)
-    url = f"http://127.0.0.1:{variables['MUSIC_STUDIO_PORT']}"
-    _await_live(url)
-    assert image.run(health, volume, **variables) == (0, "")
-    assert image.run([*health, "--ready"], volume, **variables) == (0, "")
-    assert get(url + LIST, secret).status_code == 200
-    made = httpx.post(url + LIST, headers={"X-API-Key": secret}, json={"name": "Kept"}, timeout=30, trust_env=False)
-    assert made.status_code == 201
-    assert _rights(process.pid) == {"Uid": {str(USER)}, "CapEff": {"0" * 16}, "CapBnd": {"0" * 16}, "NoNewPrivs": {"1"}}
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    with _served(image, volume, variables) as (url, process):
+        assert image.run(health, volume, **variables) == (0, "")
+        assert image.run([*health, "--ready"], volume, **variables) == (0, "")
+        for path in (LIST, "/docs", "/docs/api-reference/music/changelog", "/v1/openapi.json"):
+            assert get(url + path, secret).status_code == 200, path
+        made = httpx.post(url + LIST, headers={"X-API-Key": secret}, json={"name": "A"}, timeout=30, trust_env=False)
+        assert made.status_code == 201
+        rights = {"Uid": {str(USER)}, "CapEff": {"0" * 16}, "CapBnd": {"0" * 16}, "NoNewPrivs": {"1"}}
+        assert _rights(process.pid) == rights
     assert {found.name for found in volume.iterdir()} >= {"music-studio.db", "key-pepper"}
     looked = "import os; print(os.statvfs('.').f_flag & os.ST_RDONLY)"
     assert image.run([entry[0], "-c", looked], volume) == (0, f"{os.ST_RDONLY}\n")
@@ -101,15 +100,32 @@ def _is_changeable(file: Path) -> bool:
     return found.st_uid == USER or (not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & 0o022))
 
 
-def _await_live(url: str) -> None:
+@contextmanager
+def _served(image: Image, volume: Path, variables: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of the running image and its process, which must then stop in order."""
+    process = image.start([*image.config["Entrypoint"], *image.config["Cmd"]], volume, **variables)
+    try:
+        url = f"http://127.0.0.1:{variables['MUSIC_STUDIO_PORT']}"
+        _await_live(url, process)
+        yield url, process
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def _await_live(url: str, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        try:
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(httpx.TransportError):
             if httpx.get(f"{url}/v1/health/live", timeout=5, trust_env=False).status_code == 200:
                 return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail("the service did not start")
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail(f"the service did not start:\n{process.communicate()[0]}")
 
 
 def _rights(pid: int) -> dict[str, set[str]]:

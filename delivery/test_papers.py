@@ -1,9 +1,11 @@
 """The compose file, the unit and the locks say what is true of this version."""
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,28 @@ def test_every_setting_that_is_named_exists(file: str) -> None:
     named = set(re.findall(r"MUSIC_STUDIO_[A-Z_]+[A-Z]", (HERE / file).read_text(encoding="utf-8")))
     assert named <= known
     assert named
+
+
+def test_the_image_holds_every_room_that_a_room_of_it_imports() -> None:
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (HERE / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    files = [
+        file for name in names for file in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py"))
+    ]
+    ours = {file.stem for file in ROOT.glob("*.py")} | {file.parent.name for file in ROOT.glob("*/__init__.py")}
+    wanted = {name for file in files for name in _imported(file)} & ours
+    assert wanted <= {name.removesuffix(".py") for name in names}
+    sent = re.findall("^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {*sent} == names
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """The first word of everything that a module imports, also inside its functions."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
 
 
 @pytest.fixture
