@@ -80,7 +80,7 @@ def summary(coverage: Coverage) -> Iterator[str]:
         yield f"{found:5} of {due:5}  {100 * found / due if due else 100:5.1f} %  {words}"
 
 
-def write(coverage: Coverage, folder: Path = FOLDER) -> None:
+def write(coverage: Coverage, folder: Path) -> None:
     """Leaves the report as contract.md and contract.json."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "contract.md").write_text("\n".join(_markdown(coverage)) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from gates import coverage
 from gates.tally import Exchange, Fact, Tally
 
 OPTION = "--contract-coverage"
+REPORT = "--contract-report"
 _REQUEST = re.compile(rb"([A-Z]+) (?:https?://[^/?\s]+)?(/[^?\s]*)\??(\S*)")
 _FIELD = re.compile(rb"([!-9;-~]+):[ \t]*(.*?)[ \t]*")
 _tallies: list[Tally] = []
@@ -22,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         OPTION, action="store_true", help="count what of the contract is exercised, and demand what is due"
     )
+    parser.addoption(REPORT, default=coverage.FOLDER, type=Path, metavar="FOLDER", help="where the report goes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,17 +82,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             session.config.workeroutput[OPTION] = sorted(tally.found)
             return
         found = _coverage(tally)
-        coverage.write(found)
+        coverage.write(found, session.config.getoption(REPORT))
         if session.exitstatus == pytest.ExitCode.OK and list(found.failures()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for found in map(_coverage, _tallies):
         terminalreporter.section("contract coverage")
         for line in coverage.summary(found):
             terminalreporter.line(line)
-        terminalreporter.line(f"What is missing, and where to add it: {coverage.FOLDER / 'contract.md'}")
+        terminalreporter.line(f"What is missing, and where to add it: {config.getoption(REPORT) / 'contract.md'}")
         for failure in found.failures():
             terminalreporter.line(failure, red=True)
 

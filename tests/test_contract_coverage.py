@@ -1,6 +1,8 @@
 """The counter of contract coverage: what an exchange proves, what it does not, and when a run must fail."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from edge import contract
 from gates.coverage import BEYOND, Coverage, summary, write
+from gates.reading import ROOT
 from gates.tally import Exchange, Fact, Tally
 from tests import contract_coverage
 from tests.harness import HOME, NOBODYS, operations, resolved
@@ -133,6 +136,34 @@ def test_the_report_names_what_is_missing(tmp_path: Path) -> None:
     assert told["missing"] == [{"kind": "parameter", "operation": "list_collections", "what": "query limit invalid"}]
     text = (tmp_path / "contract.md").read_text(encoding="utf-8")
     assert "`list_collections` parameter: query limit invalid" in text
+
+
+ONE_EXCHANGE = """
+from gates.tally import Exchange
+from tests import contract_coverage
+
+def test_one():
+    contract_coverage._take(Exchange("GET", "/v1/health/live", "", {}, b"", 200, b""))
+
+def test_another():
+    contract_coverage._take(Exchange("GET", "/v1/health/ready", "", {}, b"", 503, b""))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_all_workers_of_a_run_are_counted_and_what_they_lack_fails_it(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "test_small.py").write_text(ONE_EXCHANGE, encoding="utf-8")
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-n", workers, "-p", "no:cacheprovider",
+         contract_coverage.OPTION, contract_coverage.REPORT, tmp_path / "report", tmp_path / "test_small.py"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == pytest.ExitCode.TESTS_FAILED, told.stdout
+    assert "2 passed" in told.stdout
+    assert "get_liveness 404: no test has it; add one in tests/test_statuses.py" in told.stdout
+    counts = json.loads((tmp_path / "report" / "contract.json").read_text(encoding="utf-8"))["counts"]
+    assert (counts["operation"]["exercised"], counts["status"]["exercised"]) == (1, 2)
 
 
 def _responses(operation_id: str, status: str) -> dict[str, Any]:
