@@ -31,8 +31,8 @@ CONDITIONS = """\
 One process of the server pinned to one core, the load to another. PostgreSQL is asked over its Unix socket and runs on
 {place} core. SQLite: WAL, synchronous=FULL; files on {disk}. Rate limits are off; the service has everything else of
 production on: validation of requests and of answers, one log line a request, the limits of the edge. The peers log
-nothing and send no entity tags. Every server looks the API key up in the database on each request, and all gave the
-same answers before anything was measured. The 100 KB body is a new order of 4,600 track ids that are in no collection:
+nothing and send no entity tags. They look the API key up in the database on each request; the service believes what it
+found for a quarter of a second, which a revocation waits for. All gave the same answers before anything was measured. The 100 KB body is a new order of 4,600 track ids that are in no collection:
 all of it is read and validated, and nothing is written. Machines are noisy: trust ratios inside one table. POST and
 PATCH of a name wait for the disk once each, so on SQLite their rates tell more of the disk than of the server; the
 processor time tells of the server.
