@@ -15,6 +15,7 @@ from bench.workloads import ALL as ALL_WORKLOADS
 from bench.workloads import BY_NAME as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results"
+DOCS = Path(__file__).parents[1] / "docs"
 QUICK = {"peers": [OURS, "connexion", "fastapi-sync", "litestar", "bare"], "workloads": ["get", "list", "post"],
          "databases": ["sqlite"], "rounds": 2, "seconds": 2}  # fmt: skip
 FULL = {"peers": list(BY_NAME), "workloads": list(WORKLOADS), "databases": list(KINDS), "rounds": 5, "seconds": 3}
@@ -50,6 +51,8 @@ def _show(chosen: argparse.Namespace, records: list[dict[str, Any]]) -> None:
     found = {"about": report.about(vars(chosen)), "records": records}
     RESULTS.mkdir(exist_ok=True)
     report.write(RESULTS, name, found)
+    if chosen.publish:
+        report.publish(DOCS, found)
     print(json.dumps(found) if chosen.json else report.markdown(name, found))
 
 
@@ -61,6 +64,7 @@ def _chosen() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about two minutes: fewer peers, workloads and rounds")
     parser.add_argument("--json", action="store_true", help="print the raw records")
+    parser.add_argument("--publish", action="store_true", help="write docs/benchmark.md, .svg and .json for the README")
     parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="so many kept-alive connections instead")
     parser.add_argument("--peers", nargs="+", choices=[peer.name for peer in ALL])
     parser.add_argument("--workloads", nargs="+", choices=[workload.name for workload in ALL_WORKLOADS])

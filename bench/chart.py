@@ -20,18 +20,32 @@ STYLE = """
 """
 
 
-def bars(title: str, rows: list[tuple[str, float, bool]]) -> str:
+Rows = list[tuple[str, float, bool]]
+
+
+def bars(title: str, rows: Rows) -> str:
     """One bar a row: its label, its value, and whether it is ours. The longest bar is the largest value."""
-    most = max((value for _, value, _ in rows), default=0) or 1.0
-    height = TOP + ROW * len(rows) + 10
-    told = "; ".join(f"{label} {value:,.0f}" for label, value, _ in rows)
-    drawn = "\n".join(_bar(index, *row, most) for index, row in enumerate(rows))
+    return stacked([(title, rows)])
+
+
+def stacked(pictures: list[tuple[str, Rows]]) -> str:
+    """Several such charts in one picture, one below the other."""
+    drawn, top = [], 0
+    for title, rows in pictures:
+        drawn.append(f'<g transform="translate(0 {top})">\n{_picture(title, rows)}\n</g>')
+        top += TOP + ROW * len(rows) + 10
+    names = escape("; ".join(title for title, _ in pictures))
+    told = escape("; ".join(f"{label} {value:,.0f}" for _, rows in pictures for label, value, _ in rows))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}">\n'
-        f"<title>{escape(title)}</title>\n<desc>{escape(told)}</desc>\n<style>{STYLE}</style>\n"
-        f'<text class="title" x="0" y="22">{escape(title)}</text>\n{drawn}\n</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" role="img" aria-label="{names}">\n'
+        f"<title>{names}</title>\n<desc>{told}</desc>\n<style>{STYLE}</style>\n" + "\n".join(drawn) + "\n</svg>\n"
     )
+
+
+def _picture(title: str, rows: Rows) -> str:
+    most = max((value for _, value, _ in rows), default=0) or 1.0
+    drawn = "\n".join(_bar(index, *row, most) for index, row in enumerate(rows))
+    return f'<text class="title" x="0" y="22">{escape(title)}</text>\n{drawn}'
 
 
 def _bar(index: int, label: str, value: float, ours: bool, most: float) -> str:

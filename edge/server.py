@@ -20,7 +20,6 @@ from edge.lifecycle import UNHEARD
 from edge.metrics import meter
 
 MOST_PIPELINED = 256
-GLANCE_SECONDS = 0.001
 LONGEST_HEAD = LONGEST_TARGET + MOST_FIELD_BYTES + 8 * 1024
 log = structlog.get_logger("edge.server")
 
@@ -41,7 +40,7 @@ class Protocol(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._in_head = self._begun = False
         self._head_bytes = self._field_bytes = self._fields = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.Handle | None = None
         self._reader_deadline: asyncio.TimerHandle | None = None
         self._await_headers()
 
@@ -195,9 +194,13 @@ class Protocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _look_once_more(self) -> None:
-        # It may be the loop that was slow, and the request may wait in the kernel: one more turn of the loop reads it.
-        self._deadline = self.loop.call_later(GLANCE_SECONDS, self._too_slow)
+    def _look_once_more(self, turns: int = 2) -> None:
+        # It may be the loop that was slow, and the request may wait in the kernel. Two turns of the loop read it for
+        # certain; a timer would not do, because timers that are late follow each other without a look at sockets.
+        if turns:
+            self._deadline = self.loop.call_soon(self._look_once_more, turns - 1)
+        else:
+            self._too_slow()
 
     def _too_slow(self) -> None:
         self._deadline = None
