@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from models.stores import Stores
 from tests.rules.tree import ROOT, at, listed, parse
 
 # Modules with functions that wait: for a disk, a network, another process, another thread or the clock.
@@ -33,9 +34,10 @@ def test_the_rule_would_see_what_waits() -> None:
 
 
 def _reached() -> set[Path]:
-    """Handlers, and the modules of models that they import, directly or not, but for those that ask the database."""
+    """Handlers, their stores, and what both import of models, directly or not, but for what asks the database."""
     found: set[Path] = set()
-    new = set((ROOT / "handlers").glob("*.py"))
+    stores = {ROOT / "models" / f"{name}.py" for name in Stores.__annotations__.keys() - ASKING}
+    new = set((ROOT / "handlers").glob("*.py")) | stores
     while new:
         found |= new
         names = {name for file in new for name in _models(parse(file))} - ASKING
