@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from models import database
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -16,13 +18,14 @@ _OUTLAST_SECONDS = LEASE_SECONDS + 0.02
 def outlasted(change: Callable[P, R]) -> Callable[P, R]:
     """Makes a function that commits a change of a key return when no server knows the key as it was before.
 
-    A false result says that nothing was changed, so that nothing is waited for.
+    A false result says that nothing was changed, so that nothing is waited for. Inside a transaction nothing is either:
+    there the function that commits is the one to be decorated.
     """
 
     @wraps(change)
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         result = change(*args, **kwargs)
-        if result:
+        if result and not database.in_transaction():
             time.sleep(_OUTLAST_SECONDS)
         return result
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from models import database, keys
 from models.base import now
+from models.leases import outlasted
 from ops.demo import COLLECTION, ORGANIZATION, USERS
 from ops.keys import author
 
@@ -43,6 +44,7 @@ def _keep(file: Path, text: str) -> None:
     draft.replace(file)
 
 
+@outlasted
 @database.transaction
 def _issue_all(pepper: bytes) -> dict[str, Any]:
     return {
