@@ -143,14 +143,19 @@ NOTE_USE = (
 )
 
 # Each key expires at one moment, so telling it again adds nothing to the log.
-TELL_EXPIRED = insert_unless_there(key_events).from_select(
-    ["organization_id", "happened_at", "key_id", "event", "actor", "command"],
-    select(
-        api_keys.c.organization_id,
-        api_keys.c.expires_at,
-        api_keys.c.id,
-        literal("expired", Text()),
-        bindparam("actor", type_=Text()),
-        bindparam("command", type_=Text()),
-    ).where(api_keys.c.expires_at <= bindparam("now"), api_keys.c.state != "deactivated"),
+# PostgreSQL's driver does not count the rows of an INSERT, so they are given back.
+TELL_EXPIRED = (
+    insert_unless_there(key_events)
+    .from_select(
+        ["organization_id", "happened_at", "key_id", "event", "actor", "command"],
+        select(
+            api_keys.c.organization_id,
+            api_keys.c.expires_at,
+            api_keys.c.id,
+            literal("expired", Text()),
+            bindparam("actor", type_=Text()),
+            bindparam("command", type_=Text()),
+        ).where(api_keys.c.expires_at <= bindparam("now"), api_keys.c.state != "deactivated"),
+    )
+    .returning(key_events.c.key_id)
 )

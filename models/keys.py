@@ -169,7 +169,7 @@ def _note(binds: list[dict[str, object]]) -> None:
 
 def tell_expired(by: Author = PROGRAM) -> int:
     """Add to the log which keys have expired since it was last asked; returns how many. Raises Unavailable."""
-    return database.run(key_rows.TELL_EXPIRED, now=now(), **by._asdict())
+    return len(database.many(key_rows.TELL_EXPIRED, now=now(), **by._asdict()))
 
 
 def _tell(key: ApiKey, event: str, by: Author, detail: str | None = None) -> None:
