@@ -18,6 +18,7 @@ from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeo
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
 from edge.lifecycle import UNHEARD
 from edge.metrics import meter
+from edge.offers import Parser
 
 MOST_PIPELINED = 256
 LONGEST_HEAD = LONGEST_TARGET + MOST_FIELD_BYTES + 8 * 1024
@@ -30,9 +31,11 @@ class Protocol(HttpToolsProtocol):
     slowest_headers = 10.0
     slowest_reader = 30.0
     linger = 2.0
+    parser: Parser  # type: ignore[assignment] # it stands before uvicorn's
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.parser = Parser(self)
         self._parted = False
         self._deaf = False
         self._half_closed = False
@@ -97,6 +100,8 @@ class Protocol(HttpToolsProtocol):
             self.url = legality.origin_form(self.parser.get_method(), self.url)
         except MalformedRequest as refusal:
             self._refuse(refusal)
+        if self.parser.ignores_offer():
+            return
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
         super().on_headers_complete()
         self._in_head = False
@@ -104,6 +109,10 @@ class Protocol(HttpToolsProtocol):
         self.cycle.transport = Parting(self.transport, self.part)
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        if not self.parser.ignores_offer():
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever its parser refuses, our own refusals included."""

@@ -2,6 +2,7 @@
 
 from tests.hostile.asking import (
     BROKEN,
+    CHUNKED,
     EMPTY,
     HALF_CLOSE,
     HANGS_UP,
@@ -10,18 +11,23 @@ from tests.hostile.asking import (
     KEY,
     LIST,
     LIVE,
+    MADE,
     MARK,
     MISSING,
     NOWHERE,
     OK,
     TOO_LONG,
     case,
+    chunked,
+    chunks,
     get,
     head,
     mine,
+    post,
 )
 
 _WEBSOCKET = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: eA==")
+_NAMED = b'{"name": "A"}'
 _H2C = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQ")
 
 CASES = [
@@ -145,9 +151,21 @@ CASES = [
     case("WebSocket, spelled with capitals", BROKEN, get(LIVE, b"Connection: upgrade", b"Upgrade: WebSocket")),
     case("WebSocket among others", BROKEN, get(LIVE, b"Connection: upgrade", b"Upgrade: h2c, websocket")),
     case("WebSocket on a path with credentials", BROKEN, mine(LIST, *_WEBSOCKET)),
-    case("HTTP/2 without TLS is not offered", OK.closing(), get(LIVE, *_H2C)),
-    case("HTTP/2 without TLS, and a second request behind", OK.closing(), get(LIVE, *_H2C) + get()),
-    case("TLS inside HTTP is not offered", OK.closing(), get(LIVE, b"Connection: Upgrade", b"Upgrade: TLS/1.3")),
+    case("HTTP/2 without TLS is not offered", OK, get(LIVE, *_H2C)),
+    case("HTTP/2 without TLS, and a second request behind", NOWHERE, get(LIVE, *_H2C) + get(b"/"), before=(200,)),
+    case("HTTP/2 without TLS, and a body", MADE, post(_NAMED, *_H2C)),
+    case("HTTP/2 without TLS, and a body in chunks", MADE, chunked(chunks(_NAMED[:5], _NAMED[5:]), *_H2C)),
+    case(
+        "HTTP/2 without TLS, and a body in single bytes",
+        MADE,
+        post(_NAMED, *_H2C)[: -len(_NAMED)],
+        *(bytes([byte]) for byte in _NAMED),
+    ),
+    case("HTTP/2 without TLS, a body and a second request", NOWHERE, post(_NAMED, *_H2C) + get(b"/"), before=(201,)),
+    case("HTTP/2 without TLS, and half a body", HANGS_UP, post(_NAMED, *_H2C)[:-4], HALF_CLOSE),
+    case("HTTP/2 without TLS, and two lengths", BROKEN, post(_NAMED, b"Content-Length: 2", *_H2C)),
+    case("HTTP/2 without TLS, length and coding", BROKEN, post(_NAMED, CHUNKED, *_H2C)),
+    case("TLS inside HTTP is not offered", OK, get(LIVE, b"Connection: Upgrade", b"Upgrade: TLS/1.3")),
     case("an upgrade without saying so in Connection", OK, get(LIVE, b"Upgrade: h2c")),
     case("a secret as the user of the target", BROKEN, get(b"http://" + KEY + b"@localhost" + LIST)),
     case("a path of an unknown collection, whole", MISSING, mine(b"http://x" + LIST + b"/mcoll_000000000000")),

@@ -1,0 +1,52 @@
+"""Offers to speak another protocol, such as `Upgrade: h2c`, are ignored; the request is read as if none had come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httptools
+
+# With the offer goes what only the other protocol would read (RFC 7540 section 3.2.1).
+_OFFER = (b"upgrade", b"http2-settings")
+
+
+class Parser:
+    """httptools' parser, which ends at an offer and takes the content behind it for the other protocol's.
+
+    A server may ignore an offer, but the request itself still stands (RFC 9110 section 7.8): so its header is read once
+    more without the offer, and its content after that. WebSocket is not ignored but refused, by `edge.legality`.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self._renew()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def feed_data(self, data: bytes) -> None:
+        """Raises what httptools raises; HttpParserUpgrade only for WebSocket."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self.ignores_offer():
+                raise
+            head = self._head_without_offer()
+            self._renew()
+            self.feed_data(head + data[offer.args[0] :])
+
+    def ignores_offer(self) -> bool:
+        """Whether the request that is being read makes an offer, and will be read again without it."""
+        return self._parser.should_upgrade() and not any(
+            name == b"upgrade" and b"websocket" in value.lower() for name, value in self._protocol.headers
+        )
+
+    def _renew(self) -> None:
+        self._parser = httptools.HttpRequestParser(self._protocol)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does with its own
+
+    def _head_without_offer(self) -> bytes:
+        version = self._parser.get_http_version().encode()
+        lines = [self._parser.get_method() + b" " + self._protocol.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self._protocol.headers if name not in _OFFER]
+        return b"\r\n".join([*lines, b"", b""])
