@@ -68,11 +68,11 @@ def place_of(violation: Violation) -> str:
 
 
 def shape(value: Any) -> Any:
-    """A value without what varies: names and types stay, and whether a list has anything in it."""
+    """A value without what varies, to be compared: names and types stay, and of a list what kinds of items it has."""
     if isinstance(value, dict):
-        return {name: shape(item) for name, item in value.items()}
+        return frozenset((name, shape(item)) for name, item in value.items())
     if isinstance(value, list):
-        return sorted({repr(shape(item)) for item in value})
+        return ("list", frozenset(map(shape, value)))
     return type(value).__name__
 
 

@@ -79,7 +79,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker hands its facts over; whoever has them all writes the report and fails the run that lacks something."""
     for tally in _tallies:
         if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput[OPTION] = sorted(tally.found)
+            session.config.workeroutput[OPTION] = [tuple(fact) for fact in sorted(tally.found)]
             return
         found = _coverage(tally)
         coverage.write(found, session.config.getoption(REPORT))
