@@ -4,6 +4,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
+MATERIALS := .venv-sbom/.installed
 BUNDLE := dist/openapi.json
 NGINX_ERRORS := delivery/nginx/errors.conf
 WORKFLOWS := openapi/workflows.arazzo.yaml
@@ -13,7 +14,7 @@ SOAK_MINUTES ?= 10
 DEPLOYED := tests/deployments $(patsubst %,tests/test_%.py,access collections concurrency idempotency preconditions)
 SEEDS ?= $(shell date +%s)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
-LOCK := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet
+LOCK := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet
 
 # Debian's libraries that drive the clients of PHP, Ruby and C#, each with a file to know it by.
 library = $(if $(wildcard $(1)),,$(1):$(2))
@@ -113,8 +114,9 @@ test-clients: clients ## Compile every client and drive it against the live and 
 	@$(BIN)/python -m pytest -q -n 0 clients/proof
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
-	@$(LOCK) -o requirements.lock
-	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) --group sbom -o delivery/sbom.lock
 	@$(NODE) npm install --package-lock-only --loglevel=error
 
 bench: $(BUNDLE) ## Compare speed and memory with other frameworks on both databases: about an hour, on a quiet machine
@@ -131,10 +133,10 @@ timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take t
 profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
 	@$(BIN)/python -m bench.profile
 
-sbom: $(TOOLS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
-	@mkdir -p dist && $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+sbom: $(MATERIALS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
+	@mkdir -p dist && .venv-sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
 
-test-delivery: $(BUNDLE) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
+test-delivery: $(BUNDLE) $(MATERIALS) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
 	@$(call debian,nginx:nginx openssl:openssl systemd-analyze:systemd buildah:buildah mmdebstrap:mmdebstrap)
 	@$(BIN)/python -m pytest -n 0 delivery
 
@@ -172,6 +174,9 @@ $(RUNTIME): requirements.lock
 $(TOOLS): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the developer's tools into .venv, once: about half a minute."
 	@$(PIP) -r $< && touch $@
+
+$(MATERIALS): delivery/sbom.lock
+	@$(PYTHON) -m venv --clear .venv-sbom && .venv-sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@
 
 $(LINTERS): package-lock.json $(TOOLS)
 	@echo "Installing the contract's linters into node_modules, once: about ten seconds."

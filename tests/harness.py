@@ -256,7 +256,7 @@ class Services:
         return self._actors[kind]
 
     def _placed(self, kind: str) -> Service:
-        if kind in databases.KINDS:
+        if kind not in PLACES:
             return self.start(self.fresh_database(kind))
         url, settings = self._stack.enter_context(PLACES[kind](self.folder))
         return self.start(url, **settings)

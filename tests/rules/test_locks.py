@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -14,17 +12,18 @@ from tests.rules.tree import ROOT
 
 RUNTIME = ROOT / "requirements.lock"
 TOOLS = ROOT / "requirements-dev.lock"
+LOCKS = (RUNTIME, TOOLS, ROOT / "delivery" / "sbom.lock")
 RENEW = "Run `make lock`; it writes the lock files without the addresses that this machine happens to use."
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, TOOLS], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_no_python_lock_names_a_host(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
     found = re.findall(r"^.*(?:://|--index|--find-links|--extra-index|--trusted-host).*$", text, re.MULTILINE)
     assert not found, f"{lock.name} names where packages were fetched from: {found[:3]}\n{RENEW}"
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, TOOLS], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_every_python_package_is_pinned_and_hashed(lock: Path) -> None:
     entries = re.split(r"^(?=[a-z0-9])", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     loose = [entry.split()[0] for entry in entries if "==" not in entry.split()[0] or "--hash=sha256:" not in entry]
@@ -32,7 +31,7 @@ def test_every_python_package_is_pinned_and_hashed(lock: Path) -> None:
     assert not loose, f"{lock.name} does not fix {loose}\n{RENEW}"
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, TOOLS], ids=lambda lock: lock.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_no_package_is_pinned_twice(lock: Path) -> None:
     """Two versions may stand side by side only for different machines, as their markers then say."""
     names = re.findall(r"^([a-z0-9][^ ]*)==[^ ;]+ \\$", lock.read_text(encoding="utf-8"), re.MULTILINE)
@@ -60,13 +59,6 @@ def test_nothing_is_locked_without_a_reason() -> None:
     reasons = _reasons()
     idle = [name for name, by in reasons.items() if not any("(" in one or one in reasons for one in by)]
     assert not idle, f"requirements.lock pins what nothing needs: {idle}\n{RENEW}"
-
-
-def test_the_list_of_materials_is_the_lock_and_the_same_each_time(tmp_path: Path) -> None:
-    first, second = (_materials(tmp_path / name) for name in ("first.json", "second.json"))
-    assert first == second
-    listed = {f"{part['name']}=={part['version']}" for part in json.loads(first)["components"]}
-    assert listed == _pins(RUNTIME)
 
 
 def test_the_npm_lock_names_no_host() -> None:
@@ -97,12 +89,3 @@ def _reasons() -> dict[str, set[str]]:
         entry.partition("==")[0]: set(re.findall(r"^    #(?: via)? +(?!via$)(\S.*)$", entry, re.MULTILINE))
         for entry in entries
     }
-
-
-def _materials(file: Path) -> str:
-    """What `make sbom` writes."""
-    recipe = re.search(r"^sbom:.*\n\t.*(cyclonedx-py .*) -o \S+$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert recipe, "the recipe of `make sbom` is not found"
-    words = [str(Path(sys.executable).with_name("cyclonedx-py")), *recipe[1].split()[1:], "-o", str(file)]
-    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
-    return file.read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROOMS = ("commands", "edge", "handlers", "mock", "models", "ops", "reference")
 DOORS = ("app.py", "cli.py", "settings.py")
-NOT_OURS = {".venv", ".venv-bench", "node_modules", "dist", "var"}
+NOT_OURS = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
 
 
 def rooms() -> list[Path]:
