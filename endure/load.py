@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -74,7 +75,8 @@ class Load:
             self.cut.append(f"{type(error).__name__}: {error}")
             self.cut_ports += [self._ports.pop(client)] if client in self._ports else []
             return False
-        self._ports[client] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
+        with contextlib.suppress(OSError):  # it may have been closed behind the answer
+            self._ports[client] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         self.statuses[response.status_code] += 1
         if response.status_code == 201:
             self.told.append(name)

@@ -82,7 +82,18 @@ def test_its_keys_are_the_same_at_every_start_and_its_rows_are_not_kept(tmp_path
 def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    for name in ("commands", "edge", "generated", "handlers", "mock", "models", "ops", "pages", "migrations"):
+    for name in (
+        "commands",
+        "edge",
+        "generated",
+        "handlers",
+        "mock",
+        "models",
+        "ops",
+        "pages",
+        "migrations",
+        "reference",
+    ):
         (tree / name).symlink_to(ROOT / name)
     for name in ("app.py", "cli.py", "settings.py"):
         shutil.copy(ROOT / name, tree)
