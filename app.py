@@ -70,7 +70,7 @@ def create_mock(settings: Settings, memory: Memory) -> App:
     runner = Obliging(Once(Answers(memory), memory.transaction), Examples(contract.document()), enforce=True)
 
     def handler(node: dict[str, Any]) -> Handler:
-        return _handler(node, stores) if _is_kept(node, stores) else unwritten
+        return _handler(node, stores) if is_kept(node, stores) else unwritten
 
     return Preferring(_assembled(settings, handler, door, runner, workers))
 
@@ -147,7 +147,7 @@ def _handler(node: dict[str, Any], stores: Stores) -> Handler:
     return partial(function, **given) if given else function
 
 
-def _is_kept(node: dict[str, Any], stores: Stores) -> bool:
+def is_kept(node: dict[str, Any], stores: Stores) -> bool:
     """Whether there is a handler, and all that it needs is in these stores.
 
     A handler of the callers' data names a store; one that names none would reach for the database by itself.

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests import databases
 from tests.deployments.places import PLACES
-from tests.harness import HOME, Actors, Service, Services, add_all, new_collection
+from tests.harness import HOME, MOCK, Actors, Row, Service, Services, add_all, new_collection, operations
 from tests.machine import Machine
 from tests.probes import Scene
 
@@ -25,11 +26,31 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On another deployment, what asks for no server or for SQLite has nothing new to say."""
+    """Leaves out what has nothing to say.
+
+    On another deployment that is what asks for no server or for SQLite; on the mock, an operation that it keeps no rows
+    for: it answers that one with the contract's example, whoever asks.
+    """
+    others = {item for item in items if _asks_for(item, MOCK) and _operation(item) in _unkept()}
     if config.getoption("on"):
-        others = [item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in others]
+        others |= {item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)}
+    config.hook.pytest_deselected(items=[item for item in items if item in others])
+    items[:] = [item for item in items if item not in others]
+
+
+def _operation(item: pytest.Item) -> str:
+    row = item.callspec.params.get("operation")  # type: ignore[attr-defined]
+    return row.id if isinstance(row, Row) else ""
+
+
+@cache
+def _unkept() -> frozenset[str]:
+    import app  # only where the mock is asked for at all: it takes a second
+    from mock.memory import Memory
+    from mock.shelves import shelves
+
+    stores = shelves(Memory())
+    return frozenset(row.id for row in operations() if not app.is_kept(row.node, stores))
 
 
 def _asks_for(item: pytest.Item, kind: str) -> bool:
