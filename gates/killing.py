@@ -23,7 +23,7 @@ TESTS = (
 # What finds its way by where it is, so that a link would lead it back to the unchanged project.
 _COPIED = (
     "app.py", "cli.py", "settings.py", "pyproject.toml", "commands", "edge", "endure", "gates", "generated", "handlers",
-    "migrations", "models", "ops", "tests",
+    "migrations", "mock", "models", "ops", "reference", "tests", "workflows",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "pages", "bench", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 

@@ -71,13 +71,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = answer.length != 0
         if answer.length is None:
             return
+        # Before the answer is out: behind it, this could already be about somebody else's next request.
+        self.server.not_before = time.monotonic() + float(answer.headers.get("Retry-After", 0))
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body) + answer.length))
         self.end_headers()
         self.wfile.write(answer.body)
-        self.server.not_before = time.monotonic() + float(answer.headers.get("Retry-After", 0))
 
     do_GET = do_POST = do_PATCH = _answer
 
