@@ -85,7 +85,7 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
 	@$(BIN)/python -m gates.breaking
 
-mutants: $(LINTERS) $(BUNDLE) ## Change the contract in a hundred ways, and say which check notices each (EACH=2)
+mutants: $(LINTERS) $(BUNDLE) ## Change the contract in fifty ways, and say which check notices each: ten minutes (EACH=1 place of each kind)
 	@$(BIN)/python -m gates.mutants $(if $(EACH),--each "$(EACH)")
 
 swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server, reference and clients must all have it

@@ -28,6 +28,10 @@ REASONS = {
     "a related operation is dropped": "it is a hint for readers, and which ones to give is a matter of taste",
     "an example says something else": "system_message is for a developer's eyes, and its words are not promised",
     "a description is dropped": "the style guide demands the descriptions that the reference shows; this is another",
+    "a minLength is dropped: /components/parameters/IdempotencyKey/schema": "the pattern demands a character too",
+    "uniqueItems is dropped: /components/schemas/CollectionOrder/properties/ordered_track_ids": (
+        "models/collection_tracks.py refuses a repeated track in the same words"
+    ),
 }
 
 
@@ -40,7 +44,7 @@ class Fate(NamedTuple):
 
     @property
     def unexplained(self) -> bool:
-        return not self.killer and self.mutant.operator not in REASONS
+        return not self.killer and not self.said
 
 
 def hunt(found: list[Mutant], checks: tuple[Check, ...], progress: Progress) -> list[Fate]:
@@ -61,7 +65,12 @@ def hunt(found: list[Mutant], checks: tuple[Check, ...], progress: Progress) -> 
             dead = {mutant: words for mutant, words in zip(alive, said, strict=True) if words}
             fates += [Fate(mutant, check.name, words) for mutant, words in dead.items()]
             alive = {mutant: folder for mutant, folder in alive.items() if mutant not in dead}
-    return fates + [Fate(mutant, "", REASONS.get(mutant.operator, "")) for mutant in alive]
+    return fates + [Fate(mutant, "", _reason(mutant)) for mutant in alive]
+
+
+def _reason(mutant: Mutant) -> str:
+    """Why a mutant may live: for what was done to it, wherever, or for that in its place alone."""
+    return REASONS.get(mutant.operator) or REASONS.get(f"{mutant.operator}: {mutant.place}", "")
 
 
 def _asked(check: Check, progress: Progress, task: TaskID, folder: Path) -> str:

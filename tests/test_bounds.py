@@ -5,10 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
+from limits import parse
 
+from edge import contract
 from models.base import new_id, now
 from models.collections import collections
-from tests.harness import HOME, ON_ONE_DATABASE, Service, new_collection
+from tests.harness import HOME, ON_ONE_DATABASE, Service, assert_envelope, new_collection
 
 LARGEST: dict[str, str] = {
     "name": "ü" * 512,
@@ -68,3 +70,20 @@ def _row(owner: str) -> dict[str, Any]:
         "organization_id": HOME, "id": new_id("mcoll_"), "owner_id": owner, "name": "One of many", "track_count": 0,
         "version": 1, "created_at": now(), "updated_at": now(),
     }  # fmt: skip
+
+
+def test_the_longest_request_id_comes_back_with_an_error(alice: httpx.Client) -> None:
+    longest = "r" * 64
+    error = assert_envelope(
+        alice.get("collections/mcoll_000000000000", headers={"X-Request-ID": longest}), "RESOURCE_NOT_FOUND"
+    )
+    assert error["trace_id"] == f"req_{longest}"
+
+
+def test_every_wait_for_a_quota_fits_into_the_contract() -> None:
+    wait = contract.document()["components"]["schemas"]["ErrorBody"]["properties"]["details"]["properties"][
+        "retry_after"
+    ]
+    assert (wait["minimum"], wait["maximum"]) == (0, parse("1/day").get_expiry()), (
+        "a day is the longest window there is"
+    )
