@@ -9,7 +9,7 @@ from typing import Any
 
 from edge import contract
 
-PER_OPERATOR = 2
+PER_OPERATOR = 1
 Node = dict[str, Any]
 Spot = tuple[str, Node]
 Change = Callable[[Node], Any]
