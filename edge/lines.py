@@ -39,7 +39,9 @@ class Lines:
             try:
                 piece = piece[os.write(self._descriptor, piece) :]
             except BlockingIOError:
-                select.select((), (self._descriptor,), ())
+                room = select.poll()  # not select, which knows no descriptor above 1,023
+                room.register(self._descriptor, select.POLLOUT)
+                room.poll()
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:

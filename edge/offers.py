@@ -37,9 +37,11 @@ class Parser:
 
     def ignores_offer(self) -> bool:
         """Whether the request that is being read makes an offer, and will be read again without it."""
-        return self._parser.should_upgrade() and not any(
-            name == b"upgrade" and b"websocket" in value.lower() for name, value in self._protocol.headers
-        )
+        if not self._parser.should_upgrade():
+            return False
+        offered = [value.lower() for name, value in self._protocol.headers if name == b"upgrade"]
+        # None is there with CONNECT, which the parser takes for an offer too.
+        return bool(offered) and not any(b"websocket" in value for value in offered)
 
     def _renew(self) -> None:
         self._parser = httptools.HttpRequestParser(self._protocol)

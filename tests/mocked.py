@@ -14,6 +14,8 @@ from tests.harness import ALICE, HOME, READ, WRITE, Service, start
 class Mocked(Service):
     """What `Service` does past the server is asked of `tests.mocking`, line by line."""
 
+    is_counted = False
+
     def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
         with self.log.open("wb") as file:
