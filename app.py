@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import lean  # noqa: F401 - before whatever loads Connexion or structlog
 import settings as environment
 from edge import contract, limits, logs, metrics, pages, stack
 from edge.addresses import Proxies

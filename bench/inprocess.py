@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import app
+from bench import databases
 from edge import logs
 from models import collection_tracks, collections, database, keys, migrate, organizations, tracks
 from models.access import Caller
@@ -22,7 +23,7 @@ Application = Callable[[dict[str, Any], Any, Any], Any]
 
 @dataclass(frozen=True)
 class Sample:
-    """A small SQLite database with one collection of 12 tracks, and the request for it."""
+    """A small database with one collection of 12 tracks, and the request for it."""
 
     settings: Settings
     path: str
@@ -43,12 +44,10 @@ class Sample:
 
 
 @contextlib.contextmanager
-def opened(**changes: Any) -> Iterator[Sample]:
+def opened(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
     """The sample with settings as in production but for the rate limit; log lines go to a file."""
-    # The use of a key is written a moment later by a thread, which may find the end and make its file anew.
-    folder = tempfile.TemporaryDirectory(prefix="music-studio-bench-", ignore_cleanup_errors=True)
-    with folder as name, _logged(Path(name) / "requests.log"):
-        url = f"sqlite:///{name}/music.db"
+    folder = tempfile.TemporaryDirectory(prefix="music-studio-bench-")
+    with databases.fresh(kind, databases.cores()[2]) as url, folder as name, _logged(Path(name) / "requests.log"):
         settings = Settings(database_url=url, key_pepper=PEPPER, rate_limit="off", **changes)
         migrate.upgrade(url)
         database.connect(url)

@@ -53,10 +53,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.seeing", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds are measured")
     parser.add_argument("--wire", type=int, default=0, metavar="N", help="two servers under wrk, N rounds in turns")
+    parser.add_argument("--database", choices=databases.KINDS, default="sqlite", help="which one the two servers ask")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args()
     if chosen.wire:
-        return _show(_over_the_wire(chosen.wire), chosen.json, WIRE)
+        return _show(_over_the_wire(chosen.database, chosen.wire), chosen.json, WIRE)
     with inprocess.opened() as sample, Bar("Measuring", chosen.rounds) as bar:
         rounds = inprocess.alone(_rounds(sample, chosen.rounds, bar))
     least = {name: quantiles((r[name] for r in rounds), n=10)[0] for name in PARTS}
@@ -71,10 +72,10 @@ def _show(found: dict[str, dict[str, float]], as_json: bool, method: str) -> int
     return 0
 
 
-def _over_the_wire(rounds: int) -> dict[str, dict[str, float]]:
+def _over_the_wire(kind: str, rounds: int) -> dict[str, dict[str, float]]:
     """Processor time of one request on a server with everything on, and on one with nothing."""
     core, other, _ = databases.cores()
-    with inprocess.opened() as sample, contextlib.ExitStack() as stack, Bar("Measuring", rounds) as bar:
+    with inprocess.opened(kind) as sample, contextlib.ExitStack() as stack, Bar("Measuring", rounds) as bar:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="music-studio-seeing-")))
         table, request = folder / "requests.lua", Request("GET", sample.path, sample.key, "")
         load.write_table([request], table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -26,6 +27,14 @@ class Document:
 
     content: bytes
     media_type: str
+
+
+def lines(fields: Mapping[str, str]) -> bytes:
+    """Header fields as they go over the wire, each with the end of its line. Raises ValueError for a line within."""
+    values = "".join(fields.values())
+    if "\n" in values or "\r" in values:
+        raise ValueError("A header field of an answer holds the end of a line")
+    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode("latin-1")
 
 
 def moment(value: datetime) -> str:

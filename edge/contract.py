@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 from functools import cache
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class _Bundle:
 
     def place(self, reference: str, file: Path) -> Place:
         path, _, pointer = reference.partition("#")
-        return ((file.parent / path).resolve() if path else file, pointer)
+        return (Path(normpath(file.parent / path)) if path else file, pointer)
 
     def read(self, file: Path) -> Any:
         if file not in self.files:

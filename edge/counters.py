@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 MOST_CONNECTIONS = 16
-# How many requests there were in the present window, when it ends in Unix seconds, and how many seconds that is away.
-Count = tuple[int, int, int]
+# How many requests there were in the present window, and when it ends, in Unix seconds.
+Count = tuple[int, int]
 log = structlog.get_logger("edge.counters")
 
 
@@ -46,7 +46,7 @@ class Book:
         if entry is None or entry[1] <= moment:
             entry = self._found(who, moment)
         entry[0] += 1
-        return entry[0], entry[1], entry[1] - int(moment)
+        return entry[0], entry[1]
 
     def _found(self, who: str, moment: float) -> list[int]:
         if moment > self._turn:
@@ -74,12 +74,10 @@ class Shared:
         """As Book.count does; None while the store does not answer, which is logged once."""
         if self._waiting is not None:
             return None
-        moment = time.time()
-        ends = window_end(who, seconds, moment)
+        ends = window_end(who, seconds, time.time())
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                count = await self._storage.incr(f"{name}/{who}/{ends}", seconds + 1)
-                return count, ends, ends - int(moment)
+                return await self._storage.incr(f"{name}/{who}/{ends}", seconds + 1), ends
         except (TimeoutError, OSError, StorageError) as failure:
             self._do_without(failure)
             return None

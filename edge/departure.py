@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 
 from edge import limits
-from edge.answers import Answer
+from edge.answers import Answer, lines
 from edge.asgi import Send
-from edge.cycle import LENGTH
+from edge.cycle import WHOLE, Whole
 from edge.exchange import Exchange
 from edge.told import requests
 from edge.tracing import TRACE
 
-Field = tuple[bytes, bytes]
 EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -21,33 +19,37 @@ EVERYWHERE = {
     "cache-control": "no-store",
     "vary": "Accept, Authorization, Origin, X-API-Key",
 }
-_FIXED = [(name.encode(), value.encode()) for name, value in EVERYWHERE.items()]
+_FIXED = lines(EVERYWHERE)
 
 
 async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str], send: Send) -> None:
     """Sends the answer; to HEAD without its content (RFC 9110 section 9.3.2)."""
-    fields = _fields(answer.headers | cross_origin if cross_origin else answer.headers)
-    fields.append((b"x-request-id", exchange.request_id.encode()))
-    if exchange.allowance is not None:
-        fields += limits.fields(exchange.allowance)
-    if exchange.found is not None and exchange.found.farewell:
-        fields += exchange.found.farewell
-    if answer.status not in (204, 304):
-        fields.append((b"content-length", b"%d" % len(answer.body)))
-    length = 0 if exchange.method == "HEAD" else len(answer.body)
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields, LENGTH: length})
-    await send({"type": "http.response.body", "body": b"" if exchange.method == "HEAD" else answer.body})
+    if cross_origin:
+        answer = answer._replace(headers=answer.headers | cross_origin)
+    head = header(answer, exchange.request_id, _further(exchange))
+    content = b"" if exchange.method == "HEAD" else answer.body
+    if WHOLE in exchange.scope.get("extensions", ()):
+        whole = Whole(head, content, "connection" in answer.headers)
+        await send({"type": "http.response.start", "status": answer.status, WHOLE: whole})
+        return
+    fields = [tuple(line.split(b": ", 1)) for line in head.splitlines()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+    await send({"type": "http.response.body", "body": content})
 
 
-def _fields(own: dict[str, str]) -> list[Field]:
-    """The fixed fields and the answer's own, which win."""
-    fixed = _FIXED if EVERYWHERE.keys().isdisjoint(own) else [f for f in _FIXED if f[0].decode() not in own]
-    return fixed + [(_name(name), value.encode("latin-1")) for name, value in own.items()]
+def header(answer: Answer, request_id: str, further: bytes) -> bytes:
+    """The lines of an answer's header: the fixed fields, its own, which win, and what else there is to say."""
+    own, fixed = answer.headers, _FIXED
+    if not EVERYWHERE.keys().isdisjoint(own):
+        fixed = lines({name: value for name, value in EVERYWHERE.items() if name not in own})
+    length = b"" if answer.status in (204, 304) else b"content-length: %d\r\n" % len(answer.body)
+    return b"".join((fixed, lines(own), b"x-request-id: ", request_id.encode(), b"\r\n", further, length))
 
 
-@lru_cache(256)
-def _name(name: str) -> bytes:
-    return name.encode("latin-1")
+def _further(exchange: Exchange) -> bytes:
+    """Lines on what is left of a quota, and on an operation that goes away."""
+    found = b"" if exchange.allowance is None else limits.lines(exchange.allowance)
+    return found if exchange.found is None else found + exchange.found.farewell
 
 
 def tell(exchange: Exchange, status: int, seconds: float) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 RELATIONS = {"link": "deprecation", "successor": "successor-version"}
 
 
-def fields(node: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
+def fields(node: Mapping[str, Any]) -> dict[str, str]:
     """Deprecation (RFC 9745), Sunset (RFC 8594) and Link (RFC 8288, RFC 5829) of a deprecated operation."""
     if not node.get("deprecated"):
-        return ()
+        return {}
     about: Mapping[str, str] = node.get("x-deprecation", {})
     found = {"deprecation": f"@{_since(about):.0f}"}
     if "x-sunset" in node:
@@ -21,7 +21,7 @@ def fields(node: Mapping[str, Any]) -> tuple[tuple[bytes, bytes], ...]:
     links = [f'<{about[key]}>; rel="{relation}"' for key, relation in RELATIONS.items() if key in about]
     if links:
         found["link"] = ", ".join(links)
-    return tuple((name.encode(), value.encode("ascii")) for name, value in found.items())
+    return found
 
 
 def _since(about: Mapping[str, str]) -> float:

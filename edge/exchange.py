@@ -26,9 +26,11 @@ class Exchange:
     """
 
     __slots__ = (
-        "allowance", "answer", "arguments", "body", "caller", "found", "headers", "method", "path", "path_values",
-        "request_id", "scope", "started", "violations",
+        "allowance", "answer", "arguments", "body", "caller", "found", "headers", "method", "operation", "path",
+        "path_values", "request_id", "scope", "started", "violations",
     )  # fmt: skip
+    operation: Operation
+    """What was found; there is none before the request was routed."""
 
     def __init__(self, scope: dict[str, Any]) -> None:
         self.started = time.perf_counter()
@@ -45,13 +47,6 @@ class Exchange:
         self.arguments: dict[str, Any] = {}
         self.violations: list[Any] = []
         self.answer: Answer | None = None
-
-    @property
-    def operation(self) -> Operation:
-        """The operation that was found; RuntimeError before the request was routed."""
-        if self.found is None:
-            raise RuntimeError("no operation was found for this request")
-        return self.found
 
 
 current: ContextVar[Exchange] = ContextVar("exchange")

@@ -83,15 +83,16 @@ class Front:
             return errors.render(failure, exchange.request_id)
 
     async def _answer(self, exchange: Exchange, receive: Receive) -> Answer:
-        self.limits.arrive(exchange)
+        spent = self.limits.arrive(exchange)
         legality.check(exchange)
-        self.limits.demand(exchange)
+        if spent is not None:
+            raise self.limits.refusal(exchange, spent)
         if exchange.path == self.pages or exchange.path.startswith(self._below_pages):
             return await self._page(exchange, receive)
         if exchange.method == "OPTIONS":
             return self._options(exchange)
         operation, exchange.path_values = self.router.find(exchange.method, exchange.path)
-        exchange.found = operation
+        exchange.found = exchange.operation = operation
         if not operation.public:
             await self._admit(exchange)
         legality.check_content(exchange)

@@ -6,7 +6,7 @@ from edge.exchange import current
 from models.failures import Unavailable
 
 DRAINING = "draining"
-# The fields of an answer to what the server refused before it was a request.
+# The lines in the header of an answer to what the server refused before it was a request.
 UNHEARD = "unheard"
 
 

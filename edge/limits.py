@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from edge.operations import Operation
     from models.access import Caller
 
-Field = tuple[bytes, bytes]
 OFF = "off"
 ADDRESS, CREDENTIAL, REFUSALS = "address", "credential", "refusals"
 
@@ -24,7 +24,7 @@ ADDRESS, CREDENTIAL, REFUSALS = "address", "credential", "refusals"
 class Quota:
     """So many requests in a window of so many seconds; `per` says of whom."""
 
-    __slots__ = ("book", "fixed", "name", "per", "requests", "seconds", "state")
+    __slots__ = ("book", "lines", "name", "per", "requests", "seconds")
 
     def __init__(self, name: str, per: str, requests: int, seconds: int) -> None:
         self.name = name
@@ -32,9 +32,11 @@ class Quota:
         self.requests = requests
         self.seconds = seconds
         self.book = Book(seconds)
-        policy = f'"{name}";q={requests};w={seconds}'.encode()
-        self.fixed = (b"x-ratelimit-limit", b"%d" % requests), (b"ratelimit-policy", policy)
-        self.state = f'"{name}";r=%d;t=%d'.encode()
+        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers, as they go over the wire.
+        self.lines = (
+            f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
+            f'ratelimit-policy: "{name}";q={requests};w={seconds}\r\nratelimit: "{name}";r=%d;t=%d\r\n'
+        ).encode()
 
     def so_often(self, rule: str) -> Quota:
         """The same quota with another rule, such as `1000/minute`."""
@@ -43,16 +45,14 @@ class Quota:
 
 
 # A quota, and the Count of it.
-Allowance = tuple[Quota, int, int, int]
+Allowance = tuple[Quota, int, int]
 
 
-def fields(allowance: Allowance) -> tuple[Field, ...]:
-    """What an answer says of it: the documented fields and those of draft-ietf-httpapi-ratelimit-headers."""
-    quota, count, ends, wait = allowance
-    left = quota.requests - count if count < quota.requests else 0
-    limit, policy = quota.fixed
-    return (limit, (b"x-ratelimit-remaining", b"%d" % left), (b"x-ratelimit-reset", b"%d" % ends), policy,
-            (b"ratelimit", quota.state % (left, wait)))  # fmt: skip
+def lines(allowance: Allowance) -> bytes:
+    """What the header of an answer says of it."""
+    quota, count, ends = allowance
+    left, wait = max(0, quota.requests - count), max(1, ends - int(time.time()))
+    return quota.lines % (left, ends, left, wait)
 
 
 class Limits:
@@ -74,28 +74,28 @@ class Limits:
         """Whether this worker has to count for itself, though it should not."""
         return self._shared is not None and self._shared.away
 
-    def arrive(self, exchange: Exchange) -> None:
-        """Counts a request of its address, before anything else of it is looked at."""
+    def arrive(self, exchange: Exchange) -> Allowance | None:
+        """Counts a request of its address, before anything else of it is looked at; the allowance, if it is spent."""
         quota = self._by_path.get(exchange.path, self._address)
-        if quota is not None:
-            exchange.allowance = (quota, *quota.book.count(self._proxies.client(exchange.scope)))
+        if quota is None:
+            return None
+        count, ends = quota.book.count(self._proxies.client(exchange.scope))
+        exchange.allowance = quota, count, ends
+        return exchange.allowance if count > quota.requests else None
 
-    def unheard(self, peer: str) -> tuple[Field, ...]:
-        """Counts what never became a request, and says what is left to its address."""
+    def unheard(self, peer: str) -> bytes:
+        """Counts what never became a request; the lines of its answer's header about what is left to its address."""
         quota = self._address
-        return () if quota is None else fields((quota, *quota.book.count(self._proxies.grouped(peer))))
+        return b"" if quota is None else lines((quota, *quota.book.count(self._proxies.grouped(peer))))
 
-    def demand(self, exchange: Exchange) -> None:
-        """Raises RateLimited when more was asked than the exchange's quota allows."""
-        if exchange.allowance is None:
-            return
-        quota, count, _, wait = exchange.allowance
-        if count <= quota.requests:
-            return
+    def refusal(self, exchange: Exchange, spent: Allowance) -> RateLimited:
+        """The failure of a request that is one too many."""
+        quota, _, ends = spent
         self.refused[quota.name] += 1
         if quota.per == ADDRESS:
             self._proxies.explain(exchange.scope)
-        raise RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
+        wait = max(1, ends - int(time.time()))
+        return RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
 
     async def admit(self, exchange: Exchange, caller: Caller) -> None:
         """Counts a request of its credential. Raises RateLimited."""
@@ -105,17 +105,19 @@ class Limits:
         if quota is None:
             return
         who = caller.key_id or caller.user_id
-        count = quota.book.count(who) if self._shared is None else await self._counted_by_all(quota, who)
-        exchange.allowance = (quota, *count)
-        self.demand(exchange)
+        count, ends = quota.book.count(who) if self._shared is None else await self._counted_by_all(quota, who)
+        exchange.allowance = quota, count, ends
+        if count > quota.requests:
+            raise self.refusal(exchange, exchange.allowance)
 
     async def refuse(self, exchange: Exchange) -> None:
         """Counts a refused credential of its address. Raises RateLimited, in the place of the refusal."""
         quota = self._quotas.get(REFUSALS)
         if quota is not None:
-            count = await self._counted_by_all(quota, self._proxies.client(exchange.scope))
-            exchange.allowance = (quota, *count)
-            self.demand(exchange)
+            count, ends = await self._counted_by_all(quota, self._proxies.client(exchange.scope))
+            exchange.allowance = quota, count, ends
+            if count > quota.requests:
+                raise self.refusal(exchange, exchange.allowance)
 
     async def _counted_by_all(self, quota: Quota, who: str) -> Count:
         count = None if self._shared is None else await self._shared.count(quota.name, who, quota.seconds)

@@ -31,7 +31,7 @@ class Lines:
     def write(self, lines: Iterable[bytes]) -> None:
         """Writes lines now. Whoever reads no more must not stop the service: then they are lost."""
         with self._lock, contextlib.suppress(OSError):
-            for piece in _pieces(lines):
+            for piece in _pieces([*lines]):
                 self._write(piece)
 
     def _write(self, piece: bytes) -> None:
@@ -44,13 +44,16 @@ class Lines:
                 room.poll()
 
 
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+def _pieces(lines: list[bytes]) -> Iterator[bytes]:
     """The lines in pieces that are written whole, where a single line is not longer than that."""
+    whole = b"".join(lines)
+    if len(whole) <= WHOLE_BYTES:
+        yield whole
+        return
     piece = b""
     for line in lines:
         if piece and len(piece) + len(line) > WHOLE_BYTES:
             yield piece
             piece = b""
         piece += line
-    if piece:
-        yield piece
+    yield piece

@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from edge.lines import Lines
-from edge.told import Told, line, requests
+from edge.told import Plain, Told, line, requests
 
 _SECRET = re.compile(r"msk_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.?[0-9A-Za-z_-]*")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -37,16 +37,16 @@ def configure(form: str = "auto", level: str = "info") -> None:
     logging.captureWarnings(True)
 
 
-def _writer(lines: Lines, *, readable: bool, wanted: bool) -> Callable[[list[Told]], None] | None:
+def _writer(lines: Lines, *, readable: bool, wanted: bool) -> Callable[[list[Plain]], None] | None:
     """What writes the lines of requests."""
     if not wanted:
         return None
     return _plainly if readable else lambda gathered: lines.write(map(line, gathered))
 
 
-def _plainly(gathered: list[Told]) -> None:
+def _plainly(gathered: list[Plain]) -> None:
     log = structlog.get_logger()
-    for told in gathered:
+    for told in map(Told._make, gathered):
         ms, trace = round(told.seconds * 1000, 3), {} if told.trace is None else {"trace": told.trace}
         log.info("request", trace_id=told.request_id, method=told.method, operation=told.operation, status=told.status,
                  ms=ms, key_id=told.key_id, **trace)  # fmt: skip

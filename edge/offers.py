@@ -21,13 +21,10 @@ class Parser:
         self._protocol = protocol
         self._renew()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parser, name)
-
     def feed_data(self, data: bytes) -> None:
         """Raises what httptools raises; HttpParserUpgrade only for WebSocket."""
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserUpgrade as offer:
             if not self.ignores_offer():
                 raise
@@ -37,18 +34,22 @@ class Parser:
 
     def ignores_offer(self) -> bool:
         """Whether the request that is being read makes an offer, and will be read again without it."""
-        if not self._parser.should_upgrade():
+        if not self.should_upgrade():
             return False
         offered = [value.lower() for name, value in self._protocol.headers if name == b"upgrade"]
         # None is there with CONNECT, which the parser takes for an offer too.
         return bool(offered) and not any(b"websocket" in value for value in offered)
 
     def _renew(self) -> None:
-        self._parser = httptools.HttpRequestParser(self._protocol)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does with its own
+        parser = httptools.HttpRequestParser(self._protocol)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does with its own
+        # What is asked of it for every request; to look these up each time took a twentieth of the whole answer.
+        self._feed = parser.feed_data
+        self.get_http_version, self.get_method = parser.get_http_version, parser.get_method
+        self.should_keep_alive, self.should_upgrade = parser.should_keep_alive, parser.should_upgrade
 
     def _head_without_offer(self) -> bytes:
-        version = self._parser.get_http_version().encode()
-        lines = [self._parser.get_method() + b" " + self._protocol.url + b" HTTP/" + version]
+        version = self.get_http_version().encode()
+        lines = [self.get_method() + b" " + self._protocol.url + b" HTTP/" + version]
         lines += [name + b": " + value for name, value in self._protocol.headers if name not in _OFFER]
         return b"\r\n".join([*lines, b"", b""])

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from edge import contract, deprecation, preconditions, strict_json
-from edge.answers import Answer, Document, Tagged
+from edge.answers import Answer, Document, Tagged, lines
 from edge.errors import Invalid, PreconditionRequired, Violation
 from edge.exchange import Exchange
 from edge.links import Location
@@ -44,7 +44,7 @@ class Operation:
         self.public = node.get("security", document["security"]) == []
         self.scope: str | None = node.get("x-scope")
         self.quota: str = node["x-rate-limit"]
-        self.farewell = deprecation.fields(node)
+        self.farewell = lines(deprecation.fields(node))
         self.handler = handler
         # What has a value already, such as a store, is not taken from the request.
         parameters = inspect.signature(handler).parameters.values()

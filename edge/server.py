@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Any
 
 import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from edge import errors, legality
+from edge import departure, errors, legality
 from edge.answers import Answer
-from edge.cycle import Parting
-from edge.departure import EVERYWHERE
+from edge.cycle import EXTENSIONS, Parting
 from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
 from edge.lifecycle import UNHEARD
@@ -36,6 +34,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.parser = Parser(self)
+        self._parting = Parting(self.transport, self.part)
         self._parted = False
         self._deaf = False
         self._half_closed = False
@@ -73,6 +72,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = EXTENSIONS
         self._in_head = self._begun = True
         self._head_bytes = self._field_bytes = self._fields = 0
         self._await_headers()
@@ -106,7 +106,7 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_head = False
         self._unanswered += 1
-        self.cycle.transport = Parting(self.transport, self.part)
+        self.cycle.transport = self._parting
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
 
@@ -224,20 +224,17 @@ class Protocol(HttpToolsProtocol):
         log.info("request", trace_id=request_id, status=answer.status, refused=refusal.system_message)
         if meter.on:
             meter.seen(None, answer.status, 0.0)
-        if self.url and self.parser.get_method() == b"HEAD":
-            answer = answer._replace(body=b"")
         self.transport.write(self._wire(answer, request_id))
         self.part()
 
     def _wire(self, answer: Answer, request_id: str) -> bytes:
-        fields: dict[str, Any] = {name.decode(): value.decode() for name, value in self.server_state.default_headers}
-        fields |= EVERYWHERE | answer.headers
+        content = b"" if self.url and self.parser.get_method() == b"HEAD" else answer.body
+        general = {name.decode(): value.decode() for name, value in self.server_state.default_headers}
+        answer = answer._replace(headers=general | answer.headers | {"connection": "close"})
+        further = b""
         if UNHEARD in self.app_state:
-            peer = self.client[0] if self.client else ""
-            fields |= {name.decode(): value.decode() for name, value in self.app_state[UNHEARD](peer)}
-        fields |= {"x-request-id": request_id, "content-length": len(answer.body), "connection": "close"}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        return STATUS_LINE[answer.status] + lines.encode("latin-1") + b"\r\n" + answer.body
+            further = self.app_state[UNHEARD](self.client[0] if self.client else "")
+        return STATUS_LINE[answer.status] + departure.header(answer, request_id, further) + b"\r\n" + content
 
 
 def _too_many_fields() -> HeadersTooLarge:

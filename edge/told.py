@@ -18,7 +18,7 @@ GATHER_SECONDS, MOST_GATHERED = 0.05, 16
 # What nearly every line looks like; orjson makes the others. No id has a character that JSON would escape.
 USUAL = (
     '{"trace_id":"%s","method":"%s","operation":"%s","status":%d,"ms":%.3f,"key_id":"%s","event":"request",'
-    '"level":"info","timestamp":"%s"}\n'
+    '"level":"info","timestamp":"%s.%03dZ"}\n'
 )
 
 
@@ -35,6 +35,7 @@ class Told(NamedTuple):
     moment: float
 
 
+# The same without its names, which is made in a third of the time.
 Plain = tuple[str, str, str | None, int, float, str | None, str | None, float]
 
 
@@ -42,7 +43,7 @@ class Requests:
     """Gathers requests; `write` gets them in order, soon."""
 
     def __init__(self) -> None:
-        self.write: Callable[[list[Told]], None] | None = None
+        self.write: Callable[[list[Plain]], None] | None = None
         self._gathered: list[Plain] = []
         self._due = False
         self._lock = Lock()
@@ -67,32 +68,28 @@ class Requests:
         """Writes and counts what was gathered."""
         with self._lock:
             taken, self._gathered = self._gathered, []
-        gathered = [Told._make(told) for told in taken]
-        if gathered and self.write is not None:
-            self.write(gathered)
+        if taken and self.write is not None:
+            self.write(taken)
         if meter.on:
-            for told in gathered:
-                meter.seen(told.operation, told.status, told.seconds)
+            for _, _, operation, status, seconds, *_ in taken:
+                meter.seen(operation, status, seconds)
 
 
-def line(told: Told) -> bytes:
+def line(told: Plain) -> bytes:
     """The request as one line of JSON."""
-    if told.operation is not None and told.key_id is not None and told.trace is None:
-        ids = told.request_id, told.method, told.operation
-        return (USUAL % (*ids, told.status, told.seconds * 1000, told.key_id, _stamp(told.moment))).encode("ascii")
-    said: dict[str, object] = {"trace_id": told.request_id, "method": told.method, "operation": told.operation}
-    said |= {"status": told.status, "ms": int(told.seconds * 1e6) / 1000, "key_id": told.key_id, "event": "request"}
-    said |= {"level": "info", "timestamp": _stamp(told.moment)} | ({} if told.trace is None else {"trace": told.trace})
+    request_id, method, operation, status, seconds, key_id, trace, moment = told
+    second, part = _second(int(moment)), moment % 1 * 1000
+    if operation is not None and key_id is not None and trace is None:
+        return (USUAL % (request_id, method, operation, status, seconds * 1000, key_id, second, part)).encode("ascii")
+    said: dict[str, object] = {"trace_id": request_id, "method": method, "operation": operation, "status": status}
+    said |= {"ms": int(seconds * 1e6) / 1000, "key_id": key_id, "event": "request", "level": "info"}
+    said |= {"timestamp": f"{second}.{int(part):03d}Z"} | ({} if trace is None else {"trace": trace})
     return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _stamp(moment: float) -> str:
-    """A moment of Unix time in UTC, as RFC 3339."""
-    return f"{_second(int(moment))}.{int(moment % 1 * 1000):03d}Z"
 
 
 @lru_cache(2)
 def _second(moment: int) -> str:
+    """A second of Unix time in UTC, as RFC 3339, without its end."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 

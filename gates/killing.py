@@ -22,8 +22,8 @@ TESTS = (
 )  # fmt: skip
 # What finds its way by where it is, so that a link would lead it back to the unchanged project.
 _COPIED = (
-    "app.py", "cli.py", "settings.py", "pyproject.toml", "commands", "edge", "endure", "gates", "generated", "handlers",
-    "migrations", "mock", "models", "ops", "reference", "tests", "workflows",
+    "app.py", "cli.py", "lean.py", "settings.py", "pyproject.toml", "commands", "edge", "endure", "gates",
+    "generated", "handlers", "migrations", "mock", "models", "ops", "reference", "tests", "workflows",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "pages", "bench", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 

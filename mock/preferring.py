@@ -27,7 +27,8 @@ class Preferring:
                 message = {**message, "headers": [*message["headers"], *_told(wishes)]}
             await send(message)
 
-        await self.app({**scope, WISHES: wishes}, receive, tell)
+        # Without the server's extension, in which the fields are lines already.
+        await self.app({**scope, WISHES: wishes, "extensions": {}}, receive, tell)
 
 
 async def _wait(wishes: Wishes) -> None:

@@ -92,7 +92,7 @@ def _move(scope: dict[str, object], moves: Sequence[tuple[str, int]]) -> None:
 
 def _moves(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> list[tuple[str, int]]:
     found, ceiling = _ranks_of(held, track_ids, wanted)
-    listed = [track for track in track_ids if track in found]
+    listed = list(filter(found.__contains__, track_ids))
     changed = ranks.arrange([found[track] for track in listed], ceiling)
     return [(listed[index], rank) for index, rank in changed.items()]
 

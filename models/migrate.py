@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
 
 from models import engines, faults
@@ -16,14 +17,21 @@ WAIT_SECONDS = 60
 _ADVISORY_LOCK = 4_951_707_223_316_402_176
 
 
-def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema up to a revision; safe to call from several processes at once; raises Unavailable.
+class UnknownRevision(Exception):
+    """The schema is of a version that is newer than this program."""
 
-    A missing SQLite file is made, with its folder.
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema up to a revision; safe to call from several processes at once.
+
+    A missing SQLite file is made, with its folder. Raises Unavailable, UnknownRevision.
     """
     _make_folder(url)
     with _runner(url) as connection:
-        command.upgrade(_config(connection), revision)
+        try:
+            command.upgrade(_config(connection), revision)
+        except CommandError as problem:
+            raise UnknownRevision(str(problem)) from problem
 
 
 def downgrade(url: str, revision: str) -> None:

@@ -16,6 +16,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
+import lean  # noqa: F401 - before whatever loads Connexion or structlog
 from ops import sweeping
 from ops.deafening import deafen
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic.util import CommandError
 from sqlalchemy import URL, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from models import database, engines, migrate
+from models import database, engines
 from models.failures import Unavailable
 from ops.refusal import Refusal
 from ops.screen import without_password
@@ -35,9 +34,14 @@ def open_database(url: str, *, prepare: bool = True) -> None:
 
 def migrate_database(url: str) -> None:
     """Make the database when it is new, and bring its tables up to date. Raises Refusal."""
+    from models import migrate  # and with it Alembic, which is nothing for a server that only serves
+
     _place(url)
     with _explained(url):
-        migrate.upgrade(url)
+        try:
+            migrate.upgrade(url)
+        except migrate.UnknownRevision as problem:
+            raise Refusal("The database was made by a newer version of Music Studio.") from problem
 
 
 def folder(url: str, otherwise: Path) -> Path:
@@ -77,8 +81,6 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except (Unavailable, DBAPIError) as problem:
         raise Refusal(f"The database {without_password(url)} cannot be used: {_cause(problem)}.") from problem
-    except CommandError as problem:
-        raise Refusal("The database was made by a newer version of Music Studio.") from problem
 
 
 def _cause(problem: Exception) -> str:

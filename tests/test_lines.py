@@ -39,7 +39,7 @@ def test_what_was_gathered_goes_out_before_what_came_later() -> None:
     async def log() -> None:
         requests = Requests()
         lines = Lines(write, requests.flush)
-        requests.write = lambda gathered: lines.write(told.request_id.encode() + b"\n" for told in gathered)
+        requests.write = lambda gathered: lines.write(told[0].encode() + b"\n" for told in gathered)
         for number in range(3):
             requests.gather(_told(str(number)))
         lines.msg("now")

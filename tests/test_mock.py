@@ -95,7 +95,7 @@ def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path:
         "reference",
     ):
         (tree / name).symlink_to(ROOT / name)
-    for name in ("app.py", "cli.py", "settings.py"):
+    for name in ("app.py", "cli.py", "lean.py", "settings.py"):
         shutil.copy(ROOT / name, tree)
     shutil.copytree(ROOT / "openapi", tree / "openapi")
     (tree / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")

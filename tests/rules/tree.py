@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("commands", "edge", "handlers", "mock", "models", "ops", "reference")
-DOORS = ("app.py", "cli.py", "settings.py")
+DOORS = ("app.py", "cli.py", "lean.py", "settings.py")
 NOT_OURS = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
 
 
