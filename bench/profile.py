@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0, help="how long the stack is sampled")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args()
-    with Bar("Profiling", 6) as bar:
+    with Bar("Profiling", 1 + len(variants.ALL)) as bar:
         found = _found(chosen.seconds, bar)
     print(json.dumps(found, indent=1) if chosen.json else _text(found))
     return 0

@@ -14,6 +14,7 @@ from bench import inprocess
 from bench.inprocess import Application, Sample
 from edge import contract
 from models import database
+from models.stores import Stores
 
 MANY = 300
 SIZES: dict[str, int] = {}
@@ -47,7 +48,17 @@ def _with_many(sample: Sample) -> Iterator[Application]:
         yield application
 
 
+@contextlib.contextmanager
+def _nothing(_sample: Sample) -> Iterator[Application]:
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    yield application
+
+
 ALL: dict[str, Variant] = {
+    "an ASGI application that does nothing: what this machine takes for a call": _nothing,
     "as it is": _as_it_is,
     "without the lane, through Connexion's own stack": _without_lane,
     "without the database ({few} operations): rows are remembered, not read": _without_database,
@@ -103,9 +114,9 @@ def _renamed(item: dict[str, Any], ending: str) -> dict[str, Any]:
     return item
 
 
-def _original(handler: Callable[..., Any]) -> Callable[[dict[str, Any]], Any]:
-    def found(node: dict[str, Any]) -> Any:
-        return handler(node | {"operationId": re.sub("_copy[0-9]+$", "", node["operationId"])})
+def _original(handler: Callable[[dict[str, Any], Stores], Any]) -> Callable[[dict[str, Any], Stores], Any]:
+    def found(node: dict[str, Any], stores: Stores) -> Any:
+        return handler(node | {"operationId": re.sub("_copy[0-9]+$", "", node["operationId"])}, stores)
 
     return found
 

@@ -11,6 +11,9 @@ import orjson
 
 _WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
+# An extension of ASGI: the whole answer in the message that begins it, its fields as lines that are right already.
+WHOLE = "music_studio.whole"
+EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class Document:
 
     content: bytes
     media_type: str
+
+
+class Whole(NamedTuple):
+    """The lines of a header, the content, and whether the lines say that the connection ends."""
+
+    header: bytes
+    content: bytes
+    last: bool
 
 
 def lines(fields: Mapping[str, str]) -> bytes:

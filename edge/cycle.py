@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-# An extension of ASGI: the whole answer in the message that begins it, its fields as lines that are right already.
-WHOLE = "music_studio.whole"
-EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
+from edge import departure, errors
+from edge.answers import WHOLE, Whole
+from edge.errors import InternalError
+from edge.exchange import new_id
+
 CLOSE = (b"connection", b"close")
-
-
-class Whole(NamedTuple):
-    """The lines of a header, the content, and whether the lines say that the connection ends."""
-
-    header: bytes
-    content: bytes
-    last: bool
 
 
 class Cycle(RequestResponseCycle):
@@ -36,6 +30,13 @@ class Cycle(RequestResponseCycle):
             await self.flow.drain()
         if not self.disconnected:
             self._write(STATUS_LINE[message["status"]], message[WHOLE])
+
+    async def send_500_response(self) -> None:
+        """Called by uvicorn, which has logged why, when the application itself has failed."""
+        request_id = new_id()
+        answer = errors.render(InternalError("The application failed"), request_id)
+        self.keep_alive = False
+        self._write(STATUS_LINE[500], Whole(departure.header(answer, request_id, b""), answer.body, last=False))
 
     def _write(self, status: bytes, whole: Whole) -> None:
         """All at once. uvicorn would look at each field in turn, which takes longer than the rest of it."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from edge import limits
-from edge.answers import Answer, lines
+from edge.answers import WHOLE, Answer, Whole, lines
 from edge.asgi import Send
-from edge.cycle import WHOLE, Whole
 from edge.exchange import Exchange
 from edge.told import requests
 from edge.tracing import TRACE

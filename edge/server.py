@@ -10,8 +10,8 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from edge import departure, errors, legality
-from edge.answers import Answer
-from edge.cycle import EXTENSIONS, Parting
+from edge.answers import EXTENSIONS, Answer
+from edge.cycle import Parting
 from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
 from edge.lifecycle import UNHEARD

@@ -3,14 +3,18 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from uvicorn import Config, Server
 
 from edge import contract
+from edge.answers import lines
+from edge.errors import InternalError
 from tests.harness import (
     ALICE,
     HOME,
@@ -367,6 +371,28 @@ def test_a_report_only_server_logs_what_breaks_the_contract(services: Services, 
     response = victim.get(f"collections/{made['id']}")
     assert (response.status_code, response.json()["cover_image_url"]) == (200, "ftp://x")
     assert "breaks the contract" in lenient.log_text()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_field_of_an_answer_is_one_line(end: str) -> None:
+    with pytest.raises(ValueError, match="end of a line"):
+        lines({"location": f"/v1{end}x-other: 1"})
+
+
+def test_where_the_edge_itself_fails_the_answer_is_the_envelope_too() -> None:
+    async def failing(_scope: object, _receive: object, _send: object) -> None:
+        raise RuntimeError("the edge itself")
+
+    server = Server(Config(failing, http="edge.server:Protocol", port=0, lifespan="off", log_config=None))
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    answer = httpx.get(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1/health/live")
+    server.should_exit = True
+    thread.join(10)
+    assert_envelope(answer, InternalError.code, ("GET", "/v1/health/live"))
+    assert answer.headers["connection"] == "close"
 
 
 def _with_token(stage: Stage, claims: dict[str, Any]) -> httpx.Response:
