@@ -123,6 +123,14 @@ def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, 
         assert _blanked(foreign) == _blanked(absent)
 
 
+@every_operation
+def test_a_key_of_the_owner_for_another_organization_reaches_nothing(scene: Scene, operation: Row) -> None:
+    """The rows are the user's own; the key is one for the organization next door."""
+    away = scene.service.client(scene.service.key(ALICE, AWAY)[1], AWAY)
+    code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
+    scene.refused(away, operation, code)
+
+
 def test_a_list_holds_the_callers_own_only(scene: Scene, bob: httpx.Client) -> None:
     theirs = new_collection(bob)["id"]
     listed = [item["id"] for item in bob.get("collections", params={"limit": 100}).json()["items"]]
