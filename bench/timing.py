@@ -177,8 +177,9 @@ def _asked(
     gc.disable()
     for number in range(rounds):
         for name in random.sample(CLASSES, len(CLASSES)):
-            absent = f"{question.prefix}{random.getrandbits(48):012x}"
-            wire = question.wire(key, random.choice(foreign) if name == CLASSES[0] else absent)
+            # Both for every class: a client that takes longer to choose finds a server that has slept deeper.
+            theirs, nobodys = random.choice(foreign), f"{question.prefix}{random.getrandbits(48):012x}"
+            wire = question.wire(key, theirs if name == CLASSES[0] else nobodys)
             nanoseconds, answer = line.ask(wire)
             yield name, nanoseconds, _OWN.sub(b"*", answer)
         if number % 100 == 99:
