@@ -48,9 +48,10 @@ def lines(fields: Mapping[str, str]) -> bytes:
     return "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode("latin-1")
 
 
-def moment(value: datetime) -> str:
-    """A moment in UTC as every answer writes it: RFC 3339, whole seconds, `Z`."""
-    return orjson.dumps(value, option=_WHOLE_SECONDS)[1:-1].decode()  # several times as fast as isoformat
+def moments(values: list[datetime]) -> list[str]:
+    """Moments in UTC as every answer writes them: RFC 3339, whole seconds, `Z`."""
+    written: list[str] = orjson.loads(orjson.dumps(values, option=_WHOLE_SECONDS))  # a tenth of isoformat's time
+    return written
 
 
 class Answer(NamedTuple):

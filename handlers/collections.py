@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
-from edge.answers import Tagged, moment
+from edge.answers import Tagged, moments
 from generated import wire
 from models.access import Caller
 from models.collection_rows import Collection
@@ -16,7 +17,7 @@ def list_collections(
     organization_id: str, limit: int, offset: int, caller: Caller, collections: Collections
 ) -> wire.CollectionPage:
     rows = collections.list_page(caller, organization_id, limit, offset)
-    return {"items": [_view(row) | {"track_count": None} for row in rows], "limit": limit, "offset": offset}
+    return {"items": [view | {"track_count": None} for view in _views(rows)], "limit": limit, "offset": offset}
 
 
 def create_collection(
@@ -60,8 +61,10 @@ def list_collection_tracks(
     collection_tracks: CollectionTracks,
 ) -> Tagged[wire.CollectionTrackPage]:
     version, rows = collection_tracks.list_page(caller, organization_id, collection_id, limit, offset)
-    items = [_member(row) for row in rows]
-    return Tagged({"collection_id": collection_id, "items": items, "limit": limit, "offset": offset}, version)
+    body: wire.CollectionTrackPage = {
+        "collection_id": collection_id, "items": _members(rows), "limit": limit, "offset": offset
+    }  # fmt: skip
+    return Tagged(body, version)
 
 
 def add_collection_track(
@@ -101,24 +104,33 @@ def reorder_collection(
 
 
 def _tagged(row: Collection) -> Tagged[wire.Collection]:
-    return Tagged(_view(row), row.version)
+    [view] = _views([row])
+    return Tagged(view, row.version)
 
 
-def _view(row: Collection) -> wire.Collection:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "description": row.description,
-        "cover_track_id": row.cover_track_id,
-        "cover_image_url": row.cover_image_url,
-        "track_count": row.track_count,
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
-    }
+def _views(rows: Sequence[Collection]) -> list[wire.Collection]:
+    times = iter(moments([time for row in rows for time in (row.created_at, row.updated_at)]))
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "description": row.description,
+            "cover_track_id": row.cover_track_id,
+            "cover_image_url": row.cover_image_url,
+            "track_count": row.track_count,
+            "created_at": created_at,
+            "updated_at": updated_at,
+        }
+        for row, created_at, updated_at in zip(rows, times, times, strict=True)
+    ]
 
 
-def _member(row: CollectionTrack) -> wire.CollectionTrack:
-    return {"track_id": row.track_id, "position": row.position, "added_at": moment(row.added_at)}
+def _members(rows: Sequence[CollectionTrack]) -> list[wire.CollectionTrack]:
+    added = moments([row.added_at for row in rows])
+    return [
+        {"track_id": row.track_id, "position": row.position, "added_at": added_at}
+        for row, added_at in zip(rows, added, strict=True)
+    ]
 
 
 def _done(subject: str, detail: str) -> wire.Acknowledgement:
