@@ -220,7 +220,7 @@ def test_what_one_user_has_made_no_other_user_gets(tmp_path_factory: pytest.Temp
 def _checks() -> ChecksConfig:
     """All of them; an If-Match of the right form may still name another version."""
     taken = ["2xx", "3xx", "401", "403", "404", "409", "412"]
-    refused = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422"]
+    refused = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422", "431"]
     return ChecksConfig.from_dict(
         {
             "positive_data_acceptance": {"expected-statuses": taken},
