@@ -74,12 +74,12 @@ def bereft(server: Running, secret: str) -> Toll:
 def workers(server: Running) -> list[psutil.Process]:
     """The processes that serve, in a server of several."""
     children = psutil.Process(server.process.pid).children()
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE and _serves(child)]
+    return [child for child in children if _serves(child)]
 
 
 def _serves(child: psutil.Process) -> bool:
     try:
-        return "spawn_main" in " ".join(child.cmdline())
+        return child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
     except psutil.Error:
         return False
 
