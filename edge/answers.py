@@ -16,8 +16,7 @@ WHOLE = "music_studio.whole"
 EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged(Generic[Body]):
+class Tagged(NamedTuple, Generic[Body]):
     """A body and its entity tag (RFC 9110 section 8.8.3); the tag names the version that the body shows."""
 
     body: Body
@@ -42,10 +41,10 @@ class Whole(NamedTuple):
 
 def lines(fields: Mapping[str, str]) -> bytes:
     """Header fields as they go over the wire, each with the end of its line. Raises ValueError for a line within."""
-    values = "".join(fields.values())
-    if "\n" in values or "\r" in values:
+    text = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+    if not text.count("\n") == text.count("\r") == len(fields):
         raise ValueError("A header field of an answer holds the end of a line")
-    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode("latin-1")
+    return text.encode("latin-1")
 
 
 def moments(values: list[datetime]) -> list[str]:

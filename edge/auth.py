@@ -60,10 +60,10 @@ class Door:
         Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid; ScopeMissing
         when the operation asks for a scope that the credential lacks.
         """
-        callers = [await self._caller(credential) for credential in _credentials(exchange.headers)]
-        if not callers:
-            raise _unauthenticated()
-        caller = callers[0] if len(callers) == 1 else _both(*callers)
+        first, *more = _credentials(exchange.headers)
+        caller = await self._caller(first)
+        for credential in more:
+            caller = _both(caller, await self._caller(credential))
         if caller.key_id is not None:
             self.uses.note(caller.key_id)
         needed = exchange.operation.scope
@@ -102,7 +102,7 @@ class Door:
 
 
 def _credentials(headers: dict[bytes, bytes]) -> list[str]:
-    """The secrets that were sent. Raises AuthenticationRequired for one that is malformed."""
+    """The secrets that were sent. Raises AuthenticationRequired for one that is malformed, and for none."""
     found = []
     if b"x-api-key" in headers:
         found.append(_ascii(headers[b"x-api-key"]))
@@ -111,6 +111,8 @@ def _credentials(headers: dict[bytes, bytes]) -> list[str]:
         if bearer is None:
             raise _unauthenticated()
         found.append(_ascii(bearer[1]))
+    if not found:
+        raise _unauthenticated()
     return found
 
 

@@ -17,6 +17,23 @@ from edge.exchange import new_id
 CLOSE = (b"connection", b"close")
 
 
+class General:
+    """The fields of uvicorn's that every answer has, as lines. It makes a new list of them every second."""
+
+    def __init__(self) -> None:
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._lines = b""
+
+    def lines(self, fields: list[tuple[bytes, bytes]]) -> bytes:
+        """Each with the end of its line."""
+        if fields is not self._fields:
+            self._fields, self._lines = fields, b"".join([b"%b: %b\r\n" % field for field in fields])
+        return self._lines
+
+
+GENERAL = General()
+
+
 class Cycle(RequestResponseCycle):
     """A connection is of no more use when a request was answered before its end: this says so in the answer."""
 
@@ -44,7 +61,7 @@ class Cycle(RequestResponseCycle):
         self.waiting_for_100_continue = False
         last = whole.last or CLOSE in self.default_headers
         self.keep_alive = self.keep_alive and not last
-        general = b"".join([b"%b: %b\r\n" % field for field in self.default_headers])
+        general = GENERAL.lines(self.default_headers)
         end = b"\r\n" if self.keep_alive or last else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((status, general, whole.header, end, whole.content)))
         self.message_event.set()

@@ -18,7 +18,7 @@ EVERYWHERE = {
     "cache-control": "no-store",
     "vary": "Accept, Authorization, Origin, X-API-Key",
 }
-_FIXED = lines(EVERYWHERE)
+_FIXED, _NAMES = lines(EVERYWHERE), frozenset(EVERYWHERE)
 
 
 async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str], send: Send) -> None:
@@ -39,7 +39,7 @@ async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str],
 def header(answer: Answer, request_id: str, further: bytes) -> bytes:
     """The lines of an answer's header: the fixed fields, its own, which win, and what else there is to say."""
     own, fixed = answer.headers, _FIXED
-    if not EVERYWHERE.keys().isdisjoint(own):
+    if not _NAMES.isdisjoint(own):
         fixed = lines({name: value for name, value in EVERYWHERE.items() if name not in own})
     length = b"" if answer.status in (204, 304) else b"content-length: %d\r\n" % len(answer.body)
     return b"".join((fixed, lines(own), b"x-request-id: ", request_id.encode(), b"\r\n", further, length))

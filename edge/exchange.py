@@ -12,6 +12,7 @@ from edge import logs
 
 if TYPE_CHECKING:
     from edge.answers import Answer
+    from edge.asgi import Scope
     from edge.limits import Allowance
     from edge.operations import Operation
     from models.access import Caller
@@ -32,7 +33,7 @@ class Exchange:
     operation: Operation
     """What was found; there is none before the request was routed."""
 
-    def __init__(self, scope: dict[str, Any]) -> None:
+    def __init__(self, scope: Scope) -> None:
         self.started = time.perf_counter()
         self.scope = scope
         self.method: str = scope["method"]
@@ -54,7 +55,7 @@ current: ContextVar[Exchange] = ContextVar("exchange")
 
 def new_id() -> str:
     """An id for one request: nobody has to be kept from guessing it, so any good random number will do."""
-    return f"req_{random.getrandbits(64):016x}"
+    return "req_" + random.getrandbits(64).to_bytes(8, "big").hex()
 
 
 def _request_id(theirs: bytes | None) -> str:

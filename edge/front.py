@@ -50,7 +50,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._exchange(Exchange(dict(scope)), receive, send)
+            await self._exchange(Exchange(scope), receive, send)
         elif scope["type"] == "lifespan":
             scope.get("state", {})[UNHEARD] = self.limits.unheard
             await self.app(scope, receive, send)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edge import errors, passage
-from edge.answers import Answer
 from edge.asgi import App, Receive, Scope, Send
 from edge.exchange import Exchange, current
 from edge.runner import Runner
@@ -33,14 +32,12 @@ class Lane:
             await self.app(passage.scope(exchange), passage.content(exchange), send)
 
     async def _take(self, exchange: Exchange) -> None:
+        operation = exchange.operation
         try:
-            exchange.operation.read(exchange)
-            exchange.answer = await self._run(exchange)
+            operation.read(exchange)
+            if operation.on_loop:
+                exchange.answer = await self.runner.run_on_loop(exchange)
+            else:
+                exchange.answer = await self.workers.call(self.runner.run, exchange, writes=operation.writes)
         except Exception as failure:  # noqa: BLE001 - render tells failures from bugs, and logs the bugs
             exchange.answer = errors.render(failure, exchange.request_id)
-
-    async def _run(self, exchange: Exchange) -> Answer:
-        operation = exchange.operation
-        if operation.on_loop:
-            return await self.runner.run_on_loop(exchange)
-        return await self.workers.call(self.runner.run, exchange, writes=operation.writes)

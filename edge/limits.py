@@ -51,8 +51,16 @@ Allowance = tuple[Quota, int, int]
 def lines(allowance: Allowance) -> bytes:
     """What the header of an answer says of it."""
     quota, count, ends = allowance
-    left, wait = max(0, quota.requests - count), max(1, ends - int(time.time()))
-    return quota.lines % (left, ends, left, wait)
+    left = quota.requests - count if quota.requests > count else 0
+    return quota.lines % (left, ends, left, seconds_until(ends))
+
+
+def seconds_until(ends: int) -> int:
+    """Whole seconds until a window is over, one at least."""
+    left = ends - int(time.time())
+    if left < 1:
+        return 1
+    return left
 
 
 class Limits:
@@ -94,7 +102,7 @@ class Limits:
         self.refused[quota.name] += 1
         if quota.per == ADDRESS:
             self._proxies.explain(exchange.scope)
-        wait = max(1, ends - int(time.time()))
+        wait = seconds_until(ends)
         return RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
 
     async def admit(self, exchange: Exchange, caller: Caller) -> None:

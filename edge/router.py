@@ -11,10 +11,10 @@ from edge.errors import MethodNotAllowed, NoSuchEndpoint
 from edge.operations import Operation
 
 _VARIABLE = None
-_END = b"/"
+_END = "/"
 _ILLEGAL = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
-_PLAIN = re.compile(rb"[0-9A-Za-z_-]+")
-_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_PLAIN = re.compile(r"[0-9A-Za-z_/-]+")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Router:
@@ -25,8 +25,8 @@ class Router:
         self._every: dict[str, Operation] = {}
         for operation in operations:
             node = self._tree
-            for segment in operation.path.encode().split(b"/"):
-                node = node.setdefault(_VARIABLE if segment.startswith(b"{") else segment, {})
+            for segment in operation.path.split("/"):
+                node = node.setdefault(_VARIABLE if segment.startswith("{") else segment, {})
             node.setdefault(_END, {})[operation.method] = operation
             self._every[operation.method] = operation
 
@@ -38,18 +38,18 @@ class Router:
         return (self._every, []) if path == b"*" else self._at(path)
 
     def _at(self, path: bytes) -> tuple[dict[str, Operation], list[str]]:
-        node, values = self._tree, []
-        for segment in path.split(b"/"):
+        text, node, values = path.decode("latin-1"), self._tree, []
+        for segment in text.split("/"):
             step = node.get(segment)
             if step is None:
                 step = node.get(_VARIABLE)
                 if step is None or not segment:
                     raise NoSuchEndpoint("No operation of this API has that path")
-                values.append(_value(segment))
+                values.append(segment)
             node = step
         if _END not in node:
             raise NoSuchEndpoint("No operation of this API has that path")
-        return node[_END], values
+        return node[_END], values if _PLAIN.fullmatch(text) else [_value(segment) for segment in values]
 
     def find(self, method: str, path: bytes) -> tuple[Operation, dict[str, str]]:
         """The operation and its path arguments; HEAD finds GET's. Raises NoSuchEndpoint, MethodNotAllowed."""
@@ -66,14 +66,12 @@ def allow(operations: Iterable[str]) -> str:
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
-def _value(segment: bytes) -> str:
+def _value(segment: str) -> str:
     """A path variable, decoded; raises NoSuchEndpoint for dot segments, encoded slashes, controls and bad escapes."""
-    if _PLAIN.fullmatch(segment):
-        return segment.decode("ascii")
     if _BAD_ESCAPE.search(segment):
         raise NoSuchEndpoint("The path holds a percent sign that escapes nothing")
     try:
-        text = unquote(segment.decode("ascii"), errors="strict") if b"%" in segment else segment.decode("ascii")
+        text = unquote(segment.encode("latin-1").decode("ascii"), errors="strict")
     except UnicodeDecodeError:
         raise NoSuchEndpoint("The path is not UTF-8, percent-encoded") from None
     if text in (".", "..") or _ILLEGAL.search(text):

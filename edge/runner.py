@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import structlog
 
 from edge.answers import Answer
@@ -13,8 +11,6 @@ from edge.idempotency import Once
 from models import database
 
 log = structlog.get_logger("edge.runner")
-
-_ANYWHERE = nullcontext()
 
 
 class Runner:
@@ -27,10 +23,12 @@ class Runner:
     def run(self, exchange: Exchange) -> Answer:
         """The answer of a plain handler; belongs in a worker thread. Raises what the handler raises."""
         try:
-            with _where(exchange):
-                if exchange.operation.idempotent and b"idempotency-key" in exchange.headers:
-                    return self.once(exchange, self._call)
-                return self._call(exchange)
+            if not database.has_copy() or exchange.caller is None:
+                return self._turn(exchange)
+            # A GET may read a copy, unless its caller has just written.
+            place = database.read_by if exchange.operation.method == "GET" else database.written_by
+            with place(exchange.caller.user_id):
+                return self._turn(exchange)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape
 
@@ -39,6 +37,11 @@ class Runner:
         operation = exchange.operation
         result = await operation.handler(**operation.arguments(exchange))
         return self.judged(exchange, operation.answer(exchange, result))
+
+    def _turn(self, exchange: Exchange) -> Answer:
+        if exchange.operation.idempotent and b"idempotency-key" in exchange.headers:
+            return self.once(exchange, self._call)
+        return self._call(exchange)
 
     def _call(self, exchange: Exchange) -> Answer:
         operation = exchange.operation
@@ -55,11 +58,3 @@ class Runner:
             if self.enforce:
                 raise InternalError("The answer did not match the contract; the trace id finds it in the log")
         return answer
-
-
-def _where(exchange: Exchange) -> AbstractContextManager[None]:
-    """Which database the handler reads: for a GET it may be a copy, unless its caller has just written."""
-    if exchange.caller is None:
-        return _ANYWHERE
-    place = database.read_by if exchange.operation.method == "GET" else database.written_by
-    return place(exchange.caller.user_id)

@@ -11,12 +11,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from edge import departure, errors, legality
 from edge.answers import EXTENSIONS, Answer
-from edge.cycle import Parting
+from edge.cycle import GENERAL, Parting
 from edge.errors import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
 from edge.legality import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
 from edge.lifecycle import UNHEARD
 from edge.metrics import meter
 from edge.offers import Parser
+from edge.patience import Patience
 
 MOST_PIPELINED = 256
 LONGEST_HEAD = LONGEST_TARGET + MOST_FIELD_BYTES + 8 * 1024
@@ -40,27 +41,29 @@ class Protocol(HttpToolsProtocol):
         self._half_closed = False
         self._unanswered = 0
         self._refusal: Refusal | None = None
-        self._in_head = self._begun = False
+        self._in_head = self._begun = self._ignored = False
         self._head_bytes = self._field_bytes = self._fields = 0
-        self._deadline: asyncio.Handle | None = None
         self._reader_deadline: asyncio.TimerHandle | None = None
-        self._await_headers()
+        self._patience = Patience(
+            self.loop, self.slowest_headers, self.timeout_keep_alive, self._too_slow, self._rested_enough
+        )
+        self._patience.await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._parted = self._deaf = True
-        self._stop_waiting()
+        self._patience.end()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        if not self._unanswered:
-            self._await_headers()
         self._begun = False
         super().data_received(data)
         if self._in_head and not self._deaf:
             self._bound_head(0 if self._begun else len(data))
+        if (self._in_head or not self._unanswered) and not self._deaf:
+            self._patience.await_header()
         if len(self.pipeline) > MOST_PIPELINED and not self._deaf:
             self._hear_no_more()
 
@@ -75,10 +78,9 @@ class Protocol(HttpToolsProtocol):
         self.scope["extensions"] = EXTENSIONS
         self._in_head = self._begun = True
         self._head_bytes = self._field_bytes = self._fields = 0
-        self._await_headers()
 
     def on_url(self, url: bytes) -> None:
-        super().on_url(url)
+        self.url += url
         if len(self.url) > LONGEST_TARGET:
             self._refuse(TargetTooLong(f"The request target has more than {LONGEST_TARGET} bytes"))
 
@@ -87,12 +89,15 @@ class Protocol(HttpToolsProtocol):
         self._fields += 1
         self._field_bytes += len(name) + len(value)
         if self._in_head:
-            super().on_header(name, value.rstrip(b" \t"))  # blanks around a value are no part of it (section 5.5)
+            name = name.lower()
+            self.headers.append((name, value.rstrip(b" \t")))  # blanks around a value are no part of it (section 5.5)
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
         if self._fields > MOST_FIELDS or self._field_bytes > MOST_FIELD_BYTES:
             self._refuse(_too_many_fields())
 
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._patience.stop_waiting()
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._refuse(MalformedRequest("This server speaks HTTP/1.1 and HTTP/1.0"))
@@ -100,18 +105,20 @@ class Protocol(HttpToolsProtocol):
             self.url = legality.origin_form(self.parser.get_method(), self.url)
         except MalformedRequest as refusal:
             self._refuse(refusal)
-        if self.parser.ignores_offer():
+        offer = self.parser.should_upgrade()
+        self._ignored = offer and self.parser.ignores_offer()
+        if self._ignored:
             return
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
         super().on_headers_complete()
         self._in_head = False
         self._unanswered += 1
         self.cycle.transport = self._parting
-        if self.parser.should_upgrade():
+        if offer:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        if not self.parser.ignores_offer():
+        if not self._ignored:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -123,9 +130,13 @@ class Protocol(HttpToolsProtocol):
         self._unanswered -= 1
         if self._parted:
             return
-        super().on_response_complete()
         if self._unanswered:
+            super().on_response_complete()
             return
+        # As uvicorn does it where no further request was read, but for its timer.
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._patience.rest()
         if self._refusal is not None:
             self._answer_and_part(self._refusal)
         elif self._deaf:
@@ -143,7 +154,7 @@ class Protocol(HttpToolsProtocol):
     def part(self) -> None:
         """Says goodbye, then reads on for a moment: closing at once would reset the connection under the answer."""
         self._parted = self._deaf = True
-        self._stop_waiting()
+        self._patience.stop_waiting()
         self.pipeline.clear()
         self.flow.resume_reading()
         if self._half_closed or not self.transport.can_write_eof():
@@ -160,7 +171,7 @@ class Protocol(HttpToolsProtocol):
     def _turn_away(self, refusal: Refusal) -> None:
         """Refuses what is being read, once all that was read before it has its answer."""
         self._deaf = True
-        self._stop_waiting()
+        self._patience.stop_waiting()
         if not self._in_head and self._unanswered and self.cycle.more_body and not self._dropped():
             return
         if self._unanswered:
@@ -171,7 +182,7 @@ class Protocol(HttpToolsProtocol):
     def _hear_no_more(self) -> None:
         """Answers the whole requests that were read, and then parts (RFC 9112 section 9.6)."""
         self._deaf = True
-        self._stop_waiting()
+        self._patience.stop_waiting()
         if self._unanswered and self.cycle.more_body and not self._in_head:
             self._dropped()
         elif self._unanswered:
@@ -194,28 +205,14 @@ class Protocol(HttpToolsProtocol):
         if self._head_bytes > LONGEST_HEAD:
             self._turn_away(_too_many_fields())
 
-    def _await_headers(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.slowest_headers, self._look_once_more)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _look_once_more(self, turns: int = 2) -> None:
-        # It may be the loop that was slow, and the request may wait in the kernel. Two turns of the loop read it for
-        # certain; a timer would not do, because timers that are late follow each other without a look at sockets.
-        if turns:
-            self._deadline = self.loop.call_soon(self._look_once_more, turns - 1)
-        else:
-            self._too_slow()
-
     def _too_slow(self) -> None:
-        self._deadline = None
         if self._in_head:
             self._turn_away(RequestTimeout(f"The header did not arrive within {self.slowest_headers:g} seconds"))
-        elif not self._unanswered:
+        else:
+            self._rested_enough()
+
+    def _rested_enough(self) -> None:
+        if not self._unanswered and not self._in_head:
             self.transport.close()
 
     def _answer_and_part(self, refusal: Refusal) -> None:
@@ -229,12 +226,12 @@ class Protocol(HttpToolsProtocol):
 
     def _wire(self, answer: Answer, request_id: str) -> bytes:
         content = b"" if self.url and self.parser.get_method() == b"HEAD" else answer.body
-        general = {name.decode(): value.decode() for name, value in self.server_state.default_headers}
-        answer = answer._replace(headers=general | answer.headers | {"connection": "close"})
+        answer = answer._replace(headers=answer.headers | {"connection": "close"})
+        general = GENERAL.lines(self.server_state.default_headers)
         further = b""
         if UNHEARD in self.app_state:
             further = self.app_state[UNHEARD](self.client[0] if self.client else "")
-        return STATUS_LINE[answer.status] + departure.header(answer, request_id, further) + b"\r\n" + content
+        return STATUS_LINE[answer.status] + general + departure.header(answer, request_id, further) + b"\r\n" + content
 
 
 def _too_many_fields() -> HeadersTooLarge:

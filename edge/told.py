@@ -15,11 +15,8 @@ import orjson
 from edge.metrics import meter
 
 GATHER_SECONDS, MOST_GATHERED = 0.05, 16
-# What nearly every line looks like; orjson makes the others. No id has a character that JSON would escape.
-USUAL = (
-    '{"trace_id":"%s","method":"%s","operation":"%s","status":%d,"ms":%.3f,"key_id":"%s","event":"request",'
-    '"level":"info","timestamp":"%s.%03dZ"}\n'
-)
+# The last three digits of a number, which are looked up in less time than they are made.
+THOUSANDTHS = [f"{number:03d}" for number in range(1000)]
 
 
 class Told(NamedTuple):
@@ -71,20 +68,25 @@ class Requests:
         if taken and self.write is not None:
             self.write(taken)
         if meter.on:
-            for _, _, operation, status, seconds, *_ in taken:
-                meter.seen(operation, status, seconds)
+            for told in taken:
+                meter.seen(told[2], told[3], told[4])
 
 
 def line(told: Plain) -> bytes:
     """The request as one line of JSON."""
     request_id, method, operation, status, seconds, key_id, trace, moment = told
-    second, part = _second(int(moment)), moment % 1 * 1000
-    if operation is not None and key_id is not None and trace is None:
-        return (USUAL % (request_id, method, operation, status, seconds * 1000, key_id, second, part)).encode("ascii")
-    said: dict[str, object] = {"trace_id": request_id, "method": method, "operation": operation, "status": status}
-    said |= {"ms": int(seconds * 1e6) / 1000, "key_id": key_id, "event": "request", "level": "info"}
-    said |= {"timestamp": f"{second}.{int(part):03d}Z"} | ({} if trace is None else {"trace": trace})
-    return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
+    us, second = int(seconds * 1e6), int(moment)
+    ms, timestamp = us / 1000, f"{_second(second)}.{THOUSANDTHS[int((moment - second) * 1000)]}Z"
+    if operation is None or key_id is None or trace is not None:
+        said = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": ms}
+        said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": timestamp}
+        return orjson.dumps(said if trace is None else said | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
+    # As nearly every line is; no id has a character that JSON would escape.
+    return (
+        f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{status},'
+        f'"ms":{us // 1000}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
+        f'"timestamp":"{timestamp}"}}\n'
+    ).encode("ascii")
 
 
 @lru_cache(2)

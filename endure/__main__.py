@@ -74,8 +74,8 @@ def widows(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     with fresh(kind, folder, workers=2) as server:
         secret, label = server.key(), f"kill -9 of one of 2 workers x {STOPS}"
         losses = [widow.kill_one(server, secret) for _ in progress.track(range(STOPS), description=f"{kind}: {label}")]
-    held, failed = sum(len(loss.held) for loss in losses), sum(loss.cut for loss in losses)
-    astray = sum(loss.cut - len(loss.held & {*loss.failed}) + len(loss.strange) for loss in losses)
+    held, failed = sum(len(loss.held) for loss in losses), sum(len(loss.failed) for loss in losses)
+    astray = sum(len(loss.failed) - len(loss.held & {*loss.failed}) + len(loss.strange) for loss in losses)
     yield exactly(f"{label}: failed but not on it, of {failed}", kind, astray, 0)
     yield at_most(f"{label}: failed, of {held} connections of the killed", kind, failed, held)
     yield at_most(f"{label}: slowest replacement", kind, max(loss.replaced_seconds for loss in losses), 5.0, " s")

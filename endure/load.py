@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from sqlalchemy import select
@@ -18,14 +18,16 @@ from models import database
 from models.collections import collections
 
 RETRIED = (409, 503)
+# Of a connection that broke before anybody could ask for its port.
+NO_PORT = 0
 
 
 class Load:
     """So many writers; with keys, each repeats a request until it is answered, as a careful client does.
 
-    `told` are the names that were acknowledged, `cut` the connections that broke under a request, `cut_ports` the local
-    ports of those that had carried another before, `statuses` a count of every answer. A connection that was refused
-    carried no request, and counts for nothing.
+    `told` are the names that were acknowledged, `cut` says how each connection broke that broke under a request, and
+    `cut_ports` which local port it had; `statuses` is a count of every answer. A connection that was refused carried no
+    request, and counts for nothing.
     """
 
     def __init__(self, server: Running, secret: str, *, writers: int = 8, keys: bool) -> None:
@@ -65,18 +67,16 @@ class Load:
         client.close()
 
     def _done(self, client: httpx.Client, name: str) -> bool:
-        headers = {"Idempotency-Key": name} if self._keys else {}
+        headers, watched = {"Idempotency-Key": name} if self._keys else {}, self._watched(client)
         try:
-            response = client.post("collections", json={"name": name}, headers=headers)
+            response = client.post("collections", json={"name": name}, headers=headers, extensions=watched)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             time.sleep(0.01)
             return False
         except httpx.TransportError as error:
             self.cut.append(f"{type(error).__name__}: {error}")
-            self.cut_ports += [self._ports.pop(client)] if client in self._ports else []
+            self.cut_ports.append(self._ports.pop(client, NO_PORT))
             return False
-        with contextlib.suppress(OSError):  # it may have been closed behind the answer
-            self._ports[client] = response.extensions["network_stream"].get_extra_info("client_addr")[1]
         self.statuses[response.status_code] += 1
         if response.status_code == 201:
             self.told.append(name)
@@ -84,6 +84,16 @@ class Load:
         if response.status_code not in RETRIED:
             self.unexpected.append(response.text)
         return False
+
+    def _watched(self, client: httpx.Client) -> dict[str, object]:
+        """Tells which port a connection has as soon as it stands: it may break before its first answer."""
+
+        def seen(event: str, info: dict[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                with contextlib.suppress(OSError):  # whoever took it may be dead already
+                    self._ports[client] = info["return_value"].get_extra_info("client_addr")[1]
+
+        return {"trace": seen}
 
 
 def names(database_url: str) -> Counter[str]:

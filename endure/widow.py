@@ -18,13 +18,11 @@ class Loss(NamedTuple):
     """What the end of one worker cost clients that repeat nothing.
 
     `held` are the connections that it had, as ports of the clients; each carried one request at most. `failed` are the
-    connections that broke under a request, `cut` counts also those that had carried none before, and `strange` is
-    whatever was neither a success nor such a failure.
+    connections that broke under a request, and `strange` is whatever was neither a success nor such a failure.
     """
 
     held: frozenset[int]
     failed: list[int]
-    cut: int
     strange: list[str]
     replaced_seconds: float
 
@@ -37,6 +35,7 @@ def kill_one(server: Running, secret: str) -> Loss:
         # Nobody replaces it before the others are seen to go on alone.
         server.process.send_signal(signal.SIGSTOP)
         victim = max(before, key=lambda worker: len(_connections(worker)))  # the kernel may have given one nothing
+        victim.suspend()  # so that it takes no more of them before it dies
         held = _connections(victim)
         os.kill(victim.pid, signal.SIGKILL)
         load.await_told(WARM_UP)
@@ -48,13 +47,12 @@ def kill_one(server: Running, secret: str) -> Loss:
     # A halted worker may hold a lock: not while others write.
     _demand_service(server, successor)
     strange = [f"{count} x {status}" for status, count in load.statuses.items() if status != 201]
-    return Loss(held, load.cut_ports, len(load.cut), strange, replaced)
+    return Loss(held, load.cut_ports, strange, replaced)
 
 
 def demand_only_its_own(loss: Loss) -> None:
     """Only requests on the connections of the dead worker may have failed, each once."""
     assert loss.held, "the worker had no connection, so its end proves nothing"
-    assert loss.cut == len(loss.failed), "a connection broke that was younger than the worker's end"
     assert len(loss.failed) == len(set(loss.failed)), f"a connection broke twice: {loss}"
     assert set(loss.failed) <= loss.held, f"a request failed that was another worker's: {loss}"
     assert not loss.strange, loss

@@ -83,7 +83,11 @@ class Awaiting:
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result; whenever it asks the database, other requests have their turn."""
-        return await greenlet_spawn(function, *args)
+        token = hurry.hurried.set(hurry.Hurry())
+        try:
+            return await greenlet_spawn(function, *args)
+        finally:
+            hurry.hurried.reset(token)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None in a thread, and for what is not prepared. Raises Unavailable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 from models import begin, engines, faults, hurry, replica, revision
 from models.failures import Unavailable
-from models.hurry import Hurry, MustWait
+from models.hurry import MustWait
 from models.prepared import Quick, Reader
 from models.replica import Replica
 from models.silence import Silence
@@ -72,6 +72,11 @@ def _awaiting(silence: Silence, url: str, size: int, statement_timeout_ms: int) 
     from models.awaited import Awaiting  # its driver is loaded only where there is a PostgreSQL
 
     return Awaiting(silence, url, size=size, statement_timeout_ms=statement_timeout_ms)
+
+
+def has_copy() -> bool:
+    """Whether some reads may come from a replica."""
+    return _replica is not None
 
 
 def read_by(user_id: str) -> AbstractContextManager[None]:
@@ -184,19 +189,15 @@ def _check_revision() -> bool:
     return True
 
 
-async def on_loop(function: Callable[..., R], *args: Any, writes: bool) -> R:
-    """The function's result, if all it asks of the database are prepared statements outside a transaction.
+def on_loop(function: Callable[..., R], *args: Any, writes: bool) -> Awaitable[R]:
+    """The function's result, awaited, if all it asks of the database are prepared statements outside a transaction.
 
     Reads of SQLite take microseconds, and PostgreSQL can be awaited. Raises MustWait for anything else: then a thread
     has to do it.
     """
     if _quick is None or (writes and not _quick.takes_writes):
         raise MustWait
-    token = hurry.hurried.set(Hurry())
-    try:
-        return await _quick.run(function, *args)
-    finally:
-        hurry.hurried.reset(token)
+    return _quick.run(function, *args)
 
 
 def _at_once(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Select, UpdateBase
 
+from models import hurry
+
+_READING = hurry.Hurry()
 R = TypeVar("R")
 Convert = Callable[[Any], Any]
 
@@ -107,7 +110,11 @@ class Reader:
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result, at once: readers of a write-ahead log wait for nobody."""
-        return function(*args)
+        token = hurry.hurried.set(_READING)
+        try:
+            return function(*args)
+        finally:
+            hurry.hurried.reset(token)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None when SQLAlchemy has to ask, which also explains what failed."""
