@@ -104,25 +104,26 @@ def reorder_collection(
 
 
 def _tagged(row: Collection) -> Tagged[wire.Collection]:
-    [view] = _views([row])
-    return Tagged(view, row.version)
+    created_at, updated_at = moments([row.created_at, row.updated_at])
+    return Tagged(_view(row, created_at, updated_at), row.version)
 
 
 def _views(rows: Sequence[Collection]) -> list[wire.Collection]:
     times = iter(moments([time for row in rows for time in (row.created_at, row.updated_at)]))
-    return [
-        {
-            "id": row.id,
-            "name": row.name,
-            "description": row.description,
-            "cover_track_id": row.cover_track_id,
-            "cover_image_url": row.cover_image_url,
-            "track_count": row.track_count,
-            "created_at": created_at,
-            "updated_at": updated_at,
-        }
-        for row, created_at, updated_at in zip(rows, times, times, strict=True)
-    ]
+    return list(map(_view, rows, times, times))
+
+
+def _view(row: Collection, created_at: str, updated_at: str) -> wire.Collection:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "cover_track_id": row.cover_track_id,
+        "cover_image_url": row.cover_image_url,
+        "track_count": row.track_count,
+        "created_at": created_at,
+        "updated_at": updated_at,
+    }
 
 
 def _members(rows: Sequence[CollectionTrack]) -> list[wire.CollectionTrack]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ class Session:
         """Whether it may be asked: still open as far as is known, and not too old."""
         return not self._connection.is_closed() and monotonic() < self._ends and not self._loop.is_closed()
 
-    async def rows(self, text: str, values: list[Any]) -> list[Any]:
+    async def rows(self, text: str, values: Sequence[Any]) -> list[Any]:
         """What the statement gives. Hangs up on a server that has gone silent; raises what the driver raises."""
         watch = self._loop.call_later(self._patience, self.hang_up)
         try:
@@ -127,7 +127,7 @@ class Pool:
             self.in_use -= 1
             self._turns.release()
 
-    async def _asked(self, text: str, values: list[Any]) -> list[Any]:
+    async def _asked(self, text: str, values: Sequence[Any]) -> list[Any]:
         session = self._rested() or await self._opened()
         try:
             return await session.rows(text, values)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Select, UpdateBase
@@ -19,27 +20,41 @@ Convert = Callable[[Any], Any]
 
 
 class Prepared(NamedTuple):
-    """A compiled statement: its text, its binds in order, its row class, and what to convert in which column."""
+    """A compiled statement: its text, its binds in order, its row class, and what to convert in which column.
+
+    `plain` takes the binds all at once, where there are several and none is converted.
+    """
 
     text: str
     names: tuple[tuple[str, Convert | None], ...]
     fixed: dict[str, Any]
     row: Callable[[Any], Any]
     converts: tuple[tuple[int, Convert], ...]
+    plain: Callable[[dict[str, Any]], tuple[Any, ...]] | None
 
-    def values(self, binds: dict[str, Any]) -> list[Any]:
+    def values(self, binds: dict[str, Any]) -> Sequence[Any]:
         """The binds in the order of the text, as the driver takes them."""
         known = binds | self.fixed if self.fixed else binds
+        if self.plain is not None:
+            return self.plain(known)
         return [known[name] if convert is None else convert(known[name]) for name, convert in self.names]
 
-    def made(self, found: Iterable[Any]) -> list[Any]:
-        """Rows with named fields, as SQLAlchemy would give them; column by column, which is faster than row by row."""
-        if not self.converts:
+    def made(self, found: Sequence[Any]) -> list[Any]:
+        """Rows with named fields, as SQLAlchemy would give them; several are made column by column, which is faster."""
+        if not self.converts or not found:
             return list(map(self.row, found))
+        if len(found) == 1:
+            return [self.row(self._converted(found[0]))]
         columns: list[Iterable[Any]] = list(zip(*found, strict=True))
-        for index, convert in self.converts if columns else ():
+        for index, convert in self.converts:
             columns[index] = map(convert, columns[index])
         return list(map(self.row, zip(*columns, strict=True)))
+
+    def _converted(self, row: Iterable[Any]) -> list[Any]:
+        values = list(row)
+        for index, convert in self.converts:
+            values[index] = convert(values[index])
+        return values
 
 
 class Shelf:
@@ -69,9 +84,11 @@ def prepare(statement: Executable, dialect: Dialect) -> Prepared | None:
     columns = list(statement.exported_columns)
     found = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # noqa: PYI024 - known at run time
-    names = tuple((name, kinds[name]) for name in compiled.positiontup or ())
+    order = compiled.positiontup or []
+    names = tuple((name, kinds[name]) for name in order)
     made = partial(tuple.__new__, row)  # as row._make does, without a function of Python for each row
-    return Prepared(str(compiled), names, fixed, made, tuple((i, p) for i, p in found if p))
+    plain = itemgetter(*order) if len(order) > 1 and not any(kind for _, kind in names) else None
+    return Prepared(str(compiled), names, fixed, made, tuple((i, p) for i, p in found if p), plain)
 
 
 class Quick(Protocol):
@@ -122,7 +139,7 @@ class Reader:
         if prepared is None:
             return None
         try:
-            return prepared.made(self._connection().execute(prepared.text, prepared.values(binds)))
+            return prepared.made(self._connection().execute(prepared.text, prepared.values(binds)).fetchall())
         except sqlite3.Error:
             return None
 
