@@ -22,7 +22,7 @@ FILES = {
     "edge/operations.py": "operations", "edge/parameters.py": "operations", "edge/schemas.py": "operations",
     "edge/preconditions.py": "operations", "edge/links.py": "operations", "edge/strict_json.py": "operations",
     "edge/answers.py": "answers", "edge/errors.py": "answers", "edge/logs.py": "logs", "edge/server.py": "server",
-    "edge/cycle.py": "server", "bench/wire.py": "server",
+    "edge/cycle.py": "server", "edge/patience.py": "server", "bench/wire.py": "server",
 }  # fmt: skip
 PACKAGES = {"structlog": "logs", "uvicorn": "server", "connexion": "connexion", "starlette": "connexion"}
 MEANINGS = {

@@ -14,6 +14,7 @@ from models import faults
 from models.engines import BUSY_MS
 from models.failures import Unavailable
 from models.silence import Silence
+from models.writer import Writer
 
 R = TypeVar("R")
 
@@ -56,36 +57,27 @@ def retried(work: Callable[[], R]) -> R:
 
 
 @contextmanager
-def begun(engine: Engine, silence: Silence) -> Iterator[Connection]:
-    """A connection inside a write transaction, which is undone unless it is committed."""
-    if engine.dialect.name == "postgresql":
-        with reconnecting(lambda: _begin(engine, "BEGIN")) as connection:
-            yield connection
-        return
-    with silence.heeded(), _queued() as left_ms, _begin(engine, "BEGIN IMMEDIATE", left_ms) as connection:
+def begun(engine: Engine) -> Iterator[Connection]:
+    """A connection of PostgreSQL inside a transaction, which is undone unless it is committed."""
+    with reconnecting(lambda: _begin(engine)) as connection:
         yield connection
 
 
-def _begin(engine: Engine, word: str, left_ms: int = BUSY_MS) -> Connection:
+@contextmanager
+def begun_in_turn(writer: Writer, silence: Silence) -> Iterator[Writer]:
+    """The writer of SQLite inside a transaction, which is undone unless it is committed."""
+    with silence.heeded(), _queued() as left_ms, writer.begun(left_ms):
+        yield writer
+
+
+def _begin(engine: Engine) -> Connection:
     connection = engine.connect()
     try:
-        _say(connection, word, left_ms)
+        connection.exec_driver_sql("BEGIN")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _say(connection: Connection, word: str, left_ms: int) -> None:
-    if left_ms > BUSY_MS * 0.9:
-        connection.exec_driver_sql(word)
-        return
-    # Whoever has queued for long waits less for the file, so that both together stay within the limit.
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {left_ms}")
-    try:
-        connection.exec_driver_sql(word)
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
 @contextmanager

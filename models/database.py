@@ -20,9 +20,11 @@ from models.hurry import MustWait
 from models.prepared import Quick, Reader
 from models.replica import Replica
 from models.silence import Silence
+from models.writer import Result, Writer
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Found = CursorResult[Any] | Result
 
 READY_SECONDS = 1.0
 _REVISION = text("SELECT version_num FROM alembic_version")
@@ -31,7 +33,8 @@ _REVISION = text("SELECT version_num FROM alembic_version")
 _engine: Engine | None = None
 _quick: Quick | None = None
 _replica: Replica | None = None
-_current: ContextVar[Connection | None] = ContextVar("current", default=None)
+_writer: Writer | None = None
+_current: ContextVar[Connection | Writer | None] = ContextVar("current", default=None)
 _silence = Silence()
 _probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
@@ -43,12 +46,13 @@ def connect(
 
     Without `prepare` nothing is kept in a session of PostgreSQL, so that a pooler may share sessions.
     """
-    global _engine, _quick, _silence
+    global _engine, _quick, _silence, _writer
     disconnect()
     _silence = Silence()
     _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepare)
     if not is_postgres():
         _quick = Reader(engines.build_plain(url, wait_seconds=0))
+        _writer = Writer(engines.build_plain(url, wait_seconds=engines.BUSY_MS // 1000))
     elif prepare:
         _quick = _awaiting(_silence, url, pool_size, statement_timeout_ms)
 
@@ -93,19 +97,18 @@ def in_use() -> int:
     """How many connections somebody works with, in a thread or on the event loop."""
     pool = _engine.pool if _engine is not None else None
     threads = pool.checkedout() if isinstance(pool, QueuePool) else 0
-    return threads + (_quick.in_use if _quick is not None else 0)
+    return threads + sum(part.in_use for part in (_quick, _writer) if part is not None)
 
 
 def disconnect() -> None:
     """Close every connection; without effect when there is none."""
-    global _engine, _quick, _replica
-    if _replica is not None:
-        _replica.close()
-    if _quick is not None:
-        _quick.close()
+    global _engine, _quick, _replica, _writer
+    for part in (_replica, _quick, _writer):
+        if part is not None:
+            part.close()
     if _engine is not None:
         _engine.dispose()
-    _engine = _quick = _replica = None
+    _engine = _quick = _replica = _writer = None
 
 
 def engine() -> Engine:
@@ -208,7 +211,7 @@ def _at_once(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
     return rows if rows is not None or _quick is None else _quick.rows(statement, binds)
 
 
-def _ask(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
+def _ask(statement: Executable, binds: dict[str, object], take: Callable[[Found], R]) -> R:
     connection = _current.get()
     if connection is not None:
         return take(connection.execute(statement, binds))
@@ -224,18 +227,18 @@ def _heeded() -> AbstractContextManager[None]:
     return _silence.heeded() if is_postgres() else nullcontext()
 
 
-def _alone(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
+def _alone(statement: Executable, binds: dict[str, object], take: Callable[[Found], R]) -> R:
     with engine().connect() as connection:
         return take(connection.execute(statement, binds))
 
 
 @transaction
-def _ask_in_turn(statement: Executable, binds: dict[str, object], take: Callable[[CursorResult[Any]], R]) -> R:
+def _ask_in_turn(statement: Executable, binds: dict[str, object], take: Callable[[Found], R]) -> R:
     return _ask(statement, binds, take)
 
 
 def _committed(work: Callable[[], R]) -> R:
-    with begin.begun(engine(), _silence) as connection:
+    with begin.begun(engine()) if _writer is None else begin.begun_in_turn(_writer, _silence) as connection:
         token = _current.set(connection)
         try:
             result = work()

@@ -163,6 +163,19 @@ def test_an_idle_connection_is_cut_without_a_word(quick: Quick) -> None:
     _assert_about(seconds, IDLE_SECONDS)
 
 
+def test_a_connection_in_use_is_not_cut_and_then_has_its_whole_rest(quick: Quick) -> None:
+    """The timer between requests is not moved by each of them, and must not count the time in which they came."""
+    with Line(quick.where, IDLE_SECONDS + SLACK_SECONDS) as line:
+        ends = time.monotonic() + 2.5 * IDLE_SECONDS
+        while time.monotonic() < ends:
+            line.say(get())
+            assert line.answer().status == 200
+            answered = time.monotonic()
+            time.sleep(IDLE_SECONDS / 4)
+        assert line.ends()
+        _assert_about(time.monotonic() - answered, IDLE_SECONDS)
+
+
 def test_a_stray_line_end_after_an_answer_is_no_request(quick: Quick) -> None:
     _, seconds = _cut(quick.where, get() + b"\r\n", answers=1)
     assert seconds <= IDLE_SECONDS + SLACK_SECONDS

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy import Connection, Engine, event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from models import collection_tracks, collections, database, idempotency, keys, migrate, organizations, tracks
@@ -295,8 +295,13 @@ def test_any_number_of_reorders_gives_the_order_of_the_specification(store: str)
 def test_one_moved_track_is_one_row_written(store: str) -> None:
     found, ids = filled(20)
     said: list[str] = []
-    event.listen(database.engine(), "before_cursor_execute", lambda *words: said.append(f"{words[2]} {words[3]}"))
+
+    def listen(*words: Any) -> None:
+        said.append(f"{words[2]} {words[3]}")
+
+    event.listen(Engine, "before_cursor_execute", listen)
     collection_tracks.reorder(ALICE, HOME, found, [ids[17]], None)
+    event.remove(Engine, "before_cursor_execute", listen)
     written = [words.count("mtrack_") for words in said if words.startswith("UPDATE collection_tracks")]
     assert written == [1]
 
@@ -320,7 +325,7 @@ def _multiply(found: str, pattern: str, ids: list[str]) -> None:
     for table, column in ((tracks.tracks, "id"), (collection_tracks.collection_tracks, "track_id")):
         row = database.one(select(table).where(table.c[column] == pattern))
         assert row is not None
-        database.run_each(insert(table), [{**row._mapping, column: each} for each in ids])
+        database.run_each(insert(table), [row._asdict() | {column: each} for each in ids])
     database.run(text("UPDATE collections SET track_count = 10000"))
 
 
@@ -540,12 +545,13 @@ def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None
     made = collections.create(ALICE, HOME, name="Focus")
     pages = database.one(text("PRAGMA page_count"))
     assert pages is not None
-    database.many(text(f"PRAGMA max_page_count = {pages[0]}"))
+    said_by_the_writer = database.transaction(database.many)
+    said_by_the_writer(text(f"PRAGMA max_page_count = {pages[0]}"))
     refused_in_time(
         lambda: [collections.create(ALICE, HOME, name="x" * 512, description="x" * 4096) for _ in range(99)]
     )
     assert collections.get(ALICE, HOME, made.id) == made
-    database.many(text("PRAGMA max_page_count = 1000000"))
+    said_by_the_writer(text("PRAGMA max_page_count = 1000000"))
     collections.update(ALICE, HOME, made.id, {"description": "x" * 4096}, None)
     database.disconnect()
 
@@ -554,7 +560,7 @@ def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None
 def test_a_busy_pool_refuses_in_time(store: str) -> None:
     database.connect(store, pool_size=1)
     held: list[Connection] = [database.engine().connect() for _ in range(3)]  # one, and two for what must not wait
-    refused_in_time(lambda: database.transaction(organizations.organizations_of)("alice"))
+    refused_in_time(lambda: database.many(text("SELECT 1")))
     for connection in held:
         connection.close()
     assert database.ready()

@@ -1,0 +1,113 @@
+"""How a process writes SQLite: on one connection that it keeps, with prepared statements where it can."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, exc
+
+from models.engines import BUSY_MS
+from models.prepared import Shelf
+
+
+class Result(NamedTuple):
+    """What a prepared statement gave; it is asked as a result of SQLAlchemy's is."""
+
+    rows: list[Any]
+    rowcount: int
+
+    def first(self) -> Row[Any] | None:
+        """The first row, or None."""
+        return self.rows[0] if self.rows else None
+
+    def all(self) -> list[Any]:
+        """Every row."""
+        return self.rows
+
+
+class Writer:
+    """A process has one: SQLite takes one writer at a time, so a pool would only be asked again and again for nothing.
+
+    It belongs to whoever has the turn. Failures are SQLAlchemy's.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._shelf = Shelf(engine.dialect)
+        self._kept: Connection | None = None
+        self.in_use = 0
+
+    @contextmanager
+    def begun(self, left_ms: int) -> Iterator[Self]:
+        """A transaction, which is undone unless it is committed; it may wait so many milliseconds for the file."""
+        self.in_use = 1
+        try:
+            self._begin(left_ms)
+            yield self
+        finally:
+            self.in_use = 0
+            self._undo()
+
+    def execute(
+        self, statement: Executable, binds: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    ) -> Result | CursorResult[Any]:
+        """Runs a statement; with a sequence of binds, once for each."""
+        prepared = self._shelf.get(statement) if isinstance(binds, dict) else None
+        if prepared is None or not isinstance(binds, dict):
+            return self._connection().execute(statement, binds)
+        found, rowcount = self._said(prepared.text, prepared.values(binds))
+        return Result(prepared.made(found), rowcount)
+
+    def commit(self) -> None:
+        """Makes it last."""
+        connection = self._connection()
+        if connection.in_transaction():  # SQLAlchemy counts from its own first statement on
+            connection.commit()
+        else:
+            self._said("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens another."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _begin(self, left_ms: int) -> None:
+        if left_ms > BUSY_MS * 0.9:
+            self._said("BEGIN IMMEDIATE")
+            return
+        # Whoever has queued for long waits less for the file, so that both together stay within the limit.
+        self._said(f"PRAGMA busy_timeout = {left_ms}")
+        try:
+            self._said("BEGIN IMMEDIATE")
+        finally:
+            self._said(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+    def _undo(self) -> None:
+        try:
+            self._connection().rollback()
+            self._driver().rollback()
+        except (exc.DBAPIError, sqlite3.Error):
+            self.close()
+
+    def _said(self, text: str, values: Sequence[Any] = ()) -> tuple[list[Any], int]:
+        """Rows, and how many were written."""
+        try:
+            cursor = self._driver().execute(text, values)
+            return cursor.fetchall(), cursor.rowcount
+        except sqlite3.Error as error:
+            kind = getattr(exc, type(error).__name__)  # both have the names of PEP 249
+            raise kind(text, None, error) from error
+
+    def _driver(self) -> sqlite3.Connection:
+        driver: Any = self._connection().connection.driver_connection
+        found: sqlite3.Connection = driver
+        return found
+
+    def _connection(self) -> Connection:
+        if self._kept is None:
+            self._kept = self._engine.connect()
+        return self._kept
