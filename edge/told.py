@@ -75,10 +75,9 @@ class Requests:
 def line(told: Plain) -> bytes:
     """The request as one line of JSON."""
     request_id, method, operation, status, seconds, key_id, trace, moment = told
-    us, second = int(seconds * 1e6), int(moment)
-    ms, timestamp = us / 1000, f"{_second(second)}.{THOUSANDTHS[int((moment - second) * 1000)]}Z"
+    us, timestamp = int(seconds * 1e6), _timestamp(int(moment * 1000))
     if operation is None or key_id is None or trace is not None:
-        said = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": ms}
+        said = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": us / 1000}
         said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": timestamp}
         return orjson.dumps(said if trace is None else said | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
     # As nearly every line is; no id has a character that JSON would escape.
@@ -87,6 +86,12 @@ def line(told: Plain) -> bytes:
         f'"ms":{us // 1000}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
         f'"timestamp":"{timestamp}"}}\n'
     ).encode("ascii")
+
+
+@lru_cache(2)
+def _timestamp(moment: int) -> str:
+    """Milliseconds of Unix time in UTC, as RFC 3339: several requests end in the same one."""
+    return f"{_second(moment // 1000)}.{THOUSANDTHS[moment % 1000]}Z"
 
 
 @lru_cache(2)

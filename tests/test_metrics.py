@@ -79,7 +79,8 @@ def test_what_the_workers_hold_is_told(measured: Measured) -> None:
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are(measured: Measured) -> None:
-    there = {name for name, _ in measured.scrape()}
+    raw(measured.service, head(b"GET", b"/v1/health/live"))
+    there = _told_of_requests(measured)
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     queries = [target["expr"] for panel in panels for target in panel["targets"]]
     asked = {name for query in queries for name in re.findall("music_studio_[a-z_]+", query)}
@@ -91,6 +92,16 @@ def test_the_dashboard_asks_for_metrics_that_there_are(measured: Measured) -> No
 
 def test_nothing_is_told_on_the_port_of_the_service(measured: Measured) -> None:
     assert httpx.get(f"{measured.service.url}/metrics", trust_env=False).status_code == 404
+
+
+def _told_of_requests(measured: Measured) -> set[str]:
+    """The names of all metrics, once a request is among what is counted."""
+    deadline = time.monotonic() + 15
+    there: set[str] = set()
+    while "music_studio_request_seconds_count" not in there and time.monotonic() < deadline:
+        there = {name for name, _ in measured.scrape()}
+        time.sleep(0.1)
+    return there
 
 
 def _soon(measured: Measured, name: tuple[str, tuple[tuple[str, str], ...]], value: float) -> bool:
