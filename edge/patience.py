@@ -67,6 +67,8 @@ class Patience:
 
     def _look_at_rest(self) -> None:
         left = self._rest_ends - self._loop.time()
-        self._resting = self._loop.call_later(left, self._look_at_rest) if left > 0 else None
-        if self._resting is None:
+        if left > 0:
+            self._resting = self._loop.call_later(left, self._look_at_rest)
+        else:
+            self._resting = None
             self._idle()

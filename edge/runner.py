@@ -23,10 +23,11 @@ class Runner:
     def run(self, exchange: Exchange) -> Answer:
         """The answer of a plain handler; belongs in a worker thread. Raises what the handler raises."""
         try:
-            if not database.has_copy() or exchange.caller is None:
+            copy = database.copy()
+            if copy is None or exchange.caller is None:
                 return self._turn(exchange)
-            # A GET may read a copy, unless its caller has just written.
-            place = database.read_by if exchange.operation.method == "GET" else database.written_by
+            # A GET may read the copy, unless its caller has just written.
+            place = copy.read_by if exchange.operation.method == "GET" else copy.written_by
             with place(exchange.caller.user_id):
                 return self._turn(exchange)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:

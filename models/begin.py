@@ -56,11 +56,9 @@ def retried(work: Callable[[], R]) -> R:
     return work()
 
 
-@contextmanager
-def begun(engine: Engine) -> Iterator[Connection]:
-    """A connection of PostgreSQL inside a transaction, which is undone unless it is committed."""
-    with reconnecting(lambda: _begin(engine)) as connection:
-        yield connection
+def begun(engine: Engine) -> Connection:
+    """A connection of PostgreSQL inside a transaction, which is undone unless it is committed before it is closed."""
+    return reconnecting(lambda: _begin(engine))
 
 
 @contextmanager

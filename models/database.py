@@ -78,19 +78,9 @@ def _awaiting(silence: Silence, url: str, size: int, statement_timeout_ms: int) 
     return Awaiting(silence, url, size=size, statement_timeout_ms=statement_timeout_ms)
 
 
-def has_copy() -> bool:
-    """Whether some reads may come from a replica."""
-    return _replica is not None
-
-
-def read_by(user_id: str) -> AbstractContextManager[None]:
-    """What is read inside may come from a replica, if there is one and the user has not just written."""
-    return nullcontext() if _replica is None else _replica.read_by(user_id)
-
-
-def written_by(user_id: str) -> AbstractContextManager[None]:
-    """What runs inside may write; afterwards the user's reads come from the primary for a while."""
-    return nullcontext() if _replica is None else _replica.written_by(user_id)
+def copy() -> Replica | None:
+    """The replica, if there is one: it has to be told who reads and who writes."""
+    return _replica
 
 
 def in_use() -> int:
