@@ -18,7 +18,7 @@ FILES = {
     "edge/legality.py": "legality", "edge/router.py": "router", "edge/auth.py": "auth", "edge/tokens.py": "auth",
     "edge/limits.py": "limits", "edge/counters.py": "limits", "edge/addresses.py": "limits", "edge/lines.py": "logs",
     "edge/told.py": "logs", "edge/metrics.py": "logs", "edge/lane.py": "lane", "edge/runner.py": "lane",
-    "edge/workers.py": "lane",
+    "edge/workers.py": "lane", "edge/written.py": "logs",
     "edge/operations.py": "operations", "edge/parameters.py": "operations", "edge/schemas.py": "operations",
     "edge/preconditions.py": "operations", "edge/links.py": "operations", "edge/strict_json.py": "operations",
     "edge/answers.py": "answers", "edge/errors.py": "answers", "edge/logs.py": "logs", "edge/server.py": "server",

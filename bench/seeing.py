@@ -39,8 +39,9 @@ EVERYTHING = {"MUSIC_STUDIO_RATE_LIMIT": AMPLE, "MUSIC_STUDIO_RATE_LIMIT_ADDRESS
 METRICS = "MUSIC_STUDIO_METRICS_PORT"
 WIRE = """\
 Method: two servers, one with log lines, metrics and quotas and one without, are asked in turns by wrk with 16
-connections on another core. A time is the processor time of the whole server for one request, the median of the
-rounds; a ratio is the median of the ratios within a round."""
+connections on another core. A time is the processor time of the whole server for one request, the median of the pairs;
+a ratio is the median of the ratios within a pair. Each pair is started anew: two processes that do the same differ by
+some per cent for as long as they live, because their memory lies differently."""
 METHOD = """\
 Method: the application runs in this process on uvloop and SQLite; whole requests go through the HTTP protocol without a
 socket. Every round asks a small batch of each kind, one kind after another; a time is processor time, such that a tenth
@@ -52,7 +53,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.seeing", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds are measured")
-    parser.add_argument("--wire", type=int, default=0, metavar="N", help="two servers under wrk, N rounds in turns")
+    parser.add_argument("--wire", type=int, default=0, metavar="N", help="N pairs of servers under wrk, in turns")
     parser.add_argument("--database", choices=databases.KINDS, default="sqlite", help="which one the two servers ask")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args()
@@ -72,30 +73,33 @@ def _show(found: dict[str, dict[str, float]], as_json: bool, method: str) -> int
     return 0
 
 
-def _over_the_wire(kind: str, rounds: int) -> dict[str, dict[str, float]]:
+def _over_the_wire(kind: str, pairs: int) -> dict[str, dict[str, float]]:
     """Processor time of one request on a server with everything on, and on one with nothing."""
-    core, other, _ = databases.cores()
-    with inprocess.opened(kind) as sample, contextlib.ExitStack() as stack, Bar("Measuring", rounds) as bar:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="music-studio-seeing-")))
-        table, request = folder / "requests.lua", Request("GET", sample.path, sample.key, "")
-        load.write_table([request], table)
-        start = partial(
-            servers.running, BY_NAME[OURS], sample.settings.database_url, inprocess.PEPPER, request, core=core
-        )
-        everything = EVERYTHING | {METRICS: str(_free_port())}
-        running = {
-            name: stack.enter_context(start(log=folder / f"{name}.log", extra=extra))
-            for name, extra in (("nothing", NOTHING), ("all three", everything))
-        }
+    temporary = tempfile.TemporaryDirectory(prefix="music-studio-seeing-")
+    with inprocess.opened(kind) as sample, temporary as folder, Bar("Measuring", pairs) as bar:
         found = []
-        for number in range(rounds):
-            names = list(running) if number % 2 else list(reversed(running))
-            found.append({name: _loaded(running[name], table, other) for name in names})
+        for _ in range(pairs):
+            found.append(_pair(sample, Path(folder)))
             bar.step()
     return {
         name: {"us": median(r[name] for r in found), "ratio": median(r[name] / r["nothing"] for r in found)}
-        for name in running
+        for name in found[0]
     }
+
+
+def _pair(sample: Sample, folder: Path) -> dict[str, float]:
+    """The times of two new servers; each is asked first once and last once."""
+    core, other, _ = databases.cores()
+    table, request = folder / "requests.lua", Request("GET", sample.path, sample.key, "")
+    load.write_table([request], table)
+    start = partial(servers.running, BY_NAME[OURS], sample.settings.database_url, inprocess.PEPPER, request, core=core)
+    kinds = {"nothing": NOTHING, "all three": EVERYTHING | {METRICS: str(_free_port())}}
+    with contextlib.ExitStack() as stack:
+        running = {
+            name: stack.enter_context(start(log=folder / f"{name}.log", extra=extra)) for name, extra in kinds.items()
+        }
+        turns = [{name: _loaded(running[name], table, other) for name in order} for order in (kinds, reversed(kinds))]
+    return {name: sum(turn[name] for turn in turns) / len(turns) for name in kinds}
 
 
 def _free_port() -> int:

@@ -11,6 +11,7 @@ import structlog
 from edge.asgi import Scope
 
 log = structlog.get_logger("edge.addresses")
+_NOBODY = ("", 0)
 
 
 class Proxies:
@@ -24,10 +25,10 @@ class Proxies:
 
     def client(self, scope: Scope) -> str:
         """The address that counts: the last in X-Forwarded-For that is no trusted proxy's, or else the peer's."""
-        peer: str = (scope.get("client") or ("",))[0]
+        peer: str = (scope.get("client") or _NOBODY)[0]
         if self._networks and self._is_trusted(peer):
             peer = next((hop for hop in _hops(scope) if not self._is_trusted(hop)), peer)
-        return self.grouped(peer)
+        return self.grouped(peer) if ":" in peer else peer
 
     def explain(self, scope: Scope) -> None:
         """Says once what is wrong when a proxy's clients have to share a quota."""

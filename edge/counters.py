@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +15,26 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 MOST_CONNECTIONS = 16
-# How many requests there were in the present window, and when it ends, in Unix seconds.
-Count = tuple[int, int]
 log = structlog.get_logger("edge.counters")
 
 
-def window_end(who: str, seconds: int, moment: float) -> int:
-    """When the present window of somebody ends, in Unix seconds; everybody's windows begin at another moment.
+class Window:
+    """How many requests of somebody there were in it, and when it ends, in Unix seconds."""
+
+    __slots__ = ("count", "ends")
+
+    def __init__(self, count: int, ends: float) -> None:
+        self.count = count
+        self.ends = ends
+
+
+def window_end(who: str, seconds: int, moment: float) -> float:
+    """When the window of somebody ends in which a moment lies, in Unix seconds; everybody's begin at another moment.
 
     It follows from the clock, so no worker has to ask another, or a store, for it.
     """
     shift = zlib.crc32(who.encode()) % seconds
-    return ((int(moment) + shift) // seconds + 1) * seconds - shift
+    return ((moment + shift) // seconds + 1) * seconds - shift
 
 
 class Book:
@@ -36,26 +43,25 @@ class Book:
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
         self._turn = 0.0
-        self._young: dict[str, list[int]] = {}
-        self._old: dict[str, list[int]] = {}
+        self._young: dict[str, Window] = {}
+        self._old: dict[str, Window] = {}
 
-    def count(self, who: str) -> Count:
-        """The requests of somebody in the present window, this one included."""
-        moment = time.time()
-        entry = self._young.get(who)
-        if entry is None or entry[1] <= moment:
-            entry = self._found(who, moment)
-        entry[0] += 1
-        return entry[0], entry[1]
+    def count(self, who: str, moment: float) -> Window:
+        """The window of somebody in which the moment lies, with this request counted."""
+        window = self._young.get(who)
+        if window is None or window.ends <= moment:
+            window = self._found(who, moment)
+        window.count += 1
+        return window
 
-    def _found(self, who: str, moment: float) -> list[int]:
+    def _found(self, who: str, moment: float) -> Window:
         if moment > self._turn:
             self._young, self._old, self._turn = {}, self._young, moment + self._seconds
-        entry = self._old.pop(who, None)
-        if entry is None or entry[1] <= moment:
-            entry = [0, window_end(who, self._seconds, moment)]
-        self._young[who] = entry
-        return entry
+        window = self._old.pop(who, None)
+        if window is None or window.ends <= moment:
+            window = Window(0, window_end(who, self._seconds, moment))
+        self._young[who] = window
+        return window
 
 
 class Shared:
@@ -70,14 +76,14 @@ class Shared:
         """Whether the store did not answer when it was last asked."""
         return self._waiting is not None
 
-    async def count(self, name: str, who: str, seconds: int) -> Count | None:
+    async def count(self, name: str, who: str, seconds: int, moment: float) -> Window | None:
         """As Book.count does; None while the store does not answer, which is logged once."""
         if self._waiting is not None:
             return None
-        ends = window_end(who, seconds, time.time())
+        ends = window_end(who, seconds, moment)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._storage.incr(f"{name}/{who}/{ends}", seconds + 1), ends
+                return Window(await self._storage.incr(f"{name}/{who}/{ends:.0f}", seconds + 1), ends)
         except (TimeoutError, OSError, StorageError) as failure:
             self._do_without(failure)
             return None

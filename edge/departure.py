@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
-from edge import limits
 from edge.answers import WHOLE, Answer, Whole, lines
 from edge.asgi import Send
 from edge.exchange import Exchange
 from edge.told import requests
 from edge.tracing import TRACE
+from edge.written import Written
 
 EVERYWHERE = {
     "x-content-type-options": "nosniff",
@@ -19,6 +17,7 @@ EVERYWHERE = {
     "vary": "Accept, Authorization, Origin, X-API-Key",
 }
 _FIXED, _NAMES = lines(EVERYWHERE), frozenset(EVERYWHERE)
+_LENGTH = Written(b"content-length: %d\r\n".__mod__)
 
 
 async def send(exchange: Exchange, answer: Answer, cross_origin: dict[str, str], send: Send) -> None:
@@ -41,13 +40,16 @@ def header(answer: Answer, request_id: str, further: bytes) -> bytes:
     own, fixed = answer.headers, _FIXED
     if not _NAMES.isdisjoint(own):
         fixed = lines({name: value for name, value in EVERYWHERE.items() if name not in own})
-    length = b"" if answer.status in (204, 304) else b"content-length: %d\r\n" % len(answer.body)
+    length = b"" if answer.status in (204, 304) else _LENGTH[len(answer.body)]
     return b"".join((fixed, lines(own), b"x-request-id: ", request_id.encode(), b"\r\n", further, length))
 
 
 def _further(exchange: Exchange) -> bytes:
     """Lines on what is left of a quota, and on an operation that goes away."""
-    found = b"" if exchange.allowance is None else limits.lines(exchange.allowance)
+    found = b""
+    if exchange.allowance is not None:
+        quota, window = exchange.allowance
+        found = quota.lines(window)
     return found if exchange.found is None else found + exchange.found.farewell
 
 
@@ -63,6 +65,6 @@ def tell(exchange: Exchange, status: int, seconds: float) -> None:
             seconds,
             None if caller is None else caller.key_id,
             exchange.scope.get(TRACE),
-            time.time(),
+            exchange.arrived + seconds,
         )
     )

@@ -23,18 +23,20 @@ _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 class Exchange:
     """A request on its way to an answer.
 
-    `arguments` are the handler's, filled in by validation; `body` are the bytes as they came.
+    `started` are seconds of the clock that durations are taken from, `arrived` is Unix time; `arguments` are the
+    handler's, filled in by validation; `body` are the bytes as they came.
     """
 
     __slots__ = (
-        "allowance", "answer", "arguments", "body", "caller", "found", "headers", "method", "operation", "path",
-        "path_values", "request_id", "scope", "started", "violations",
+        "allowance", "answer", "arguments", "arrived", "body", "caller", "found", "headers", "method", "operation",
+        "path", "path_values", "request_id", "scope", "started", "violations",
     )  # fmt: skip
     operation: Operation
     """What was found; there is none before the request was routed."""
 
     def __init__(self, scope: Scope) -> None:
         self.started = time.perf_counter()
+        self.arrived = time.time()
         self.scope = scope
         self.method: str = scope["method"]
         self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]

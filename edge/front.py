@@ -83,10 +83,10 @@ class Front:
             return errors.render(failure, exchange.request_id)
 
     async def _answer(self, exchange: Exchange, receive: Receive) -> Answer:
-        spent = self.limits.arrive(exchange)
+        too_often = self.limits.arrive(exchange)
         legality.check(exchange)
-        if spent is not None:
-            raise self.limits.refusal(exchange, spent)
+        if too_often:
+            raise self.limits.refusal(exchange)
         if exchange.path == self.pages or exchange.path.startswith(self._below_pages):
             return await self._page(exchange, receive)
         if exchange.method == "OPTIONS":
@@ -110,7 +110,9 @@ class Front:
             if errors.catalogue()[failure.code].status == 401:
                 await self.limits.refuse(exchange)
             raise
-        await self.limits.admit(exchange, caller)
+        counted = self.limits.admit(exchange, caller)
+        if counted is not None:
+            await counted
 
     def _options(self, exchange: Exchange) -> Answer:
         operations, _ = self.router.methods(exchange.path)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from limits import parse
 
-from edge.counters import Book, Count, Shared
+from edge.counters import Book, Shared, Window
 from edge.errors import RateLimited
+from edge.written import Written
 
 if TYPE_CHECKING:
     from edge.addresses import Proxies
@@ -24,7 +26,7 @@ ADDRESS, CREDENTIAL, REFUSALS = "address", "credential", "refusals"
 class Quota:
     """So many requests in a window of so many seconds; `per` says of whom."""
 
-    __slots__ = ("book", "lines", "name", "per", "requests", "seconds")
+    __slots__ = ("_lines", "book", "name", "per", "requests", "seconds")
 
     def __init__(self, name: str, per: str, requests: int, seconds: int) -> None:
         self.name = name
@@ -32,11 +34,18 @@ class Quota:
         self.requests = requests
         self.seconds = seconds
         self.book = Book(seconds)
-        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers, as they go over the wire.
-        self.lines = (
-            f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
-            f'ratelimit-policy: "{name}";q={requests};w={seconds}\r\nratelimit: "{name}";r=%d;t=%d\r\n'
-        ).encode()
+        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers, over the wire: the end of a
+        # window is filled in first, and what is left of it later.
+        lines = (
+            f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %%d\r\nx-ratelimit-reset: %d\r\n"
+            f'ratelimit-policy: "{name}";q={requests};w={seconds}\r\nratelimit: "{name}";r=%%d;t=%%d\r\n'
+        )
+        self._lines = Written(lines.encode().__mod__)
+
+    def lines(self, window: Window) -> bytes:
+        """What the header of an answer says of it."""
+        left = self.requests - window.count if self.requests > window.count else 0
+        return self._lines[window.ends] % (left, left, seconds_until(window))
 
     def so_often(self, rule: str) -> Quota:
         """The same quota with another rule, such as `1000/minute`."""
@@ -44,23 +53,14 @@ class Quota:
         return Quota(self.name, self.per, item.amount, item.get_expiry())
 
 
-# A quota, and the Count of it.
-Allowance = tuple[Quota, int, int]
+# A quota, and how much of it was used.
+Allowance = tuple[Quota, Window]
 
 
-def lines(allowance: Allowance) -> bytes:
-    """What the header of an answer says of it."""
-    quota, count, ends = allowance
-    left = quota.requests - count if quota.requests > count else 0
-    return quota.lines % (left, ends, left, seconds_until(ends))
-
-
-def seconds_until(ends: int) -> int:
+def seconds_until(window: Window) -> int:
     """Whole seconds until a window is over, one at least."""
-    left = ends - int(time.time())
-    if left < 1:
-        return 1
-    return left
+    left = ceil(window.ends - time.time())
+    return left if left > 0 else 1
 
 
 class Limits:
@@ -82,54 +82,60 @@ class Limits:
         """Whether this worker has to count for itself, though it should not."""
         return self._shared is not None and self._shared.away
 
-    def arrive(self, exchange: Exchange) -> Allowance | None:
-        """Counts a request of its address, before anything else of it is looked at; the allowance, if it is spent."""
+    def arrive(self, exchange: Exchange) -> bool:
+        """Counts a request of its address, before anything else of it is looked at; whether it is one too many."""
         quota = self._by_path.get(exchange.path, self._address)
         if quota is None:
-            return None
-        count, ends = quota.book.count(self._proxies.client(exchange.scope))
-        exchange.allowance = quota, count, ends
-        return exchange.allowance if count > quota.requests else None
+            return False
+        window = quota.book.count(self._proxies.client(exchange.scope), exchange.arrived)
+        exchange.allowance = quota, window
+        return window.count > quota.requests
 
     def unheard(self, peer: str) -> bytes:
         """Counts what never became a request; the lines of its answer's header about what is left to its address."""
         quota = self._address
-        return b"" if quota is None else lines((quota, *quota.book.count(self._proxies.grouped(peer))))
+        return b"" if quota is None else quota.lines(quota.book.count(self._proxies.grouped(peer), time.time()))
 
-    def refusal(self, exchange: Exchange, spent: Allowance) -> RateLimited:
+    def refusal(self, exchange: Exchange) -> RateLimited:
         """The failure of a request that is one too many."""
-        quota, _, ends = spent
+        if exchange.allowance is None:
+            raise RuntimeError("A request that is one too many was not counted")
+        quota, window = exchange.allowance
         self.refused[quota.name] += 1
         if quota.per == ADDRESS:
             self._proxies.explain(exchange.scope)
-        wait = seconds_until(ends)
+        wait = seconds_until(window)
         return RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
 
-    async def admit(self, exchange: Exchange, caller: Caller) -> None:
-        """Counts a request of its credential. Raises RateLimited."""
+    def admit(self, exchange: Exchange, caller: Caller) -> Awaitable[None] | None:
+        """Counts a request of its credential; what has to be awaited where all workers count. Raises RateLimited."""
         quota = self._quotas.get(exchange.operation.quota)
         if quota is not None and caller.rate_limit is not None:
             quota = self._of_its_own(quota, caller.rate_limit)
         if quota is None:
-            return
+            return None
         who = caller.key_id or caller.user_id
-        count, ends = quota.book.count(who) if self._shared is None else await self._counted_by_all(quota, who)
-        exchange.allowance = quota, count, ends
-        if count > quota.requests:
-            raise self.refusal(exchange, exchange.allowance)
+        if self._shared is not None:
+            return self._admit_by_all(exchange, quota, who)
+        self._demand(exchange, quota, quota.book.count(who, exchange.arrived))
+        return None
 
     async def refuse(self, exchange: Exchange) -> None:
         """Counts a refused credential of its address. Raises RateLimited, in the place of the refusal."""
         quota = self._quotas.get(REFUSALS)
         if quota is not None:
-            count, ends = await self._counted_by_all(quota, self._proxies.client(exchange.scope))
-            exchange.allowance = quota, count, ends
-            if count > quota.requests:
-                raise self.refusal(exchange, exchange.allowance)
+            await self._admit_by_all(exchange, quota, self._proxies.client(exchange.scope))
 
-    async def _counted_by_all(self, quota: Quota, who: str) -> Count:
-        count = None if self._shared is None else await self._shared.count(quota.name, who, quota.seconds)
-        return quota.book.count(who) if count is None else count
+    async def _admit_by_all(self, exchange: Exchange, quota: Quota, who: str) -> None:
+        window = None
+        if self._shared is not None:
+            window = await self._shared.count(quota.name, who, quota.seconds, exchange.arrived)
+        self._demand(exchange, quota, window or quota.book.count(who, exchange.arrived))
+
+    def _demand(self, exchange: Exchange, quota: Quota, window: Window) -> None:
+        exchange.allowance = quota, window
+        if window.count > quota.requests:
+            raise self.refusal(exchange)
 
     def _of_its_own(self, quota: Quota, rule: str) -> Quota | None:
         if rule == OFF:

@@ -28,7 +28,7 @@ class Meter:
         cell = self._cells.get((operation, status))
         if cell is None:
             cell = self._cells[operation, status] = [0.0] * (len(BOUNDS) + 2)
-        cell[bisect_left(BOUNDS, seconds)] += 1
+        cell[bisect_left(BOUNDS, seconds)] += 1.0
         cell[-1] += seconds
 
     def start(self, folder: str, gauges: Gauges, refusals: Mapping[str, int]) -> None:

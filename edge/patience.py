@@ -65,10 +65,12 @@ class Patience:
             self._waiting = None
             self._slow()
 
-    def _look_at_rest(self) -> None:
+    def _look_at_rest(self, turns: int = TURNS) -> None:
         left = self._rest_ends - self._loop.time()
         if left > 0:
             self._resting = self._loop.call_later(left, self._look_at_rest)
+        elif turns:
+            self._resting = self._loop.call_soon(self._look_at_rest, turns - 1)
         else:
             self._resting = None
             self._idle()

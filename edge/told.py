@@ -6,21 +6,23 @@ import asyncio
 import atexit
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from math import floor
 from threading import Lock
 from typing import NamedTuple
 
 import orjson
 
 from edge.metrics import meter
+from edge.written import THOUSANDTHS, WHOLE
 
-GATHER_SECONDS, MOST_GATHERED = 0.05, 16
-# The last three digits of a number, which are looked up in less time than they are made.
-THOUSANDTHS = [f"{number:03d}" for number in range(1000)]
+GATHER_SECONDS, MOST_GATHERED = 0.05, 64
 
 
 class Told(NamedTuple):
-    """One request that was answered; nothing in it can be a secret. `trace` is that of OpenTelemetry."""
+    """One request that was answered, at a `moment` in Unix time; nothing in it can be a secret.
+
+    `trace` is that of OpenTelemetry.
+    """
 
     request_id: str
     method: str
@@ -75,29 +77,35 @@ class Requests:
 def line(told: Plain) -> bytes:
     """The request as one line of JSON."""
     request_id, method, operation, status, seconds, key_id, trace, moment = told
-    us, timestamp = int(seconds * 1e6), _timestamp(int(moment * 1000))
+    us = floor(seconds * 1e6)
+    second, start = clock.second(moment)
+    thousandths = THOUSANDTHS[floor((moment - start) * 1000)]
     if operation is None or key_id is None or trace is not None:
         said = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": us / 1000}
-        said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": timestamp}
+        said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": f"{second}.{thousandths}Z"}
         return orjson.dumps(said if trace is None else said | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
     # As nearly every line is; no id has a character that JSON would escape.
     return (
-        f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{status},'
-        f'"ms":{us // 1000}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
-        f'"timestamp":"{timestamp}"}}\n'
-    ).encode("ascii")
+        f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{WHOLE[status]},'
+        f'"ms":{WHOLE[us // 1000]}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
+        f'"timestamp":"{second}.{thousandths}Z"}}\n'
+    ).encode()
 
 
-@lru_cache(2)
-def _timestamp(moment: int) -> str:
-    """Milliseconds of Unix time in UTC, as RFC 3339: several requests end in the same one."""
-    return f"{_second(moment // 1000)}.{THOUSANDTHS[moment % 1000]}Z"
+class Clock:
+    """Seconds of Unix time in UTC, as RFC 3339, without the end; nearly always asked for the same one as before."""
+
+    def __init__(self) -> None:
+        self._last = "", 0.0
+
+    def second(self, moment: float) -> tuple[str, float]:
+        """The text of a moment's second, and when that began."""
+        last = self._last
+        if not 0.0 <= moment - last[1] < 1.0:
+            start = floor(moment)
+            last = self._last = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(start)), float(start)
+        return last
 
 
-@lru_cache(2)
-def _second(moment: int) -> str:
-    """A second of Unix time in UTC, as RFC 3339, without its end."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
-
-
+clock = Clock()
 requests = Requests()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
+import psutil
 
 from models import database, keys, migrate, organizations
 from tests import databases
@@ -89,15 +90,22 @@ class Running:
         assert status == 0, f"the server ended with status {status}:\n{self.log_text()[-4000:]}"
         return time.monotonic() - started
 
-    @contextlib.contextmanager
-    def file_size_limited(self, count: int) -> Iterator[None]:
+    def file_size_limited(self, count: int) -> contextlib.AbstractContextManager[None]:
         """Whatever it writes behind so many bytes of a file fails, as on a disk that is full."""
-        before = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (count, before[1]))
+        return self._limited(resource.RLIMIT_FSIZE, count)
+
+    def files_limited(self, more: int) -> contextlib.AbstractContextManager[None]:
+        """So many more files or connections are all that it can open."""
+        return self._limited(resource.RLIMIT_NOFILE, psutil.Process(self.process.pid).num_fds() + more)
+
+    @contextlib.contextmanager
+    def _limited(self, what: int, count: int) -> Iterator[None]:
+        before = resource.prlimit(self.process.pid, what)
+        resource.prlimit(self.process.pid, what, (count, before[1]))
         try:
             yield
         finally:
-            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, before)
+            resource.prlimit(self.process.pid, what, before)
 
     def signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

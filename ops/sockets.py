@@ -6,7 +6,7 @@ import socket
 from ops.refusal import Refusal
 
 
-def listen(host: str, port: int, backlog: int = 2048) -> list[socket.socket]:
+def listen(host: str, port: int, backlog: int = 4096) -> list[socket.socket]:
     """One listening socket per address of `host`; port 0 takes a free one. Raises Refusal."""
     opened: list[socket.socket] = []
     try:

@@ -9,6 +9,7 @@ import threading
 
 from edge.lines import WHOLE_BYTES, Lines
 from edge.told import MOST_GATHERED, Plain, Requests, Told, line
+from edge.written import MOST_KEPT, Written
 from tests.harness import ROOT
 
 # Two processes that write to one pipe as fast as they can, each its own letter.
@@ -98,3 +99,18 @@ def test_every_line_of_a_request_is_json_with_the_same_fields() -> None:
     assert second == first | {"operation": None, "key_id": None}
     assert third == first | {"trace": "4bf92f3577b34da6"}
     assert list(second) == list(first)
+
+
+def test_a_number_is_written_once_and_only_so_many_are_kept() -> None:
+    asked: list[float] = []
+
+    def write(number: float) -> str:
+        asked.append(number)
+        return f"<{number}>"
+
+    written = Written(write)
+    assert [written[7], written[7]] == ["<7>", "<7>"]
+    assert asked == [7]
+    for number in range(2 * MOST_KEPT):
+        assert written[number] == f"<{number}>"
+    assert len(written) <= MOST_KEPT
