@@ -34,7 +34,7 @@ class Quota:
         self.requests = requests
         self.seconds = seconds
         self.book = Book(seconds)
-        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers, over the wire: the end of a
+        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers as they are sent: the end of a
         # window is filled in first, and what is left of it later.
         lines = (
             f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %%d\r\nx-ratelimit-reset: %d\r\n"

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sized
 
 import structlog
 
+# To accept a connection takes a fraction of the time that an answer takes.
+NEW_FOR_EACH = 4
 PAUSE_SECONDS = 1.0
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = structlog.get_logger("ops.accepting")
@@ -19,8 +21,8 @@ class Listener:
 
     libuv takes one connection in a turn of its loop. A turn under load answers every connection there is, so of a
     thousand clients at once the last would wait for a thousand turns, and the kernel's queue would overflow and cut
-    some off. Here a turn takes as many as it has already: it gets at most twice as long, and several processes that
-    listen on one socket share a rush.
+    some off. Here a turn takes some for each that it has already: its length stays within bounds, and several processes
+    that listen on one socket share a rush.
     """
 
     def __init__(self, listening: socket.socket, protocol: Callable[[], asyncio.Protocol], connections: Sized) -> None:
@@ -47,7 +49,7 @@ class Listener:
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(len(self._connections) or 1):
+        for _ in range(NEW_FOR_EACH * len(self._connections) or 1):
             try:
                 accepted, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
