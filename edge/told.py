@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from math import floor
 from threading import Lock
 from typing import NamedTuple
@@ -77,35 +78,24 @@ class Requests:
 def line(told: Plain) -> bytes:
     """The request as one line of JSON."""
     request_id, method, operation, status, seconds, key_id, trace, moment = told
-    us = floor(seconds * 1e6)
-    second, start = clock.second(moment)
-    thousandths = THOUSANDTHS[floor((moment - start) * 1000)]
+    us, second = floor(seconds * 1e6), floor(moment)
+    timestamp = f"{_second(second)}.{THOUSANDTHS[floor((moment - second) * 1000)]}Z"
     if operation is None or key_id is None or trace is not None:
         said = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": us / 1000}
-        said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": f"{second}.{thousandths}Z"}
+        said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": timestamp}
         return orjson.dumps(said if trace is None else said | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
     # As nearly every line is; no id has a character that JSON would escape.
     return (
         f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{WHOLE[status]},'
         f'"ms":{WHOLE[us // 1000]}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
-        f'"timestamp":"{second}.{thousandths}Z"}}\n'
+        f'"timestamp":"{timestamp}"}}\n'
     ).encode()
 
 
-class Clock:
-    """Seconds of Unix time in UTC, as RFC 3339, without the end; nearly always asked for the same one as before."""
-
-    def __init__(self) -> None:
-        self._last = "", 0.0
-
-    def second(self, moment: float) -> tuple[str, float]:
-        """The text of a moment's second, and when that began."""
-        last = self._last
-        if not 0.0 <= moment - last[1] < 1.0:
-            start = floor(moment)
-            last = self._last = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(start)), float(start)
-        return last
+@lru_cache(2)
+def _second(moment: int) -> str:
+    """A second of Unix time in UTC, as RFC 3339, without its end."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
-clock = Clock()
 requests = Requests()

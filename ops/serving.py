@@ -25,7 +25,7 @@ from ops.deafening import deafen
 DRAIN_SECONDS, STEP_SECONDS = 1.0, 0.02
 # What an accepted connection gets to bring its request, once no further connection is accepted.
 LULL_SECONDS = 1.0
-# So many more objects than at the last collection of garbage, not 700.
+# The collector of cycles looks again when there are so many more objects than at its last look.
 MANY_OBJECTS = 50_000
 FACTORY = "app:from_environment"
 PROTOCOL = "edge.server:Protocol"
@@ -194,7 +194,6 @@ def _config(application: Any, workers: int, grace_seconds: int) -> Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=2048,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=grace_seconds,
         timeout_worker_healthcheck=30,
