@@ -64,6 +64,10 @@ class DrainingServer(Server):
             await self._drain(sockets or ())
         grace = self.config.timeout_graceful_shutdown or 0
         self.config.timeout_graceful_shutdown = max(0, grace - math.ceil(time.monotonic() - started))
+        for listener in self.servers:
+            listener.close()
+            # Its last connections are told to end with the others.
+            await listener.wait_closed()
         await super().shutdown(sockets=sockets)
         # The end of the process is in order only for what the collector sees.
         gc.unfreeze()

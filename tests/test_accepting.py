@@ -6,10 +6,12 @@ import socket
 from pathlib import Path
 
 import pytest
+from uvicorn import Config
 
 from endure.running import Running, running
 from models import migrate
 from ops.accepting import Listener
+from ops.serving import DrainingServer
 from tests import databases
 
 RUSH = 100
@@ -46,6 +48,32 @@ async def _turns_for(count: int) -> int:
         listener.close()
         await listener.wait_closed()
     return turns
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_nobody_stays_behind_who_is_let_in_while_the_server_stops(turns: int) -> None:
+    assert asyncio.run(_left_behind(turns)) == 0
+
+
+async def _left_behind(turns: int) -> int:
+    """How many are connected to a server that has stopped, so many turns of the loop after somebody came."""
+    protocol = "edge.server:Protocol"
+    config = Config(_unasked, interface="asgi3", http=protocol, ws="none", lifespan="off", timeout_graceful_shutdown=1)
+    config.load()
+    server = DrainingServer(config)
+    server.lifespan = config.lifespan_class(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    await server.startup([listening])
+    with socket.create_connection(listening.getsockname()):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.shutdown([listening])
+        return len(server.server_state.connections)
+
+
+async def _unasked(_scope: object, _receive: object, _send: object) -> None:
+    raise AssertionError("nobody has asked for anything")
 
 
 @pytest.mark.slow
