@@ -74,7 +74,7 @@ test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts
 	@$(call debian,pgbouncer:pgbouncer)
 	@for on in pooled spread replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $$(ls -d tests/deployments/test_$$on.py 2>/dev/null) $(DEPLOYED) || exit 1; done
 
-check: static ## The quick half of test, under a minute: all but the tests marked slow
+check: static ## The quick part of test: all but the tests marked slow
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
