@@ -11,7 +11,7 @@ from uvicorn import Config
 from endure.running import Running, running
 from models import migrate
 from ops.accepting import Listener
-from ops.serving import DrainingServer
+from ops.serving import PROTOCOL, DrainingServer
 from tests import databases
 
 RUSH = 100
@@ -57,8 +57,7 @@ def test_nobody_stays_behind_who_is_let_in_while_the_server_stops(turns: int) ->
 
 async def _left_behind(turns: int) -> int:
     """How many are connected to a server that has stopped, so many turns of the loop after somebody came."""
-    protocol = "edge.server:Protocol"
-    config = Config(_unasked, interface="asgi3", http=protocol, ws="none", lifespan="off", timeout_graceful_shutdown=1)
+    config = Config(_unasked, interface="asgi3", http=PROTOCOL, ws="none", lifespan="off", timeout_graceful_shutdown=1)
     config.load()
     server = DrainingServer(config)
     server.lifespan = config.lifespan_class(config)
@@ -83,6 +82,7 @@ def test_without_free_files_clients_wait_for_others_to_leave(tmp_path: Path) -> 
     with running(url, tmp_path) as server, contextlib.ExitStack() as closing:
         with server.files_limited(FREE_FILES):
             *guests, late = _until_one_waits(server, closing)
+            assert guests, "nobody was let in"
             for guest in guests:
                 guest.close()
             late.settimeout(10)
