@@ -6,7 +6,7 @@ TOOLS := .venv/.installed-tools
 LINTERS := node_modules/.installed
 MATERIALS := .venv-sbom/.installed
 BUNDLE := dist/openapi.json
-NGINX_ERRORS := delivery/nginx/errors.conf
+NGINX_ERRORS := deploy/nginx/errors.conf
 WORKFLOWS := openapi/workflows.arazzo.yaml
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH" REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_SUPPRESS_NOTIFICATIONS=true
 EXAMPLES ?= 1000
@@ -57,18 +57,18 @@ test-pages: $(LINTERS) ## Open the reference in Chromium, try a request, and lea
 
 endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections, soak (PARTS=)
 	@$(call debian,wrk:wrk taskset:util-linux)
-	@$(BIN)/python -m endure $(PARTS)
+	@$(BIN)/python -m tools.endurance $(PARTS)
 
 soak: $(TOOLS) ## Hold half of what two workers on PostgreSQL can do: memory, threads and connections stay flat (SOAK_MINUTES=10)
 	@$(call debian,wrk:wrk taskset:util-linux)
-	@$(BIN)/python -m endure.soak --minutes $(SOAK_MINUTES)
+	@$(BIN)/python -m tools.endurance.soak --minutes $(SOAK_MINUTES)
 
 scaling: $(TOOLS) ## Say what a second worker adds, and the memory of a worker
 	@$(call debian,wrk:wrk taskset:util-linux)
-	@$(BIN)/python -m endure.scaling
+	@$(BIN)/python -m tools.endurance.scaling
 
 sizes: $(TOOLS) ## Say what a row costs on PostgreSQL, measured on a million collections
-	@$(BIN)/python -m endure.sizes
+	@$(BIN)/python -m tools.endurance.row_sizes
 
 test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
 	@$(call debian,pgbouncer:pgbouncer)
@@ -83,62 +83,62 @@ lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
 
 breaking: $(LINTERS) $(BUNDLE) ## Compare the contract with the last released one: what broke for whom, and which version it needs
-	@$(BIN)/python -m gates.breaking
+	@$(BIN)/python -m tools.contract.breaking
 
 mutants: $(LINTERS) $(BUNDLE) ## Change the contract in fifty ways, and say which check notices each: ten minutes (EACH=1 place of each kind)
-	@$(BIN)/python -m gates.mutants $(if $(EACH),--each "$(EACH)")
+	@$(BIN)/python -m tools.contract.mutation $(if $(EACH),--each "$(EACH)")
 
 swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server, reference and clients must all have it
-	@$(BIN)/python -m gates.swap
+	@$(BIN)/python -m tools.contract.checklist
 
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
 generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
 	@$(call wire,generated)
-	@$(BIN)/python -m delivery.envelopes > $(NGINX_ERRORS)
+	@$(BIN)/python -m tools.deploy.nginx_errors > $(NGINX_ERRORS)
 	@$(call debian,curl:curl)
-	@$(BIN)/python -m workflows.tutorial
+	@$(BIN)/python -m tools.workflows.tutorial
 
 docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
 	@$(BIN)/python -m reference dist/docs $(if $(SERVER),--server "$(SERVER)")
 
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
-	@$(BIN)/python -m workflows
+	@$(BIN)/python -m tools.workflows
 
 clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go")
-	@$(NODE) $(BIN)/python -m clients $(LANGUAGES)
+	@$(NODE) $(BIN)/python -m tools.clients $(LANGUAGES)
 
 test-clients: clients ## Compile every client and drive it against the live and a nasty server (Go and Rust from the machine)
 	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))
-	@$(BIN)/python -m pytest -q -n 0 clients/proof
+	@$(BIN)/python -m pytest -q -n 0 tests/clients
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
-	@$(LOCK) --group sbom -o delivery/sbom.lock
+	@$(LOCK) --group sbom -o deploy/sbom.lock
 	@$(NODE) npm install --package-lock-only --loglevel=error
 
 bench: $(BUNDLE) ## Compare speed and memory with other frameworks on both databases: about an hour, on a quiet machine
 	@$(call debian,wrk:wrk taskset:util-linux)
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m tools.bench
 
 bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests, SQLite only
 	@$(call debian,wrk:wrk taskset:util-linux)
-	@$(BIN)/python -m bench --quick
+	@$(BIN)/python -m tools.bench --quick
 
 timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take the same time: half an hour, on a quiet machine
-	@$(BIN)/python -m bench.timing
+	@$(BIN)/python -m tools.bench.timing
 
 profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
-	@$(BIN)/python -m bench.profile
+	@$(BIN)/python -m tools.bench.profile
 
 sbom: $(MATERIALS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
 	@mkdir -p dist && .venv-sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
 
 test-delivery: $(BUNDLE) $(MATERIALS) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
 	@$(call debian,nginx:nginx openssl:openssl systemd-analyze:systemd buildah:buildah mmdebstrap:mmdebstrap)
-	@$(BIN)/python -m pytest -n 0 delivery
+	@$(BIN)/python -m pytest -n 0 tests/deploy
 
 clean: ## Remove all that can be made again; var/ with its database stays
 	@rm -rf .venv node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
@@ -150,7 +150,7 @@ types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)
 	@$(call wire,dist/generated)
-	@$(BIN)/python -m delivery.envelopes | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
+	@$(BIN)/python -m tools.deploy.nginx_errors | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
 style: $(TOOLS)
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }
@@ -175,7 +175,7 @@ $(TOOLS): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the developer's tools into .venv, once: about half a minute."
 	@$(PIP) -r $< && touch $@
 
-$(MATERIALS): delivery/sbom.lock
+$(MATERIALS): deploy/sbom.lock
 	@$(PYTHON) -m venv --clear .venv-sbom && .venv-sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< && touch $@
 
 $(LINTERS): package-lock.json $(TOOLS)

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import databases
-from tests.deployments.places import PLACES
-from tests.harness import HOME, MOCK, Actors, Row, Service, Services, add_all, new_collection, operations
-from tests.machine import Machine
-from tests.probes import Scene
+from tests.deployments.targets import PLACES
+from tools.testing import databases
+from tools.testing.cli_runner import Machine
+from tools.testing.probes import Scene
+from tools.testing.service import HOME, MOCK, Actors, Row, Service, Services, add_all, new_collection, operations
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from edge import contract
-from gates import coverage
-from gates.tally import Exchange, Fact, Tally
+from tools.contract import coverage_report
+from tools.contract.coverage_facts import Exchange, Fact, Tally
 
 OPTION = "--contract-coverage"
 REPORT = "--contract-report"
@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         OPTION, action="store_true", help="count what of the contract is exercised, and demand what is due"
     )
-    parser.addoption(REPORT, default=coverage.FOLDER, type=Path, metavar="FOLDER", help="where the report goes")
+    parser.addoption(REPORT, default=coverage_report.FOLDER, type=Path, metavar="FOLDER", help="where the report goes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,7 +82,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             session.config.workeroutput[OPTION] = [tuple(fact) for fact in sorted(tally.found)]
             return
         found = _coverage(tally)
-        coverage.write(found, session.config.getoption(REPORT))
+        coverage_report.write(found, session.config.getoption(REPORT))
         if session.exitstatus == pytest.ExitCode.OK and list(found.failures()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -90,12 +90,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for found in map(_coverage, _tallies):
         terminalreporter.section("contract coverage")
-        for line in coverage.summary(found):
+        for line in coverage_report.summary(found):
             terminalreporter.line(line)
         terminalreporter.line(f"What is missing, and where to add it: {config.getoption(REPORT) / 'contract.md'}")
         for failure in found.failures():
             terminalreporter.line(failure, red=True)
 
 
-def _coverage(tally: Tally) -> coverage.Coverage:
-    return coverage.Coverage(tally.expected(), tally.found, coverage.BEYOND)
+def _coverage(tally: Tally) -> coverage_report.Coverage:
+    return coverage_report.Coverage(tally.expected(), tally.found, coverage_report.BEYOND)

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from models.secret import new_secret
-from tests.harness import (
+from tools.testing.probes import PROBES, Scene
+from tools.testing.service import (
     ALICE,
     AWAY,
     HOME,
@@ -22,7 +23,6 @@ from tests.harness import (
     new_collection,
     operations,
 )
-from tests.probes import PROBES, Scene
 
 ALSO_ON = (MOCK,)
 
@@ -49,7 +49,7 @@ def test_every_operation_has_a_row() -> None:
     secured = {operation.id for operation in SECURED}
     assert secured == set(PROBES), (
         f"Operations without a row: {sorted(secured - set(PROBES))}; without an operation: {set(PROBES) - secured}.\n"
-        "Add the operation to PROBES in tests/probes.py, with a body with which its owner succeeds. Every wrong "
+        "Add the operation to PROBES in tools/testing/probes.py, with a body with which its owner succeeds. Every wrong "
         "caller and every wrong id is then tried on it. Do not skip this: it is how strangers are kept out."
     )
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from endure.load import Load, names
-from endure.running import Running, connected, environment, running
 from models import collection_tracks, collections, idempotency, keys, migrate, organizations, tracks
 from models.access import Caller
 from models.base import metadata
 from models.database import transaction
 from ops import backup
 from ops.refusal import Refusal
-from tests import databases
-from tests.harness import HOME, ROOT
+from tools.endurance.load import Load, names
+from tools.testing import databases
+from tools.testing.server_process import Running, connected, environment, running
+from tools.testing.service import HOME, ROOT
 
 ELSEWHERE = "postgresql://nobody@localhost/music"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from edge import contract
-from gates import breaking, rated, stricter
-from gates.finding import Finding, highest
-from tests.planted import BREAKING, HARMLESS, Change
+from tools.contract import breaking, extra_rules, redocly_diff
+from tools.contract.change import Finding, highest
+from tools.testing.contract_changes import BREAKING, HARMLESS, Change
 
 RELEASED = json.loads(breaking.last_released().read_text(encoding="utf-8"))
 Rated = Callable[[Change], list[Finding]]
@@ -25,12 +25,12 @@ def rate(tmp_path: Path) -> Rated:
     def findings(change: Change) -> list[Finding]:
         document = copy.deepcopy(RELEASED)
         change(document)
-        found = stricter.findings(RELEASED, document)
+        found = extra_rules.findings(RELEASED, document)
         if highest(found) == "major":
             return found
         file = tmp_path / f"{id(document)}.json"
         file.write_text(json.dumps(document), encoding="utf-8")
-        return found + rated.findings(breaking.last_released(), file)
+        return found + redocly_diff.findings(breaking.last_released(), file)
 
     return findings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.machine import Machine, get
+from tools.testing.cli_runner import Machine, get
 
 PAGE = {
     "id": "mcoll_4a1f9c7e2b8d",

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from models import database
 from models.collections import collections
-from tests.harness import (
+from tools.testing.service import (
     HOME,
     MOCK,
     NO_TRACK,

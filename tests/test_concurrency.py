@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import Service, add_all, at_once, new_collection, order_of
+from tools.testing.service import Service, add_all, at_once, new_collection, order_of
 
 WRITERS, MOVES = 16, 10
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from edge import contract
-from gates.coverage import BEYOND, Coverage, summary, write
-from gates.reading import ROOT
-from gates.tally import Exchange, Fact, Tally
 from tests import contract_coverage
-from tests.harness import HOME, NOBODYS, operations, resolved
+from tools.contract.coverage_facts import Exchange, Fact, Tally
+from tools.contract.coverage_report import BEYOND, Coverage, summary, write
+from tools.contract.operations import ROOT
+from tools.testing.service import HOME, NOBODYS, operations, resolved
 
 LIST = f"/v1/music/{HOME}/collections"
 
@@ -139,7 +139,7 @@ def test_the_report_names_what_is_missing(tmp_path: Path) -> None:
 
 
 ONE_EXCHANGE = """
-from gates.tally import Exchange
+from tools.contract.coverage_facts import Exchange
 from tests import contract_coverage
 
 def test_one():

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from endure.crash import bereft, demand_nothing_lost, killed
-from endure.history import Chaos, demand_consistent, record
-from endure.running import Running, fresh
-from endure.widow import demand_only_its_own, kill_one
-from tests import databases
+from tools.endurance.consistency import Chaos, demand_consistent, record
+from tools.endurance.crash import bereft, demand_nothing_lost, killed
+from tools.endurance.worker_kill import demand_only_its_own, kill_one
+from tools.testing import databases
+from tools.testing.server_process import Running, fresh
 
 pytestmark = pytest.mark.slow
 

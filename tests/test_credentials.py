@@ -13,7 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
-from tests.harness import (
+from tools.testing.service import (
     ALICE,
     BOB,
     NOBODYS,

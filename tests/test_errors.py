@@ -15,7 +15,7 @@ from uvicorn import Config, Server
 from edge import contract
 from edge.answers import lines
 from edge.errors import InternalError
-from tests.harness import (
+from tools.testing.service import (
     ALICE,
     HOME,
     MOCK,

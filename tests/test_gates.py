@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from edge import contract
-from gates import following, mutants, swap
-from gates.killing import tree
-from gates.mutating import OPERATORS
-from gates.mutating import mutants as made
-from gates.reading import ROOT
+from tools.contract import checklist, doc_runner, mutation
+from tools.contract.mutant_checks import tree
+from tools.contract.mutation_operators import OPERATORS
+from tools.contract.mutation_operators import mutants as made
+from tools.contract.operations import ROOT
 
-PAGE = (ROOT / swap.PAGE).read_text(encoding="utf-8")
+PAGE = (ROOT / checklist.PAGE).read_text(encoding="utf-8")
 
 
 def test_every_operator_makes_a_mutant_and_every_mutant_differs() -> None:
@@ -36,24 +36,24 @@ def test_a_mutants_tree_holds_the_mutant(tmp_path: Path) -> None:
 
 
 def test_a_mutant_may_live_only_for_a_reason() -> None:
-    assert {reason.partition(": ")[0] for reason in mutants.REASONS} <= set(OPERATORS)
+    assert {reason.partition(": ")[0] for reason in mutation.REASONS} <= set(OPERATORS)
     mutant = next(made(contract.load()))
-    assert mutants.Fate(mutant, "", "").unexplained
-    assert not mutants.Fate(mutant, "the tests", "one failed").unexplained
+    assert mutation.Fate(mutant, "", "").unexplained
+    assert not mutation.Fate(mutant, "the tests", "one failed").unexplained
 
 
 def test_the_page_on_adding_an_operation_fits_the_project(tmp_path: Path) -> None:
-    swap.copy(tmp_path)
-    steps = list(following.steps(PAGE))
+    checklist.copy(tmp_path)
+    steps = list(doc_runner.steps(PAGE))
     for step in steps:
         if step.file:
-            following.write(step, tmp_path)
+            doc_runner.write(step, tmp_path)
     document = contract.load(tmp_path / "openapi" / "openapi.yaml")
     names = {
         node["operationId"] for item in document["paths"].values() for node in item.values() if "operationId" in node
     }
-    assert set(swap.OPERATIONS) <= names
-    assert set(swap.TYPES) <= set(document["components"]["schemas"])
+    assert set(checklist.OPERATIONS) <= names
+    assert set(checklist.TYPES) <= set(document["components"]["schemas"])
     assert "make clients" in [command for step in steps for command in step.commands]
 
 
@@ -68,15 +68,15 @@ def test_the_page_on_adding_an_operation_fits_the_project(tmp_path: Path) -> Non
 def test_a_page_that_does_not_fit_is_not_followed(tmp_path: Path, info: str, text: str) -> None:
     (tmp_path / "a.txt").write_text("old\n", encoding="utf-8")
     (tmp_path / "there.txt").write_text("twice\ntwice\n", encoding="utf-8")
-    [step] = following.steps(f"Some words.\n\n```text {info}\n{text}```\n")
+    [step] = doc_runner.steps(f"Some words.\n\n```text {info}\n{text}```\n")
     with pytest.raises(ValueError, match=r"there already|has no line, or several"):
-        following.write(step, tmp_path)
+        doc_runner.write(step, tmp_path)
 
 
 def test_a_step_writes_where_it_says(tmp_path: Path) -> None:
     (tmp_path / "there.txt").write_text('one\nx = ["a"]\n', encoding="utf-8")
     page = '```text file=there.txt below="one"\ntwo\n```\n'
     page += '```text file=there.txt instead-of="x = [\\"a\\"]"\nx = 1\n```\n'
-    for step in following.steps(page):
-        following.write(step, tmp_path)
+    for step in doc_runner.steps(page):
+        doc_runner.write(step, tmp_path)
     assert (tmp_path / "there.txt").read_text(encoding="utf-8") == "one\ntwo\nx = 1\n"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import (
+from tools.testing.service import (
     HOME,
     MOCK,
     NO_TRACK,

@@ -18,7 +18,7 @@ from mutagen.wave import WAVE
 
 from ops import importer
 from ops.refusal import Refusal
-from tests import databases
+from tools.testing import databases
 
 ROOT = Path(__file__).resolve().parents[1]
 WHO = ("--organization", "org_music1", "--user", "ida")

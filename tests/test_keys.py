@@ -15,9 +15,9 @@ from models import database, engines, keys
 from models.base import metadata
 from models.key_events import key_events, list_all
 from ops.sweeping import SERVER
-from tests.harness import ALICE, Service, at_once
-from tests.machine import Machine, get
 from tests.test_statements import statements
+from tools.testing.cli_runner import Machine, get
+from tools.testing.service import ALICE, Service, at_once
 
 WHO = ("--organization", "org_real", "--user", "ida")
 LIST = "/v1/music/org_real/collections"

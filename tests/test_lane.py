@@ -25,8 +25,22 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 import app
 from models import database
 from settings import Settings
-from tests import databases
-from tests.harness import (
+from tests.hostile import bodies, fields, paths, queries
+from tools.testing import databases
+from tools.testing.cases import (
+    AS_ALICE,
+    COLLECTION,
+    HOST,
+    KEY,
+    PAUSED_KEY,
+    READERS_KEY,
+    STRANGERS_KEY,
+    TRACK,
+    Case,
+    patch,
+)
+from tools.testing.raw_client import Answer, Line, address
+from tools.testing.service import (
     ALICE,
     AWAY,
     HOME,
@@ -41,21 +55,7 @@ from tests.harness import (
     new_collection,
     resolved,
 )
-from tests.harness import operations as all_operations
-from tests.hostile import bodies, fields, paths, queries
-from tests.hostile.asking import (
-    AS_ALICE,
-    COLLECTION,
-    HOST,
-    KEY,
-    PAUSED_KEY,
-    READERS_KEY,
-    STRANGERS_KEY,
-    TRACK,
-    Case,
-    patch,
-)
-from tests.hostile.sender import Answer, Line, address
+from tools.testing.service import operations as all_operations
 
 EXAMPLES = int(os.environ.get("LANE_EXAMPLES", "200"))
 # A second track of the collection, and one that is not in it.

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.harness import ALICE, HOME, ROOT, Services, raw
-from tests.hostile.asking import head
+from tools.testing.cases import head
+from tools.testing.service import ALICE, HOME, ROOT, Services, raw
 
-DASHBOARD = ROOT / "delivery" / "grafana" / "music-studio.json"
+DASHBOARD = ROOT / "deploy" / "grafana" / "music-studio.json"
 Found = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 

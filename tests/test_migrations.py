@@ -25,7 +25,7 @@ from models import (
 from models.access import Caller
 from models.base import metadata
 from models.failures import Unavailable
-from tests import databases
+from tools.testing import databases
 
 ROOT = Path(__file__).parents[1]
 HOME = "org_home"

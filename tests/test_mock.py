@@ -17,7 +17,7 @@ import yaml
 from mock.memory import Memory
 from models.failures import KeyReused
 from ops import demo
-from tests.harness import MOCK, NO_TRACK, ROOT, Row, Service, assert_envelope, operations, resolved
+from tools.testing.service import MOCK, NO_TRACK, ROOT, Row, Service, assert_envelope, operations, resolved
 
 on_the_mock = pytest.mark.parametrize("actors", [MOCK], indirect=True)
 PLAYLISTS = {"items": [{"id": "mplay_4a1f9c7e2b8d", "name": "Sunday"}]}

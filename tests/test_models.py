@@ -29,7 +29,7 @@ from models.failures import (
     Unavailable,
     VersionMismatch,
 )
-from tests import databases
+from tools.testing import databases
 
 R = TypeVar("R")
 

@@ -11,12 +11,12 @@ import psutil
 import pytest
 from sqlalchemy import make_url
 
-from endure.outage import BACK_SECONDS, SLACK_SECONDS, Probe, demand_good, demand_only_live, demand_refused
-from endure.proxy import Proxy, proxied
-from endure.running import Running, new_key, running
 from models import migrate
 from ops.backup import flaws
-from tests import databases
+from tools.endurance.outage import BACK_SECONDS, SLACK_SECONDS, Probe, demand_good, demand_only_live, demand_refused
+from tools.testing import databases
+from tools.testing.flaky_proxy import Proxy, proxied
+from tools.testing.server_process import Running, new_key, running
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import ROOT
+from tools.testing.service import ROOT
 
 PAGES = ROOT / "pages"
 FILES = {

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Executable, Insert
 
-from endure import seed
 from models import database, migrate
-from tests import databases
-from tests.harness import HOME
 from tests.test_statements import statements
+from tools.testing import databases, seed
+from tools.testing.service import HOME
 
 # Asked by an operator's command and never by a request: all rows are what they want.
 WHOLE_TABLES = {"models.key_events.LIST_ALL", "models.key_rows.LIST", "models.tracks.LIST"}

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import (
+from tools.testing.service import (
     MOCK,
     NOBODYS,
     ON_DATABASES,

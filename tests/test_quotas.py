@@ -12,9 +12,9 @@ import pytest
 
 from edge import contract
 from edge.schemas import Validator
-from tests.harness import ALICE, HOME, READ, Service, Services, assert_envelope, at_once, new_collection, raw
-from tests.hostile.asking import head
-from tests.stores import Store
+from tools.testing.cases import head
+from tools.testing.redis_server import Store
+from tools.testing.service import ALICE, HOME, READ, Service, Services, assert_envelope, at_once, new_collection, raw
 
 # For windows that no test may see the end of.
 DAY = "day"
@@ -197,7 +197,7 @@ def test_an_operation_has_the_quota_that_its_contract_names(
 def _program(document: dict[str, Any], folder: Path) -> tuple[str, ...]:
     file = folder / "contract.json"
     file.write_text(json.dumps(document), encoding="utf-8")
-    return ("-m", "tests.other_contract", str(file))
+    return ("-m", "tools.testing.serve_other_contract", str(file))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from edge import contract
 from reference import samples
 from reference.operations import operations
-from tests.harness import ROOT, Services
+from tools.testing.service import ROOT, Services
 
 HOME = "/docs/api-reference/music"
 CODES = contract.document()["components"]["schemas"]["ErrorCode"]["enum"]

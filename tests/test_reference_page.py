@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests import databases
-from tests.harness import Services
+from tools.testing import databases
+from tools.testing.service import Services
 
 PATH = "/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
 

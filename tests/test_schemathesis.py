@@ -35,8 +35,8 @@ from mock.memory import Memory
 from mock.people import People
 from models import database, keys, migrate, organizations, tracks
 from models.base import new_id
-from tests import databases
-from tests.harness import ALICE, BOB, HOME, MOCK, PEPPER, READ, WRITE, operations
+from tools.testing import databases
+from tools.testing.service import ALICE, BOB, HOME, MOCK, PEPPER, READ, WRITE, operations
 
 pytestmark = pytest.mark.slow
 # A long run asks for more, with a seed of its own: see `make fuzz`.

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from edge import contract
 from models import database, migrate
-from tests import databases
-from tests.harness import (
+from tools.testing import databases
+from tools.testing.service import (
     ALICE,
     HOME,
     MOCK,

@@ -25,10 +25,10 @@ from sqlalchemy.sql import visitors
 from models import database, engines, migrate
 from models.base import metadata
 from models.collections import collections
-from tests import databases
-from tests.deployments.spread import BY, PARTS, make_tables, placed
+from tests.deployments.partitioned import BY, PARTS, make_tables, placed
 from tests.test_plans import plan
 from tests.test_statements import statements
+from tools.testing import databases
 
 # Alembic's own: one row, asked by the coordinator alone.
 LOCAL = {"alembic_version"}

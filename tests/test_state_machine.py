@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from endure.machine import Machine
-from tests.harness import MOCK, Actors, Services
+from tools.endurance.state_machine import Machine
+from tools.testing.service import MOCK, Actors, Services
 
 RUNS, STEPS = 12, 30
 

@@ -15,10 +15,12 @@ from sqlalchemy import text
 
 from edge import contract
 from edge.bodies import LARGEST
-from gates.coverage import BEYOND
-from gates.tally import Fact
 from models import database
-from tests.harness import (
+from tools.contract.coverage_facts import Fact
+from tools.contract.coverage_report import BEYOND
+from tools.testing.cases import JSON, head
+from tools.testing.raw_client import Answer, Line, address, flaws
+from tools.testing.service import (
     ALICE,
     HOME,
     NOBODYS,
@@ -33,8 +35,6 @@ from tests.harness import (
     new_collection,
     operations,
 )
-from tests.hostile.asking import JSON, head
-from tests.hostile.sender import Answer, Line, address, flaws
 
 ONE_DATABASE = "sqlite"
 
@@ -70,7 +70,7 @@ class Stage:
             quota |= {"requests": 1, "seconds": 86_400}
         file = self.services.folder / f"seldom-{secrets.token_hex(4)}.json"
         file.write_text(json.dumps(document), encoding="utf-8")
-        program = ("-m", "tests.other_contract", str(file))
+        program = ("-m", "tools.testing.serve_other_contract", str(file))
         return self.services.start(self.service.database_url, program=program, RATE_LIMIT="")
 
     @cached_property
@@ -78,7 +78,7 @@ class Stage:
         return self.services.start(
             self.service.database_url,
             expected=["unexpected failure", "Traceback"],
-            program=("-m", "tests.hostile.troubled"),
+            program=("-m", "tools.testing.failing_handlers"),
         )
 
     @cached_property
@@ -95,7 +95,7 @@ class Stage:
 
     @cached_property
     def impatient(self) -> Service:
-        return self.services.start(self.service.database_url, program=("-m", "tests.hostile.impatient"))
+        return self.services.start(self.service.database_url, program=("-m", "tools.testing.short_timeouts"))
 
 
 class Asking:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import HOME, MOCK, Actors
-from workflows import tutorial
-from workflows.document import HOME as DOCUMENT
-from workflows.document import Step, follows, links, workflows
-from workflows.respect import respect
-from workflows.servers import Served
+from tools.testing.service import HOME, MOCK, Actors
+from tools.workflows import tutorial
+from tools.workflows.arazzo import HOME as DOCUMENT
+from tools.workflows.arazzo import Step, follows, links, workflows
+from tools.workflows.respect import respect
+from tools.workflows.servers import Served
 
 ALSO_ON = (MOCK,)
 

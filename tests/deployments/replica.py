@@ -15,8 +15,8 @@ from typing import NamedTuple
 import psycopg
 from sqlalchemy import make_url
 
-from tests import databases
-from tests.databases import Breakable
+from tools.testing import databases
+from tools.testing.databases import Breakable
 
 CAUGHT_UP_SECONDS = 20
 

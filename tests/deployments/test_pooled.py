@@ -10,11 +10,11 @@ import httpx
 import psycopg
 import pytest
 
-from endure.running import environment, running
 from models import engines, migrate
-from tests import databases
 from tests.deployments.pooler import CONNECTIONS, limit_role, pooled
-from tests.harness import ROOT, Service, at_once
+from tools.testing import databases
+from tools.testing.server_process import environment, running
+from tools.testing.service import ROOT, Service, at_once
 
 
 class Pooled(NamedTuple):

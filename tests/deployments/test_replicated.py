@@ -7,12 +7,12 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from endure.outage import SLACK_SECONDS, SLOWEST_SECONDS, Probe
-from endure.running import Running, connected, new_key, running
 from models import keys, migrate, organizations
 from models.replica import AWAY_SECONDS
 from tests.deployments.replica import Pair, replicated
-from tests.harness import ALICE, HOME, PEPPER, READ
+from tools.endurance.outage import SLACK_SECONDS, SLOWEST_SECONDS, Probe
+from tools.testing.server_process import Running, connected, new_key, running
+from tools.testing.service import ALICE, HOME, PEPPER, READ
 
 AWAY, BACK = "the replica does not answer", "the replica answers again"
 

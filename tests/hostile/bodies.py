@@ -5,7 +5,7 @@ import json
 import zlib
 from typing import Any
 
-from tests.hostile.asking import (
+from tools.testing.cases import (
     COLLECTION,
     EMPTY,
     INVALID,

@@ -1,6 +1,6 @@
 """Credentials, and the other header fields that mean something here."""
 
-from tests.hostile.asking import (
+from tools.testing.cases import (
     AS_ALICE,
     BAD_TOKEN,
     BROKEN,

@@ -1,6 +1,6 @@
 """Requests whose content is longer, shorter or otherwise bounded than they say (RFC 9112 sections 6 and 7)."""
 
-from tests.hostile.asking import (
+from tools.testing.cases import (
     AS_ALICE,
     AWAIT,
     BROKEN,

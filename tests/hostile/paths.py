@@ -1,6 +1,6 @@
 """Paths that lead nowhere, and methods that a path does not have."""
 
-from tests.hostile.asking import (
+from tools.testing.cases import (
     AS_ALICE,
     BROKEN,
     COLLECTION,

@@ -1,6 +1,6 @@
 """Query strings that ask for what there is not, or in a spelling that there is not."""
 
-from tests.hostile.asking import (
+from tools.testing.cases import (
     INVALID,
     LIST,
     LIVE,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reference.samples import LANGUAGES
-from tests.harness import ROOT, Services
 from tests.proofs.toolchains import BIN
+from tools.testing.service import ROOT, Services
 
 VIEWS = ("light", "dark", "phone")
 HOME = "/docs/api-reference/music"

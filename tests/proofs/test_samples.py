@@ -18,9 +18,9 @@ from edge.schemas import Validator
 from models.base import now
 from reference import samples
 from reference.operations import Operation, operations
-from tests.harness import Services
 from tests.proofs.recorder import Exchange, Recorder, recorded
 from tests.proofs.toolchains import CLIENT, Programs
+from tools.testing.service import Services
 
 OPERATIONS = operations(contract.document())
 

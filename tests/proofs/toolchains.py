@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from reference import samples
 from reference.operations import Operation
-from tests.harness import ROOT
+from tools.testing.service import ROOT
 
 WORK = ROOT / "dist" / "samples"
 CLIENT = ROOT / "dist" / "clients" / "python"

@@ -12,7 +12,7 @@ from tests.rules.tree import ROOT
 
 RUNTIME = ROOT / "requirements.lock"
 TOOLS = ROOT / "requirements-dev.lock"
-LOCKS = (RUNTIME, TOOLS, ROOT / "delivery" / "sbom.lock")
+LOCKS = (RUNTIME, TOOLS, ROOT / "deploy" / "sbom.lock")
 RENEW = "Run `make lock`; it writes the lock files without the addresses that this machine happens to use."
 
 

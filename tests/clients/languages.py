@@ -1,0 +1,154 @@
+"""How each client is compiled and driven on this machine, with which toolchain, and what Debian calls it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from edge import contract
+from tools.clients.generators import DIST, ROOT
+
+DRIVERS = Path(__file__).parent / "drivers"
+WORK = ROOT / "dist" / "clients-proof"
+PYTHON = sys.executable
+BIN = Path(PYTHON).parent
+
+
+class Language(NamedTuple):
+    """One language: what compiles its client and driver, and how the driver starts, all in `home`."""
+
+    name: str
+    compiler: str
+    steps: Sequence[Sequence[str]]
+    run: Sequence[str]
+    needs: dict[str, str]
+
+    @property
+    def home(self) -> Path:
+        """A folder with a copy of the client, as `client`, and of the driver; what is built there stays there."""
+        return WORK / self.name
+
+    @property
+    def _stamp(self) -> Path:
+        """There as long as what was compiled last is the present client."""
+        return self.home / "compiled"
+
+    def agent(self) -> str:
+        return f"music-studio-client-{self.name}/{contract.document()['info']['version']}"
+
+    def build(self) -> None:
+        """Compiles everything; a warning is a failure where the compiler can be told so."""
+        self._require_toolchain()
+        self._stamp.unlink(missing_ok=True)
+        shutil.rmtree(self.home / "client", ignore_errors=True)
+        for source, target in ((DIST / self.name, self.home / "client"), (DRIVERS / self.name, self.home)):
+            assert source.is_dir(), f"{source.relative_to(ROOT)} is not there: run `make clients` first."
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        for step in self.steps:
+            told = subprocess.run(step, cwd=self.home, capture_output=True, text=True, check=False)
+            assert told.returncode == 0, f"{' '.join(step)}\n{told.stdout[-6000:]}\n{told.stderr[-6000:]}"
+        self._stamp.touch()
+
+    def require_built(self) -> None:
+        if not self._stamp.exists():
+            self.build()
+
+    def _require_toolchain(self) -> None:
+        missing = {needed: package for needed, package in self.needs.items() if not _there(needed)}
+        if missing:
+            pytest.skip(f"{self.name} needs {', '.join(missing)}; install {' '.join(missing.values())}")
+
+
+def _there(needed: str) -> bool:
+    return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None
+
+
+def _sh(line: str) -> list[str]:
+    return ["sh", "-c", line]
+
+
+MYPY = ["env", "MYPYPATH=client:.", PYTHON, "-m", "mypy", "--config-file=", "--strict", "--follow-imports=silent"]
+NODE = [str(BIN / "node")]
+TSC = [*NODE, str(ROOT / "node_modules" / "typescript" / "bin" / "tsc")]
+MAVEN = ["mvn", "--batch-mode", "--quiet", "--file", "client/pom.xml", "compile"]
+# The client's own pom says what it needs; the driver then runs beside it without being installed.
+CLASSPATH = ["org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath", "-Dmdep.outputFile=../classpath"]
+JAVAC = 'javac -Werror -Xlint:all -d built -cp "client/target/classes:$(cat classpath)" Driver.java'
+# Debian has no .NET SDK but Mono, whose compiler knows C# 7; the client asks for no more.
+NEWTONSOFT = "/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll"
+PARTS = ("Net.Http", "Runtime.Serialization", "ComponentModel.DataAnnotations", "Web")
+MCS = ["mcs", "-langversion:7.2", "-warn:4", f"-r:{NEWTONSOFT}", *(f"-r:System.{part}.dll" for part in PARTS)]
+GUZZLE, FARADAY, MARCEL = "/usr/share/php/GuzzleHttp/autoload.php", "ruby-faraday", "ruby-marcel"
+
+_ALL = (
+    Language(
+        "python",
+        "mypy --strict of the driver and studio.py, compileall",
+        [[PYTHON, "-m", "compileall", "-q", "client"], [*MYPY, "-m", "music_studio_client.studio", "-m", "driver"]],
+        ["env", "PYTHONPATH=client", PYTHON, "-W", "error", "driver.py"],
+        {},
+    ),
+    Language(
+        "typescript",
+        "tsc, strict and stricter",
+        [[*TSC, "-p", "client", "--noEmit"], [*TSC, "-p", "."]],
+        [*NODE, "built/driver.js"],
+        {},
+    ),
+    Language(
+        "go",
+        "go vet, go build",
+        [["go", "vet", ".", "music.example.com/musicstudio"], ["go", "build", "-o", "driver", "."]],
+        ["./driver"],
+        {"go": "golang-go"},
+    ),
+    Language(
+        "java",
+        "javac of Java 17; the driver with -Xlint:all -Werror",
+        [[*MAVEN, *CLASSPATH], _sh(JAVAC)],
+        _sh('exec java -Dfile.encoding=US-ASCII -cp "built:client/target/classes:$(cat classpath)" Driver'),
+        {"javac": "default-jdk-headless", "mvn": "maven"},
+    ),
+    Language(
+        "rust",
+        "cargo build with -D warnings",
+        [["env", "RUSTFLAGS=-D warnings", "cargo", "build", "--quiet"]],
+        ["target/debug/driver"],
+        {"cargo": "cargo"},
+    ),
+    Language(
+        "php",
+        "php -l",
+        [_sh("find . -name '*.php' -print0 | xargs -0 -n 1 php -d error_reporting=-1 -l")],
+        ["php", "-d", "error_reporting=-1", "driver.php"],
+        {"php": "php-cli", GUZZLE: "php-guzzlehttp-guzzle php-curl php-mbstring"},
+    ),
+    Language(
+        "ruby",
+        "ruby -c",
+        [_sh("find . -name '*.rb' -print0 | xargs -0 -n 1 ruby -c")],
+        ["ruby", "-Iclient/lib", "driver.rb"],
+        {"ruby": f"ruby {FARADAY} {MARCEL}"},
+    ),
+    Language(
+        "csharp",
+        "Mono's mcs as C# 7.2; no .NET SDK was there",
+        [[*MCS, "-out:driver.exe", "-recurse:client/src/*.cs", "Driver.cs"]],
+        ["mono", "driver.exe"],
+        {"mcs": "mono-mcs", "mono": "mono-runtime", NEWTONSOFT: "libnewtonsoft-json5.0-cil"},
+    ),
+    Language(
+        "kotlin",
+        "kotlinc by Maven",
+        [["cp", "Driver.kt", "client/src/main/kotlin/"], [*MAVEN, *CLASSPATH]],
+        _sh('exec java -cp "client/target/classes:$(cat classpath)" DriverKt'),
+        {"java": "default-jre-headless", "mvn": "maven"},
+    ),
+)
+LANGUAGES = {language.name: language for language in _ALL}

@@ -1,0 +1,127 @@
+"""The real nginx in front of the real service: whatever goes wrong at the proxy is answered with the envelope."""
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edge.departure import EVERYWHERE
+from tools.deploy.nginx import NAME, Proxy, free_port, running
+from tools.testing import databases
+from tools.testing import service as harness
+from tools.testing.cli_runner import Machine
+
+LIST = b"/v1/music/org_real/collections"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, str]]:
+    """A proxy with the service behind it, and a key."""
+    folder = tmp_path_factory.mktemp("proxy")
+    machine = Machine(folder, databases.sqlite_url(folder))
+    machine.text("migrate")
+    key = machine.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()
+    with machine.serving("serve", "--port", "0") as (url, _), running(folder, int(url.rpartition(":")[2])) as proxy:
+        yield proxy, key
+
+
+@pytest.fixture
+def orphan(tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy whose service is stopped."""
+    with running(tmp_path, free_port()) as proxy:
+        yield proxy
+
+
+def request(line: bytes, *fields: bytes) -> bytes:
+    """A request whose connection ends with its answer."""
+    host = b"Host: " + NAME.encode()
+    return b"\r\n".join([line + b" HTTP/1.1", host, *fields, b"Connection: close", b"", b""])
+
+
+def assert_envelope(response: httpx.Response, code: str) -> None:
+    """The answer is what the service would have said, by the contract's own schema."""
+    harness.assert_envelope(response, code)
+    assert {name: response.headers[name] for name in EVERYWHERE} == EVERYWHERE
+    assert "Strict-Transport-Security" in response.headers
+
+
+BROKEN = {
+    "a broken request line": (b"GET\r\n\r\n", "MALFORMED_REQUEST"),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", "MALFORMED_REQUEST"),
+    "two hosts": (request(b"GET /", b"Host: other"), "MALFORMED_REQUEST"),
+    "a newer HTTP": (b"GET / HTTP/9.9\r\n\r\n", "MALFORMED_REQUEST"),
+    "an unknown transfer coding": (request(b"POST " + LIST, b"Transfer-Encoding: gzip"), "MALFORMED_REQUEST"),
+    "two lengths": (request(b"POST " + LIST, b"Content-Length: 1", b"Content-Length: 2"), "MALFORMED_REQUEST"),
+    "a control character in the path": (request(b"GET /\x01"), "MALFORMED_REQUEST"),
+    "a path above the root": (request(b"GET /../../etc/passwd"), "MALFORMED_REQUEST"),
+    "the errors' own address": (request(b"GET /-/errors/503"), "ENDPOINT_NOT_FOUND"),
+    "TRACE": (request(b"TRACE /"), "METHOD_NOT_ALLOWED"),
+    "a long address": (request(b"GET /" + b"a" * 9000), "URI_TOO_LONG"),
+    "a long header field": (request(b"GET /", b"X-Long: " + b"a" * 9000), "HEADERS_TOO_LARGE"),
+    "many header fields": (request(b"GET /", *(b"X-%d: " % n + b"a" * 7000 for n in range(6))), "HEADERS_TOO_LARGE"),
+    "a large body": (request(b"POST " + LIST, b"Content-Length: 2000000"), "PAYLOAD_TOO_LARGE"),
+}
+
+
+@pytest.mark.parametrize("wrong", BROKEN)
+def test_what_nginx_refuses_is_refused_in_the_services_words(served: tuple[Proxy, str], wrong: str) -> None:
+    sent, code = BROKEN[wrong]
+    assert_envelope(served[0].say(sent), code)
+
+
+def test_a_body_that_does_not_come_is_refused_by_the_service(served: tuple[Proxy, str]) -> None:
+    proxy, key = served
+    fields = (b"X-API-Key: " + key.encode(), b"Content-Type: application/json", b"Content-Length: 10")
+    assert_envelope(proxy.say(request(b"POST " + LIST, *fields) + b"{"), "REQUEST_TIMEOUT")
+
+
+def test_a_client_without_tls_gets_the_envelope_too(served: tuple[Proxy, str]) -> None:
+    answer = served[0].say_without_tls(request(b"GET /"))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code": "MALFORMED_REQUEST"' in answer
+
+
+def test_a_service_that_is_stopped_is_unavailable_for_now(orphan: Proxy) -> None:
+    said = orphan.say(request(b"GET " + LIST, b"X-Request-ID: req_mine1234"))
+    assert_envelope(said, "SERVICE_UNAVAILABLE")
+    assert said.headers["X-Request-ID"] == "req_mine1234"
+    assert said.headers["Retry-After"] == "1"
+
+
+def test_a_service_that_says_nothing_is_unavailable_for_now(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, running(tmp_path, silent.getsockname()[1]) as proxy:
+        assert_envelope(proxy.say(request(b"GET " + LIST)), "SERVICE_UNAVAILABLE")
+
+
+def test_a_head_request_gets_no_body(orphan: Proxy) -> None:
+    said = orphan.say(request(b"HEAD " + LIST))
+    assert (said.status_code, said.content) == (503, b"")
+
+
+def test_what_the_service_says_passes_through(served: tuple[Proxy, str]) -> None:
+    proxy, key = served
+    said = proxy.say(request(b"GET " + LIST, b"X-API-Key: " + key.encode()))
+    assert (said.status_code, said.json()["items"]) == (200, [])
+    denied = proxy.say(request(b"GET " + LIST))
+    assert_envelope(denied, "AUTHENTICATION_REQUIRED")
+    assert "WWW-Authenticate" in denied.headers
+    assert denied.json()["error"]["system_message"] == "Missing or invalid authorization header"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        (b"abcdefgh", "req_abcdefgh"),
+        (b"req_abcdefgh", "req_abcdefgh"),
+        (b"short", None),
+        (b"with blanks in it", None),
+        (b"msk_" + b"a" * 36, None),
+    ],
+)
+def test_one_id_goes_all_the_way(served: tuple[Proxy, str], orphan: Proxy, theirs: bytes, kept: str | None) -> None:
+    for proxy in (served[0], orphan):
+        said = proxy.say(request(b"GET " + LIST, b"X-Request-ID: " + theirs)).json()["error"]["trace_id"]
+        assert said == kept if kept else re.fullmatch("req_[0-9a-f]{32}", said)

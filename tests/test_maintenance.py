@@ -1,0 +1,79 @@
+"""Answers kept for idempotency keys are forgotten after a day, while the server runs and without a command."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from models import database, idempotency, migrate, organizations
+from models.base import now
+from models.idempotency import SWEEP_STEP, idempotency_keys
+from ops import sweeping
+from tools.testing import databases
+from tools.testing.server_process import connected, running
+from tools.testing.service import ALICE, HOME
+
+HOURS = (23, 25)
+
+
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_old_answers_are_forgotten_and_young_ones_stay(kind: str, tmp_path: Path) -> None:
+    with databases.fresh(kind, tmp_path) as url:
+        _prepare(url, SWEEP_STEP * 2 + 7)
+        with connected(url), sweeping.hourly(0.05):
+            assert _soon_left() == ["young"]
+            _store(["another"])
+            assert _soon_left() == ["young"]
+
+
+def test_answers_of_one_moment_are_all_forgotten(tmp_path: Path) -> None:
+    with databases.fresh("sqlite", tmp_path) as url:
+        _prepare(url, SWEEP_STEP + 1)
+        with connected(url):
+            assert idempotency.sweep() == SWEEP_STEP + 1
+            assert idempotency.sweep() == 0
+
+
+@pytest.mark.slow
+def test_a_server_sweeps_when_it_starts(tmp_path: Path) -> None:
+    url = databases.sqlite_url(tmp_path)
+    _prepare(url, 3)
+    with running(url, tmp_path), connected(url):
+        assert _soon_left() == ["young"]
+
+
+def _prepare(url: str, old: int) -> None:
+    migrate.upgrade(url)
+    with connected(url):
+        organizations.join(HOME, ALICE)
+        _store([f"old {number}" for number in range(old)])
+        _store(["young"], hours=HOURS[0])
+
+
+def _store(names: Sequence[str], hours: int = HOURS[1]) -> None:
+    row = {
+        "organization_id": HOME,
+        "user_id": ALICE,
+        "fingerprint": b"1" * 32,
+        "status": 201,
+        "headers": "{}",
+        "body": b"{}",
+        "created_at": now() - timedelta(hours=hours),
+    }
+    with database.engine().connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.execute(insert(idempotency_keys), [row | {"key": name} for name in names])
+        connection.exec_driver_sql("COMMIT")
+
+
+def _soon_left(patience: float = 5) -> list[str]:
+    """The keys that are left, once only one is or the time is up."""
+    deadline = time.monotonic() + patience
+    while len(left := [row.key for row in database.many(select(idempotency_keys.c.key))]) > 1:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return left

@@ -1,0 +1,116 @@
+"""Log lines on their way out: whole, in order, and none lost when the process ends."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+
+from edge.lines import WHOLE_BYTES, Lines
+from edge.told import MOST_GATHERED, Plain, Requests, Told, line
+from edge.written import MOST_KEPT, Written
+from tools.testing.service import ROOT
+
+# Two processes that write to one pipe as fast as they can, each its own letter.
+WRITER = """
+import sys
+from edge.lines import Lines
+letters = [sys.argv[1].encode() * (number % 1000 + 1) + b"\\n" for number in range(4000)]
+for start in range(0, 4000, 16):
+    Lines(2).write(letters[start : start + 16])
+"""
+
+
+def test_lines_of_several_processes_stay_whole_and_none_is_lost() -> None:
+    read, write = os.pipe()
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, letter], stderr=write, cwd=ROOT) for letter in "ab"]
+    os.close(write)
+    # In small bites, so that the pipe is full and a writer has to wait in the middle of a long write.
+    with os.fdopen(read, "rb", buffering=0) as pipe:
+        found = b"".join(iter(lambda: pipe.read(1000), b"")).split(b"\n")[:-1]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert len(found) == 2 * 4000
+    assert all(len(set(line)) == 1 for line in found)
+
+
+def test_what_was_gathered_goes_out_before_what_came_later() -> None:
+    read, write = os.pipe()
+
+    async def log() -> None:
+        requests = Requests()
+        lines = Lines(write, requests.flush)
+        requests.write = lambda gathered: lines.write(told[0].encode() + b"\n" for told in gathered)
+        for number in range(3):
+            requests.gather(_told(str(number)))
+        lines.msg("now")
+        for number in range(MOST_GATHERED):
+            requests.gather(_told(str(number)))
+        many = b"".join(b"%d\n" % number for number in range(MOST_GATHERED))
+        assert os.read(read, WHOLE_BYTES) == b"0\n1\n2\nnow\n" + many
+        requests.gather(_told("at last"))
+        assert await asyncio.to_thread(os.read, read, WHOLE_BYTES) == b"at last\n"
+
+    asyncio.run(log())
+    os.close(write)
+    os.close(read)
+
+
+def _told(request_id: str) -> Plain:
+    return request_id, "GET", "list_things", 200, 0.0012345, "mkey_1", None, 1_795_000_000.25
+
+
+def test_a_reader_that_has_gone_stops_nobody() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    Lines(write).msg("to nobody")
+    os.close(write)
+
+
+def test_a_reader_that_is_slow_loses_nothing() -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    text = "x" * 300_000
+    found: list[bytes] = []
+
+    def read_all() -> None:
+        while sum(map(len, found)) < len(text) + 1:
+            found.append(os.read(read, 65_536))
+
+    reader = threading.Thread(target=read_all)
+    reader.start()
+    Lines(write).msg(text)
+    reader.join(30)
+    assert b"".join(found) == text.encode() + b"\n"
+    os.close(write)
+    os.close(read)
+
+
+def test_every_line_of_a_request_is_json_with_the_same_fields() -> None:
+    usual = Told._make(_told("req_1"))
+    first, second, third = (
+        json.loads(line(told))
+        for told in (usual, usual._replace(operation=None, key_id=None), usual._replace(trace="4bf92f3577b34da6"))
+    )
+    assert first == {
+        "trace_id": "req_1", "method": "GET", "operation": "list_things", "status": 200, "ms": 1.234,
+        "key_id": "mkey_1", "event": "request", "level": "info", "timestamp": "2026-11-18T11:06:40.250Z",
+    }  # fmt: skip
+    assert second == first | {"operation": None, "key_id": None}
+    assert third == first | {"trace": "4bf92f3577b34da6"}
+    assert list(second) == list(first)
+
+
+def test_a_number_is_written_once_and_only_so_many_are_kept() -> None:
+    asked: list[float] = []
+
+    def write(number: float) -> str:
+        asked.append(number)
+        return f"<{number}>"
+
+    written = Written(write)
+    assert [written[7], written[7]] == ["<7>", "<7>"]
+    assert asked == [7]
+    for number in range(2 * MOST_KEPT):
+        assert written[number] == f"<{number}>"
+    assert len(written) <= MOST_KEPT

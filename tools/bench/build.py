@@ -1,0 +1,60 @@
+"""Builds the peers from their locks: a virtual environment for each Python framework, node_modules for Node."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tools.bench.targets import NODE, PEERS, VENVS, Peer
+
+UV = Path(sys.executable).with_name("uv")
+
+
+def build(peers: Iterable[Peer]) -> None:
+    """Bring every peer's packages to what its lock says; what is built already is left alone."""
+    for home in dict.fromkeys(peer.home for peer in peers if peer.home):
+        if home == "node":
+            _node_modules(PEERS / home)
+        else:
+            _virtual_environment(home)
+
+
+def _virtual_environment(home: str) -> None:
+    lock, venv = PEERS / home / "requirements.lock", VENVS / home
+    if _is_built(venv / ".lock", lock):
+        return
+    print(f"Installing {home} into {venv}", file=sys.stderr)
+    _order([str(UV), "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], PEERS)
+    python = str(venv / "bin" / "python")
+    _order([str(UV), "pip", "sync", "--quiet", "--require-hashes", "--python", python, str(lock)], PEERS)
+    _note(venv / ".lock", lock)
+
+
+def _node_modules(home: Path) -> None:
+    lock = home / "package-lock.json"
+    if _is_built(home / "node_modules" / ".lock", lock):
+        return
+    print(f"Installing node_modules into {home}", file=sys.stderr)
+    _order([str(NODE.with_name("npm")), "ci", "--ignore-scripts", "--loglevel=error"], home)
+    _note(home / "node_modules" / ".lock", lock)
+
+
+def _order(command: list[str], folder: Path) -> None:
+    path = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(command, cwd=folder, check=True, env=dict(os.environ, PATH=path))
+
+
+def _is_built(stamp: Path, lock: Path) -> bool:
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == _digest(lock)
+
+
+def _note(stamp: Path, lock: Path) -> None:
+    stamp.write_text(_digest(lock), encoding="utf-8")
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()

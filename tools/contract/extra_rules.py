@@ -1,0 +1,193 @@
+"""What `redocly diff` rates too low: changes that break a client and that it calls a patch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from tools.contract.change import Finding
+from tools.contract.operations import Operation, operations
+
+Rule = Iterator[Finding]
+Described = dict[str, Any]
+
+
+def findings(base: dict[str, Any], revision: dict[str, Any]) -> list[Finding]:
+    """The breaking changes among the operations that both contracts have, and in their catalogue of errors."""
+    after = {(operation.path, operation.method): operation for operation in operations(revision)}
+    pairs = [(old, after[old.path, old.method]) for old in operations(base) if (old.path, old.method) in after]
+    ways = (_credentials, _scope, _defaults, _tags, _fields)
+    found = chain.from_iterable(way(old, new) for old, new in pairs for way in ways)
+    whole = (_catalogue, _types, _path_names)
+    return list(dict.fromkeys([*found, *chain.from_iterable(way(base, revision) for way in whole)]))
+
+
+def _broken(whom: str, what: str, remedy: str) -> Finding:
+    return Finding("major", whom, what, remedy)
+
+
+def _credentials(old: Operation, new: Operation) -> Rule:
+    before, after = old.security(), new.security()
+    if not before and after:
+        yield _broken(
+            f"who calls {old.title} without a credential",
+            "It was public, and now it is not.",
+            "Keep `security: []` on it.",
+        )
+    for alternative in before:
+        if after and not any(way <= alternative for way in after):
+            names = " and ".join(sorted(name for name, _ in alternative)) or "no credential"
+            yield _broken(
+                f"who calls {old.title}", f"{names} no longer suffices.", "Keep letting in whoever was let in."
+            )
+
+
+def _scope(old: Operation, new: Operation) -> Rule:
+    before, after = old.node.get("x-scope"), new.node.get("x-scope")
+    if after and before != after:
+        yield _broken(
+            f"who calls {old.title} with a key for {before or 'anything'}",
+            f"It needs {after} now.",
+            "Keep asking for the old scope.",
+        )
+
+
+def _tags(old: Operation, new: Operation) -> Rule:
+    if old.node.get("tags") != new.node.get("tags"):
+        yield _broken(
+            f"who calls {old.title} through a generated client",
+            f"It moved from {_listed(old)} to {_listed(new)}, which are classes there.",
+            "Keep the tag.",
+        )
+
+
+def _listed(operation: Operation) -> str:
+    return "/".join(operation.node.get("tags", ["nowhere"]))
+
+
+def _defaults(old: Operation, new: Operation) -> Rule:
+    before, after = dict(_inputs(old)), dict(_inputs(new))
+    for place in before.keys() & after.keys():
+        was, is_ = before[place].get("default"), after[place].get("default")
+        if was != is_:
+            yield _broken(
+                f"who leaves {place} out of {old.title}",
+                f"Its default went from {was!r} to {is_!r}.",
+                "Keep the default; whoever wants the new value can send it.",
+            )
+
+
+def _fields(old: Operation, new: Operation) -> Rule:
+    """What differs in schemas and headers: null, unknown fields, and whether a header always comes."""
+    yield from _narrowed(f"who sends {old.title}", dict(_inputs(old)), dict(_inputs(new)), sent=True)
+    for status, response in old.responses().items():
+        other = new.responses().get(status)
+        if other is not None:
+            whom = f"who reads the {status} of {old.title}"
+            yield from _narrowed(whom, dict(_outputs(old, response)), dict(_outputs(new, other)), sent=False)
+            yield from _headers(whom, _always(old, response), _always(new, other))
+
+
+def _narrowed(whom: str, before: Described, after: Described, *, sent: bool) -> Rule:
+    for place in sorted(before.keys() & after.keys()):
+        was, is_ = before[place], after[place]
+        if bool(was.get("nullable")) != bool(is_.get("nullable")) and bool(was.get("nullable")) == sent:
+            what = "can no longer be null" if sent else "can be null now"
+            yield _broken(whom, f"{place} {what}.", "Say it with another field.")
+        if _open(was) != _open(is_) and _open(was) == sent:
+            what = "takes no unknown fields any more" if sent else "may hold unknown fields now"
+            yield _broken(whom, f"{place} {what}.", "Leave additionalProperties as it was.")
+        if sent and is_.get("uniqueItems") and not was.get("uniqueItems"):
+            yield _broken(whom, f"{place} may hold nothing twice now.", "Drop doubles instead of refusing them.")
+
+
+def _open(schema: Described) -> bool:
+    return schema.get("additionalProperties", True) is not False
+
+
+def _headers(whom: str, before: dict[str, bool], after: dict[str, bool]) -> Rule:
+    for name in before.keys() & after.keys():
+        if before[name] and not after[name]:
+            yield _broken(whom, f"The header {name} does not always come any more.", "Keep sending it.")
+
+
+def _always(operation: Operation, response: Described) -> dict[str, bool]:
+    """The headers of a response, and whether each always comes."""
+    nodes = response.get("headers", {}).items()
+    return {name: bool(operation.at(node).get("required", False)) for name, node in nodes}
+
+
+def _inputs(operation: Operation) -> Iterator[tuple[str, Described]]:
+    """Every place where a request can hold a value, with its schema."""
+    for node in operation.parameters():
+        yield f"{node['in']} {node['name']}", node["schema"]
+    media = operation.body()
+    if media:
+        yield from _below(operation, media.get("schema", {}), "the body")
+
+
+def _outputs(operation: Operation, response: Described) -> Iterator[tuple[str, Described]]:
+    for media in response.get("content", {}).values():
+        yield from _below(operation, media.get("schema", {}), "the body")
+
+
+def _below(operation: Operation, node: Any, place: str, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Described]]:
+    schema = operation.at(node)
+    if id(schema) in above:
+        return
+    above = (*above, id(schema))
+    yield place, schema
+    for name, child in schema.get("properties", {}).items():
+        yield from _below(operation, child, f"{'' if place == 'the body' else place}/{name}", above)
+    if "items" in schema:
+        yield from _below(operation, schema["items"], f"{place}/*", above)
+    for word in ("allOf", "anyOf", "oneOf"):
+        for number, child in enumerate(schema.get(word, [])):
+            yield from _below(operation, child, f"{place} ({word} {number})", above)
+
+
+def _catalogue(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
+    """An error code keeps its status, its type and its sentence."""
+    before, after = (_errors(document) for document in (base, revision))
+    for code in before.keys() - after.keys():
+        yield _broken(f"who decides by {code}", "The code is gone.", "Keep answering with it.")
+    for code in before.keys() & after.keys():
+        for field in ("status", "type"):
+            if before[code][field] != after[code][field]:
+                yield _broken(
+                    f"who decides by {code}", f"Its {field} is not the same.", "Add a code, and keep this one as it is."
+                )
+
+
+def _errors(document: dict[str, Any]) -> Described:
+    schemas: Described = document.get("components", {}).get("schemas", {})
+    found: Described = schemas.get("ErrorCode", {}).get("x-errors", {})
+    return found
+
+
+def _types(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
+    """The name of a schema is a type in every generated client."""
+    before, after = (set(document.get("components", {}).get("schemas", {})) for document in (base, revision))
+    for name in sorted(before - after):
+        yield _broken(
+            "who compiles a generated client", f"The schema {name} is gone, which is a type there.", "Keep the name."
+        )
+
+
+def _path_names(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
+    """The name of a path parameter is an argument in every generated client."""
+    after = {_nameless(path): path for path in revision["paths"]}
+    for path in base["paths"]:
+        other = after.get(_nameless(path), path)
+        if other != path:
+            yield _broken(
+                f"who calls {path} through a generated client",
+                f"The path is {other} now, so an argument has another name there.",
+                "Keep the names in the braces.",
+            )
+
+
+def _nameless(path: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", path)

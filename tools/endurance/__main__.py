@@ -1,0 +1,187 @@
+"""Runs the parts that are named, or all of them, on both databases, and fails when a promise is not kept."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from rich.console import Console
+from rich.progress import Progress
+
+from models import migrate
+from tools.endurance import consistency, crash, growth, races, soak, worker_kill
+from tools.endurance.report import Figure, at_most, exactly, show
+from tools.endurance.state_machine import Machine
+from tools.testing import databases
+from tools.testing.server_process import Running, fresh, running
+from tools.testing.service import MOCK, Services
+
+Part = Callable[[str, Path, Progress], Iterator[Figure]]
+STOPS, BACK_SECONDS, GRACE_SECONDS = 10, 5.0, 20.0
+RUNS, STEPS = 500, 50
+HISTORY_SECONDS = 30.0
+OPERATIONS = 10_000
+SOAK_MINUTES = 10
+
+
+def race(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Idempotency keys, entity tags and moves, by many at once."""
+    with fresh(kind, folder) as server:
+        secret = server.key()
+        for contest in progress.track((races.of_keys, races.of_versions, races.of_moves), description=f"{kind}: races"):
+            yield from contest(server, secret, kind)
+
+
+def sequences(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Random sequences of all operations, compared with the answers of the mock."""
+    services = Services(folder)
+    try:
+        runs, task = [0], progress.add_task(f"{kind}: sequences", total=RUNS)
+
+        class Counted(Machine):
+            actors, mocked = services.actors(kind), services.actors(MOCK)
+
+            def __init__(self) -> None:
+                super().__init__()
+                runs[0] += 1
+                progress.advance(task)
+
+        checks = list(HealthCheck)
+        long = settings(max_examples=RUNS, stateful_step_count=STEPS, deadline=None, suppress_health_check=checks)
+        run_state_machine_as_test(Counted, settings=settings(long, database=None))
+    finally:
+        services.close()
+    yield Figure(f"sequences of {STEPS} steps that went as on the mock", kind, str(runs[0]), f">= {RUNS}", True)
+
+
+def crashes(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Power cuts and orderly stops under load, with one worker and with two."""
+    for workers in (1, 2):
+        for what, stop in (("kill -9", crash.killed), ("SIGTERM", crash.terminated)):
+            with fresh(kind, folder, workers) as server:
+                label = f"{what} x {STOPS}, {workers} worker{'s'[: workers - 1]}"
+                tolls = list(progress.track(_stopped(server, stop), STOPS, description=f"{kind}: {label}"))
+            yield from _tolls(f"{label}", kind, tolls)
+
+
+def widows(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """One of two workers killed under load, again and again."""
+    with fresh(kind, folder, workers=2) as server:
+        secret, label = server.key(), f"kill -9 of one of 2 workers x {STOPS}"
+        losses = [
+            worker_kill.kill_one(server, secret) for _ in progress.track(range(STOPS), description=f"{kind}: {label}")
+        ]
+    held, failed = sum(len(loss.held) for loss in losses), sum(len(loss.failed) for loss in losses)
+    astray = sum(len(loss.failed) - len(loss.held & {*loss.failed}) + len(loss.strange) for loss in losses)
+    yield exactly(f"{label}: failed but not on it, of {failed}", kind, astray, 0)
+    yield at_most(f"{label}: failed, of {held} connections of the killed", kind, failed, held)
+    yield at_most(f"{label}: slowest replacement", kind, max(loss.replaced_seconds for loss in losses), 5.0, " s")
+
+
+def _stopped(server: Running, stop: Callable[[Running, str], crash.Toll]) -> Iterator[crash.Toll]:
+    secret = server.key()
+    for _ in range(STOPS):
+        if server.process.poll() is not None:
+            server.start()
+        yield stop(server, secret)
+
+
+def _tolls(label: str, kind: str, tolls: list[crash.Toll]) -> Iterator[Figure]:
+    told = sum(toll.told for toll in tolls)
+    yield exactly(f"{label}: lost of {told}", kind, sum(toll.lost for toll in tolls), 0)
+    for line in [line for toll in tolls for line in toll.cuts if "SIGTERM" in label]:
+        print(f"{label}, {kind}: {line}", file=sys.stderr)
+    yield exactly(f"{label}: doubled", kind, sum(toll.doubled for toll in tolls), 0)
+    yield exactly(f"{label}: other failures", kind, sum(len(toll.unexpected) for toll in tolls), 0)
+    if "SIGTERM" in label:
+        yield exactly(f"{label}: cut", kind, sum(len(toll.cuts) for toll in tolls), 0)
+        yield at_most(f"{label}: slowest stop", kind, max(toll.stopped for toll in tolls), GRACE_SECONDS, " s")
+    else:
+        yield at_most(f"{label}: slowest return", kind, max(toll.back for toll in tolls), BACK_SECONDS, " s")
+
+
+def histories(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Appends, moves and reads while the server and PostgreSQL are killed and paused."""
+    if kind == "sqlite":
+        with fresh(kind, folder) as server:
+            yield from _history(kind, server, progress)
+        return
+    with databases.breakable_postgres() as postgres:
+        migrate.upgrade(postgres.url)
+
+        def restart() -> None:
+            postgres.stop()
+            postgres.start()
+
+        def pause() -> None:
+            postgres.freeze()
+            time.sleep(1)
+            postgres.thaw()
+
+        with running(postgres.url, folder) as server:
+            yield from _history(kind, server, progress, restart, pause, restart, pause)
+
+
+def _history(kind: str, server: Running, progress: Progress, *more: Callable[[], None]) -> Iterator[Figure]:
+    task, operations = progress.add_task(f"{kind}: history", total=OPERATIONS), 0
+    while operations < OPERATIONS:
+        chaos = consistency.Chaos(server, kills=3, pauses=3, more=more)
+        found = consistency.record(server, server.key(), chaos, HISTORY_SECONDS)
+        consistency.demand_consistent(found)
+        operations += found.operations
+        progress.update(task, completed=operations)
+    yield Figure("operations of one history through crashes", kind, str(operations), f">= {OPERATIONS}", True)
+
+
+def grown(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """A thousand times as many collections."""
+    for ratio in growth.ratios(kind, folder, progress):
+        what = f"{ratio.operation}: {ratio.large_ms:.2f} ms over {ratio.small_ms:.2f} ms"
+        yield at_most(what, kind, ratio.value, growth.MOST_RATIO)
+
+
+def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Half of what two workers can do, for ten minutes."""
+    yield from soak.figures(kind, soak.soak(kind, folder, 2, SOAK_MINUTES, progress))
+
+
+PARTS: dict[str, Part] = {
+    "races": race, "sequences": sequences, "crashes": crashes, "widows": widows, "histories": histories,
+    "growth": grown, "soak": soaked,
+}  # fmt: skip
+
+
+def main(words: list[str]) -> int:
+    """The exit status: 0 when every promise was kept."""
+    if {"-h", "--help"} & set(words):
+        listing = "".join(f"  {name:10} {part.__doc__}\n" for name, part in PARTS.items())
+        print(f"usage: python -m tools.endurance [part ...] [{' | '.join(databases.KINDS)}]\n\n{listing}", end="")
+        return 0
+    kinds = [word for word in words if word in databases.KINDS] or list(databases.KINDS)
+    parts = [word for word in words if word in PARTS] or list(PARTS)
+    if unknown := set(words) - set(databases.KINDS) - set(PARTS):
+        sys.exit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join([*databases.KINDS, *PARTS])}.")
+    console, figures = Console(), list[Figure]()
+    with Progress(console=Console(stderr=True)) as progress, tempfile.TemporaryDirectory() as folder:
+        for part in parts:
+            for kind in kinds:
+                figures += _measured(part, kind, Path(folder), progress)
+    show(figures, console)
+    return 0 if all(figure.kept for figure in figures) else 1
+
+
+def _measured(part: str, kind: str, folder: Path, progress: Progress) -> list[Figure]:
+    try:
+        return list(PARTS[part](kind, folder, progress))
+    except (AssertionError, ExceptionGroup) as broken:
+        progress.console.print(f"{part} on {kind}: {broken}", markup=False)
+        return [Figure(part, kind, str(broken)[:200], "no such thing", False)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""Holds half of what the service can do, for long, and looks for whatever grows: `python -m tools.endurance.soak`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import Progress
+
+from tools.bench import load
+from tools.endurance import resource_usage
+from tools.endurance.report import Figure, at_most, exactly, show
+from tools.endurance.resource_usage import Census
+from tools.endurance.workload import CONNECTIONS, Loaded, loaded
+from tools.testing import databases
+
+CAPACITY_SECONDS, SAMPLE_SECONDS = 15, 1.0
+MOST_GROWTH, LEAST_SHARE = 5.0, 40
+# The part of the run in which caches and pools fill, and the parts at both ends of the rest that are compared.
+WARM_UP, COMPARED = 0.2, 0.25
+COUNTED = ("threads", "files", "sessions")
+
+
+class Soak(NamedTuple):
+    """What was held, and what was seen meanwhile, a sample a second."""
+
+    workers: int
+    capacity: float
+    held: load.Result
+    seen: list[Census]
+
+
+def soak(kind: str, folder: Path, workers: int, minutes: float, progress: Progress) -> Soak:
+    """Find the capacity, then hold half of it for so many minutes."""
+    with loaded(kind, folder, workers) as place:
+        capacity = _watched(place, CAPACITY_SECONDS, None, f"{kind}: capacity", progress)[0].rate
+        half = capacity / 2
+        # So long a pause between the requests of a connection gives half the rate, if answers take no time; they do.
+        pause = CONNECTIONS / half * 1000
+        trial = _watched(place, CAPACITY_SECONDS, round(pause), f"{kind}: trial", progress)[0].rate
+        pause -= CONNECTIONS / trial * 1000 - pause
+        seconds, label = max(1, round(minutes * 60)), f"{kind}: {half:.0f} requests/s"
+        held, seen = _watched(place, seconds, max(0, round(pause)), label, progress)
+    return Soak(workers, capacity, held, seen)
+
+
+def _load(place: Loaded, seconds: int, pause_ms: int | None) -> load.Result:
+    cores = ",".join(map(str, os.sched_getaffinity(0)))
+    port, table = place.server.port, place.requests
+    return load.run(port, table, core=cores, seconds=seconds, connections=CONNECTIONS, pause_ms=pause_ms)
+
+
+def _watched(
+    place: Loaded, seconds: int, pause_ms: int | None, label: str, progress: Progress
+) -> tuple[load.Result, list[Census]]:
+    """What the load saw, and what was seen of the server meanwhile."""
+    started, seen, task = time.monotonic(), list[Census](), progress.add_task(label, total=seconds)
+    with ThreadPoolExecutor(1) as other:
+        run = other.submit(_load, place, seconds, pause_ms)
+        while not run.done():
+            time.sleep(SAMPLE_SECONDS)
+            seen.append(resource_usage.take(place.server))
+            progress.update(task, completed=time.monotonic() - started)
+    return run.result(), seen
+
+
+def figures(kind: str, found: Soak) -> list[Figure]:
+    """What was promised of it."""
+    held, label = found.held, f"soak, {found.workers} worker{'s'[: found.workers - 1]}"
+    early, late = _ends(found.seen)
+    broken = held.connect + held.read + held.write + held.timeout
+    counts = {name: [[getattr(one, name) for one in end] for end in (early, late)] for name in COUNTED}
+    share = held.rate / found.capacity * 100
+    rate = f"{held.rate:.0f}/s, {share:.0f} % of {found.capacity:.0f}/s"
+    return [
+        Figure(f"{label}: rate", kind, rate, f">= {LEAST_SHARE} %", share >= LEAST_SHARE),
+        exactly(f"{label}: failed of {held.requests:,} answers", kind, held.refused, 0),
+        exactly(f"{label}: broken connections", kind, broken, 0),
+        at_most(f"{label}: memory more", kind, _growth(early, late), MOST_GROWTH, " %"),
+        *(exactly(f"{label}: {what} more than {max(ends[0])}", kind, _more(*ends), 0) for what, ends in counts.items()),
+    ]
+
+
+def _ends(seen: Sequence[Census]) -> tuple[Sequence[Census], Sequence[Census]]:
+    """The samples just after the warm-up, and the last ones."""
+    warm = seen[int(len(seen) * WARM_UP) :]
+    part = max(1, int(len(warm) * COMPARED))
+    return warm[:part], warm[-part:]
+
+
+def _growth(early: Sequence[Census], late: Sequence[Census]) -> float:
+    """Of the median memory, in percent."""
+    first, last = (statistics.median(one.proportional for one in some) for some in (early, late))
+    return max(0.0, (last / first - 1) * 100)
+
+
+def _more(early: Sequence[int], late: Sequence[int]) -> int:
+    """How far the most of the end is above the most of the beginning."""
+    return max(0, max(late) - max(early))
+
+
+def main(words: list[str]) -> int:
+    """The exit status: 0 when every promise was kept."""
+    ask = argparse.ArgumentParser(prog="python -m tools.endurance.soak", description=__doc__)
+    ask.add_argument("--minutes", type=float, default=10, help="how long the load is held (default %(default)s)")
+    ask.add_argument("--workers", type=int, default=2, help="processes of the server (default %(default)s)")
+    ask.add_argument("--database", choices=databases.KINDS, default="postgresql")
+    ask.add_argument("--json", action="store_true", help="print JSON")
+    chosen = ask.parse_args(words)
+    with Progress(console=Console(stderr=True)) as progress, tempfile.TemporaryDirectory() as folder:
+        found = soak(chosen.database, Path(folder), chosen.workers, chosen.minutes, progress)
+    told = figures(chosen.database, found)
+    if chosen.json:
+        print(json.dumps(_view(found, told), indent=2))
+    else:
+        show(told, Console())
+    return 0 if all(figure.kept for figure in told) else 1
+
+
+def _view(found: Soak, told: list[Figure]) -> dict[str, object]:
+    seen = [one._asdict() for one in found.seen]
+    own = {"workers": found.workers, "capacity": found.capacity, "held": asdict(found.held), "seen": seen}
+    return own | {"figures": [figure._asdict() for figure in told]}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

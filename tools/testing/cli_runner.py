@@ -1,0 +1,85 @@
+"""An operator's machine: a folder, a database and the command line, as a process that somebody has typed."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Machine:
+    """One operator's machine: an own folder, an own database, and the command line."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
+        self.url = url
+        self.environ = own | {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test", "NO_COLOR": "1"}
+        self.folder = folder
+
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "cli.py"), *words]
+        environ = self.environ | variables
+        return subprocess.run(
+            command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def text(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.text(*words, "--json"))
+
+    def refusal(self, *words: str, **variables: str) -> str:
+        """The one sentence that a command ends with."""
+        done = self.run(*words, **variables)
+        assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
+        assert re.fullmatch(r"cli\.py: [^\n]+\.\n", done.stderr), done.stderr
+        assert done.stdout == ""
+        return done.stderr
+
+    @contextlib.contextmanager
+    def serving(self, *words: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+        """The address of a running server and its process, which must then stop in order."""
+        out, log = self.folder / "stdout", self.folder / "stderr"
+        with out.open("wb") as output, log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, str(ROOT / "cli.py"), *words],
+                cwd=self.folder,
+                env=self.environ,
+                stdout=output,
+                stderr=errors,
+            )
+        try:
+            yield _announced(process, log), process
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, log.read_text()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"^Music Studio listens on (\S+)$", log.read_text(), re.MULTILINE):
+            return found[1]
+        time.sleep(0.05)
+    pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+def get(url: str, key: str) -> httpx.Response:
+    return httpx.get(url, headers={"X-API-Key": key}, timeout=30, trust_env=False)

@@ -1,0 +1,56 @@
+"""One request per operation with which its owner succeeds, and what a test needs to send it."""
+
+from typing import Any, NamedTuple
+
+import httpx
+
+from tools.testing.service import Row, Service, assert_envelope
+
+COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
+
+# The row of an operation: the body with which alice would succeed. Braces stand for her own ids.
+PROBES: dict[str, dict[str, Any] | None] = {
+    "list_collections": None,
+    "create_collection": {"name": "Probe", "cover_track_id": TRACK},
+    "get_collection": None,
+    "update_collection": {"name": "Probe", "cover_track_id": TRACK},
+    "delete_collection": None,
+    "list_collection_tracks": None,
+    "add_collection_track": {"track_id": OTHER_TRACK},
+    "remove_collection_track": None,
+    "reorder_collection": {"ordered_track_ids": [TRACK]},
+}
+
+
+class Scene(NamedTuple):
+    """Alice's collection with one track in it, and one that is not."""
+
+    service: Service
+    alice: httpx.Client
+    ids: dict[str, str]
+
+    def ask(
+        self, client: httpx.Client, operation: Row, headers: dict[str, str] | None = None, **ids: str
+    ) -> httpx.Response:
+        """The probe of an operation, with some of alice's ids replaced."""
+        known = self.ids | ids
+        url = self.service.url + operation.path.format(**known)
+        return client.request(operation.method, url, json=_filled(PROBES[operation.id], known), headers=headers)
+
+    def refused(self, client: httpx.Client, operation: Row, code: str, **ids: str) -> httpx.Response:
+        """The same, when it must end in this error and leave every row as it was."""
+        before = self.service.snapshot(self.ids["collection_id"])
+        response = self.ask(client, operation, None, **ids)
+        assert_envelope(response, code)
+        assert self.service.snapshot(self.ids["collection_id"]) == before, (
+            f"{operation.id} was refused and yet changed something"
+        )
+        return response
+
+
+def _filled(body: Any, ids: dict[str, str]) -> Any:
+    if isinstance(body, dict):
+        return {name: _filled(value, ids) for name, value in body.items()}
+    if isinstance(body, list):
+        return [_filled(value, ids) for value in body]
+    return body.format(**ids) if isinstance(body, str) else body

@@ -1,0 +1,114 @@
+"""Fills a database with many rows at once, past the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert
+
+from models import engines
+from models.collection_tracks import collection_tracks
+from models.collections import collections
+from models.organizations import memberships, organizations
+from models.ranks import GAP
+from models.tracks import tracks
+from tools.testing.service import HOME
+
+BATCH = 5000
+BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def user(number: int) -> str:
+    return f"user_{number:06}"
+
+
+def collection_id(number: int) -> str:
+    return f"mcoll_{number:012x}"
+
+
+def track_id(number: int) -> str:
+    return f"mtrack_{number:012x}"
+
+
+def fill(url: str, collection_count: int, user_count: int, track_count: int, tell: Callable[[int], None]) -> None:
+    """So many collections, shared out to so many users in turn; the first one holds all the tracks."""
+    engine = engines.build_plain(url, wait_seconds=5)
+    with engine.connect() as connection:
+        _write(connection, organizations, iter([{"id": HOME, "created_at": BEGINNING}]), tell)
+        _write(connection, memberships, _memberships(user_count), tell)
+        _write(connection, tracks, _tracks(track_count), tell)
+        _write(connection, collections, _collections(collection_count, user_count, track_count), tell)
+        _write(connection, collection_tracks, _members(track_count), tell)
+        connection.exec_driver_sql("ANALYZE")
+        connection.commit()
+    engine.dispose()
+
+
+def _write(connection: Connection, table: Table, rows: Iterator[dict[str, Any]], tell: Callable[[int], None]) -> None:
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, rows, tell)
+        return
+    while some := list(islice(rows, BATCH)):
+        connection.exec_driver_sql("BEGIN")
+        connection.execute(insert(table), some)
+        connection.exec_driver_sql("COMMIT")
+        tell(len(some))
+
+
+def _copy(connection: Connection, table: Table, rows: Iterator[dict[str, Any]], tell: Callable[[int], None]) -> None:
+    first = next(rows)
+    names = ", ".join(first)
+    cursor: Any = connection.connection.cursor()
+    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+        for row in chain([first], rows):
+            copy.write_row(list(row.values()))
+            tell(1)
+    connection.commit()
+
+
+def _memberships(count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield {"organization_id": HOME, "user_id": user(number), "created_at": BEGINNING}
+
+
+def _tracks(count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield {
+            "organization_id": HOME,
+            "id": track_id(number),
+            "creator_id": user(0),
+            "title": f"Track {number}",
+            "instrumental": False,
+            "licence_class": "unspecified",
+            "created_at": BEGINNING + timedelta(seconds=number),
+        }
+
+
+def _collections(count: int, user_count: int, track_count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        moment = BEGINNING + timedelta(seconds=number)
+        yield {
+            "organization_id": HOME,
+            "id": collection_id(number),
+            "owner_id": user(number % user_count),
+            "name": f"Collection {number}",
+            "track_count": 0 if number else track_count,
+            "version": 1,
+            "created_at": moment,
+            "updated_at": moment,
+        }
+
+
+def _members(count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield {
+            "organization_id": HOME,
+            "owner_id": user(0),
+            "collection_id": collection_id(0),
+            "track_id": track_id(number),
+            "rank": (number + 1) * GAP,
+            "added_at": BEGINNING,
+        }

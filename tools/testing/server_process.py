@@ -1,0 +1,186 @@
+"""A server that may be killed, paused and started again at one address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+
+from models import database, keys, migrate, organizations
+from tools.testing import databases
+from tools.testing.service import ALICE, FAULTS, HOME, PEPPER, READ, ROOT, WRITE
+
+START_SECONDS = 90
+
+
+class Running:
+    """`cli.py serve` in a process group of its own, on a port that stays the same."""
+
+    def __init__(self, database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> None:
+        self.database_url = database_url
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / f"server-{self.port}.log"
+        self._settings = {"RATE_LIMIT": "off", "WORKERS": str(workers)} | settings
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
+        given = {"DATABASE_URL": self.database_url, "KEY_PEPPER": PEPPER, "LOG_FORMAT": "json"} | self._settings
+        with self.log.open("ab") as file:
+            return subprocess.Popen(
+                [sys.executable, "cli.py", "serve", "--port", str(self.port)],
+                cwd=ROOT,
+                env=own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    def start(self) -> float:
+        """Start again; the seconds until it was ready."""
+        started = time.monotonic()
+        self.process = self._started()
+        self.await_ready()
+        return time.monotonic() - started
+
+    def await_ready(self, patience: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if self.health("ready") == 200:
+                return
+            assert self.process.poll() is None, f"the server ended:\n{self.log_text()[-4000:]}"
+            time.sleep(0.02)
+        raise AssertionError(f"the server was not ready within {patience:g} s:\n{self.log_text()[-4000:]}")
+
+    def health(self, name: str) -> int | None:
+        """The status of `live` or `ready`; None when nobody answers."""
+        try:
+            return httpx.get(f"{self.url}/v1/health/{name}", timeout=5, trust_env=False, verify=False).status_code  # noqa: S501
+        except httpx.TransportError:
+            return None
+
+    def kill(self) -> None:
+        """As a power cut would: the whole group at once."""
+        self.signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def pause(self, seconds: float) -> None:
+        """Nothing of it runs for a while."""
+        self.signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.signal(signal.SIGCONT)
+
+    def terminate(self, patience: float = 30) -> float:
+        """Ask it to stop, as an operator would; the seconds until it had. It must succeed."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(patience)
+        assert status == 0, f"the server ended with status {status}:\n{self.log_text()[-4000:]}"
+        return time.monotonic() - started
+
+    def file_size_limited(self, count: int) -> contextlib.AbstractContextManager[None]:
+        """Whatever it writes behind so many bytes of a file fails, as on a disk that is full."""
+        return self._limited(resource.RLIMIT_FSIZE, count)
+
+    def files_limited(self, more: int) -> contextlib.AbstractContextManager[None]:
+        """So many more files or connections are all that it can open."""
+        return self._limited(resource.RLIMIT_NOFILE, psutil.Process(self.process.pid).num_fds() + more)
+
+    @contextlib.contextmanager
+    def _limited(self, what: int, count: int) -> Iterator[None]:
+        before = resource.prlimit(self.process.pid, what)
+        resource.prlimit(self.process.pid, what, (count, before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.process.pid, what, before)
+
+    def signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def close(self) -> None:
+        """Ends it, paused or not; its log must hold no fault."""
+        self.signal(signal.SIGCONT)
+        if self.process.poll() is None:
+            self.terminate()
+        assert not (found := self.faults()), "the server's log holds faults:\n" + "\n".join(found)[:8000]
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def faults(self) -> list[str]:
+        return [line for line in self.log_text().splitlines() if any(fault in line for fault in FAULTS)]
+
+    def key(self, user: str = ALICE) -> str:
+        """The secret of a new key of a member of the one organization."""
+        return new_key(self.database_url, user)
+
+    def client(self, secret: str | None = None, seconds: float = 10) -> httpx.Client:
+        headers = {} if secret is None else {"X-API-Key": secret}
+        base = f"{self.url}/v1/music/{HOME}/"
+        return httpx.Client(base_url=base, headers=headers, timeout=seconds, trust_env=False, verify=False)  # noqa: S501
+
+
+@contextlib.contextmanager
+def running(database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Running]:
+    """A server that is ready, and ended afterwards."""
+    server = Running(database_url, folder, workers=workers, **settings)
+    try:
+        server.await_ready()
+        yield server
+        server.close()
+    finally:
+        server.signal(signal.SIGKILL)
+        server.process.wait(10)
+
+
+@contextlib.contextmanager
+def fresh(kind: str, folder: Path, workers: int = 1) -> Iterator[Running]:
+    """A server on a new database of a kind."""
+    with databases.fresh(kind, folder) as url:
+        migrate.upgrade(url)
+        with running(url, folder, workers=workers) as server:
+            yield server
+
+
+def new_key(database_url: str, user: str = ALICE) -> str:
+    """The secret of a new key; its user joins the organization."""
+    with connected(database_url):
+        organizations.join(HOME, user)
+        return keys.make(HOME, user, (READ, WRITE), pepper=PEPPER.encode())[1]
+
+
+@contextlib.contextmanager
+def connected(database_url: str) -> Iterator[None]:
+    """Connects `models` of this process."""
+    database.connect(database_url, pool_size=2)
+    try:
+        yield
+    finally:
+        database.disconnect()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(database_url: str) -> Mapping[str, str]:
+    """What a command of the same operator sees."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
+    return own | {"MUSIC_STUDIO_DATABASE_URL": database_url, "MUSIC_STUDIO_KEY_PEPPER": PEPPER}

@@ -1,0 +1,475 @@
+"""The service as a client meets it: a real process that listens, the people who call it, and the rows behind it."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, update
+
+from edge import contract
+from edge.schemas import Validator
+from models import database, engines, keys, migrate, organizations, silence, tracks
+from models.base import metadata, new_id, now
+from models.collection_tracks import collection_tracks
+from models.collections import collections
+from tests import contract_coverage
+from tests.deployments.targets import PLACES
+from tools.testing import databases
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME, AWAY = "org_home1", "org_away1"
+ALICE, BOB, MALLORY = "user_alice", "user_bob", "user_mallory"
+READ, WRITE = "music:read", "music:write"
+PEPPER = "pepper-of-the-tests"
+NOBODYS = "mcoll_000000000000"
+NO_TRACK = "mtrack_000000000000"
+START_SECONDS = 30
+PROGRAM = ("cli.py",)
+# What a log says only when the service itself is at fault.
+FAULTS = ("unexpected failure", "Traceback", "breaks the contract", "undocumented status", "ASGI callable")
+# What operators and the server itself write beside the requests.
+OPERATORS = {"api_keys", "key_events"}
+SNAPSHOT = (
+    select(collections).where(collections.c.id == bindparam("id")),
+    select(collection_tracks).where(collection_tracks.c.collection_id == bindparam("id")),
+    select(func.count(), func.count(collections.c.deleted_at), func.sum(collections.c.version)).select_from(
+        collections
+    ),
+    select(func.count(), func.sum(collection_tracks.c.rank)).select_from(collection_tracks),
+    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATORS),
+)
+# For what the database has no part in.
+ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
+# For what only shows in a database, or in several servers on one.
+ON_DATABASES = pytest.mark.parametrize("actors", databases.KINDS, indirect=True)
+MOCK = "mock"
+
+
+class Service:
+    """A running server and its database; `expected` are the faults that its tests provoke on purpose."""
+
+    is_counted = True  # what it answers is a fact about the service
+
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        settings: Mapping[str, str],
+        expected: Sequence[str] = (),
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        self.database_url = url
+        self.settings = settings
+        self.expected = expected
+        self.log = folder / f"server-{secrets.token_hex(4)}.log"
+        self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
+        self.url = _announced(self.process, self.log)
+        self._clients: list[httpx.Client] = []
+        self._reader = self._opened()
+
+    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
+        words = [*program, "serve", "--port", "0"]
+        with self.log.open("wb") as file:
+            return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+
+    def _opened(self) -> Engine | None:
+        return engines.build(self.database_url, pool_size=1, statement_timeout_ms=5000)
+
+    def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
+        """A client whose relative paths are those of one organization; it is closed with the server."""
+        made = httpx.Client(
+            base_url=f"{self.url}/v1/music/{organization}/",
+            headers={} if secret is None else {"X-API-Key": secret},
+            timeout=30,
+            trust_env=False,
+            event_hooks={"response": [contract_coverage.answered] if self.is_counted else []},
+            verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
+        )
+        self._clients.append(made)
+        return made
+
+    def ask_to_stop(self) -> None:
+        for client in self._clients:
+            client.close()
+        if self._reader is not None:
+            self._reader.dispose()
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Waits for the end; it must come in order, and the log must hold no fault that nobody provoked."""
+        status = self.process.wait(30)
+        assert status == 0, f"the server ended with status {status}:\n{self.log_text()[-4000:]}"
+        assert not (found := self.faults()), "the server's log holds faults:\n" + "\n".join(found)[:8000]
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def log_lines(self, trace_id: str) -> list[dict[str, Any]]:
+        """What the log says of one request, which is written once the answer has left."""
+        deadline = time.monotonic() + 5
+        found: list[dict[str, Any]] = []
+        while not found and time.monotonic() < deadline:
+            lines = [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+            found = [line for line in lines if line.get("trace_id") == trace_id]
+        return found
+
+    def faults(self) -> list[str]:
+        unexpected = [fault for fault in FAULTS if fault not in self.expected]
+        return [line for line in self.log_text().splitlines() if any(fault in line for fault in unexpected)]
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[None]:
+        """Connects `models` of this process to the server's database."""
+        database.connect(self.database_url, pool_size=2)
+        try:
+            yield
+        finally:
+            database.disconnect()
+
+    @contextlib.contextmanager
+    def blocked_writes(self) -> Iterator[Connection]:
+        """Holds what every writer of collections waits for."""
+        engine = engines.build_plain(self.database_url, wait_seconds=5)
+        with engine.connect() as connection:
+            lock = "LOCK TABLE collections IN SHARE ROW EXCLUSIVE MODE"
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else lock)
+            yield connection
+            connection.rollback()
+        engine.dispose()
+        time.sleep(silence.PAUSE_SECONDS)  # whoever was kept waiting in vain asks again only then
+
+    def key(
+        self,
+        user: str,
+        organization: str = HOME,
+        scopes: Sequence[str] = (READ, WRITE),
+        *,
+        state: str = "active",
+        expires_at: datetime | None = None,
+        rate_limit: str | None = None,
+    ) -> tuple[str, str]:
+        """The id and the secret of a new key; its user joins the organization."""
+        with self.store():
+            organizations.join(organization, user)
+            made, secret = keys.make(
+                organization, user, scopes, expires_at, pepper=PEPPER.encode(), rate_limit=rate_limit
+            )
+            if state != made.state:
+                keys.set_state(made.id, state)
+        return made.id, secret
+
+    def load_demo(self) -> dict[str, str]:
+        """Puts the demo into the database, and gives back the key of each of its users."""
+        command = [sys.executable, "cli.py", "demo", "--json", "--database-url", self.database_url]
+        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
+        told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return {name: user["api_key"] for name, user in json.loads(told.stdout)["users"].items()}
+
+    def expired_key(self, user: str) -> str:
+        return self.key(user, expires_at=now() - timedelta(seconds=1))[1]
+
+    def set_state(self, key_id: str, state: str) -> None:
+        with self.store():
+            assert keys.set_state(key_id, state)
+
+    def make_tracks(self, count: int, organization: str = HOME, creator: str = ALICE) -> list[str]:
+        """The ids of so many new tracks."""
+        rows = [_track(organization, creator) for _ in range(count)]
+        with self.store():
+            organizations.join(organization, creator)
+            self._write(tracks.tracks, rows)
+        return [str(row["id"]) for row in rows]
+
+    def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        """Inserts rows past the service."""
+        with self.store():
+            self._write(table, rows)
+
+    def _write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        with database.engine().connect() as connection:
+            # The engine commits each statement unless told otherwise, and thousands of commits are slow.
+            connection.exec_driver_sql("BEGIN")
+            for start in range(0, len(rows), 500):
+                connection.execute(insert(table).values(rows[start : start + 500]))
+            connection.exec_driver_sql("COMMIT")
+
+    def alter(self, collection_id: str, **values: object) -> None:
+        """Changes a collection's row past the service."""
+        with self.store():
+            database.run(update(collections).where(collections.c.id == collection_id).values(**values))
+
+    def age(self, collection_id: str) -> str:
+        """Makes a collection as old as this timestamp, so that a second is enough to see it touched."""
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        self.alter(collection_id, created_at=long_ago, updated_at=long_ago)
+        return "2020-01-01T00:00:00Z"
+
+    def fill(self, collection_id: str, track_ids: Sequence[str]) -> None:
+        """Puts many tracks into an empty collection of alice's, past the service."""
+        own = {"organization_id": HOME, "owner_id": ALICE, "collection_id": collection_id, "added_at": now()}
+        self.write(collection_tracks, [own | {"track_id": track, "rank": i << 20} for i, track in enumerate(track_ids)])
+        self.alter(collection_id, track_count=len(track_ids))
+
+    def snapshot(self, collection_id: str) -> list[str]:
+        """What a request could change: the row of one collection, and counts and sums over all rows of all tables."""
+        assert self._reader is not None
+        with self._reader.connect() as connection:
+            return [repr(connection.execute(ask, {"id": collection_id}).all()) for ask in SNAPSHOT]
+
+
+class Actors(NamedTuple):
+    """One database's people and tracks, and the service that they meet."""
+
+    service: Service
+    secrets: dict[str, str]
+    tracks: list[str]
+    foreign_track: str
+
+
+class Services:
+    """The servers of one test session, each started when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stack = contextlib.ExitStack()
+        self._started: list[Service] = []
+        self._actors: dict[str, Actors] = {}
+        self._variants: dict[object, Service] = {}
+
+    def actors(self, kind: str) -> Actors:
+        if kind not in self._actors:
+            self._actors[kind] = _populated(self._placed(kind))
+        return self._actors[kind]
+
+    def _placed(self, kind: str) -> Service:
+        if kind not in PLACES:
+            return self.start(self.fresh_database(kind))
+        url, settings = self._stack.enter_context(PLACES[kind](self.folder))
+        return self.start(url, **settings)
+
+    def fresh_database(self, kind: str) -> str:
+        """The URL of a new database with tables and without rows; the mock has none, and is its own."""
+        if kind == MOCK:
+            return MOCK
+        url = self._stack.enter_context(databases.fresh(kind, self.folder))
+        migrate.upgrade(url)
+        return url
+
+    def start(
+        self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
+    ) -> Service:
+        """A server of its own; it ends with the session."""
+        form: type[Service] = Service if database_url != MOCK else import_module("tools.testing.mock_service").Mocked
+        service = form(database_url, self.folder, settings, expected, program)
+        self._started.append(service)
+        self._stack.callback(service.stop)
+        return service
+
+    def variant(self, of: Service, **settings: str) -> Service:
+        """A server with other settings on the database of another; asked again, it is the same one."""
+        name = (of.database_url, *sorted(settings.items()))
+        if name not in self._variants:
+            self._variants[name] = self.start(of.database_url, **{**of.settings, **settings})
+        return self._variants[name]
+
+    def close(self) -> None:
+        for service in self._started:
+            service.ask_to_stop()
+        self._stack.close()
+
+
+def _populated(service: Service) -> Actors:
+    people = {"alice": (ALICE, HOME), "bob": (BOB, HOME), "mallory": (MALLORY, AWAY)}
+    secret = {name: service.key(*person)[1] for name, person in people.items()}
+    return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
+
+
+def start(words: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen[bytes]:
+    """A Python program of the project, with these settings and none of the machine's."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
+    lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
+    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
+    environ = own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
+    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environ, **streams)
+
+
+def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"listens on (http://\S+)", log.read_text(encoding="utf-8", errors="replace")):
+            return found[1]
+        time.sleep(0.02)
+    process.kill()
+    raise RuntimeError(f"the server did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
+
+
+def _track(organization: str, creator: str) -> dict[str, object]:
+    return {
+        "organization_id": organization,
+        "id": new_id("mtrack_"),
+        "creator_id": creator,
+        "title": "A track of the tests",
+        "instrumental": False,
+        "licence_class": "unspecified",
+        "created_at": now(),
+    }
+
+
+def new_collection(client: httpx.Client, **fields: object) -> dict[str, Any]:
+    """A collection that the client has just made."""
+    response = client.post("collections", json={"name": "Test"} | fields)
+    assert response.status_code == 201, response.text
+    made: dict[str, Any] = response.json()
+    return made
+
+
+def add_all(client: httpx.Client, collection_id: str, track_ids: Sequence[str]) -> None:
+    for track_id in track_ids:
+        response = client.post(f"collections/{collection_id}/tracks", json={"track_id": track_id})
+        assert response.status_code == 200, response.text
+
+
+def order_of(client: httpx.Client, collection_id: str) -> list[str]:
+    """The tracks of a collection of at most 500, whose positions must be dense."""
+    response = client.get(f"collections/{collection_id}/tracks", params={"limit": 500})
+    assert response.status_code == 200, response.text
+    items = response.json()["items"]
+    assert [item["position"] for item in items] == list(range(len(items)))
+    return [item["track_id"] for item in items]
+
+
+def violations(response: httpx.Response) -> set[tuple[str, str]]:
+    """(pointer, rule) of everything that a 422 complains of."""
+    assert response.status_code == 422, f"{response.status_code} {response.text}"
+    return {(found["pointer"], found["code"]) for found in response.json()["error"]["details"]["errors"]}
+
+
+def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Response:
+    """The answer to bytes that no HTTP client would send."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=patience) as opened:
+        for piece in pieces:
+            opened.sendall(piece)
+        answer = http.client.HTTPResponse(opened)
+        answer.begin()
+        content = answer.read()
+        if service.is_counted:
+            contract_coverage.overheard(b"".join(pieces), answer.status, content)
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
+
+
+def at_once(count: int, work: Any) -> list[Any]:
+    """The results of so many calls work(0), work(1), ... that run side by side."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
+
+
+class Row(NamedTuple):
+    """One operation of the contract: where it is, and its node with the path's parameters in it."""
+
+    id: str
+    method: str
+    path: str
+    node: dict[str, Any]
+
+    @property
+    def public(self) -> bool:
+        return self.node.get("security") == []
+
+    def parameters(self, place: str) -> list[str]:
+        return [node["name"] for node in self.node["parameters"] if node["in"] == place]
+
+    def body(self) -> dict[str, Any]:
+        """The properties of its JSON body by name; none where it takes no body."""
+        content = self.node.get("requestBody", {}).get("content", {})
+        schema = resolved(content["application/json"]["schema"]) if content else {}
+        properties: dict[str, Any] = schema.get("properties", {})
+        return properties
+
+    def codes(self, status: int) -> set[str]:
+        """The error codes that its documentation shows for a status."""
+        answer = resolved(self.node["responses"].get(str(status), {}))
+        examples = answer.get("content", {}).get("application/json", {}).get("examples", {})
+        return {resolved(example)["value"]["error"]["code"] for example in examples.values()}
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = contract.lookup(contract.document(), node)
+    return found
+
+
+@cache
+def operations() -> tuple[Row, ...]:
+    """Every operation of the contract."""
+    rows = []
+    for path, item in contract.document()["paths"].items():
+        for method in contract.METHODS:
+            if method in item:
+                nodes = [resolved(node) for node in [*item.get("parameters", []), *item[method].get("parameters", [])]]
+                node = item[method] | {"parameters": nodes}
+                rows.append(Row(node["operationId"], method.upper(), "/v1" + path, node))
+    return tuple(rows)
+
+
+def operation_of(method: str, path: str) -> Row | None:
+    """The operation that a request names, if it names one."""
+    wanted = "GET" if method == "HEAD" else method
+    for row in operations():
+        form = re.sub(r"\{\w+\}", "[^/]+", row.path.replace(".", r"\."))
+        if row.method == wanted and re.fullmatch(form, path):
+            return row
+    return None
+
+
+ENVELOPE = ["success", "error"]
+ERROR = ["code", "message", "system_message", "type", "status", "details", "trace_id", "timestamp"]
+
+
+def assert_envelope(response: httpx.Response, code: str, request: tuple[str, str] | None = None) -> dict[str, Any]:
+    """Holds an error against the contract, and gives back its inner part.
+
+    `request` is (method, path) where the response does not know it; without an operation of that name the answer
+    need not be documented anywhere but in the catalogue.
+    """
+    row = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"][code]
+    assert response.status_code == row["status"], f"{response.status_code} {response.text}"
+    assert response.headers["Content-Type"] == "application/json"
+    body = response.json()
+    assert list(body) == ENVELOPE
+    assert body["success"] is False
+    error: dict[str, Any] = body["error"]
+    assert list(error) == ERROR
+    assert (error["code"], error["status"], error["type"], error["message"]) == (
+        code, row["status"], row["type"], row["message"],
+    )  # fmt: skip
+    assert error["trace_id"] == response.headers["X-Request-ID"]
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(error["timestamp"])) < timedelta(seconds=30)
+    flaws = list(_envelope_rules().violations(body))
+    assert not flaws, f"{flaws} in {body}"
+    operation = operation_of(*(request or (response.request.method, response.request.url.path)))
+    assert operation is None or code in operation.codes(response.status_code), (
+        f"{operation and operation.id} answered {code}, which its documentation does not show under {row['status']}."
+    )
+    return error
+
+
+@cache
+def _envelope_rules() -> Validator:
+    return Validator({"$ref": "#/components/schemas/ErrorEnvelope"}, contract.document())

@@ -1,0 +1,27 @@
+"""The command line with a server whose limits of time are short, so that a test need not wait for the real ones."""
+
+import asyncio
+
+import cli
+from edge import bodies, server
+from ops import serving
+
+HEADERS_SECONDS, BODY_SECONDS, IDLE_SECONDS, READER_SECONDS = 1.0, 1.5, 2.0, 1.0
+
+
+class Protocol(server.Protocol):
+    """The same protocol, less patient."""
+
+    slowest_headers = HEADERS_SECONDS
+    slowest_reader = READER_SECONDS
+    linger = 0.5
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.timeout_keep_alive = IDLE_SECONDS  # type: ignore[assignment]  # uvicorn's setting is in whole seconds
+        super().connection_made(transport)
+
+
+if __name__ == "__main__":
+    bodies.SLOWEST_SECONDS = BODY_SECONDS  # type: ignore[assignment]
+    vars(serving)["PROTOCOL"] = "tools.testing.short_timeouts:Protocol"
+    cli.main()

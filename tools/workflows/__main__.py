@@ -1,0 +1,32 @@
+"""Runs every workflow against the service and against the mock: `python -m tools.workflows [service] [mock]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tools.workflows.respect import respect
+from tools.workflows.servers import mocked, stored
+
+SERVERS = {"service": stored, "mock": mocked}
+
+
+def main() -> int:
+    """The exit status: 0 when all went as the document says."""
+    parser = argparse.ArgumentParser(prog="python -m tools.workflows", description=__doc__)
+    parser.add_argument("servers", nargs="*", metavar="server", help=f"one of {', '.join(SERVERS)}; none means all")
+    asked = parser.parse_args().servers or list(SERVERS)
+    if unknown := set(asked) - set(SERVERS):
+        parser.error(f"there is no server {', '.join(sorted(unknown))}; there are {', '.join(SERVERS)}")
+    failed = 0
+    for name in asked:
+        print(f"Workflows against the {name}:")
+        with SERVERS[name]() as served:
+            done = respect(served)
+        print(done.stdout + done.stderr)
+        failed |= done.returncode
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
