@@ -36,10 +36,10 @@ help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=sqlite:///var/music-studio.db)
-	@exec $(BIN)/python cli.py up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
+	@exec $(BIN)/python -m cli up $${PORT:+--port "$$PORT"} $${DATABASE_URL:+--database-url "$$DATABASE_URL"}
 
 mock: $(RUNTIME) ## Start the contract without a database, for those who write clients (PORT=8080)
-	@exec $(BIN)/python cli.py mock $${PORT:+--port "$$PORT"}
+	@exec $(BIN)/python -m cli mock $${PORT:+--port "$$PORT"}
 
 test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
 	@($(call debian,redis-server:redis-server)) || echo "Without it the tests that need it are skipped."
@@ -101,7 +101,7 @@ generate: $(BUNDLE) ## Write anew what comes from the contract: the files under 
 	@$(BIN)/python -m tools.workflows.tutorial
 
 docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
-	@$(BIN)/python -m reference dist/docs $(if $(SERVER),--server "$(SERVER)")
+	@$(BIN)/python -m docsite dist/docs $(if $(SERVER),--server "$(SERVER)")
 
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
 	@$(BIN)/python -m tools.workflows

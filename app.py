@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import lean  # noqa: F401 - before whatever loads Connexion or structlog
 import settings as environment
+from docsite import site
 from edge import contract, limits, logs, metrics, pages, stack
 from edge.addresses import Proxies
 from edge.asgi import App
@@ -27,7 +28,6 @@ from edge.uses import Uses
 from edge.workers import Workers
 from models import collection_tracks, collections, database, idempotency, keys
 from models.stores import Stores
-from reference import site
 from settings import Settings
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The reference for people: the files of pages/, and the pages that are made from the contract, from our own origin."""
+"""The reference for people: the files of docsite/static/, and the pages that are made from the contract, from our own origin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge import preconditions
 from edge.errors import NoSuchEndpoint
 
 PATH = "/docs"
-HOME = Path(__file__).parent.parent / "pages"
+HOME = Path(__file__).parent.parent / "docsite" / "static"
 # Made pages name this address; where they are served, the reader's own stands in its place.
 ORIGIN = "http://127.0.0.1:8080"
 _NOTHING_ELSE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -89,7 +89,7 @@ def _origin() -> str:
 
 @cache
 def _file(path: str, *, packed: bool) -> Form:
-    """A file of pages/, read when it is first asked for, so that the server does not start later for it."""
+    """A file of docsite/static/, read when it is first asked for, so that the server does not start later for it."""
     name, headers = FILES[path]
     return _form((HOME / name).read_bytes(), headers, packed=packed)
 

@@ -120,7 +120,7 @@ def _make(
 def _found(key_id: str) -> ApiKey:
     key = keys.get(key_id)
     if key is None:
-        raise Refusal(f"There is no key {key_id}: `python cli.py keys list` shows all.")
+        raise Refusal(f"There is no key {key_id}: `music-studio keys list` shows all.")
     return key
 
 

@@ -24,7 +24,7 @@ def open_database(url: str, *, prepare: bool = True) -> None:
     place = _place(url)
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         # SQLite would make an empty file of a mistyped name.
-        raise Refusal(f"There is no database {place.database}: run `python cli.py migrate` first.")
+        raise Refusal(f"There is no database {place.database}: run `music-studio migrate` first.")
     database.connect(url, pool_size=2, prepare=prepare)
     with _explained(url):
         database.one(ANYTHING)
@@ -72,7 +72,7 @@ def _demand_newest_tables() -> None:
     try:
         database.ready()
     except Unavailable as reason:
-        raise Refusal(f"{reason.system_message}: run `python cli.py migrate` first.") from reason
+        raise Refusal(f"{reason.system_message}: run `music-studio migrate` first.") from reason
 
 
 @contextmanager

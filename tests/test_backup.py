@@ -45,7 +45,7 @@ def url(tmp_path: Path) -> str:
 def command(url: str, *words: str) -> str:
     """What an operator is told who types this."""
     ran = subprocess.run(
-        [sys.executable, "cli.py", *words],
+        [sys.executable, "-m", "cli", *words],
         cwd=ROOT,
         env=environment(url),
         capture_output=True,

@@ -169,7 +169,7 @@ def test_a_mistake_is_one_sentence(sqlite: Machine, words: tuple[str, ...], says
 
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_a_database_that_is_not_migrated_says_what_to_do(machine: Machine, command: str) -> None:
-    assert "run `python cli.py migrate` first" in machine.refusal(command)
+    assert "run `music-studio migrate` first" in machine.refusal(command)
 
 
 @pytest.mark.parametrize(

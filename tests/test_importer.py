@@ -95,7 +95,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def _cli(url: str, *words: str) -> str:
     variables = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test"}
     done = subprocess.run(
-        [sys.executable, "cli.py", *words],
+        [sys.executable, "-m", "cli", *words],
         cwd=ROOT,
         env=os.environ | variables,
         capture_output=True,

@@ -24,7 +24,7 @@ PLAYLISTS = {"items": [{"id": "mplay_4a1f9c7e2b8d", "name": "Sunday"}]}
 
 
 class Terminal:
-    """What `cli.py mock` has printed in a folder of its own, and the address where it serves."""
+    """What `music-studio mock` has printed in a folder of its own, and the address where it serves."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.printed = ""
@@ -38,7 +38,7 @@ class Terminal:
 
 @contextmanager
 def typed(folder: Path, *words: str, tree: Path = ROOT) -> Iterator[Terminal]:
-    command = [sys.executable, str(tree / "cli.py"), "mock", "--port", "0", *words]
+    command = [sys.executable, "-m", "cli", "mock", "--port", "0", *words]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, cwd=folder, env={"MUSIC_STUDIO_LOG_LEVEL": "error"}, **pipes) as process:
         try:
@@ -95,7 +95,7 @@ def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path:
         "reference",
     ):
         (tree / name).symlink_to(ROOT / name)
-    for name in ("app.py", "cli.py", "lean.py", "settings.py"):
+    for name in ("app.py", "lean.py", "settings.py"):
         shutil.copy(ROOT / name, tree)
     shutil.copytree(ROOT / "openapi", tree / "openapi")
     (tree / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from docsite import samples
+from docsite.operations import operations
 from edge import contract
-from reference import samples
-from reference.operations import operations
 from tools.testing.service import ROOT, Services
 
 HOME = "/docs/api-reference/music"
@@ -163,7 +163,7 @@ def test_an_operator_may_say_what_samples_call(services: Services) -> None:
 
 def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path) -> None:
     origin = str(reader.base_url).rstrip("/")
-    command = [sys.executable, "-m", "reference", str(tmp_path / "docs"), "--server", origin]
+    command = [sys.executable, "-m", "docsite", str(tmp_path / "docs"), "--server", origin]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}

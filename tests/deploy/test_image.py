@@ -57,8 +57,8 @@ def test_the_image_says_how_it_wants_to_run(image: Image) -> None:
     assert image.config["User"] == f"{USER}:{USER}"
     assert image.config["StopSignal"] == "SIGTERM"
     assert list(image.config["ExposedPorts"]) == ["8080/tcp"]
-    assert image.config["Healthcheck"]["Test"] == ["CMD", ".venv/bin/python", "cli.py", "health"]
-    assert [*image.config["Entrypoint"], *image.config["Cmd"]] == [".venv/bin/python", "cli.py", "serve"]
+    assert image.config["Healthcheck"]["Test"] == ["CMD", ".venv/bin/python", "-m", "cli", "health"]
+    assert [*image.config["Entrypoint"], *image.config["Cmd"]] == [".venv/bin/python", "-m", "cli", "serve"]
 
 
 def test_the_image_holds_what_runs_and_nothing_else(image: Image) -> None:

@@ -33,7 +33,7 @@ def place(tmp_path: Path) -> Iterator[Pooled]:
 
 def _command(url: str, *words: str, prepare: str = "off") -> subprocess.CompletedProcess[str]:
     own = {**environment(url), "MUSIC_STUDIO_DATABASE_PREPARE": prepare}
-    command = [sys.executable, "cli.py", *words]
+    command = [sys.executable, "-m", "cli", *words]
     return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reference.samples import LANGUAGES
+from docsite.samples import LANGUAGES
 
 MARKS = {"passed": "ok", "failed": "FAILED", "error": "FAILED"}
 CELL = re.compile(r"test_a_sample_gets_the_answer_of_the_contract\[(.+)-(\w+)\]$")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reference.samples import LANGUAGES
+from docsite.samples import LANGUAGES
 from tests.proofs.toolchains import BIN
 from tools.testing.service import ROOT, Services
 

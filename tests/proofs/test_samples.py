@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from docsite import samples
+from docsite.operations import Operation, operations
 from edge import contract
 from edge.schemas import Validator
 from models.base import now
-from reference import samples
-from reference.operations import Operation, operations
 from tests.proofs.recorder import Exchange, Recorder, recorded
 from tests.proofs.toolchains import CLIENT, Programs
 from tools.testing.service import Services

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reference import samples
-from reference.operations import Operation
+from docsite import samples
+from docsite.operations import Operation
 from tools.testing.service import ROOT
 
 WORK = ROOT / "dist" / "samples"

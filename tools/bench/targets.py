@@ -65,7 +65,7 @@ ALL = (
         OURS,
         "Music Studio",
         "",
-        (sys.executable, "cli.py", "serve", "--host", "127.0.0.1", "--port", PORT),
+        (sys.executable, "-m", "cli", "serve", "--host", "127.0.0.1", "--port", PORT),
         {"sqlite": "everything of production on", "postgresql": "everything of production on"},
     ),
     _python("connexion", "Connexion FlaskApp, stock", "connexion", (*_UVICORN, "tools.bench.peers.connexion.app:app"),

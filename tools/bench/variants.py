@@ -42,7 +42,7 @@ def _with_many(sample: Sample) -> Iterator[Application]:
     document = contract.document()
     bigger = _multiplied(document)
     SIZES.update(few=_count(document), many=_count(bigger))
-    with _swapped(contract, "document", lambda: bigger), _swapped(app, "_handler", _original(app._handler)):  # noqa: SLF001
+    with _swapped(contract, "document", lambda: bigger), _swapped(app, "_handler", _original(app._handler)):
         application = inprocess.application(sample)
     with _remembered():
         yield application

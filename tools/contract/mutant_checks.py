@@ -22,10 +22,10 @@ TESTS = (
 )  # fmt: skip
 # What finds its way by where it is, so that a link would lead it back to the unchanged project.
 _COPIED = (
-    "app.py", "cli.py", "lean.py", "settings.py", "pyproject.toml", "commands", "edge", "tools",
-    "generated", "handlers", "migrations", "mock", "models", "ops", "reference", "tests",
+    "app.py", "lean.py", "settings.py", "pyproject.toml", "cli", "edge", "tools",
+    "generated", "handlers", "migrations", "mock", "models", "ops", "docsite", "tests",
 )  # fmt: skip
-_LINKED = (".venv", "node_modules", "pages", "bench", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
+_LINKED = (".venv", "node_modules", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 
 
 class Check(NamedTuple):

@@ -28,7 +28,7 @@ class Machine:
         self.folder = folder
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "cli.py"), *words]
+        command = [sys.executable, "-m", "cli", *words]
         environ = self.environ | variables
         return subprocess.run(
             command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False
@@ -46,7 +46,7 @@ class Machine:
         """The one sentence that a command ends with."""
         done = self.run(*words, **variables)
         assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
-        assert re.fullmatch(r"cli\.py: [^\n]+\.\n", done.stderr), done.stderr
+        assert re.fullmatch(r"music-studio: [^\n]+\.\n", done.stderr), done.stderr
         assert done.stdout == ""
         return done.stderr
 
@@ -56,7 +56,7 @@ class Machine:
         out, log = self.folder / "stdout", self.folder / "stderr"
         with out.open("wb") as output, log.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, str(ROOT / "cli.py"), *words],
+                [sys.executable, "-m", "cli", *words],
                 cwd=self.folder,
                 env=self.environ,
                 stdout=output,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import cli
+import cli.__main__
 import handlers
 
 

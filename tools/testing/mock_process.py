@@ -59,7 +59,7 @@ def _obey(hand: Hand) -> None:
     for line in sys.stdin:
         what, arguments = json.loads(line)
         answer: Any = getattr(hand, what)(**arguments)
-        print(json.dumps(answer), flush=True)  # noqa: T201 - its standard output is where it answers
+        print(json.dumps(answer), flush=True)
 
 
 def main() -> int:

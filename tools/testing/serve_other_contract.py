@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cli
+import cli.__main__
 from edge import contract
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ START_SECONDS = 90
 
 
 class Running:
-    """`cli.py serve` in a process group of its own, on a port that stays the same."""
+    """`music-studio serve` in a process group of its own, on a port that stays the same."""
 
     def __init__(self, database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> None:
         self.database_url = database_url
@@ -39,7 +39,7 @@ class Running:
         given = {"DATABASE_URL": self.database_url, "KEY_PEPPER": PEPPER, "LOG_FORMAT": "json"} | self._settings
         with self.log.open("ab") as file:
             return subprocess.Popen(
-                [sys.executable, "cli.py", "serve", "--port", str(self.port)],
+                [sys.executable, "-m", "cli", "serve", "--port", str(self.port)],
                 cwd=ROOT,
                 env=own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
                 stdin=subprocess.DEVNULL,

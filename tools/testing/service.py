@@ -41,7 +41,7 @@ PEPPER = "pepper-of-the-tests"
 NOBODYS = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 START_SECONDS = 30
-PROGRAM = ("cli.py",)
+PROGRAM = ("-m", "cli")
 # What a log says only when the service itself is at fault.
 FAULTS = ("unexpected failure", "Traceback", "breaks the contract", "undocumented status", "ASGI callable")
 # What operators and the server itself write beside the requests.
@@ -177,7 +177,7 @@ class Service:
 
     def load_demo(self) -> dict[str, str]:
         """Puts the demo into the database, and gives back the key of each of its users."""
-        command = [sys.executable, "cli.py", "demo", "--json", "--database-url", self.database_url]
+        command = [sys.executable, "-m", "cli", "demo", "--json", "--database-url", self.database_url]
         environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
         told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         return {name: user["api_key"] for name, user in json.loads(told.stdout)["users"].items()}

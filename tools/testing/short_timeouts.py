@@ -2,7 +2,7 @@
 
 import asyncio
 
-import cli
+import cli.__main__
 from edge import bodies, server
 from ops import serving
 

@@ -16,7 +16,7 @@ from mock.people import SECRETS
 from ops import demo
 
 ROOT = Path(__file__).parents[2]
-CLI = (sys.executable, "cli.py")
+CLI = (sys.executable, "-m", "cli")
 ANNOUNCED = " listens on "
 
 

@@ -16,7 +16,7 @@ from edge import contract
 from tools.workflows.arazzo import Step, Workflow, document, workflows
 from tools.workflows.servers import mocked
 
-HOME = Path(__file__).parents[2] / "generated" / "tutorial.md"
+HOME = Path(__file__).parents[2] / "docsite" / "tutorial.md"
 SERVER = "http://127.0.0.1:8080"
 KEY = "2f1d9c4e-7b3a-4c58-9e60-d1a8f7b25c34"
 _VALUE = re.compile(r"\$(?:inputs|steps\.\w+\.outputs)\.(\w+)")
@@ -52,7 +52,7 @@ def _opening(known: dict[str, str]) -> str:
     exports = "".join(f"export {name}={value}\n" for name, value in {"SERVER": SERVER, **known}.items())
     return (
         f"# {info['title']}\n\n{info['description']}\n\n"
-        "To follow on your own machine, start the mock with `python cli.py mock`. It needs no database, its keys are\n"
+        "To follow on your own machine, start the mock with `music-studio mock`. It needs no database, its keys are\n"
         f"the same at every start, and it forgets everything when it ends.\n\n```sh\n{exports}```\n"
     )
 

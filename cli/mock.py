@@ -8,8 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 import settings
-from commands.serving import Host, Port
-from commands.words import LOOK, AsJson
+from cli.options import LOOK, AsJson
+from cli.serve import Host, Port
 
 group = typer.Typer(**LOOK)
 Quota = Annotated[str, typer.Option(metavar="QUOTA", help="Of one key, such as 100/minute, or off.")]

@@ -5,8 +5,11 @@ from typing import NoReturn
 
 import typer
 
-from commands import configuration, data, keys, mocking, serving, tracks
-from commands.words import LOOK
+from cli import database, keys, tracks
+from cli import mock as mocking
+from cli import serve as serving
+from cli import settings as configuration
+from cli.options import LOOK
 from ops.refusal import Refusal
 from settings import BadSetting
 
@@ -14,7 +17,7 @@ cli = typer.Typer(help="Runs and looks after a Music Studio server.", **LOOK)
 # The commands of a group without a name are typed as they are.
 cli.add_typer(serving.group)
 cli.add_typer(mocking.group)
-cli.add_typer(data.group)
+cli.add_typer(database.group)
 cli.add_typer(keys.group, name="keys")
 cli.add_typer(tracks.group, name="tracks")
 cli.add_typer(configuration.group)
@@ -31,7 +34,7 @@ def main() -> None:
 
 
 def _give_up(sentence: str) -> NoReturn:
-    typer.echo(f"cli.py: {sentence}", err=True)
+    typer.echo(f"music-studio: {sentence}", err=True)
     sys.exit(1)
 
 

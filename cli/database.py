@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import settings
-from commands.words import LOOK, AsJson, Database, demo_file, open_database
+from cli.options import LOOK, AsJson, Database, demo_file, open_database
 from ops import screen
 
 group = typer.Typer(**LOOK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from reference.operations import Operation
+from docsite.operations import Operation
 
 
 class Error(NamedTuple):

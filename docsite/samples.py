@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 
-from reference import literals
-from reference.operations import JSON, Operation
+from docsite import literals
+from docsite.operations import JSON, Operation
 
 HOME = Path(__file__).parent / "templates" / "samples"
 KEY_VARIABLE = "MUSIC_STUDIO_API_KEY"

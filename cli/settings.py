@@ -3,7 +3,7 @@
 import typer
 
 import settings
-from commands.words import LOOK, AsJson
+from cli.options import LOOK, AsJson
 from ops import screen
 
 group = typer.Typer(**LOOK)

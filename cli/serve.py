@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import settings
-from commands.words import LOOK, Database, demo_file
+from cli.options import LOOK, Database, demo_file
 from ops.refusal import Refusal
 
 group = typer.Typer(**LOOK)

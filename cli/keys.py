@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import settings
-from commands.words import LOOK, AsJson, Database, Organization, User, open_database
+from cli.options import LOOK, AsJson, Database, Organization, User, open_database
 from ops import screen
 
 group = typer.Typer(help="API keys: make, rotate, list, pause, resume, revoke, and their log.", **LOOK)

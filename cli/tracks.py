@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from commands.words import LOOK, AsJson, Database, Organization, User, open_database
+from cli.options import LOOK, AsJson, Database, Organization, User, open_database
 from ops import screen
 
 group = typer.Typer(help="Tracks: import audio files, list.", **LOOK)

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 import jinja2
 
+from docsite import errors as catalogue
+from docsite import literals, samples
+from docsite.operations import Example, Operation, operations
 from edge import contract
 from edge.pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
-from reference import catalogue, literals, samples
-from reference.operations import Example, Operation, operations
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROOT = Path(__file__).parent.parent
-CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "generated" / "tutorial.md"
+CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "docsite" / "tutorial.md"
 SECTION = "api-reference/music"
 
 
@@ -103,7 +104,7 @@ class Site:
         return self._render("introduction.md")
 
     def _html(self, slug: str, text: str) -> str:
-        from reference import html  # its parser is loaded when the first page is asked for
+        from docsite import html  # its parser is loaded when the first page is asked for
 
         title = text.partition("\n")[0].removeprefix("# ")
         return self._render("page.html", slug=slug, title=title, content=html.render(text))

@@ -1,4 +1,4 @@
-"""Writes the reference as a static site: `python -m reference dist/docs`."""
+"""Writes the reference as a static site: `python -m docsite dist/docs`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from docsite.site import Site
 from edge import contract, pages
-from reference.site import Site
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m reference", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m docsite", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to write; what is in it is removed first")
     parser.add_argument("--server", default=pages.ORIGIN, metavar="URL", help="what the samples call (%(default)s)")
     return parser.parse_args()
