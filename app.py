@@ -26,8 +26,9 @@ from edge.runner import Runner
 from edge.schemas import Rules
 from edge.uses import Uses
 from edge.workers import Workers
-from models import collection_tracks, collections, database, idempotency, keys
-from models.stores import Stores
+from models import collection_tracks, collections, idempotency, keys
+from models.db import connection
+from models.interfaces import Stores
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ Handler = Callable[..., Any]
 STORES: Stores = {
     "collections": collections,
     "collection_tracks": collection_tracks,
-    "database": database,
+    "database": connection,
 }
 
 
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> Front:
     workers = Workers(settings.threads)
     uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
     door = Door(environment.pepper(settings), _tokens(settings), workers, uses)
-    runner = Runner(Once(idempotency, database.transaction), enforce=settings.response_validation == "enforce")
+    runner = Runner(Once(idempotency, connection.transaction), enforce=settings.response_validation == "enforce")
     front = _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
     if settings.metrics_folder:
         metrics.meter.start(settings.metrics_folder, _gauges(front), front.limits.refused)
@@ -78,12 +79,12 @@ def create_mock(settings: Settings, memory: Memory) -> App:
 
 def _connect(settings: Settings) -> None:
     bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.database_prepare}
-    database.connect(settings.database_url, **bounds)
+    connection.connect(settings.database_url, **bounds)
     if not settings.database_read_url:
         return
-    if not database.is_postgres():
+    if not connection.is_postgres():
         raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
-    database.read_from(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
+    connection.read_from(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
 
 
 def from_environment() -> App:
@@ -177,7 +178,7 @@ def _gauges(front: Front) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
         "requests_in_flight": lambda: front.in_flight,
-        "database_connections_in_use": database.in_use,
+        "database_connections_in_use": connection.in_use,
         "rate_limit_store_away": lambda: front.limits.alone,
         "memory_bytes": metrics.memory,
     }

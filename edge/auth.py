@@ -23,7 +23,7 @@ from edge.uses import Uses
 from edge.workers import Workers
 from models import keys, organizations
 from models.access import Caller
-from models.leases import LEASE_SECONDS
+from models.revocation import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from edge.tokens import Tokens
@@ -80,7 +80,7 @@ class Door:
         return await self._of_token(credential)
 
     async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
-        """The key and whom it admits. What is remembered of it outlives no change of its state (models/leases.py)."""
+        """The key and whom it admits. What is remembered of it outlives no change of its state (models/revocation.py)."""
         asked_at = monotonic()
         key = await self.workers.call(self._find, keys.digest(secret, self.pepper), writes=False)
         if key is None:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from edge import contract, logs
 from edge.answers import Answer
-from models.failures import Failure
+from models.exceptions import Failure
 
 LONGEST_TEXT = 128
 MOST_VIOLATIONS = 24

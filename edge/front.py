@@ -15,7 +15,7 @@ from edge.exchange import Exchange, current
 from edge.lifecycle import UNHEARD
 from edge.limits import Limits
 from edge.router import Router, allow
-from models.failures import Failure, Unavailable
+from models.exceptions import Failure, Unavailable
 
 log = structlog.get_logger("edge.front")
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge.answers import Answer
 from edge.exchange import Exchange
-from models.failures import KeyInUse
+from models.exceptions import KeyInUse
 from models.idempotency import Stored
 
 Work = Callable[[Exchange], Answer]

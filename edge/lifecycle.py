@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.exchange import current
-from models.failures import Unavailable
+from models.exceptions import Unavailable
 
 DRAINING = "draining"
 # The lines in the header of an answer to what the server refused before it was a request.

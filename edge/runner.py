@@ -8,7 +8,7 @@ from edge.answers import Answer
 from edge.errors import InternalError
 from edge.exchange import Exchange
 from edge.idempotency import Once
-from models import database
+from models.db import connection
 
 log = structlog.get_logger("edge.runner")
 
@@ -23,7 +23,7 @@ class Runner:
     def run(self, exchange: Exchange) -> Answer:
         """The answer of a plain handler; belongs in a worker thread. Raises what the handler raises."""
         try:
-            copy = database.copy()
+            copy = connection.copy()
             if copy is None or exchange.caller is None:
                 return self._turn(exchange)
             # A GET may read the copy, unless its caller has just written.

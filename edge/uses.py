@@ -11,7 +11,7 @@ from time import monotonic
 
 import structlog
 
-from models.failures import Unavailable
+from models.exceptions import Unavailable
 
 DELAY_SECONDS = 1.0
 log = structlog.get_logger("edge.uses")

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from models import database
-from models.hurry import MustWait
+from models.db import connection
+from models.db.event_loop import MustWait
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +33,7 @@ class Workers:
         `writes`: whether it may also change something.
         """
         try:
-            return await database.on_loop(function, *args, writes=writes)
+            return await connection.on_loop(function, *args, writes=writes)
         except MustWait:
             pass  # and not from here, where whatever goes wrong would seem to be a consequence
         return await self.run(function, *args)

@@ -8,9 +8,9 @@ from typing import cast
 from edge.answers import Tagged, moments
 from generated import wire
 from models.access import Caller
-from models.collection_rows import Collection
-from models.collection_track_rows import CollectionTrack
-from models.stores import Collections, CollectionTracks
+from models.collection_queries import Collection
+from models.collection_track_queries import CollectionTrack
+from models.interfaces import Collections, CollectionTracks
 
 
 def list_collections(

@@ -7,7 +7,7 @@ import asyncio
 from edge import contract, lifecycle
 from edge.answers import Document, Tagged
 from generated import wire
-from models.stores import Database
+from models.interfaces import Database
 
 
 async def get_liveness() -> wire.Health:

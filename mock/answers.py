@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mock.memory import Memory
 from models.base import now
-from models.failures import KeyReused
+from models.exceptions import KeyReused
 from models.idempotency import Stored
 
 

@@ -9,8 +9,8 @@ from mock.collections import Collections
 from mock.memory import Memory
 from models.access import Caller
 from models.base import is_id, now
-from models.collection_rows import Collection
-from models.collection_track_rows import CollectionTrack
+from models.collection_queries import Collection
+from models.collection_track_queries import CollectionTrack
 from models.collection_tracks import MOST_TRACKS, demand_distinct, full, no_track
 
 

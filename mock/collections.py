@@ -8,7 +8,7 @@ from typing import Any, cast
 from mock.memory import Memory
 from models.access import Caller, demand_membership
 from models.base import new_id, now
-from models.collection_rows import Collection
+from models.collection_queries import Collection
 from models.collections import demand_version, missing, no_cover
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from models.collection_rows import Collection
+from models.collection_queries import Collection
 from models.idempotency import Stored
 from models.keys import ApiKey
 from ops import demo

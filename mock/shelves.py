@@ -5,7 +5,7 @@ from __future__ import annotations
 from mock.collection_tracks import CollectionTracks
 from mock.collections import Collections
 from mock.memory import Memory
-from models.stores import Stores
+from models.interfaces import Stores
 
 
 def shelves(memory: Memory) -> Stores:

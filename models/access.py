@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.failures import AccessDenied
+from models.exceptions import AccessDenied
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from models import collections, database, ranks, tracks
+from models import collections, ranks, tracks
 from models.access import Caller
 from models.base import is_id, now
-from models.collection_rows import Collection
-from models.collection_track_rows import (
+from models.collection_queries import Collection
+from models.collection_track_queries import (
     APPEND,
     FIRST,
     LIST,
@@ -18,7 +18,8 @@ from models.collection_track_rows import (
     CollectionTrack,
     collection_tracks,
 )
-from models.failures import CollectionFull, Missing, Unacceptable
+from models.db import connection
+from models.exceptions import CollectionFull, Missing, Unacceptable
 
 __all__ = ["MOST_TRACKS", "CollectionTrack", "add", "collection_tracks", "list_page", "remove", "reorder"]
 
@@ -30,7 +31,7 @@ def list_page(
 ) -> tuple[int, list[CollectionTrack]]:
     """The collection's version and, of the same moment, a page of its tracks in order; raises Missing."""
     scope = collections.scope(caller, organization_id, collection_id)
-    rows = database.many(LIST, **scope, limit=limit, offset=offset)
+    rows = connection.many(LIST, **scope, limit=limit, offset=offset)
     if not rows:
         raise collections.missing(collection_id)
     members = [row for row in rows if row.track_id is not None]
@@ -38,7 +39,7 @@ def list_page(
     return rows[0].version, page
 
 
-@database.transaction
+@connection.transaction
 def add(caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
     """Put a track at the end; a member stays where it is, and then nothing changes.
 
@@ -47,13 +48,13 @@ def add(caller: Caller, organization_id: str, collection_id: str, track_id: str,
     held = collections.hold(caller, organization_id, collection_id, version)
     if held.track_count >= MOST_TRACKS:
         _demand_member(held, track_id)
-    elif database.one(APPEND, **collections.scope_of(held), track=track_id, now=now()) is not None:
+    elif connection.one(APPEND, **collections.scope_of(held), track=track_id, now=now()) is not None:
         collections.touch(held, more=1)
     else:
         _demand_track(organization_id, track_id)
 
 
-@database.transaction
+@connection.transaction
 def remove(caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
     """Take a track out; without effect when it is not in.
 
@@ -62,11 +63,11 @@ def remove(caller: Caller, organization_id: str, collection_id: str, track_id: s
     held = collections.hold(caller, organization_id, collection_id, version)
     if not is_id(track_id, "mtrack_"):
         raise no_track(track_id)
-    if database.run(REMOVE, **collections.scope_of(held), track=track_id):
+    if connection.run(REMOVE, **collections.scope_of(held), track=track_id):
         collections.touch(held, more=-1)
 
 
-@database.transaction
+@connection.transaction
 def reorder(
     caller: Caller, organization_id: str, collection_id: str, track_ids: Sequence[str], version: int | None
 ) -> None:
@@ -83,11 +84,11 @@ def reorder(
 
 
 def _move(scope: dict[str, object], moves: Sequence[tuple[str, int]]) -> None:
-    if database.is_postgres():
+    if connection.is_postgres():
         moved, new_ranks = map(list, zip(*moves, strict=True))
-        database.run(MOVE_ALL, **scope, moved=moved, new_ranks=new_ranks)
+        connection.run(MOVE_ALL, **scope, moved=moved, new_ranks=new_ranks)
     else:
-        database.run_each(MOVE, [scope | {"track": track, "new_rank": rank} for track, rank in moves])
+        connection.run_each(MOVE, [scope | {"track": track, "new_rank": rank} for track, rank in moves])
 
 
 def _moves(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> list[tuple[str, int]]:
@@ -100,12 +101,14 @@ def _moves(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> list
 def _ranks_of(held: Collection, track_ids: Sequence[str], wanted: set[str]) -> tuple[dict[str, int], int | None]:
     """The ranks of the listed members, and the lowest rank of a member that is not listed."""
     # One row more than there are ids: one of them is not listed, unless these are all the members.
-    first = database.many(FIRST, **collections.scope_of(held), count=len(track_ids) + 1)
+    first = connection.many(FIRST, **collections.scope_of(held), count=len(track_ids) + 1)
     ceiling = next((row.rank for row in first if row.track_id not in wanted), None)
     found = {row.track_id: row.rank for row in first if row.track_id in wanted}
     rest = [track for track in track_ids if track not in found] if len(first) > len(track_ids) else []
     if rest:
-        found |= {row.track_id: row.rank for row in database.many(LISTED, **collections.scope_of(held), track_ids=rest)}
+        found |= {
+            row.track_id: row.rank for row in connection.many(LISTED, **collections.scope_of(held), track_ids=rest)
+        }
     return found, ceiling
 
 
@@ -120,7 +123,7 @@ def no_track(track_id: str) -> Missing:
 
 
 def _demand_member(held: Collection, track_id: str) -> None:
-    if database.one(MEMBER, **collections.scope_of(held), track=track_id) is not None:
+    if connection.one(MEMBER, **collections.scope_of(held), track=track_id) is not None:
         return
     _demand_track(held.organization_id, track_id)
     raise full(held.id)

@@ -5,11 +5,23 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from models import database, tracks
+from models import tracks
 from models.access import Caller, demand_membership
 from models.base import ID_TRIES, new_id, now
-from models.collection_rows import CHANGE, CHANGEABLE, DELETE, FIND, INSERT, LIST, LOCK, TOUCH, Collection, collections
-from models.failures import Missing, Unacceptable, VersionMismatch
+from models.collection_queries import (
+    CHANGE,
+    CHANGEABLE,
+    DELETE,
+    FIND,
+    INSERT,
+    LIST,
+    LOCK,
+    TOUCH,
+    Collection,
+    collections,
+)
+from models.db import connection
+from models.exceptions import Missing, Unacceptable, VersionMismatch
 
 __all__ = ["Collection", "collections", "create", "delete", "get", "list_page", "update"]
 
@@ -19,7 +31,7 @@ _TRIES = 5
 def list_page(caller: Caller, organization_id: str, limit: int, offset: int) -> list[Collection]:
     """The caller's collections, newest first; raises AccessDenied."""
     demand_membership(caller, organization_id)
-    rows = database.many(LIST, organization=organization_id, owner=caller.user_id, limit=limit, offset=offset)
+    rows = connection.many(LIST, organization=organization_id, owner=caller.user_id, limit=limit, offset=offset)
     return [Collection._make(row) for row in rows]
 
 
@@ -36,7 +48,7 @@ def create(
     demand_membership(caller, organization_id)
     _demand_cover(organization_id, cover_track_id)
     for _ in range(ID_TRIES):
-        row = database.one(
+        row = connection.one(
             INSERT,
             organization=organization_id,
             owner=caller.user_id,
@@ -71,7 +83,7 @@ def update(
         raise ValueError(f"Only {', '.join(CHANGEABLE)} of a collection can be changed.")
     binds = scope(caller, organization_id, collection_id) | _change_binds(changes)
     for _ in range(_TRIES):
-        row = database.one(CHANGE, **binds, expected=version, now=now())
+        row = connection.one(CHANGE, **binds, expected=version, now=now())
         if row is None:
             row = _unchanged(caller, organization_id, collection_id, changes, version)
         if row is not None:
@@ -83,7 +95,7 @@ def delete(caller: Caller, organization_id: str, collection_id: str, version: in
     """Hide the collection for good, and leave its tracks; raises Missing, then VersionMismatch."""
     binds = scope(caller, organization_id, collection_id)
     for _ in range(_TRIES):
-        if database.one(DELETE, **binds, expected=version, now=now()) is not None:
+        if connection.one(DELETE, **binds, expected=version, now=now()) is not None:
             return
         demand_version(get(caller, organization_id, collection_id), version)
     raise RuntimeError("A collection could neither be deleted nor found in another version.")
@@ -91,12 +103,12 @@ def delete(caller: Caller, organization_id: str, collection_id: str, version: in
 
 def _find(caller: Caller, organization_id: str, collection_id: str) -> Row[Any] | None:
     """The row that this caller may see, if there is one."""
-    return database.one(FIND, **scope(caller, organization_id, collection_id))
+    return connection.one(FIND, **scope(caller, organization_id, collection_id))
 
 
 def hold(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
     """Lock the collection until the transaction ends; raises Missing, then VersionMismatch."""
-    row = database.one(LOCK, **scope(caller, organization_id, collection_id))
+    row = connection.one(LOCK, **scope(caller, organization_id, collection_id))
     if row is None:
         raise missing(collection_id)
     held = Collection._make(row)
@@ -106,7 +118,7 @@ def hold(caller: Caller, organization_id: str, collection_id: str, version: int 
 
 def touch(held: Collection, *, more: int) -> None:
     """Count a change of the tracks of a held collection, which has `more` tracks than before."""
-    database.run(TOUCH, **scope_of(held), more=more, now=now())
+    connection.run(TOUCH, **scope_of(held), more=more, now=now())
 
 
 def missing(collection_id: str) -> Missing:

@@ -21,9 +21,9 @@ from sqlalchemy import (
     select,
 )
 
-from models import database
 from models.base import BIGINT, Instant, metadata, now
-from models.failures import KeyInUse, KeyReused
+from models.db import connection
+from models.exceptions import KeyInUse, KeyReused
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -85,10 +85,10 @@ def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> S
     Raises KeyInUse while such a request runs, KeyReused when the key came with another request, and RuntimeError
     outside a transaction, where the claim would be worth nothing.
     """
-    if not database.in_transaction():
+    if not connection.in_transaction():
         raise RuntimeError("A key is claimed inside the transaction that does the work.")
     _demand_lock(organization_id, user_id, key)
-    row = database.one(FIND, organization_id=organization_id, user_id=user_id, key=key)
+    row = connection.one(FIND, organization_id=organization_id, user_id=user_id, key=key)
     if row is None:
         return None
     if row.fingerprint != fingerprint:
@@ -100,7 +100,7 @@ def store(
     organization_id: str, user_id: str, key: str, fingerprint: bytes, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     """Keep the answer to the request whose key this transaction has claimed."""
-    database.run(
+    connection.run(
         INSERT,
         organization_id=organization_id,
         user_id=user_id,
@@ -116,17 +116,17 @@ def store(
 def sweep(older_than_hours: float = 24) -> int:
     """Forget the answers that are older; returns how many there were. Raises Unavailable."""
     before, forgotten = now() - timedelta(hours=older_than_hours), 0
-    while (step := database.one(STEP, before=before)) is not None:
+    while (step := connection.one(STEP, before=before)) is not None:
         # Answers of one moment go together, and so do those of the moment itself, or a step could be of none.
-        forgotten += database.run(SWEEP, before=step.created_at + timedelta(microseconds=1))
-    return forgotten + database.run(SWEEP, before=before)
+        forgotten += connection.run(SWEEP, before=step.created_at + timedelta(microseconds=1))
+    return forgotten + connection.run(SWEEP, before=before)
 
 
 def _demand_lock(organization_id: str, user_id: str, key: str) -> None:
-    if not database.is_postgres():
+    if not connection.is_postgres():
         return
     digest = hashlib.sha256(f"{organization_id}\n{user_id}\n{key}".encode()).digest()
     number = int.from_bytes(digest[:8], signed=True)
-    row = database.one(TRY_LOCK, number=number)
+    row = connection.one(TRY_LOCK, number=number)
     if row is None or not row.held:
         raise KeyInUse("A request with this Idempotency-Key is still running")

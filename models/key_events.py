@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import CheckConstraint, Column, PrimaryKeyConstraint, Table, Text, bindparam, select
 
-from models import database
 from models.base import Instant, insert_unless_there, metadata
+from models.db import connection
 
 # No foreign key: the log outlives the keys that it tells of.
 key_events = Table(
@@ -69,11 +69,11 @@ LIST_ALL = select(*_COLUMNS).order_by(key_events.c.happened_at, key_events.c.key
 
 def record(event: KeyEvent) -> None:
     """Add one event; call it in the transaction that makes it true."""
-    database.run(INSERT, **event._asdict())
+    connection.run(INSERT, **event._asdict())
 
 
 def list_all(organization_id: str | None = None) -> list[KeyEvent]:
     """The events of one organization or of all, oldest first."""
     if organization_id is None:
-        return [KeyEvent._make(row) for row in database.many(LIST_ALL)]
-    return [KeyEvent._make(row) for row in database.many(LIST, organization_id=organization_id)]
+        return [KeyEvent._make(row) for row in connection.many(LIST_ALL)]
+    return [KeyEvent._make(row) for row in connection.many(LIST, organization_id=organization_id)]

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from models import database, key_events, key_rows
+from models import key_events, key_queries
 from models.base import ID_TRIES, new_id, now
+from models.db import connection
 from models.key_events import PROGRAM, Author, KeyEvent
-from models.key_rows import ApiKey, api_keys
-from models.leases import outlasted
-from models.secret import digest, new_secret, well_formed
+from models.key_format import digest, new_secret, well_formed
+from models.key_queries import ApiKey, api_keys
+from models.revocation import outlasted
 
 __all__ = [
     "STATES",
@@ -48,7 +49,7 @@ class Rotation(NamedTuple):
     secret: str
 
 
-@database.transaction
+@connection.transaction
 def make(
     organization_id: str,
     user_id: str,
@@ -66,8 +67,8 @@ def make(
     """
     secret = new_secret()
     for _ in range(ID_TRIES):
-        row = database.one(
-            key_rows.INSERT,
+        row = connection.one(
+            key_queries.INSERT,
             id=key_id or new_id("mkey_"),
             organization_id=organization_id,
             user_id=user_id,
@@ -87,23 +88,23 @@ def make(
 
 def find(digest: bytes) -> ApiKey | None:
     """The key with this digest, whatever its state and whether or not it has expired."""
-    row = database.one(key_rows.FIND, digest=digest)
+    row = connection.one(key_queries.FIND, digest=digest)
     return None if row is None else ApiKey._make(row)
 
 
 def get(key_id: str) -> ApiKey | None:
     """The key with this id, whatever its state and whether or not it has expired."""
-    row = database.one(key_rows.GET, key_id=key_id)
+    row = connection.one(key_queries.GET, key_id=key_id)
     return None if row is None else ApiKey._make(row)
 
 
 def list_all(organization_id: str | None = None) -> list[ApiKey]:
     """The keys of one organization or of all, oldest first."""
-    return [ApiKey._make(row) for row in database.many(key_rows.LIST, organization_id=organization_id)]
+    return [ApiKey._make(row) for row in connection.many(key_queries.LIST, organization_id=organization_id)]
 
 
 @outlasted
-@database.transaction
+@connection.transaction
 def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
     """Whether there is such a key that may have the state; it has it for every request from now on.
 
@@ -111,7 +112,7 @@ def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
     """
     if state not in STATES:
         raise ValueError(f"The state of a key is one of: {', '.join(STATES)}.")
-    row = database.one(key_rows.SET_STATE, key_id=key_id, new_state=state)
+    row = connection.one(key_queries.SET_STATE, key_id=key_id, new_state=state)
     if row is None:
         return False
     _tell(ApiKey._make(row), STATES[state], by)
@@ -119,7 +120,7 @@ def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
 
 
 @outlasted
-@database.transaction
+@connection.transaction
 def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, pepper: bytes,
            by: Author = PROGRAM) -> Rotation | None:  # fmt: skip
     """Put a new key with the same user, scopes and limit in the place of one that is active; both work for `overlap`.
@@ -131,7 +132,7 @@ def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, peppe
     ends_at = min(filter(None, (key.expires_at, moment + overlap)))
     expires_at = None if lifetime is None else moment + lifetime
     successor_id = new_id("mkey_")
-    row = database.one(key_rows.RETIRE, key_id=key.id, now=moment, ends_at=ends_at, successor_id=successor_id)
+    row = connection.one(key_queries.RETIRE, key_id=key.id, now=moment, ends_at=ends_at, successor_id=successor_id)
     if row is None:
         return None
     made, secret = make(
@@ -144,10 +145,10 @@ def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, peppe
 
 
 @outlasted
-@database.transaction
+@connection.transaction
 def remove(key_id: str, by: Author = PROGRAM) -> bool:
     """Whether there was a key of this id; it is forgotten altogether."""
-    row = database.one(key_rows.DELETE, key_id=key_id)
+    row = connection.one(key_queries.DELETE, key_id=key_id)
     if row is None:
         return False
     _tell(ApiKey._make(row), "deleted", by)
@@ -162,14 +163,14 @@ def note_uses(key_ids: Iterable[str]) -> None:
         _note(binds[start : start + USES_AT_ONCE])
 
 
-@database.transaction
+@connection.transaction
 def _note(binds: list[dict[str, object]]) -> None:
-    database.run_each(key_rows.NOTE_USE, binds)
+    connection.run_each(key_queries.NOTE_USE, binds)
 
 
 def tell_expired(by: Author = PROGRAM) -> int:
     """Add to the log which keys have expired since it was last asked; returns how many. Raises Unavailable."""
-    return len(database.many(key_rows.TELL_EXPIRED, now=now(), **by._asdict()))
+    return len(connection.many(key_queries.TELL_EXPIRED, now=now(), **by._asdict()))
 
 
 def _tell(key: ApiKey, event: str, by: Author, detail: str | None = None) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import (
     select,
 )
 
-from models import database
 from models.base import Instant, insert_unless_there, metadata, now
+from models.db import connection
 
 ORGANIZATION = re.compile(r"org_[A-Za-z0-9]{1,32}")
 USER = re.compile(r"[!-~]{1,64}")
@@ -60,7 +60,7 @@ def join(organization_id: str, user_id: str) -> None:
 
 def organizations_of(user_id: str) -> frozenset[str]:
     """The ids of the organizations that the user belongs to."""
-    return frozenset(row.organization_id for row in database.many(ORGANIZATIONS_OF, user_id=user_id))
+    return frozenset(row.organization_id for row in connection.many(ORGANIZATIONS_OF, user_id=user_id))
 
 
 def _demand_forms(organization_id: str, user_id: str) -> None:
@@ -70,7 +70,7 @@ def _demand_forms(organization_id: str, user_id: str) -> None:
         raise ValueError("A user id is 1 to 64 visible ASCII characters without blanks, such as alice.")
 
 
-@database.transaction
+@connection.transaction
 def _join(organization_id: str, user_id: str) -> None:
-    database.run(FOUND, organization_id=organization_id, now=now())
-    database.run(JOIN, organization_id=organization_id, user_id=user_id, now=now())
+    connection.run(FOUND, organization_id=organization_id, now=now())
+    connection.run(JOIN, organization_id=organization_id, user_id=user_id, now=now())

@@ -17,8 +17,8 @@ from sqlalchemy import (
     select,
 )
 
-from models import database
 from models.base import ID_TRIES, Flag, Instant, insert_unless_there, metadata, new_id, now
+from models.db import connection
 
 tracks = Table(
     "tracks",
@@ -96,7 +96,7 @@ def add(
 ) -> Track | None:
     """The new track, or None when the organization has one with this SHA-256 digest of the audio already."""
     for _ in range(ID_TRIES):
-        row = database.one(
+        row = connection.one(
             INSERT,
             organization_id=organization_id,
             id=new_id("mtrack_"),
@@ -119,15 +119,15 @@ def add(
 
 def exists(organization_id: str, track_id: str) -> bool:
     """Whether the organization has such a track."""
-    return database.one(EXISTS, organization_id=organization_id, track_id=track_id) is not None
+    return connection.one(EXISTS, organization_id=organization_id, track_id=track_id) is not None
 
 
 def list_all(organization_id: str) -> list[Track]:
     """Every track of the organization, oldest first."""
-    return [Track._make(row) for row in database.many(LIST, organization_id=organization_id)]
+    return [Track._make(row) for row in connection.many(LIST, organization_id=organization_id)]
 
 
 def _has_digest(organization_id: str, source_digest: bytes | None) -> bool:
     if source_digest is None:
         return False
-    return database.one(WITH_DIGEST, organization_id=organization_id, source_digest=source_digest) is not None
+    return connection.one(WITH_DIGEST, organization_id=organization_id, source_digest=source_digest) is not None

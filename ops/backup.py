@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError
 
-from models import engines, revision
+from models.db import engines, schema_version
 from ops.refusal import Refusal
 
 # Told how many pages of how many are copied.
@@ -119,7 +119,7 @@ def _demand_backup(file: Path) -> None:
         raise Refusal(f"The file {file} is no backup of Music Studio.") from problem
     if schema is None or broken:
         raise Refusal(f"The file {file} is no whole backup of Music Studio.")
-    if schema[0] > revision.head():
+    if schema[0] > schema_version.head():
         raise Refusal(f"The backup {file} was made by a newer version of Music Studio.")
 
 

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, bindparam, delete, insert, select
 
-from models import database
 from models.base import insert_unless_there
-from models.collection_rows import collections
-from models.collection_track_rows import collection_tracks
+from models.collection_queries import collections
+from models.collection_track_queries import collection_tracks
+from models.db import connection
 from models.organizations import join, organizations
 from models.ranks import GAP
 from models.tracks import tracks
@@ -61,24 +61,24 @@ ADD_MEMBER = insert(collection_tracks)
 
 def holds() -> Literal["nothing", "demo", "other"]:
     """What is in the database; the demo may have grown by what its users have made."""
-    found = {row.id for row in database.many(ORGANIZATIONS)}
+    found = {row.id for row in connection.many(ORGANIZATIONS)}
     if not found:
         return "nothing"
     return "demo" if found <= {ORGANIZATION, OTHER_ORGANIZATION} else "other"
 
 
-@database.transaction
+@connection.transaction
 def load() -> None:
     """Bring what the reference page shows (back) to how it is there. Raises Refusal where there is other data."""
     if holds() == "other":
         raise Refusal("The database holds other data than the demo: give the demo a database of its own.")
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
-    database.run_each(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
-    database.run(EMPTY_COLLECTION, **OWN)
-    database.run(DROP_COLLECTION, **OWN)
-    database.run_each(ADD_COLLECTION, [collection()])
-    database.run_each(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
+    connection.run_each(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
+    connection.run(EMPTY_COLLECTION, **OWN)
+    connection.run(DROP_COLLECTION, **OWN)
+    connection.run_each(ADD_COLLECTION, [collection()])
+    connection.run_each(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
 
 
 def _track(index: int) -> dict[str, object]:

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from models import database, keys
+from models import keys
 from models.base import now
-from models.leases import outlasted
+from models.db import connection
+from models.revocation import outlasted
 from ops.demo import COLLECTION, ORGANIZATION, USERS
 from ops.keys import author
 
@@ -45,7 +46,7 @@ def _keep(file: Path, text: str) -> None:
 
 
 @outlasted
-@database.transaction
+@connection.transaction
 def _issue_all(pepper: bytes) -> dict[str, Any]:
     return {
         name: {

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from models import database, key_events, keys, organizations
+from models import key_events, keys, organizations
 from models.base import now
+from models.db import connection
 from models.keys import ApiKey, Author
 from ops.refusal import Refusal
 
@@ -102,7 +103,7 @@ def span(text: str) -> timedelta:
     return length
 
 
-@database.transaction
+@connection.transaction
 def _make(
     organization_id: str,
     user_id: str,

@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import URL, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from models import database, engines
-from models.failures import Unavailable
+from models.db import connection, engines
+from models.exceptions import Unavailable
 from ops.refusal import Refusal
 from ops.screen import without_password
 
@@ -25,16 +25,16 @@ def open_database(url: str, *, prepare: bool = True) -> None:
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         # SQLite would make an empty file of a mistyped name.
         raise Refusal(f"There is no database {place.database}: run `music-studio migrate` first.")
-    database.connect(url, pool_size=2, prepare=prepare)
+    connection.connect(url, pool_size=2, prepare=prepare)
     with _explained(url):
-        database.one(ANYTHING)
+        connection.one(ANYTHING)
         _demand_limits()
     _demand_newest_tables()
 
 
 def migrate_database(url: str) -> None:
     """Make the database when it is new, and bring its tables up to date. Raises Refusal."""
-    from models import migrate  # and with it Alembic, which is nothing for a server that only serves
+    from models.db import migrate  # and with it Alembic, which is nothing for a server that only serves
 
     _place(url)
     with _explained(url):
@@ -59,9 +59,9 @@ def _place(url: str) -> URL:
 
 def _demand_limits() -> None:
     """A pooler gives connections that somebody else has opened, without what the server asks for."""
-    if not database.is_postgres():
+    if not connection.is_postgres():
         return
-    found = {row.name: row for row in database.many(SETTINGS)}
+    found = {row.name: row for row in connection.many(SETTINGS)}
     missing = {name: value for name, value in engines.session() if found[name].setting != value}
     if missing:
         orders = "".join(f"\n  {found[name].remedy}{name} = '{value}';" for name, value in missing.items())
@@ -70,7 +70,7 @@ def _demand_limits() -> None:
 
 def _demand_newest_tables() -> None:
     try:
-        database.ready()
+        connection.ready()
     except Unavailable as reason:
         raise Refusal(f"{reason.system_message}: run `music-studio migrate` first.") from reason
 

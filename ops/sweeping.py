@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import structlog
 
 from models import idempotency, keys
-from models.failures import Unavailable
+from models.exceptions import Unavailable
 
 HOUR = 3600.0
 SERVER = keys.Author("server", "serve")

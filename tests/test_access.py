@@ -6,7 +6,7 @@ import secrets
 import httpx
 import pytest
 
-from models.secret import new_secret
+from models.key_format import new_secret
 from tools.testing.probes import PROBES, Scene
 from tools.testing.service import (
     ALICE,

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from models import collection_tracks, collections, idempotency, keys, migrate, organizations, tracks
+from models import collection_tracks, collections, idempotency, keys, organizations, tracks
 from models.access import Caller
 from models.base import metadata
-from models.database import transaction
+from models.db import migrate
+from models.db.connection import transaction
 from ops import backup
 from ops.refusal import Refusal
 from tools.endurance.load import Load, names

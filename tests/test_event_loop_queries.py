@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import bindparam, func, literal, select, text
 
-from models import collection_tracks, collections, database, migrate, organizations
+from models import collection_tracks, collections, organizations
 from models.access import Caller
-from models.failures import Missing, Unavailable
-from models.hurry import MustWait
+from models.db import connection, migrate
+from models.db.event_loop import MustWait
+from models.exceptions import Missing, Unavailable
 from tools.testing import databases
 
 R = TypeVar("R")
@@ -36,10 +37,10 @@ def postgres() -> Iterator[str]:
 
 def _connected(url: str) -> Iterator[str]:
     migrate.upgrade(url)
-    database.connect(url, pool_size=2, statement_timeout_ms=1000)
+    connection.connect(url, pool_size=2, statement_timeout_ms=1000)
     organizations.join(HOME, "alice")
     yield url
-    database.disconnect()
+    connection.disconnect()
 
 
 def on_loop(work: Coroutine[Any, Any, R]) -> R:
@@ -49,15 +50,15 @@ def on_loop(work: Coroutine[Any, Any, R]) -> R:
         try:
             return await work
         finally:
-            if database.is_postgres() and database._quick is not None:
-                database._quick.close()
+            if connection.is_postgres() and connection._quick is not None:
+                connection._quick.close()
             await asyncio.sleep(0.02)
 
     return asyncio.run(whole())
 
 
 async def ask(function: Any, *args: Any, writes: bool = False) -> Any:
-    return await database.on_loop(function, *args, writes=writes)
+    return await connection.on_loop(function, *args, writes=writes)
 
 
 def test_the_event_loop_reads_what_a_thread_reads(store: str) -> None:
@@ -81,7 +82,7 @@ def test_postgresql_is_written_by_the_event_loop_and_sqlite_is_not(store: str) -
     def write() -> collections.Collection:
         return collections.create(ALICE, HOME, name="Focus")
 
-    if database.is_postgres():
+    if connection.is_postgres():
         made = on_loop(ask(write, writes=True))
         assert collections.get(ALICE, HOME, made.id) == made
     else:
@@ -100,7 +101,7 @@ def test_what_has_been_written_is_not_written_again_by_a_thread(postgres: str) -
 
 def test_others_go_on_while_postgresql_takes_its_time(postgres: str) -> None:
     async def watch() -> int:
-        asked, ticks = asyncio.create_task(ask(lambda: database.one(SLEEP, seconds=0.4))), 0
+        asked, ticks = asyncio.create_task(ask(lambda: connection.one(SLEEP, seconds=0.4))), 0
         while not asked.done():
             await asyncio.sleep(0.01)
             ticks += 1
@@ -112,7 +113,7 @@ def test_others_go_on_while_postgresql_takes_its_time(postgres: str) -> None:
 
 def test_more_than_there_are_connections_take_turns(postgres: str) -> None:
     async def crowd() -> list[Any]:
-        pids = [ask(lambda: database.one(OWN_PID)) for _ in range(40)]
+        pids = [ask(lambda: connection.one(OWN_PID)) for _ in range(40)]
         return [row.pid for row in await asyncio.gather(*pids)]
 
     found = on_loop(crowd())
@@ -122,9 +123,9 @@ def test_more_than_there_are_connections_take_turns(postgres: str) -> None:
 
 def test_a_dead_connection_is_replaced_without_a_word(postgres: str) -> None:
     async def survive() -> tuple[int, int]:
-        first = (await ask(lambda: database.one(OWN_PID))).pid
-        assert await asyncio.to_thread(database.one, END, pid=first)
-        return first, (await ask(lambda: database.one(OWN_PID))).pid
+        first = (await ask(lambda: connection.one(OWN_PID))).pid
+        assert await asyncio.to_thread(connection.one, END, pid=first)
+        return first, (await ask(lambda: connection.one(OWN_PID))).pid
 
     first, second = on_loop(survive())
     assert first != second
@@ -132,13 +133,13 @@ def test_a_dead_connection_is_replaced_without_a_word(postgres: str) -> None:
 
 def test_a_statement_that_takes_too_long_is_refused(postgres: str) -> None:
     with pytest.raises(Unavailable):
-        on_loop(ask(lambda: database.one(SLEEP, seconds=30)))
+        on_loop(ask(lambda: connection.one(SLEEP, seconds=30)))
 
 
 def test_a_pooler_that_shares_sessions_is_asked_by_threads_alone(postgres: str) -> None:
-    database.connect(postgres, prepare=False)
+    connection.connect(postgres, prepare=False)
     with pytest.raises(MustWait):
         on_loop(ask(collections.list_page, ALICE, HOME, 5, 0))
     assert collections.list_page(ALICE, HOME, 5, 0) == []
-    assert database.one(text("SELECT count(*) AS kept FROM pg_prepared_statements")).kept == 0  # type: ignore[union-attr]
-    assert database.one(text("SHOW statement_timeout")).statement_timeout == "0"  # type: ignore[union-attr]
+    assert connection.one(text("SELECT count(*) AS kept FROM pg_prepared_statements")).kept == 0  # type: ignore[union-attr]
+    assert connection.one(text("SHOW statement_timeout")).statement_timeout == "0"  # type: ignore[union-attr]

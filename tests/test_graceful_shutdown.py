@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models import migrate
+from models.db import migrate
 from tools.endurance.crash import demand_nothing_lost, terminated
 from tools.endurance.load import Load
 from tools.testing import databases

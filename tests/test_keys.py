@@ -11,8 +11,9 @@ import httpx
 import pytest
 from sqlalchemy import Delete, Insert, Update, text
 
-from models import database, engines, keys
+from models import keys
 from models.base import metadata
+from models.db import connection, engines
 from models.key_events import key_events, list_all
 from ops.sweeping import SERVER
 from tests.test_statements import statements
@@ -188,9 +189,9 @@ def test_no_secret_is_in_the_database(machine: Machine) -> None:
     machine.text("migrate")
     made = machine.json("keys", "create", *WHO)
     fresh = machine.json("keys", "rotate", made["id"])
-    database.connect(machine.url)
-    kept = [repr(row) for table in metadata.sorted_tables for row in database.many(table.select())]
-    database.disconnect()
+    connection.connect(machine.url)
+    kept = [repr(row) for table in metadata.sorted_tables for row in connection.many(table.select())]
+    connection.disconnect()
     assert any(made["id"] in row for row in kept)
     for secret in (made["api_key"], fresh["api_key"]):
         assert not [row for row in kept if secret[keys.HINT_LENGTH :] in row]
@@ -211,9 +212,9 @@ def test_a_key_that_has_expired_is_told_once(server: Service) -> None:
 def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: Machine) -> None:
     machine.text("migrate")
     made = machine.json("keys", "create", *WHO, "--rate-limit", "off")
-    database.connect(machine.url)
+    connection.connect(machine.url)
     for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
-        database.run(text(statement))
+        connection.run(text(statement))
     before = datetime.now(UTC)
     with (
         machine.serving("serve", "--port", "0", "--workers", "2") as (url, _),
@@ -221,9 +222,9 @@ def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: M
     ):
         assert {response.status_code for response in at_once(4, lambda _: _ask(client, url + LIST, 250))} == {200}
         time.sleep(2.5)  # the uses are written a second later
-    counted = database.many(text("SELECT key_id FROM noted"))
+    counted = connection.many(text("SELECT key_id FROM noted"))
     found = keys.get(made["id"])
-    database.disconnect()
+    connection.disconnect()
     assert 1 <= len(counted) <= 2
     assert found is not None
     assert found.last_used_at is not None

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 import app
-from models import database
+from models.db import connection
 from settings import Settings
 from tests.hostile import bodies, fields, paths, queries
 from tools.testing import databases
@@ -361,7 +361,7 @@ def test_flask_has_as_many_threads_as_the_setting_says(tmp_path: Path) -> None:
     try:
         connexion: Any = app.create_app(given).app
     finally:
-        database.disconnect()
+        connection.disconnect()
     threads = connexion._middleware_app.asgi_app.executor._max_workers
     assert threads == 3, (
         f"Flask runs on {threads} threads where MUSIC_STUDIO_THREADS is 3. Connexion fixes ten, so edge/stack.py puts\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from uvicorn import Config
 
-from models import migrate
+from models.db import migrate
 from ops.accepting import Listener
 from ops.serving import PROTOCOL, DrainingServer
 from tools.testing import databases

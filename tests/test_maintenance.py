@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from models import database, idempotency, migrate, organizations
+from models import idempotency, organizations
 from models.base import now
+from models.db import connection as database
+from models.db import migrate
 from models.idempotency import SWEEP_STEP, idempotency_keys
 from ops import sweeping
 from tools.testing import databases

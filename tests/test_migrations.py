@@ -11,20 +11,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
 
-from models import (
-    collection_tracks,
-    collections,
-    database,
-    engines,
-    idempotency,
-    migrate,
-    organizations,
-    revision,
-    tracks,
-)
+from models import collection_tracks, collections, idempotency, organizations, tracks
 from models.access import Caller
 from models.base import metadata
-from models.failures import Unavailable
+from models.db import connection as database
+from models.db import engines, migrate, schema_version
+from models.exceptions import Unavailable
 from tools.testing import databases
 
 ROOT = Path(__file__).parents[1]
@@ -125,9 +117,9 @@ def test_a_missing_folder_for_the_file_is_made(tmp_path: Path) -> None:
 
 
 def test_every_migration_has_a_number_one_above_the_last() -> None:
-    names = sorted(file.name for file in (ROOT / "migrations" / "versions").glob("*.py"))
+    names = sorted(file.name for file in (ROOT / "models" / "migrations" / "versions").glob("*.py"))
     assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
-    assert revision.head() == names[-1][:4]
+    assert schema_version.head() == names[-1][:4]
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/music", "sqlite://", "sqlite:///:memory:"])
@@ -146,7 +138,7 @@ def _expand(url: str, versions: int) -> None:
             "CREATE INDEX ix_collections_colour ON collections (colour)",
         ):
             connection.exec_driver_sql(statement)
-        newer = f"{int(revision.head()) + versions:04}"
+        newer = f"{int(schema_version.head()) + versions:04}"
         connection.execute(text("UPDATE alembic_version SET version_num = :newer"), {"newer": newer})
         connection.commit()
 
@@ -186,4 +178,4 @@ def _rules(connection: Connection) -> dict[str, object]:
 
 
 def test_the_newest_file_is_the_head_of_the_history() -> None:
-    assert ScriptDirectory(str(revision.FOLDER)).get_heads() == [revision.head()]
+    assert ScriptDirectory(str(schema_version.FOLDER)).get_heads() == [schema_version.head()]

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from mock.memory import Memory
-from models.failures import KeyReused
+from models.exceptions import KeyReused
 from ops import demo
 from tools.testing.service import MOCK, NO_TRACK, ROOT, Row, Service, assert_envelope, operations, resolved
 
@@ -83,16 +83,14 @@ def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path:
     tree = tmp_path / "tree"
     tree.mkdir()
     for name in (
-        "commands",
+        "cli",
         "edge",
         "generated",
         "handlers",
         "mock",
         "models",
         "ops",
-        "pages",
-        "migrations",
-        "reference",
+        "docsite",
     ):
         (tree / name).symlink_to(ROOT / name)
     for name in ("app.py", "lean.py", "settings.py"):

@@ -16,9 +16,11 @@ import pytest
 from sqlalchemy import Connection, Engine, event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from models import collection_tracks, collections, database, idempotency, keys, migrate, organizations, tracks
+from models import collection_tracks, collections, idempotency, keys, organizations, tracks
 from models.access import Caller
-from models.failures import (
+from models.db import connection as database
+from models.db import migrate
+from models.exceptions import (
     AccessDenied,
     CollectionFull,
     Failure,

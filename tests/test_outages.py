@@ -11,7 +11,7 @@ import psutil
 import pytest
 from sqlalchemy import make_url
 
-from models import migrate
+from models.db import migrate
 from ops.backup import flaws
 from tools.endurance.outage import BACK_SECONDS, SLACK_SECONDS, Probe, demand_good, demand_only_live, demand_refused
 from tools.testing import databases

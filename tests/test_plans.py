@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Executable, Insert
 
-from models import database, migrate
+from models.db import connection as database
+from models.db import migrate
 from tests.test_statements import statements
 from tools.testing import databases, seed
 from tools.testing.service import HOME
 
 # Asked by an operator's command and never by a request: all rows are what they want.
-WHOLE_TABLES = {"models.key_events.LIST_ALL", "models.key_rows.LIST", "models.tracks.LIST"}
+WHOLE_TABLES = {"models.key_events.LIST_ALL", "models.key_queries.LIST", "models.tracks.LIST"}
 BINDS: dict[str, Any] = {
     "organization": HOME,
     "organization_id": HOME,
@@ -46,9 +47,9 @@ BINDS: dict[str, Any] = {
     **dict.fromkeys(("set_name", "set_description", "set_cover_track_id", "set_cover_image_url"), True),
 }
 MOMENT, MOMENTS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "before", "created_at", "ends_at")
-ON_POSTGRESQL = {"models.collection_track_rows.MOVE_ALL"}
+ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
 # A page in order already, of 500 rows at most: SQL promises the order of a join only to who asks for it.
-SORTS_ITS_PAGE = {"models.collection_track_rows.LIST"}
+SORTS_ITS_PAGE = {"models.collection_track_queries.LIST"}
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
@@ -130,4 +131,4 @@ def _walked_indexes(connection: Connection, lines: list[str]) -> Iterator[str]:
 
 
 def test_a_plan_that_reads_everything_is_noticed(planner: Connection) -> None:
-    assert waste(plan(planner, statements()["models.key_rows.LIST"]))
+    assert waste(plan(planner, statements()["models.key_queries.LIST"]))

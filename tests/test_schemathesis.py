@@ -33,8 +33,9 @@ from edge import logs
 from edge.asgi import App
 from mock.memory import Memory
 from mock.people import People
-from models import database, keys, migrate, organizations, tracks
+from models import keys, organizations, tracks
 from models.base import new_id
+from models.db import connection, migrate
 from tools.testing import databases
 from tools.testing.service import ALICE, BOB, HOME, MOCK, PEPPER, READ, WRITE, operations
 
@@ -75,7 +76,7 @@ def _stored(kind: str, folder: Path) -> Iterator[tuple[App, dict[str, str], str]
         track = tracks.add(HOME, ALICE, title="The only one")
         assert track is not None
         yield application, secrets, track.id
-        database.disconnect()
+        connection.disconnect()
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from sqlalchemy import select
 
-from models import database
 from models.base import metadata
+from models.db import connection
 from models.keys import HINT_LENGTH
 from tools.testing.cases import JSON, LIST, ORDER, TRACKS, get, head
 from tools.testing.raw_client import Line, address
@@ -119,7 +119,7 @@ def _around(text: str, secret: str) -> str:
 def _stored(service: Service) -> str:
     """All that the database holds: every row, and on SQLite every byte of its files."""
     with service.store():
-        rows = [repr(tuple(row)) for table in metadata.sorted_tables for row in database.many(select(table))]
+        rows = [repr(tuple(row)) for table in metadata.sorted_tables for row in connection.many(select(table))]
     return "\n".join([*rows, *_files(service.database_url)])
 
 

@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import visitors
 
-from models import database, engines, migrate
 from models.base import metadata
 from models.collections import collections
+from models.db import connection as database
+from models.db import engines, migrate
 from tests.deployments.partitioned import BY, PARTS, make_tables, placed
 from tests.test_plans import plan
 from tests.test_statements import statements

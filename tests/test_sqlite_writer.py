@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from models import collections, database, migrate
+from models import collections
 from models.collections import Collection
-from models.engines import BUSY_MS, build_plain
-from models.failures import Unavailable
+from models.db import connection as database
+from models.db import migrate
+from models.db.engines import BUSY_MS, build_plain
+from models.db.sqlite_writer import Writer
+from models.exceptions import Unavailable
 from models.organizations import join
-from models.writer import Writer
 from tests.test_models import ALICE, HOME
 from tools.testing import databases
 

@@ -23,8 +23,8 @@ from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.elements import BinaryExpression
 
 import models
-from models.collection_rows import collections
-from models.collection_track_rows import collection_tracks
+from models.collection_queries import collections
+from models.collection_track_queries import collection_tracks
 
 SCOPE = {"organization_id", "owner_id"}
 
@@ -112,16 +112,18 @@ def test_every_statement_on_an_owned_table_names_organization_and_owner(name: st
     assert not gaps, (
         f"{name} does not bind {', '.join(gaps)}.\n"
         "Whoever guesses an id would reach what is somebody else's. Put both into the statement itself, never into "
-        "code that runs after it: where(IS_OWN) or where(IS_IT) of models.collection_rows for a SELECT, UPDATE or "
+        "code that runs after it: where(IS_OWN) or where(IS_IT) of models.collection_queries for a SELECT, UPDATE or "
         "DELETE, and bindparam values for an INSERT."
     )
 
 
 def test_the_walk_finds_the_statements_and_the_owned_tables() -> None:
     found = statements()
-    assert {"models.collection_rows.FIND", "models.collection_rows.CHANGE", "models.collection_track_rows.APPEND"} <= {
-        *found
-    }
+    assert {
+        "models.collection_queries.FIND",
+        "models.collection_queries.CHANGE",
+        "models.collection_track_queries.APPEND",
+    } <= {*found}
     assert set(collections.c.keys()) >= SCOPE
     assert set(collection_tracks.c.keys()) >= SCOPE
 

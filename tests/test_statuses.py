@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from edge import contract
 from edge.bodies import LARGEST
-from models import database
+from models.db import connection
 from tools.contract.coverage_facts import Fact
 from tools.contract.coverage_report import BEYOND
 from tools.testing.cases import JSON, head
@@ -90,7 +90,7 @@ class Stage:
         """A server whose database has another schema than it was made for."""
         server = self.services.start(self.services.fresh_database(ONE_DATABASE))
         with server.store():
-            database.run(text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.run(text("UPDATE alembic_version SET version_num = '9999'"))
         return server
 
     @cached_property

@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import MetaData, text
 
 import models
-from models import engines, revision
 from models.base import metadata
+from models.db import engines, schema_version
 
 BY = "organization_id"
 PARTS = 4
@@ -41,5 +41,5 @@ def make_tables(url: str) -> None:
                 values = f"FOR VALUES WITH (MODULUS {PARTS}, REMAINDER {part})"
                 connection.exec_driver_sql(f"CREATE TABLE {name}_{part} PARTITION OF {name} {values}")
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
-        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": revision.head()})
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": schema_version.head()})
     engine.dispose()

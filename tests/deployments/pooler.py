@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
-from models import engines
+from models.db import engines
 
 # Fewer than the service has threads, so that one client's transactions meet another's connections.
 CONNECTIONS = 3

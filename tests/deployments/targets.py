@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from models import migrate
+from models.db import migrate
 from tests.deployments.partitioned import make_tables
 from tests.deployments.pooler import limit_role, pooled
 from tests.deployments.replica import replicated

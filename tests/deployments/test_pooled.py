@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from models import engines, migrate
+from models.db import engines, migrate
 from tests.deployments.pooler import CONNECTIONS, limit_role, pooled
 from tools.testing import databases
 from tools.testing.server_process import environment, running

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from models import keys, migrate, organizations
-from models.replica import AWAY_SECONDS
+from models import keys, organizations
+from models.db import migrate
+from models.db.replica import AWAY_SECONDS
 from tests.deployments.replica import Pair, replicated
 from tools.endurance.outage import SLACK_SECONDS, SLOWEST_SECONDS, Probe
 from tools.testing.server_process import Running, connected, new_key, running

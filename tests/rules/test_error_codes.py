@@ -5,7 +5,7 @@ from typing import Any
 
 import edge.errors  # noqa: F401 - to be imported is to be among the subclasses of Failure
 from edge import contract
-from models.failures import Failure
+from models.exceptions import Failure
 
 
 def test_the_catalogue_describes_every_code_of_the_enum() -> None:
@@ -20,7 +20,7 @@ def test_every_code_has_a_class_and_every_class_a_code() -> None:
     enum, classes = set(_error_code()["enum"]), {failure.code for failure in _failures() if "code" in vars(failure)}
     assert classes == enum, (
         f"Codes without a class: {sorted(enum - classes)}; codes of classes only: {sorted(classes - enum)}.\n"
-        "A failure of the domain is a class in models/failures.py, one of the protocol a class in edge/errors.py; "
+        "A failure of the domain is a class in models/exceptions.py, one of the protocol a class in edge/errors.py; "
         "its code stands in openapi/components/schemas/errors.yaml with a status, a type and a message."
     )
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.stores import Stores
+from models.interfaces import Stores
 from tests.rules.tree import ROOT, at, listed, parse
 
 # Modules with functions that wait: for a disk, a network, another process, another thread or the clock.

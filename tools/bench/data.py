@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, text
 
-from models import database, keys, migrate, organizations
-from models.collection_rows import collections
-from models.collection_track_rows import collection_tracks
+from models import keys, organizations
+from models.collection_queries import collections
+from models.collection_track_queries import collection_tracks
+from models.db import connection, migrate
 from models.ranks import GAP
 from models.tracks import tracks
 from tools.bench.progress import Bar
@@ -47,20 +48,20 @@ class Data:
 def load(url: str) -> Data:
     """Migrate an empty database and fill it; the ids are the same every time, the keys are not."""
     migrate.upgrade(url)
-    database.connect(url, statement_timeout_ms=60_000)
+    connection.connect(url, statement_timeout_ms=60_000)
     try:
         return _filled()
     finally:
-        database.disconnect()
+        connection.disconnect()
 
 
 def sweep(url: str) -> None:
     """Take out what the creating load has made, so that every measurement meets the same tables."""
-    database.connect(url, statement_timeout_ms=60_000)
+    connection.connect(url, statement_timeout_ms=60_000)
     try:
-        database.run(DROP_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
+        connection.run(DROP_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
     finally:
-        database.disconnect()
+        connection.disconnect()
 
 
 def _filled() -> Data:
@@ -78,7 +79,7 @@ def _filled() -> Data:
         for first in range(0, len(sizes), BATCH):
             _load(list(sizes)[first : first + BATCH], sizes, set(written), songs, chance, first)
             bar.step()
-    database.run(text("ANALYZE"))
+    connection.run(text("ANALYZE"))
     return Data(reader, writer, revoked, read, big, written)
 
 
@@ -125,6 +126,6 @@ def _members(collection: str, owner: str, songs: Iterable[str]) -> list[dict[str
     ]  # fmt: skip
 
 
-@database.transaction
+@connection.transaction
 def _write(statement: Any, rows: list[dict[str, Any]]) -> None:
-    database.run_each(statement, rows)
+    connection.run_each(statement, rows)

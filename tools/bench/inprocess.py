@@ -12,8 +12,9 @@ from typing import Any
 
 import app
 from edge import logs
-from models import collection_tracks, collections, database, keys, migrate, organizations, tracks
+from models import collection_tracks, collections, keys, organizations, tracks
 from models.access import Caller
+from models.db import connection, migrate
 from settings import Settings
 from tools.bench import databases
 
@@ -50,10 +51,10 @@ def opened(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
     with databases.fresh(kind, databases.cores()[2]) as url, folder as name, _logged(Path(name) / "requests.log"):
         settings = Settings(database_url=url, key_pepper=PEPPER, rate_limit="off", **changes)
         migrate.upgrade(url)
-        database.connect(url)
+        connection.connect(url)
         path, key = _filled()
         yield Sample(settings, path, key)
-        database.disconnect()
+        connection.disconnect()
 
 
 @contextlib.contextmanager

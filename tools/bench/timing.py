@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models import database, organizations, tracks
+from models import organizations, tracks
+from models.db import connection as database
 from tools.bench import data, databases, servers
 from tools.bench.progress import Bar
 from tools.bench.targets import BY_NAME, OURS

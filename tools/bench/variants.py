@@ -11,8 +11,8 @@ from typing import Any
 
 import app
 from edge import contract
-from models import database
-from models.stores import Stores
+from models.db import connection
+from models.interfaces import Stores
 from tools.bench import inprocess
 from tools.bench.inprocess import Application, Sample
 
@@ -69,7 +69,7 @@ ALL: dict[str, Variant] = {
 @contextlib.contextmanager
 def _remembered() -> Iterator[None]:
     """Swaps the functions that run statements for ones that remember the first result of each."""
-    with _swapped(database, "one", _memory(database.one)), _swapped(database, "many", _memory(database.many)):
+    with _swapped(connection, "one", _memory(connection.one)), _swapped(connection, "many", _memory(connection.many)):
         yield
 
 

@@ -23,7 +23,7 @@ TESTS = (
 # What finds its way by where it is, so that a link would lead it back to the unchanged project.
 _COPIED = (
     "app.py", "lean.py", "settings.py", "pyproject.toml", "cli", "edge", "tools",
-    "generated", "handlers", "migrations", "mock", "models", "ops", "docsite", "tests",
+    "generated", "handlers", "mock", "models", "ops", "docsite", "tests",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 

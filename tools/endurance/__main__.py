@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from rich.console import Console
 from rich.progress import Progress
 
-from models import migrate
+from models.db import migrate
 from tools.endurance import consistency, crash, growth, races, soak, worker_kill
 from tools.endurance.report import Figure, at_most, exactly, show
 from tools.endurance.state_machine import Machine

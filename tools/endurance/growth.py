@@ -13,7 +13,7 @@ from typing import NamedTuple
 import httpx
 from rich.progress import Progress
 
-from models import migrate
+from models.db import migrate
 from tools.testing import databases, seed
 from tools.testing.server_process import new_key, running
 

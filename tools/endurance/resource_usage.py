@@ -7,7 +7,7 @@ from typing import NamedTuple
 import psutil
 import psycopg
 
-from models.engines import NAME
+from models.db.engines import NAME
 from tools.endurance.crash import workers
 from tools.testing.server_process import Running
 

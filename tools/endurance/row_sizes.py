@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 from sqlalchemy import Connection, text
 
-from models import engines, migrate
+from models.db import engines, migrate
 from tools.testing import databases
 
 # Ids are random, as the service makes them, so that indexes fill as they do in the long run.

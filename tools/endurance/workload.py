@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from models import migrate
+from models.db import migrate
 from tools.bench.load import write_table
 from tools.bench.workloads import Request
 from tools.testing import databases, seed

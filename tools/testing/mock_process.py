@@ -14,7 +14,7 @@ from edge import logs
 from mock.memory import Memory
 from mock.people import People
 from models.base import now
-from models.leases import outlasted
+from models.revocation import outlasted
 from ops import serving, sockets
 
 

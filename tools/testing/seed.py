@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
-from models import engines
 from models.collection_tracks import collection_tracks
 from models.collections import collections
+from models.db import engines
 from models.organizations import memberships, organizations
 from models.ranks import GAP
 from models.tracks import tracks

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from models import database, keys, migrate, organizations
+from models import keys, organizations
+from models.db import connection, migrate
 from tools.testing import databases
 from tools.testing.service import ALICE, FAULTS, HOME, PEPPER, READ, ROOT, WRITE
 
@@ -166,11 +167,11 @@ def new_key(database_url: str, user: str = ALICE) -> str:
 @contextlib.contextmanager
 def connected(database_url: str) -> Iterator[None]:
     """Connects `models` of this process."""
-    database.connect(database_url, pool_size=2)
+    connection.connect(database_url, pool_size=2)
     try:
         yield
     finally:
-        database.disconnect()
+        connection.disconnect()
 
 
 def _free_port() -> int:

@@ -25,10 +25,12 @@ from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, selec
 
 from edge import contract
 from edge.schemas import Validator
-from models import database, engines, keys, migrate, organizations, silence, tracks
+from models import keys, organizations, tracks
 from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
 from models.collections import collections
+from models.db import circuit_breaker, engines, migrate
+from models.db import connection as database
 from tests import contract_coverage
 from tests.deployments.targets import PLACES
 from tools.testing import databases
@@ -153,7 +155,7 @@ class Service:
             yield connection
             connection.rollback()
         engine.dispose()
-        time.sleep(silence.PAUSE_SECONDS)  # whoever was kept waiting in vain asks again only then
+        time.sleep(circuit_breaker.PAUSE_SECONDS)  # whoever was kept waiting in vain asks again only then
 
     def key(
         self,

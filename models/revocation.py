@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from models import database
+from models.db import connection
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ def outlasted(change: Callable[P, R]) -> Callable[P, R]:
     @wraps(change)
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         result = change(*args, **kwargs)
-        if result and not database.in_transaction():
+        if result and not connection.in_transaction():
             time.sleep(_OUTLAST_SECONDS)
         return result
 

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from models import begin, engines, faults, hurry, replica, revision
-from models.failures import Unavailable
-from models.hurry import MustWait
-from models.prepared import Quick, Reader
-from models.replica import Replica
-from models.silence import Silence
-from models.writer import Result, Writer
+from models.db import driver_errors, engines, event_loop, replica, retry, schema_version
+from models.db.circuit_breaker import Silence
+from models.db.event_loop import MustWait
+from models.db.replica import Replica
+from models.db.sqlite_writer import Result, Writer
+from models.db.statements import Quick, Reader
+from models.exceptions import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,7 +73,7 @@ def read_from(url: str, *, settle_seconds: float, pool_size: int = 10, prepare: 
 def _awaiting(silence: Silence, url: str, size: int, statement_timeout_ms: int) -> Quick | None:
     if not engines.is_for_the_loop(url):
         return None
-    from models.awaited import Awaiting  # its driver is loaded only where there is a PostgreSQL
+    from models.db.asyncpg_pool import Awaiting  # its driver is loaded only where there is a PostgreSQL
 
     return Awaiting(silence, url, size=size, statement_timeout_ms=statement_timeout_ms)
 
@@ -104,7 +104,7 @@ def disconnect() -> None:
 def engine() -> Engine:
     """The engine of this process; raises RuntimeError before `connect`."""
     if _engine is None:
-        raise RuntimeError("No database is connected: call models.database.connect first.")
+        raise RuntimeError("No database is connected: call models.db.connection.connect first.")
     return _engine
 
 
@@ -155,9 +155,9 @@ def transaction(function: Callable[P, R]) -> Callable[P, R]:
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         if in_transaction():
             return function(*args, **kwargs)
-        hurry.give_way()
-        with faults.translated(), _heeded():
-            return begin.retried(lambda: _committed(lambda: function(*args, **kwargs)))
+        event_loop.give_way()
+        with driver_errors.translated(), _heeded():
+            return retry.retried(lambda: _committed(lambda: function(*args, **kwargs)))
 
     return whole
 
@@ -177,7 +177,7 @@ def _check_revision() -> bool:
         found = {row.version_num for row in many(_REVISION)}
     except DBAPIError as error:
         raise Unavailable("The database has no schema yet") from error
-    if not revision.suits(found):
+    if not schema_version.suits(found):
         raise Unavailable("The database has another schema than this version of the service needs")
     return True
 
@@ -205,11 +205,11 @@ def _ask(statement: Executable, binds: dict[str, object], take: Callable[[Found]
     connection = _current.get()
     if connection is not None:
         return take(connection.execute(statement, binds))
-    hurry.give_way()
+    event_loop.give_way()
     if statement.is_dml and not is_postgres():
         return _ask_in_turn(statement, binds, take)
-    with faults.translated(), _heeded():
-        return begin.times(statement)(lambda: _alone(statement, binds, take))
+    with driver_errors.translated(), _heeded():
+        return retry.times(statement)(lambda: _alone(statement, binds, take))
 
 
 def _heeded() -> AbstractContextManager[None]:
@@ -228,7 +228,7 @@ def _ask_in_turn(statement: Executable, binds: dict[str, object], take: Callable
 
 
 def _committed(work: Callable[[], R]) -> R:
-    with begin.begun(engine()) if _writer is None else begin.begun_in_turn(_writer, _silence) as connection:
+    with retry.begun(engine()) if _writer is None else retry.begun_in_turn(_writer, _silence) as connection:
         token = _current.set(connection)
         try:
             result = work()

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, exc
 
-from models.engines import BUSY_MS
-from models.prepared import Shelf
+from models.db.engines import BUSY_MS
+from models.db.statements import Shelf
 
 
 class Result(NamedTuple):

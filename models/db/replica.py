@@ -13,11 +13,11 @@ import structlog
 from sqlalchemy import Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
-from models import begin, faults, hurry
-from models.failures import Unavailable
-from models.prepared import Quick
+from models.db import driver_errors, event_loop, retry
+from models.db.statements import Quick
+from models.exceptions import Unavailable
 
-log = structlog.get_logger("models.replica")
+log = structlog.get_logger("models.db.replica")
 
 # How long a copy that did not answer is left alone; somebody's read finds out whether it is back.
 AWAY_SECONDS = 5.0
@@ -77,10 +77,10 @@ class Replica:
 
     def _asked(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         found = self._quick.rows(statement, binds) if self._quick is not None else None
-        if found is not None or hurry.hurried.get() is not None:
+        if found is not None or event_loop.hurried.get() is not None:
             return found
-        with faults.translated():
-            return begin.reconnecting(lambda: self._asked_in_thread(statement, binds))
+        with driver_errors.translated():
+            return retry.reconnecting(lambda: self._asked_in_thread(statement, binds))
 
     def _asked_in_thread(self, statement: Executable, binds: dict[str, Any]) -> list[Any]:
         with self._engine.connect() as connection:

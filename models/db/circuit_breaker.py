@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
 
-from models import faults
-from models.failures import Unavailable
+from models.db import driver_errors
+from models.exceptions import Unavailable
 
 # Who is refused sooner was refused by the database, which is then not silent.
 LONG_SECONDS = 1.0
@@ -29,7 +29,7 @@ class Silence:
         try:
             yield
         except BaseException as error:
-            if not faults.is_silence(error) or monotonic() - started <= LONG_SECONDS:
+            if not driver_errors.is_silence(error) or monotonic() - started <= LONG_SECONDS:
                 self._hear()
             elif self._heard < started:  # else somebody has had an answer meanwhile, and this one only began too early
                 self._next_try = monotonic() + PAUSE_SECONDS

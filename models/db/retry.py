@@ -10,11 +10,11 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
-from models import faults
-from models.engines import BUSY_MS
-from models.failures import Unavailable
-from models.silence import Silence
-from models.writer import Writer
+from models.db import driver_errors
+from models.db.circuit_breaker import Silence
+from models.db.engines import BUSY_MS
+from models.db.sqlite_writer import Writer
+from models.exceptions import Unavailable
 
 R = TypeVar("R")
 
@@ -50,7 +50,7 @@ def retried(work: Callable[[], R]) -> R:
         try:
             return work()
         except DBAPIError as error:
-            if not faults.is_conflict(error) or monotonic() - started > _RETRY_SECONDS:
+            if not driver_errors.is_conflict(error) or monotonic() - started > _RETRY_SECONDS:
                 raise
         sleep(pause * random.random())  # noqa: S311 - no secret, only a pause
     return work()

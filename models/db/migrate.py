@@ -9,8 +9,8 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
 
-from models import engines, faults
-from models.revision import FOLDER, head
+from models.db import driver_errors, engines
+from models.db.schema_version import FOLDER, head
 
 WAIT_SECONDS = 60
 # Any number will do, as long as every runner uses the same.
@@ -64,7 +64,7 @@ def _make_folder(url: str) -> None:
 def _runner(url: str) -> Iterator[Connection]:
     engine = engines.build_plain(url, wait_seconds=WAIT_SECONDS)
     turn = _sqlite_turn if engine.dialect.name == "sqlite" else _postgres_turn
-    with faults.translated(), engine.connect() as connection, turn(engine, connection):
+    with driver_errors.translated(), engine.connect() as connection, turn(engine, connection):
         yield connection
         connection.commit()
 

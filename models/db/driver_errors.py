@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from models.failures import Unavailable
+from models.exceptions import Unavailable
 
 # SQLite reports a mistake in our SQL with the same class as a full disk; only the code tells them apart.
 _SQLITE_ERROR = 1

@@ -100,7 +100,7 @@ def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
 
 
 def _bounded(patience: float) -> Any:
-    from models.bounded import BoundedConnection  # its driver is loaded only where there is a PostgreSQL
+    from models.db.psycopg_timeout import BoundedConnection  # its driver is loaded only where there is a PostgreSQL
 
     def open_bounded(_dialect: object, _record: object, words: Any, options: Any) -> BoundedConnection:
         connection = BoundedConnection.connect(*words, **options)

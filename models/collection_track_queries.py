@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.base import BIGINT, Instant, insert_unless_there, metadata
-from models.collection_rows import IS_IT, collections
+from models.collection_queries import IS_IT, collections
 from models.ranks import GAP
 from models.tracks import tracks
 

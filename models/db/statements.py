@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Select, UpdateBase
 
-from models import hurry
+from models.db import event_loop
 
-_READING = hurry.Hurry()
+_READING = event_loop.Hurry()
 R = TypeVar("R")
 Convert = Callable[[Any], Any]
 
@@ -127,11 +127,11 @@ class Reader:
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result, at once: readers of a write-ahead log wait for nobody."""
-        token = hurry.hurried.set(_READING)
+        token = event_loop.hurried.set(_READING)
         try:
             return function(*args)
         finally:
-            hurry.hurried.reset(token)
+            event_loop.hurried.reset(token)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None when SQLAlchemy has to ask, which also explains what failed."""

@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
-from models import begin, engines, faults, hurry
-from models.prepared import Prepared, Shelf
-from models.silence import Silence
+from models.db import driver_errors, engines, event_loop, retry
+from models.db.circuit_breaker import Silence
+from models.db.statements import Prepared, Shelf
 
 R = TypeVar("R")
 
@@ -83,20 +83,20 @@ class Awaiting:
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result; whenever it asks the database, other requests have their turn."""
-        token = hurry.hurried.set(hurry.Hurry())
+        token = event_loop.hurried.set(event_loop.Hurry())
         try:
             return await greenlet_spawn(function, *args)
         finally:
-            hurry.hurried.reset(token)
+            event_loop.hurried.reset(token)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None in a thread, and for what is not prepared. Raises Unavailable."""
-        running, prepared = hurry.hurried.get(), self._shelf.get(statement)
+        running, prepared = event_loop.hurried.get(), self._shelf.get(statement)
         if running is None or prepared is None:
             return None
         running.wrote = running.wrote or statement.is_dml
-        with faults.translated():
-            return begin.times(statement)(lambda: await_(self._pool.rows(prepared, binds)))
+        with driver_errors.translated():
+            return retry.times(statement)(lambda: await_(self._pool.rows(prepared, binds)))
 
     def close(self) -> None:
         """Hang up on PostgreSQL."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypedDict
 
 from models.access import Caller
-from models.collection_rows import Collection
-from models.collection_track_rows import CollectionTrack
+from models.collection_queries import Collection
+from models.collection_track_queries import CollectionTrack
 
 
 class Collections(Protocol):
@@ -61,7 +61,7 @@ class CollectionTracks(Protocol):
 
 
 class Database(Protocol):
-    """Of models/database.py, what an operation may ask."""
+    """Of models/db/connection.py, what an operation may ask."""
 
     def ready(self) -> bool: ...
 

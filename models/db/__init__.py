@@ -1,0 +1,1 @@
+"""The database layer: engines, pools, transactions, retries, circuit breaker, replica and migrations; no table."""
