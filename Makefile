@@ -163,8 +163,8 @@ debian = missing=; for pair in $(1); do command -v $${pair%%:*} >/dev/null || mi
 # One way to write the typed bodies, so that `generate` and `drift` cannot differ; the flags stand in pyproject.toml.
 wire = mkdir -p $(1) && $(BIN)/datamodel-codegen --input $(BUNDLE) --output $(1)/wire.py
 
-$(BUNDLE): $(TOOLS) edge/contract.py $(shell find openapi -name '*.yaml')
-	@mkdir -p $(@D) && $(BIN)/python -m edge.contract > $@
+$(BUNDLE): $(TOOLS) web/contract/document.py $(shell find openapi -name '*.yaml')
+	@mkdir -p $(@D) && $(BIN)/python -m web.contract.document > $@
 
 $(RUNTIME): requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Music Studio needs Python 3.11 or newer, and $(PYTHON) is %d.%d: name a newer one, as in PYTHON=python3.12." % v[:2])'

@@ -9,31 +9,34 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-import lean  # noqa: F401 - before whatever loads Connexion or structlog
 import settings as environment
+import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
 from docsite import site
-from edge import contract, limits, logs, metrics, pages, stack
-from edge.addresses import Proxies
-from edge.asgi import App
-from edge.auth import Door
-from edge.cors import Origins
-from edge.counters import Shared
-from edge.front import Front
-from edge.idempotency import Once
-from edge.operations import Operation
-from edge.router import Router
-from edge.runner import Runner
-from edge.schemas import Rules
-from edge.uses import Uses
-from edge.workers import Workers
 from models import collection_tracks, collections, idempotency, keys
 from models.db import connection
 from models.interfaces import Stores
 from settings import Settings
+from web import connexion_app, docs_pages
+from web.application import Front
+from web.asgi import App
+from web.contract import document as contract
+from web.contract.operations import Operation
+from web.contract.schemas import Rules
+from web.dispatch import Runner
+from web.http.cors import Origins
+from web.http.idempotency import Once
+from web.ratelimit import limiter
+from web.ratelimit.client_address import Proxies
+from web.ratelimit.counters import Shared
+from web.router import Router
+from web.security.authentication import Door
+from web.security.key_usage import Uses
+from web.telemetry import log_config, metrics
+from web.threadpool import Workers
 
 if TYPE_CHECKING:
-    from edge.tokens import Tokens
     from mock.memory import Memory
+    from web.security.jwt import Tokens
 
 Handler = Callable[..., Any]
 STORES: Stores = {
@@ -58,13 +61,13 @@ def create_app(settings: Settings) -> Front:
 
 def create_mock(settings: Settings, memory: Memory) -> App:
     """The same application on rows in memory: an operation that it cannot do answers with the contract's example."""
-    from mock.answers import Answers
+    from mock.accounts import PEPPER, People
+    from mock.dispatcher import Obliging, unwritten
     from mock.examples import Examples
-    from mock.inline import Inline
-    from mock.obliging import Obliging, unwritten
-    from mock.people import PEPPER, People
-    from mock.preferring import Preferring
-    from mock.shelves import shelves
+    from mock.executor import Inline
+    from mock.idempotency import Answers
+    from mock.middleware import Preferring
+    from mock.stores import shelves
 
     stores, workers, people = shelves(memory), Inline(), People(memory)
     uses = Uses(people.note_uses, keys.USE_INTERVAL.total_seconds())
@@ -90,22 +93,22 @@ def _connect(settings: Settings) -> None:
 def from_environment() -> App:
     """The application that the MUSIC_STUDIO_* variables describe: what a worker process starts."""
     settings = environment.load()
-    logs.configure(settings.log_format, settings.log_level)
+    log_config.configure(settings.log_format, settings.log_level)
     front = create_app(settings)
     if not settings.otlp_endpoint:
         return front
-    from edge.tracing import Traced
+    from web.telemetry.tracing import Traced
 
     return Traced(front, settings.otlp_endpoint, contract.document()["info"]["version"])
 
 
 def mock_with_demo() -> App:
     """The mock that the same variables describe, with the demo inside."""
+    from mock.accounts import People
     from mock.memory import Memory
-    from mock.people import People
 
     settings, memory = environment.load(), Memory()
-    logs.configure(settings.log_format, settings.log_level)
+    log_config.configure(settings.log_format, settings.log_level)
     memory.load_demo()
     People(memory).add_demo()
     return create_mock(settings, memory)
@@ -116,8 +119,10 @@ def _assembled(
 ) -> Front:
     document = contract.document()
     operations = list(_operations(document, settings, handler))
-    mount = partial(pages.mount, make=site.page, public_url=settings.public_url)
-    connexion = stack.build(document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane)
+    mount = partial(docs_pages.mount, make=site.page, public_url=settings.public_url)
+    connexion = connexion_app.build(
+        document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane
+    )
     return Front(
         connexion,
         Router(operations),
@@ -125,7 +130,7 @@ def _assembled(
         _limits(document, operations, settings),
         Origins(settings.cors_origins),
         most_in_flight=settings.max_concurrency,
-        pages=pages.PATH,
+        pages=docs_pages.PATH,
         enforce=runner.enforce,
         timed=settings.server_timing,
     )
@@ -162,16 +167,16 @@ def is_kept(node: dict[str, Any], stores: Stores) -> bool:
     return named <= set(stores) and bool(named or node.get("security") == [])
 
 
-def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limits.Limits:
+def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limiter.Limits:
     """The contract's quotas as the operator wants them."""
     rules = {
-        limits.CREDENTIAL: settings.rate_limit,
-        limits.ADDRESS: settings.rate_limit_address,
-        limits.REFUSALS: settings.rate_limit_refusals,
+        limiter.CREDENTIAL: settings.rate_limit,
+        limiter.ADDRESS: settings.rate_limit_address,
+        limiter.REFUSALS: settings.rate_limit_refusals,
     }
-    quotas = {} if settings.rate_limit == limits.OFF else limits.quotas(document, rules)
+    quotas = {} if settings.rate_limit == limiter.OFF else limiter.quotas(document, rules)
     shared = Shared(settings.rate_limit_storage) if settings.rate_limit_storage else None
-    return limits.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
+    return limiter.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
 
 
 def _gauges(front: Front) -> metrics.Gauges:
@@ -188,7 +193,7 @@ def _tokens(settings: Settings) -> Tokens | None:
     """What verifies JWTs; its library is loaded only where some are taken."""
     if not settings.jwt_secret and not settings.jwt_jwks_file:
         return None
-    from edge.tokens import Tokens
+    from web.security.jwt import Tokens
 
     return Tokens(
         settings.jwt_secret, settings.jwt_jwks_file, settings.jwt_algorithms, settings.jwt_issuer, settings.jwt_audience

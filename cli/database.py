@@ -7,7 +7,7 @@ import typer
 
 import settings
 from cli.options import LOOK, AsJson, Database, demo_file, open_database
-from ops import screen
+from ops import output
 
 group = typer.Typer(**LOOK)
 
@@ -15,9 +15,9 @@ group = typer.Typer(**LOOK)
 @group.command()
 def migrate(database_url: Database = None) -> None:
     """Make or update the database's tables."""
-    from ops import storage
+    from ops import database_setup
 
-    storage.migrate_database(settings.typed(database_url=database_url).database_url)
+    database_setup.migrate_database(settings.typed(database_url=database_url).database_url)
     typer.echo("The database is up to date.", err=True)
 
 
@@ -46,12 +46,12 @@ def restore(
     date afterwards.
     """
     from ops import backup as copies
-    from ops import storage
+    from ops import database_setup
 
     url = settings.typed(database_url=database_url).database_url
     with copies.bar("Restoring") as tell:
         copies.restore(file, url, tell, force=force)
-    storage.migrate_database(url)
+    database_setup.migrate_database(url)
     typer.echo(f"The database is what it was when {file} was written.", err=True)
 
 
@@ -70,6 +70,6 @@ def demo(as_json: AsJson = False, database_url: Database = None) -> None:
     rows.load()
     printed = demo_keys.renew(demo_file(chosen), settings.pepper(chosen))
     if as_json:
-        screen.show_json(printed)
+        output.show_json(printed)
     else:
-        screen.show(("user_id", "organization_id", "api_key"), list(printed["users"].values()), as_json)
+        output.show(("user_id", "organization_id", "api_key"), list(printed["users"].values()), as_json)

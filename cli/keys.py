@@ -8,7 +8,7 @@ import typer
 
 import settings
 from cli.options import LOOK, AsJson, Database, Organization, User, open_database
-from ops import screen
+from ops import output as screen
 
 group = typer.Typer(help="API keys: make, rotate, list, pause, resume, revoke, and their log.", **LOOK)
 
@@ -42,10 +42,10 @@ def create_key(
     --expires-in-days it works for 90 days, because a forgotten key should not work for ever.
     """
     chosen = open_database(database_url)
-    from ops import handing, keys
+    from ops import keys, secret_file
 
     days, by = None if never_expires else expires_in_days, keys.author("keys create")
-    with handing.over(output) as hand:
+    with secret_file.over(output) as hand:
         made, secret = keys.create(
             organization, user, scope or (), days, settings.pepper(chosen), rate_limit=rate_limit, by=by
         )
@@ -73,9 +73,9 @@ def rotate_key(
     over; then the former has expired.
     """
     chosen = open_database(database_url)
-    from ops import handing, keys
+    from ops import keys, secret_file
 
-    with handing.over(output) as hand:
+    with secret_file.over(output) as hand:
         former, made, secret = keys.rotate(
             key_id, overlap, expires_in_days, settings.pepper(chosen), keys.author("keys rotate")
         )

@@ -28,8 +28,8 @@ def mock(host: Host = None, port: Port = None, rate_limit: Quota = "off", as_jso
 
 def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     import app
-    from mock.welcome import facts, lines
-    from ops import serving, sockets
+    from mock.banner import facts, lines
+    from web.server import process, sockets
 
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
@@ -37,4 +37,4 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     # Whoever reads this through a pipe waits for it while the mock serves, so it must leave at once.
     typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(lines(url)))
     announce = partial(typer.echo, f"The mock listens on {url}", err=True)
-    raise typer.Exit(serving.serve(application, opened, chosen.grace_seconds, announce, nullcontext))
+    raise typer.Exit(process.serve(application, opened, chosen.grace_seconds, announce, nullcontext))

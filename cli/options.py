@@ -26,15 +26,15 @@ User = Annotated[str, typer.Option(help="User, such as user_alice.", metavar="ID
 
 def open_database(database_url: str | None) -> settings.Settings:
     """The settings, once the database that they name is open and has the newest tables. Raises Refusal."""
-    from ops import storage
+    from ops import database_setup
 
     chosen = settings.typed(database_url=database_url)
-    storage.open_database(chosen.database_url, prepare=chosen.database_prepare)
+    database_setup.open_database(chosen.database_url, prepare=chosen.database_prepare)
     return chosen
 
 
 def demo_file(chosen: settings.Settings) -> Path:
     """Where the keys of the demo are kept between two starts."""
-    from ops import storage
+    from ops import database_setup
 
-    return storage.folder(chosen.database_url, Path("var")) / "demo-keys.json"
+    return database_setup.folder(chosen.database_url, Path("var")) / "demo-keys.json"

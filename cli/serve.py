@@ -7,7 +7,7 @@ import typer
 
 import settings
 from cli.options import LOOK, Database, demo_file
-from ops.refusal import Refusal
+from ops.errors import Refusal
 
 group = typer.Typer(**LOOK)
 
@@ -35,10 +35,10 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
     """The settings of workers whose metrics are answered by this process, if they are wanted."""
     if not chosen.metrics_port:
         return chosen
-    from ops import scraping
+    from web.telemetry import metrics_exporter
 
     try:
-        folder = scraping.serve(chosen.metrics_host, chosen.metrics_port)
+        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port)
     except OSError as problem:
         place = f"port {chosen.metrics_port} of {chosen.metrics_host}"
         raise Refusal(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
@@ -53,23 +53,25 @@ def health(
     ready: Annotated[bool, typer.Option("--ready", help="Ask for the database too.")] = False,
 ) -> None:
     """Ask the server of this machine whether it answers; the exit status is 0 or 1."""
-    from ops import health as asking
+    from ops import healthcheck as asking
 
     chosen = settings.typed(host=host, port=port)
     asking.demand(chosen.host, chosen.port, ready=ready)
 
 
 def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
-    from ops import serving, sockets, storage, welcome
+    from ops import banner, database_setup
+    from web.server import process as serving
+    from web.server import sockets
 
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
     if prepare:
-        storage.migrate_database(chosen.database_url)
-    storage.open_database(chosen.database_url, prepare=chosen.database_prepare)
+        database_setup.migrate_database(chosen.database_url)
+    database_setup.open_database(chosen.database_url, prepare=chosen.database_prepare)
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
-        typer.echo("\n".join(welcome.lines(url, demo_file(chosen), pepper)))
+        typer.echo("\n".join(banner.lines(url, demo_file(chosen), pepper)))
     chosen = _measured(chosen)
     announce = partial(typer.echo, f"Music Studio listens on {url}", err=True)
     if chosen.workers > 1:

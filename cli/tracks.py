@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.options import LOOK, AsJson, Database, Organization, User, open_database
-from ops import screen
+from ops import output
 
 group = typer.Typer(help="Tracks: import audio files, list.", **LOOK)
 
@@ -31,10 +31,10 @@ def import_tracks(
     keys.join(organization, user)
     paths = importer.files(folder)
     report = importer.Report()
-    for path in screen.progress(paths, len(paths), "Importing"):
+    for path in output.progress(paths, len(paths), "Importing"):
         importer.take(organization, user, path, report)
     if as_json:
-        screen.show_json(dataclasses.asdict(report))
+        output.show_json(dataclasses.asdict(report))
     else:
         typer.echo("\n".join(importer.lines(report)))
 
@@ -45,4 +45,4 @@ def list_tracks(organization: Organization, as_json: AsJson = False, database_ur
     open_database(database_url)
     from ops import importer
 
-    screen.show(importer.COLUMNS, importer.listed(organization), as_json)
+    output.show(importer.COLUMNS, importer.listed(organization), as_json)

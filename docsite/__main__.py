@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docsite.site import Site
-from edge import contract, pages
+from web import docs_pages
+from web.contract import document as contract
 
 
 def main() -> None:
@@ -19,19 +20,23 @@ def main() -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     count = sum(1 for file in asked.folder.rglob("*") if file.is_file())
-    print(f"{count} files in {asked.folder}, to be served as {pages.PATH} of any host; the samples call {asked.server}")
+    print(
+        f"{count} files in {asked.folder}, to be served as {docs_pages.PATH} of any host; the samples call {asked.server}"
+    )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m docsite", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to write; what is in it is removed first")
-    parser.add_argument("--server", default=pages.ORIGIN, metavar="URL", help="what the samples call (%(default)s)")
+    parser.add_argument(
+        "--server", default=docs_pages.ORIGIN, metavar="URL", help="what the samples call (%(default)s)"
+    )
     return parser.parse_args()
 
 
 def _everything(site: Site) -> Iterator[tuple[str, bytes]]:
-    for path, (name, _) in pages.FILES.items():
-        yield path or name, (pages.HOME / name).read_bytes()
+    for path, (name, _) in docs_pages.FILES.items():
+        yield path or name, (docs_pages.HOME / name).read_bytes()
     for path in site.paths():
         page = site.page(path)
         if page is not None:

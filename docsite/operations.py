@@ -7,7 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from edge import contract
+from web.contract import document as contract
 
 JSON = "application/json"
 

@@ -13,8 +13,8 @@ import jinja2
 from docsite import errors as catalogue
 from docsite import literals, samples
 from docsite.operations import Example, Operation, operations
-from edge import contract
-from edge.pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
+from web.contract import document as contract
+from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROOT = Path(__file__).parent.parent

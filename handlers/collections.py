@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from edge.answers import Tagged, moments
 from generated import wire
 from models.access import Caller
 from models.collection_queries import Collection
 from models.collection_track_queries import CollectionTrack
 from models.interfaces import Collections, CollectionTracks
+from web.responses import Tagged, moments
 
 
 def list_collections(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from edge import contract, lifecycle
-from edge.answers import Document, Tagged
 from generated import wire
 from models.interfaces import Database
+from web.contract import document as contract
+from web.responses import Document, Tagged
+from web.server import lifespan_state
 
 
 async def get_liveness() -> wire.Health:
@@ -15,7 +16,7 @@ async def get_liveness() -> wire.Health:
 
 
 async def get_readiness(database: Database) -> wire.Health:
-    lifecycle.demand_running()
+    lifespan_state.demand_running()
     # A thread of its own: the worker threads may all be busy, and that is when somebody asks.
     await asyncio.to_thread(database.ready)
     return {"status": "ready"}

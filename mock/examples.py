@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from edge import contract, errors
-from edge.answers import Answer
+from web import exceptions
+from web.contract import document as contract
+from web.responses import Answer
 
 # It would say of an answer that it was given before.
 _NEVER_SHOWN = {"Idempotent-Replayed"}
@@ -29,14 +30,14 @@ class Shown(NamedTuple):
     def answer(self, request_id: str) -> Answer:
         """The example as an answer to this request; an error has this request's id and moment."""
         if self.status >= 400:
-            return errors.render(_Asked(self), request_id)
+            return exceptions.render(_Asked(self), request_id)
         if self.media_type is None:
             return Answer(self.status, self.headers, b"")
         headers = self.headers | {"content-type": self.media_type}
         return Answer(self.status, headers, orjson.dumps(self.value), self.value)
 
 
-class _Asked(errors.Refusal):
+class _Asked(exceptions.Refusal):
     """The failure that an example is of."""
 
     def __init__(self, shown: Shown) -> None:

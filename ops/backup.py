@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import ArgumentError
 
 from models.db import engines, schema_version
-from ops.refusal import Refusal
+from ops.errors import Refusal
 
 # Told how many pages of how many are copied.
 Tell = Callable[[int, int], None]

@@ -12,7 +12,7 @@ from models.db import connection
 from models.organizations import join, organizations
 from models.ranks import GAP
 from models.tracks import tracks
-from ops.refusal import Refusal
+from ops.errors import Refusal
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
 COLLECTION = "mcoll_4a1f9c7e2b8d"

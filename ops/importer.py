@@ -9,7 +9,7 @@ from unicodedata import category
 import mutagen
 
 from models import tracks
-from ops.refusal import Refusal
+from ops.errors import Refusal
 
 TITLE_TAGS = ("title", "TIT2", "Title")  # Vorbis comments, MP4 and MP3; ID3 in WAV and AIFF; APEv2 and ASF
 TITLE_LENGTH = 512

@@ -10,7 +10,7 @@ from models import key_events, keys, organizations
 from models.base import now
 from models.db import connection
 from models.keys import ApiKey, Author
-from ops.refusal import Refusal
+from ops.errors import Refusal
 
 COLUMNS = ApiKey._fields
 EVENT_COLUMNS = key_events.KeyEvent._fields

@@ -47,7 +47,7 @@ def _operation(item: pytest.Item) -> str:
 def _unkept() -> frozenset[str]:
     import app  # only where the mock is asked for at all: it takes a second
     from mock.memory import Memory
-    from mock.shelves import shelves
+    from mock.stores import shelves
 
     stores = shelves(Memory())
     return frozenset(row.id for row in operations() if not app.is_kept(row.node, stores))

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from edge import contract
 from tools.contract import coverage_report
 from tools.contract.coverage_facts import Exchange, Fact, Tally
+from web.contract import document as contract
 
 OPTION = "--contract-coverage"
 REPORT = "--contract-report"

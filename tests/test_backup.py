@@ -17,7 +17,7 @@ from models.base import metadata
 from models.db import migrate
 from models.db.connection import transaction
 from ops import backup
-from ops.refusal import Refusal
+from ops.errors import Refusal
 from tools.endurance.load import Load, names
 from tools.testing import databases
 from tools.testing.server_process import Running, connected, environment, running

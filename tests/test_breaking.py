@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from edge import contract
 from tools.contract import breaking, extra_rules, redocly_diff
 from tools.contract.change import Finding, highest
 from tools.testing.contract_changes import BREAKING, HARMLESS, Change
+from web.contract import document as contract
 
 RELEASED = json.loads(breaking.last_released().read_text(encoding="utf-8"))
 Rated = Callable[[Change], list[Finding]]

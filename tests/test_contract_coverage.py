@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from edge import contract
 from tests import contract_coverage
 from tools.contract.coverage_facts import Exchange, Fact, Tally
 from tools.contract.coverage_report import BEYOND, Coverage, summary, write
 from tools.contract.operations import ROOT
 from tools.testing.service import HOME, NOBODYS, operations, resolved
+from web.contract import document as contract
 
 LIST = f"/v1/music/{HOME}/collections"
 

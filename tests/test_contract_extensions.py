@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from edge import contract
-from edge.schemas import Validator
 from tools.testing.service import ALICE, Services, new_collection
+from web.contract import document as contract
+from web.contract.schemas import Validator
 
 COLLECTIONS = "/music/{organization_id}/collections"
 COLLECTION = COLLECTIONS + "/{collection_id}"

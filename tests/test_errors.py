@@ -12,9 +12,6 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from uvicorn import Config, Server
 
-from edge import contract
-from edge.answers import lines
-from edge.errors import InternalError
 from tools.testing.service import (
     ALICE,
     HOME,
@@ -29,6 +26,9 @@ from tools.testing.service import (
     operations,
     raw,
 )
+from web.contract import document as contract
+from web.exceptions import InternalError
+from web.responses import lines
 
 ALSO_ON = (MOCK,)
 
@@ -383,7 +383,7 @@ def test_where_the_edge_itself_fails_the_answer_is_the_envelope_too() -> None:
     async def failing(_scope: object, _receive: object, _send: object) -> None:
         raise RuntimeError("the edge itself")
 
-    server = Server(Config(failing, http="edge.server:Protocol", port=0, lifespan="off", log_config=None))
+    server = Server(Config(failing, http="web.server.protocol:Protocol", port=0, lifespan="off", log_config=None))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

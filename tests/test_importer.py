@@ -17,7 +17,7 @@ from mutagen.id3 import TIT2
 from mutagen.wave import WAVE
 
 from ops import importer
-from ops.refusal import Refusal
+from ops.errors import Refusal
 from tools.testing import databases
 
 ROOT = Path(__file__).resolve().parents[1]

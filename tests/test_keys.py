@@ -15,7 +15,7 @@ from models import keys
 from models.base import metadata
 from models.db import connection, engines
 from models.key_events import key_events, list_all
-from ops.sweeping import SERVER
+from ops.maintenance import SERVER
 from tests.test_statements import statements
 from tools.testing.cli_runner import Machine, get
 from tools.testing.service import ALICE, Service, at_once

@@ -148,8 +148,8 @@ class Pair(NamedTuple):
         return (
             f"The lane and Connexion's stack answer this request differently.{accepts}\n\n    {curl(wire)}\n\n"
             f"    lane:  {_told(quick, right)}\n    stack: {_told(right, quick)}\n\n"
-            "Both must read requests with edge/operations.py: the lane in edge/lane.py, the stack through the\n"
-            "validators of edge/validation.py. A rule that only one of them applies belongs into Operation.read."
+            "Both must read requests with web/contract/operations.py: the lane in web/operation_middleware.py, the stack through the\n"
+            "validators of web/connexion_validators.py. A rule that only one of them applies belongs into Operation.read."
         )
 
 
@@ -364,13 +364,13 @@ def test_flask_has_as_many_threads_as_the_setting_says(tmp_path: Path) -> None:
         connection.disconnect()
     threads = connexion._middleware_app.asgi_app.executor._max_workers
     assert threads == 3, (
-        f"Flask runs on {threads} threads where MUSIC_STUDIO_THREADS is 3. Connexion fixes ten, so edge/stack.py puts\n"
+        f"Flask runs on {threads} threads where MUSIC_STUDIO_THREADS is 3. Connexion fixes ten, so web/connexion_app.py puts\n"
         "a WSGIMiddleware of its own in the place of Connexion's."
     )
 
 
 def test_connexion_asks_flask_through_the_part_that_is_replaced() -> None:
-    """If this fails after an update of Connexion, edge/stack._widen has no effect any more: look for the new place."""
+    """If this fails after an update of Connexion, web/connexion_app._widen has no effect any more: look for the new place."""
     connexion: Any = FlaskApp("probe")
     asked: list[str] = []
 

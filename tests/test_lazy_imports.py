@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from lean import ABSENT, LATER
 from settings import ROOT
+from web.lazy_imports import ABSENT, LATER
 
 
 def _said(program: str) -> set[str]:
@@ -16,16 +16,18 @@ def _said(program: str) -> set[str]:
 def test_a_server_loads_nothing_that_it_has_no_use_for() -> None:
     loaded = _said("import sys; from ops import serving, storage; import app; print(*sys.modules)")
     assert {"connexion", "structlog", "sqlalchemy"} <= loaded
-    assert not loaded & {*LATER, *ABSENT, "alembic"}, "lean.py and ops/storage.py say how a module is left out."
+    assert not loaded & {*LATER, *ABSENT, "alembic"}, (
+        "web/lazy_imports.py and ops/database_setup.py say how a module is left out."
+    )
 
 
 def test_what_stands_for_a_module_calls_the_real_one() -> None:
-    calls = "lean.connexion.json_schema.requests.Request('GET', 'http://a.example').url"
-    assert _said(f"import lean, sys; print({calls}, *sys.modules)") >= {"http://a.example", *LATER[1:2]}
+    calls = "web.lazy_imports.connexion.json_schema.requests.Request('GET', 'http://a.example').url"
+    assert _said(f"import web.lazy_imports, sys; print({calls}, *sys.modules)") >= {"http://a.example", *LATER[1:2]}
 
 
 def test_after_lean_everybody_gets_the_real_modules() -> None:
-    assert _said("import lean, requests, rich; print(requests.get.__module__, rich.__name__)") == {
+    assert _said("import web.lazy_imports, requests, rich; print(requests.get.__module__, rich.__name__)") == {
         "requests.api",
         "rich",
     }

@@ -9,10 +9,10 @@ import pytest
 from uvicorn import Config
 
 from models.db import migrate
-from ops.accepting import Listener
-from ops.serving import PROTOCOL, DrainingServer
 from tools.testing import databases
 from tools.testing.server_process import Running, running
+from web.server.listener import Listener
+from web.server.process import PROTOCOL, DrainingServer
 
 RUSH = 100
 FREE_FILES = 4

@@ -13,7 +13,7 @@ from models.base import now
 from models.db import connection as database
 from models.db import migrate
 from models.idempotency import SWEEP_STEP, idempotency_keys
-from ops import sweeping
+from ops import maintenance
 from tools.testing import databases
 from tools.testing.server_process import connected, running
 from tools.testing.service import ALICE, HOME
@@ -25,7 +25,7 @@ HOURS = (23, 25)
 def test_old_answers_are_forgotten_and_young_ones_stay(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
         _prepare(url, SWEEP_STEP * 2 + 7)
-        with connected(url), sweeping.hourly(0.05):
+        with connected(url), maintenance.hourly(0.05):
             assert _soon_left() == ["young"]
             _store(["another"])
             assert _soon_left() == ["young"]

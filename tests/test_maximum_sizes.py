@@ -7,10 +7,10 @@ import httpx
 import pytest
 from limits import parse
 
-from edge import contract
 from models.base import new_id, now
 from models.collections import collections
 from tools.testing.service import HOME, ON_ONE_DATABASE, Service, assert_envelope, new_collection
+from web.contract import document as contract
 
 LARGEST: dict[str, str] = {
     "name": "ü" * 512,

@@ -84,7 +84,7 @@ def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path:
     tree.mkdir()
     for name in (
         "cli",
-        "edge",
+        "web",
         "generated",
         "handlers",
         "mock",
@@ -93,7 +93,7 @@ def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path:
         "docsite",
     ):
         (tree / name).symlink_to(ROOT / name)
-    for name in ("app.py", "lean.py", "settings.py"):
+    for name in ("app.py", "settings.py"):
         shutil.copy(ROOT / name, tree)
     shutil.copytree(ROOT / "openapi", tree / "openapi")
     (tree / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import MalformedRequest, Violation
-from edge.parameters import MOST_PARAMETERS, Parameter, pairs
-from edge.schemas import Rules
+from web.contract.parameters import MOST_PARAMETERS, Parameter, pairs
+from web.contract.schemas import Rules
+from web.exceptions import MalformedRequest, Violation
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 LIMIT = Parameter(

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from edge import contract
-from edge.schemas import Validator
 from tools.testing.cases import head
 from tools.testing.redis_server import Store
 from tools.testing.service import ALICE, HOME, READ, Service, Services, assert_envelope, at_once, new_collection, raw
+from web.contract import document as contract
+from web.contract.schemas import Validator
 
 # For windows that no test may see the end of.
 DAY = "day"

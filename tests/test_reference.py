@@ -12,8 +12,8 @@ import pytest
 
 from docsite import samples
 from docsite.operations import operations
-from edge import contract
 from tools.testing.service import ROOT, Services
+from web.contract import document as contract
 
 HOME = "/docs/api-reference/music"
 CODES = contract.document()["components"]["schemas"]["ErrorCode"]["enum"]

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from edge import contract
-from edge.errors import MethodNotAllowed, NoSuchEndpoint
-from edge.operations import Operation
-from edge.router import Router, allow
-from edge.schemas import Rules
+from web.contract import document as contract
+from web.contract.operations import Operation
+from web.contract.schemas import Rules
+from web.exceptions import MethodNotAllowed, NoSuchEndpoint
+from web.router import Router, allow
 
 # What a variable of a path may be: any text without controls, slashes and backslashes that is no dot segment.
 SEGMENTS = st.text(

@@ -29,15 +29,15 @@ from schemathesis.schemas import BaseSchema
 
 import app
 import settings
-from edge import logs
-from edge.asgi import App
+from mock.accounts import People
 from mock.memory import Memory
-from mock.people import People
 from models import keys, organizations, tracks
 from models.base import new_id
 from models.db import connection, migrate
 from tools.testing import databases
 from tools.testing.service import ALICE, BOB, HOME, MOCK, PEPPER, READ, WRITE, operations
+from web.asgi import App
+from web.telemetry import log_config
 
 pytestmark = pytest.mark.slow
 # A long run asks for more, with a seed of its own: see `make fuzz`.
@@ -51,7 +51,7 @@ NAMES_OF_TRACKS = {"track_id", "cover_track_id"}
 @contextmanager
 def served(kind: str, folder_factory: pytest.TempPathFactory, project: ProjectConfig) -> Iterator[BaseSchema]:
     """The contract as the application itself publishes it, with the key of a user who has a track."""
-    logs.configure(level="error")  # thousands of lines about requests would hide what was found
+    log_config.configure(level="error")  # thousands of lines about requests would hide what was found
     folder = folder_factory.mktemp("generated")
     with _mocked() if kind == MOCK else _stored(kind, folder) as (application, secrets, track_id):
         project.update(parameters={"path.organization_id": HOME})

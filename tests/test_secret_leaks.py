@@ -131,7 +131,7 @@ def _files(url: str) -> Iterator[str]:
 
 
 def test_a_secret_is_masked_whoever_logs_it() -> None:
-    from edge import logs
+    from web.telemetry import log_config
 
     key = "msk_" + "0123456789abcdefghijABCDEFGHIJ" + "123456"
     event = {
@@ -141,12 +141,12 @@ def test_a_secret_is_masked_whoever_logs_it() -> None:
         key: 1,
         "bytes": key.encode(),
     }
-    line = logs.masked(logs._json(None, "", event))
+    line = log_config.masked(log_config._json(None, "", event))
     assert key not in line
     assert isinstance(json.loads(line), dict)
 
 
 def test_a_text_that_is_no_utf_8_is_logged_all_the_same() -> None:
-    from edge import logs
+    from web.telemetry import log_config
 
-    assert json.loads(logs._json(None, "", {"event": "\ud800"})) == {"event": "\ud800"}
+    assert json.loads(log_config._json(None, "", {"event": "\ud800"})) == {"event": "\ud800"}

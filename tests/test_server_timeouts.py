@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.bodies import SLOWEST_SECONDS
-from edge.server import MOST_PIPELINED, Protocol
 from tools.testing import service as harness
 from tools.testing.cases import HALF_CLOSE, HOST, JSON, LIST, LIVE, chunks, get, head
 from tools.testing.raw_client import Answer, Line, address, flaws
 from tools.testing.service import ON_ONE_DATABASE, Actors, Service, Services, at_once
 from tools.testing.short_timeouts import BODY_SECONDS, HEADERS_SECONDS, IDLE_SECONDS, READER_SECONDS
+from web.http.request_body import SLOWEST_SECONDS
+from web.server.protocol import MOST_PIPELINED, Protocol
 
 SILENT_CONNECTIONS = 900
 IDLE_REAL_SECONDS = 75

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-from edge import contract
 from models.db import connection, migrate
 from tools.testing import databases
 from tools.testing.service import (
@@ -30,6 +29,7 @@ from tools.testing.service import (
     raw,
     violations,
 )
+from web.contract import document
 
 ALSO_ON = (MOCK,)
 
@@ -99,16 +99,16 @@ def test_a_database_that_goes_away_is_told_and_forgiven(services: Services) -> N
 
 def test_the_contract_that_is_served_is_the_one_that_is_kept(anybody: httpx.Client) -> None:
     as_json, as_yaml = (anybody.get(path) for path in CONTRACTS)
-    assert as_json.json() == contract.load()
-    assert list(as_json.json()) == list(contract.load())
-    assert yaml.safe_load(as_yaml.text) == contract.load()
+    assert as_json.json() == document.load()
+    assert list(as_json.json()) == list(document.load())
+    assert yaml.safe_load(as_yaml.text) == document.load()
     assert as_json.headers["Content-Type"] == "application/json"
     assert as_yaml.headers["Content-Type"] == "application/yaml"
 
 
 def test_the_contract_names_nothing_of_python(anybody: httpx.Client) -> None:
     served = anybody.get(CONTRACTS[0]).text
-    for word in ("x-openapi-router-controller", "InfoFunc", "edge.", "handlers.", "models."):
+    for word in ("x-openapi-router-controller", "InfoFunc", "web.", "handlers.", "models."):
         assert word not in served
 
 

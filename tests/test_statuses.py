@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from edge import contract
-from edge.bodies import LARGEST
 from models.db import connection
 from tools.contract.coverage_facts import Fact
 from tools.contract.coverage_report import BEYOND
@@ -35,6 +33,8 @@ from tools.testing.service import (
     new_collection,
     operations,
 )
+from web.contract import document as contract
+from web.http.request_body import LARGEST
 
 ONE_DATABASE = "sqlite"
 

@@ -7,15 +7,15 @@ import subprocess
 import sys
 import threading
 
-from edge.lines import WHOLE_BYTES, Lines
-from edge.told import MOST_GATHERED, Plain, Requests, Told, line
-from edge.written import MOST_KEPT, Written
 from tools.testing.service import ROOT
+from web.number_cache import MOST_KEPT, Written
+from web.telemetry.access_log import MOST_GATHERED, Plain, Requests, Told, line
+from web.telemetry.stderr_writer import WHOLE_BYTES, Lines
 
 # Two processes that write to one pipe as fast as they can, each its own letter.
 WRITER = """
 import sys
-from edge.lines import Lines
+from web.telemetry.stderr_writer import Lines
 letters = [sys.argv[1].encode() * (number % 1000 + 1) + b"\\n" for number in range(4000)]
 for start in range(0, 4000, 16):
     Lines(2).write(letters[start : start + 16])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.errors import MalformedRequest
-from edge.strict_json import DEEPEST, MOST_DIGITS, MOST_PARTS, parse
+from web.contract.strict_json import DEEPEST, MOST_DIGITS, MOST_PARTS, parse
+from web.exceptions import MalformedRequest
 
 GREATEST = 10**MOST_DIGITS - 1
 TEXTS = st.text(st.characters(codec="utf-8"))

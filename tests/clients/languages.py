@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from edge import contract
 from tools.clients.generators import DIST, ROOT
+from web.contract import document as contract
 
 DRIVERS = Path(__file__).parent / "drivers"
 WORK = ROOT / "dist" / "clients-proof"

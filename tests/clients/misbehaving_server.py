@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from typing import Any, NamedTuple
 
-from edge import contract
+from web.contract import document as contract
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 WAIT_SECONDS = 1

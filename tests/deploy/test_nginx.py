@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from edge.departure import EVERYWHERE
 from tools.deploy.nginx import NAME, Proxy, free_port, running
 from tools.testing import databases
 from tools.testing import service as harness
 from tools.testing.cli_runner import Machine
+from web.response_headers import EVERYWHERE
 
 LIST = b"/v1/music/org_real/collections"
 

@@ -15,12 +15,12 @@ import pytest
 
 from docsite import samples
 from docsite.operations import Operation, operations
-from edge import contract
-from edge.schemas import Validator
 from models.base import now
 from tests.proofs.recorder import Exchange, Recorder, recorded
 from tests.proofs.toolchains import CLIENT, Programs
 from tools.testing.service import Services
+from web.contract import document as contract
+from web.contract.schemas import Validator
 
 OPERATIONS = operations(contract.document())
 

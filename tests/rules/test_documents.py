@@ -4,8 +4,8 @@ import json
 import re
 import tomllib
 
-from edge import contract
 from tests.rules.tree import ROOT
+from web.contract import document as contract
 
 
 def test_the_changelog_begins_with_the_contracts_version() -> None:

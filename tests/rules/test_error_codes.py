@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import edge.errors  # noqa: F401 - to be imported is to be among the subclasses of Failure
-from edge import contract
+import web.exceptions  # noqa: F401 - to be imported is to be among the subclasses of Failure
 from models.exceptions import Failure
+from web.contract import document as contract
 
 
 def test_the_catalogue_describes_every_code_of_the_enum() -> None:
@@ -20,7 +20,7 @@ def test_every_code_has_a_class_and_every_class_a_code() -> None:
     enum, classes = set(_error_code()["enum"]), {failure.code for failure in _failures() if "code" in vars(failure)}
     assert classes == enum, (
         f"Codes without a class: {sorted(enum - classes)}; codes of classes only: {sorted(classes - enum)}.\n"
-        "A failure of the domain is a class in models/exceptions.py, one of the protocol a class in edge/errors.py; "
+        "A failure of the domain is a class in models/exceptions.py, one of the protocol a class in web/exceptions.py; "
         "its code stands in openapi/components/schemas/errors.yaml with a status, a type and a message."
     )
 
@@ -32,6 +32,6 @@ def _error_code() -> dict[str, Any]:
 
 def _failures(parent: type[Failure] = Failure) -> Iterator[type[Failure]]:
     for child in parent.__subclasses__():
-        if child.__module__.partition(".")[0] in {"edge", "handlers", "models"}:
+        if child.__module__.partition(".")[0] in {"web", "handlers", "models"}:
             yield child
         yield from _failures(child)

@@ -18,15 +18,15 @@ def test_rooms_import_downwards_only() -> None:
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 0, (
         f"{told.stdout}{told.stderr}\n"
-        "An import crosses a wall between rooms. The ways: handlers -> edge -> models; commands -> ops -> models; "
+        "An import crosses a wall between rooms. The ways: handlers -> web -> models; cli -> ops -> models; "
         "models and generated import nothing of ours. Move the code to the room where it belongs (about data: models; "
-        "about HTTP: edge), or hand the value down as an argument. The walls stand in pyproject.toml, "
+        "about HTTP: web), or hand the value down as an argument. The walls stand in pyproject.toml, "
         "[tool.importlinter]."
     )
 
 
 def test_the_front_doors_reach_handlers_through_the_contract_only() -> None:
-    doors = (ROOT / "app.py", ROOT / "cli" / "__main__.py")
+    doors = (ROOT / "app.py", ROOT / "cli" / "main.py")
     found = [at(door, line) for door in doors for line, name in _imports(door) if name == "handlers"]
     assert not found, (
         f"A handler is imported by hand:{listed(found)}\n"

@@ -6,8 +6,8 @@ import pkgutil
 from typing import Any
 
 import handlers
-from edge import contract
 from tests.rules.tree import listed
+from web.contract import document as contract
 
 
 def test_every_operation_has_one_tag() -> None:

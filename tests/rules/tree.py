@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("cli", "docsite", "edge", "handlers", "mock", "models", "ops")
-DOORS = ("app.py", "lean.py", "settings.py")
+ROOMS = ("cli", "docsite", "web", "handlers", "mock", "models", "ops")
+DOORS = ("app.py", "settings.py")
 NOT_OURS = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from edge.told import MOST_GATHERED
 from tools.bench import inprocess
 from tools.bench.inprocess import Application, Sample
 from tools.bench.targets import ROOT
+from web.telemetry.access_log import MOST_GATHERED
 
 BAND = Path(__file__).with_name("call_budget.json")
 RENEW = "If the change is worth it, write the new band on purpose with `.venv/bin/python -m tools.bench.call_budget --renew`."

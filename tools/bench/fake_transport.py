@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from edge.server import Protocol
+from web.server.protocol import Protocol
 
 
 class Line(asyncio.Transport):

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import app
-from edge import logs
 from models import collection_tracks, collections, keys, organizations, tracks
 from models.access import Caller
 from models.db import connection, migrate
 from settings import Settings
 from tools.bench import databases
+from web.telemetry import log_config
 
 ORGANIZATION, OWNER, PEPPER, MEMBERS = "org_bench1", "user_reader", "pepper-of-the-benchmark", 12
 Application = Callable[[dict[str, Any], Any, Any], Any]
@@ -60,7 +60,7 @@ def opened(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
 @contextlib.contextmanager
 def _logged(file: Path) -> Iterator[None]:
     with file.open("w", encoding="utf-8") as lines, contextlib.redirect_stderr(lines):
-        logs.configure("json", "info")
+        log_config.configure("json", "info")
         yield
 
 

@@ -14,15 +14,15 @@ PERIOD_SECONDS = 0.0009
 # Two functions of an operation make and check answers; the others read requests.
 ANSWERING = frozenset(("answer", "flaw", "judged"))
 FILES = {
-    "edge/front.py": "front", "edge/exchange.py": "front", "edge/cors.py": "front", "edge/bodies.py": "front",
-    "edge/legality.py": "legality", "edge/router.py": "router", "edge/auth.py": "auth", "edge/tokens.py": "auth",
-    "edge/limits.py": "limits", "edge/counters.py": "limits", "edge/addresses.py": "limits", "edge/lines.py": "logs",
-    "edge/told.py": "logs", "edge/metrics.py": "logs", "edge/lane.py": "lane", "edge/runner.py": "lane",
-    "edge/workers.py": "lane", "edge/written.py": "logs",
-    "edge/operations.py": "operations", "edge/parameters.py": "operations", "edge/schemas.py": "operations",
-    "edge/preconditions.py": "operations", "edge/links.py": "operations", "edge/strict_json.py": "operations",
-    "edge/answers.py": "answers", "edge/errors.py": "answers", "edge/logs.py": "logs", "edge/server.py": "server",
-    "edge/cycle.py": "server", "edge/patience.py": "server", "tools/bench/fake_transport.py": "server",
+    "web/application.py": "front", "web/context.py": "front", "web/http/cors.py": "front", "web/http/request_body.py": "front",
+    "web/http/request_checks.py": "legality", "web/router.py": "router", "web/security/authentication.py": "auth", "web/security/jwt.py": "auth",
+    "web/ratelimit/limiter.py": "limits", "web/ratelimit/counters.py": "limits", "web/ratelimit/client_address.py": "limits", "web/telemetry/stderr_writer.py": "logs",
+    "web/telemetry/access_log.py": "logs", "web/telemetry/metrics.py": "logs", "web/operation_middleware.py": "lane", "web/dispatch.py": "lane",
+    "web/threadpool.py": "lane", "web/number_cache.py": "logs",
+    "web/contract/operations.py": "operations", "web/contract/parameters.py": "operations", "web/contract/schemas.py": "operations",
+    "web/http/preconditions.py": "operations", "web/contract/links.py": "operations", "web/contract/strict_json.py": "operations",
+    "web/responses.py": "answers", "web/exceptions.py": "answers", "web/telemetry/log_config.py": "logs", "web/server/protocol.py": "server",
+    "web/server/cycle.py": "server", "web/server/timeouts.py": "server", "tools/bench/fake_transport.py": "server",
 }  # fmt: skip
 PACKAGES = {"structlog": "logs", "uvicorn": "server", "connexion": "connexion", "starlette": "connexion"}
 MEANINGS = {
@@ -73,7 +73,7 @@ def _room(frame: FrameType | None) -> str:
     while frame is not None:
         room = _of(frame)
         if room == "models":
-            return "auth: key" if _is_below(frame, "edge/auth.py") else room
+            return "auth: key" if _is_below(frame, "web/security/authentication.py") else room
         if room is not None:
             return room
         frame = frame.f_back
@@ -87,7 +87,7 @@ def _of(frame: FrameType) -> str | None:
     if not file.startswith(f"{ROOT}/"):
         return None
     short = str(Path(file).relative_to(ROOT))
-    if short == "edge/operations.py" and frame.f_code.co_name in ANSWERING:
+    if short == "web/contract/operations.py" and frame.f_code.co_name in ANSWERING:
         return "answers"
     return {"models": "models", "handlers": "handler"}.get(short.partition("/")[0]) or FILES.get(short)
 

@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
-from edge.metrics import meter
-from edge.told import requests
 from tools.bench import databases, inprocess, load, servers
 from tools.bench.fake_transport import Connection
 from tools.bench.inprocess import Sample
 from tools.bench.progress import Bar
 from tools.bench.targets import BY_NAME, OURS
 from tools.bench.workloads import Request
+from web.telemetry.access_log import requests
+from web.telemetry.metrics import meter
 
 ROUNDS, BATCH, WARM = 500, 20, 400
 # Quotas that this program does not use up; what they cost does not depend on their size.

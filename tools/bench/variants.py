@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import app
-from edge import contract
 from models.db import connection
 from models.interfaces import Stores
 from tools.bench import inprocess
 from tools.bench.inprocess import Application, Sample
+from web.contract import document as contract
 
 MANY = 300
 SIZES: dict[str, int] = {}

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from edge import contract
+from web.contract import document as contract
 
 # A client that checked these would count characters and read patterns in its own language's way, not in the server's.
 LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "uniqueItems"}

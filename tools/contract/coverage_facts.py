@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from edge.errors import MalformedRequest, Violation
-from edge.parameters import Parameter, pairs
-from edge.schemas import Rules, Validator
 from tools.contract.operations import Operation, examples, form, operations
 from tools.contract.schema_coverage import alike, keywords, parsed, place_of, reached, shape
+from web.contract.parameters import Parameter, pairs
+from web.contract.schemas import Rules, Validator
+from web.exceptions import MalformedRequest, Violation
 
 KINDS = ("operation", "status", "parameter", "keyword", "example")
 

@@ -22,7 +22,7 @@ TESTS = (
 )  # fmt: skip
 # What finds its way by where it is, so that a link would lead it back to the unchanged project.
 _COPIED = (
-    "app.py", "lean.py", "settings.py", "pyproject.toml", "cli", "edge", "tools",
+    "app.py", "settings.py", "pyproject.toml", "cli", "web", "tools",
     "generated", "handlers", "mock", "models", "ops", "docsite", "tests",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from edge import contract
 from tools.contract.mutant_checks import CHECKS, Check, tree
 from tools.contract.mutation_operators import PER_OPERATOR, Mutant, mutants
 from tools.contract.operations import ROOT
+from web.contract import document as contract
 
 REPORT = ROOT / "dist" / "mutants.md"
 AT_ONCE = 2

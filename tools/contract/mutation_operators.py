@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edge import contract
+from web.contract import document as contract
 
 PER_OPERATOR = 1
 Node = dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge import contract
+from web.contract import document as contract
 
 ROOT = Path(__file__).parents[2]
 JSON = "application/json"

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from edge.errors import Violation
 from tools.contract.operations import Operation
+from web.exceptions import Violation
 
 MOST_ITEMS = 50
 # Keywords that say nothing which a value could break, and those that are counted by name.

@@ -4,8 +4,8 @@ import json
 import sys
 from typing import NamedTuple
 
-from edge import errors
-from edge.departure import EVERYWHERE
+from web import exceptions
+from web.response_headers import EVERYWHERE
 
 HSTS = "max-age=31536000"
 OWN = {405: {"allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}, 503: {"retry-after": "1"}}
@@ -44,7 +44,7 @@ def conf() -> str:
 
 
 def _block(page: Page) -> str:
-    status = errors.catalogue()[page.code].status
+    status = exceptions.catalogue()[page.code].status
     # A location with a path, not a name: after a broken request line nginx has no address to go on with.
     path = f"/-/errors/{status}"
     lines = [
@@ -64,7 +64,7 @@ def _fields(status: int) -> list[str]:
 
 
 def _body(page: Page) -> str:
-    row = errors.catalogue()[page.code]
+    row = exceptions.catalogue()[page.code]
     body = {
         "success": False,
         "error": {

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import cli.__main__
 import handlers
+from cli import main as cli
 
 
 def _break(module: ModuleType) -> None:

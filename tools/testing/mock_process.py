@@ -10,12 +10,13 @@ from typing import Any
 
 import app
 import settings
-from edge import logs
+from mock.accounts import People
 from mock.memory import Memory
-from mock.people import People
 from models.base import now
 from models.revocation import outlasted
-from ops import serving, sockets
+from web.server import process as serving
+from web.server import sockets
+from web.telemetry import log_config
 
 
 class Hand:
@@ -65,7 +66,7 @@ def _obey(hand: Hand) -> None:
 def main() -> int:
     """Serve until a signal."""
     chosen, memory = settings.load(), Memory()
-    logs.configure(chosen.log_format, chosen.log_level)
+    log_config.configure(chosen.log_format, chosen.log_level)
     application = app.create_mock(chosen, memory)
     threading.Thread(target=_obey, args=(Hand(memory),), daemon=True).start()
     opened = sockets.listen(chosen.host, chosen.port)

@@ -6,11 +6,12 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from edge import contract, errors
-from edge.schemas import Validator
 from tests import contract_coverage
 from tools.testing.cases import HALF_CLOSE, LIVE, MARK, Case, Piece, get
 from tools.testing.service import Service
+from web import exceptions
+from web.contract import document as contract
+from web.contract.schemas import Validator
 
 LARGEST_ERROR = 8 * 1024
 ALWAYS = {
@@ -188,7 +189,7 @@ def _envelope(answer: Answer) -> Iterator[str]:
     envelope = json.loads(answer.body)
     yield from (f"{v.pointer} {v.message}" for v in _ENVELOPE.violations(envelope))
     error = envelope["error"]
-    row = errors.catalogue()[error["code"]]
+    row = exceptions.catalogue()[error["code"]]
     said = (error["status"], error["type"], error["message"], error["trace_id"], set(error))
     if (
         said != (row.status, row.type, row.message, answer.headers["x-request-id"], FIELDS)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cli.__main__
-from edge import contract
+from cli import main as cli
+from web.contract import document as contract
 
 if __name__ == "__main__":
     other: dict[str, Any] = json.loads(Path(sys.argv.pop(1)).read_text(encoding="utf-8"))

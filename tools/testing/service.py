@@ -23,8 +23,6 @@ import httpx
 import pytest
 from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, update
 
-from edge import contract
-from edge.schemas import Validator
 from models import keys, organizations, tracks
 from models.base import metadata, new_id, now
 from models.collection_tracks import collection_tracks
@@ -34,6 +32,8 @@ from models.db import connection as database
 from tests import contract_coverage
 from tests.deployments.targets import PLACES
 from tools.testing import databases
+from web.contract import document as contract
+from web.contract.schemas import Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME, AWAY = "org_home1", "org_away1"

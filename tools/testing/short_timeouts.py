@@ -2,9 +2,10 @@
 
 import asyncio
 
-import cli.__main__
-from edge import bodies, server
-from ops import serving
+from cli import main as cli
+from web.http import request_body
+from web.server import process
+from web.server import protocol as server
 
 HEADERS_SECONDS, BODY_SECONDS, IDLE_SECONDS, READER_SECONDS = 1.0, 1.5, 2.0, 1.0
 
@@ -22,6 +23,6 @@ class Protocol(server.Protocol):
 
 
 if __name__ == "__main__":
-    bodies.SLOWEST_SECONDS = BODY_SECONDS  # type: ignore[assignment]
-    vars(serving)["PROTOCOL"] = "tools.testing.short_timeouts:Protocol"
+    request_body.SLOWEST_SECONDS = BODY_SECONDS  # type: ignore[assignment]
+    vars(process)["PROTOCOL"] = "tools.testing.short_timeouts:Protocol"
     cli.main()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from edge import contract
+from web.contract import document as contract
 
 HOME = contract.HOME.with_name("workflows.arazzo.yaml")
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from mock.people import SECRETS
+from mock.accounts import SECRETS
 from ops import demo
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge import contract
 from tools.workflows.arazzo import Step, Workflow, document, workflows
 from tools.workflows.servers import mocked
+from web.contract import document as contract
 
 HOME = Path(__file__).parents[2] / "docsite" / "tutorial.md"
 SERVER = "http://127.0.0.1:8080"

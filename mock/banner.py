@@ -1,0 +1,37 @@
+"""What the mock prints when it starts: where it listens, who may call, and requests that work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mock.accounts import SECRETS
+from ops import demo
+
+
+def facts(url: str) -> dict[str, Any]:
+    """The same for scripts."""
+    users = {
+        name: {"user_id": user_id, "organization_id": organization_id, "api_key": SECRETS[name]}
+        for name, (organization_id, user_id) in demo.USERS.items()
+    }
+    return {
+        "url": url,
+        "organization_id": demo.ORGANIZATION,
+        "collection_id": demo.COLLECTION,
+        "track_ids": [track_id for track_id, _, _ in demo.TRACKS],
+        "users": users,
+    }
+
+
+def lines(url: str) -> list[str]:
+    """For people."""
+    width = max(map(len, SECRETS))
+    keys = [f"{name:{width}}  {demo.USERS[name][0]}  {secret}" for name, secret in SECRETS.items()]
+    ask = f'curl -H "X-API-Key: {SECRETS["alice"]}"'
+    return [
+        f"Docs:      {url}/docs",
+        *(f"{'Keys:' if index == 0 else '':9}  {key}" for index, key in enumerate(keys)),
+        f"Try:       {ask} {url}{demo.PAGE}",
+        f'Fail:      {ask} -H "Prefer: code=503, delay=500" -i {url}{demo.PAGE}',
+        "All of it is in memory, and gone when this ends.",
+    ]

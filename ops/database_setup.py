@@ -1,0 +1,90 @@
+"""Opens the database for a command, and says in one sentence why it cannot."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from models.db import connection, engines
+from models.exceptions import Unavailable
+from ops.errors import Refusal
+from ops.output import without_password
+
+ANYTHING = text("SELECT 1")
+SETTINGS = text(
+    "SELECT lower(name) AS name, setting,"
+    " format('ALTER ROLE %I IN DATABASE %I SET ', current_user, current_database()) AS remedy FROM pg_settings"
+)
+
+
+def open_database(url: str, *, prepare: bool = True) -> None:
+    """Connect, as the server does, to a database that is there and has the newest tables. Raises Refusal."""
+    place = _place(url)
+    if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
+        # SQLite would make an empty file of a mistyped name.
+        raise Refusal(f"There is no database {place.database}: run `music-studio migrate` first.")
+    connection.connect(url, pool_size=2, prepare=prepare)
+    with _explained(url):
+        connection.one(ANYTHING)
+        _demand_limits()
+    _demand_newest_tables()
+
+
+def migrate_database(url: str) -> None:
+    """Make the database when it is new, and bring its tables up to date. Raises Refusal."""
+    from models.db import migrate  # and with it Alembic, which is nothing for a server that only serves
+
+    _place(url)
+    with _explained(url):
+        try:
+            migrate.upgrade(url)
+        except migrate.UnknownRevision as problem:
+            raise Refusal("The database was made by a newer version of Music Studio.") from problem
+
+
+def folder(url: str, otherwise: Path) -> Path:
+    """Where an SQLite file lies; `otherwise` for a database that is no file."""
+    place = _place(url)
+    return Path(str(place.database)).parent if place.get_backend_name() == "sqlite" else otherwise
+
+
+def _place(url: str) -> URL:
+    try:
+        return engines.place(url)
+    except (ArgumentError, ValueError) as problem:
+        raise Refusal("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
+
+
+def _demand_limits() -> None:
+    """A pooler gives connections that somebody else has opened, without what the server asks for."""
+    if not connection.is_postgres():
+        return
+    found = {row.name: row for row in connection.many(SETTINGS)}
+    missing = {name: value for name, value in engines.session() if found[name].setting != value}
+    if missing:
+        orders = "".join(f"\n  {found[name].remedy}{name} = '{value}';" for name, value in missing.items())
+        raise Refusal(f"Connections come without their limits. Run this, then RECONNECT in the pooler:{orders}")
+
+
+def _demand_newest_tables() -> None:
+    try:
+        connection.ready()
+    except Unavailable as reason:
+        raise Refusal(f"{reason.system_message}: run `music-studio migrate` first.") from reason
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (Unavailable, DBAPIError) as problem:
+        raise Refusal(f"The database {without_password(url)} cannot be used: {_cause(problem)}.") from problem
+
+
+def _cause(problem: Exception) -> str:
+    driver = problem if isinstance(problem, DBAPIError) else problem.__cause__
+    words = str(driver.orig) if isinstance(driver, DBAPIError) else str(problem)
+    hint = "; behind a pooler, set MUSIC_STUDIO_DATABASE_PREPARE=off" if "startup parameter" in words else ""
+    return words.strip().split("\n", maxsplit=1)[0].rstrip(".") + hint

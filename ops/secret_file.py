@@ -1,0 +1,39 @@
+"""Hands a secret over to a file that only its owner can read, so that no screen or shell history ever holds it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ops.errors import Refusal
+
+
+@contextmanager
+def over(file: Path | None) -> Iterator[Callable[[str], None]]:
+    """What takes the secret; without a file it does nothing. The file is there before the secret is made, or never.
+
+    Raises Refusal for a file that exists, which may be open to others or be a link to somewhere else.
+    """
+    if file is None:
+        yield lambda _secret: None
+        return
+    number = _created(file)
+    try:
+        yield lambda secret: _write(number, secret)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(number)
+
+
+def _created(file: Path) -> int:
+    try:
+        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Refusal(f"There is already a file {file}: name another one.") from None
+
+
+def _write(number: int, secret: str) -> None:
+    os.write(number, f"{secret}\n".encode())
+    os.fsync(number)

@@ -1,0 +1,40 @@
+"""To Connexion's stack and back: what it gets to see of a request, and its messages as an Answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from web.asgi import Message, Receive, Scope
+from web.context import Exchange
+from web.responses import Answer
+
+_DROPPED = (b"transfer-encoding", b"content-length", b"content-type", b"content-encoding", b"upgrade")
+
+
+def scope(exchange: Exchange) -> Scope:
+    """The request as Connexion should see it: HEAD as GET, the content as one piece of known length and type."""
+    headers = [field for field in exchange.scope["headers"] if field[0] not in _DROPPED]
+    if exchange.body:
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(exchange.body)).encode())]
+    method = "GET" if exchange.method == "HEAD" else exchange.method
+    extensions = dict(exchange.scope.get("extensions") or {})
+    return dict(exchange.scope, method=method, headers=headers, extensions=extensions)
+
+
+def content(exchange: Exchange) -> Receive:
+    """The content that was read already, as if it came now."""
+    messages: Iterator[Message] = iter([{"type": "http.request", "body": exchange.body, "more_body": False}])
+
+    async def receive() -> Message:
+        return next(messages, {"type": "http.disconnect"})
+
+    return receive
+
+
+def answer(sent: list[Message]) -> Answer:
+    """What the messages of a whole response say."""
+    start, *parts = sent
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+    for name in ("content-length", "x-request-id"):
+        headers.pop(name, None)
+    return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in parts))

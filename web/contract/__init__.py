@@ -1,0 +1,1 @@
+"""The OpenAPI document, compiled: operations, parameters, schemas, links and deprecation."""

@@ -1,0 +1,126 @@
+"""The contract, read: one document out of the files of openapi/, references to named components kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from functools import cache
+from os.path import normpath
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HOME = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
+METHODS = ("get", "put", "post", "delete", "patch")
+Place = tuple[Path, str]
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML whose timestamps stay text, as JSON would have them."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(home: Path = HOME) -> dict[str, Any]:
+    """The whole contract as one OpenAPI document.
+
+    A reference to a component that the root lists by name becomes `#/components/...`; anything else is put in place.
+    """
+    return _Bundle(home.resolve()).document()
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The contract of this service, read once; treat it as read-only."""
+    return load()
+
+
+def lookup(root: dict[str, Any], node: Any) -> Any:
+    """The node itself, or what its local `$ref` names."""
+    while isinstance(node, dict) and "$ref" in node:
+        node = _walk(root, node["$ref"].removeprefix("#"))
+    return node
+
+
+class _Bundle:
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.files: dict[Path, Any] = {}
+        self.names: dict[Place, str] = {}
+
+    def document(self) -> dict[str, Any]:
+        root = self.read(self.home)
+        for section, components in root["components"].items():
+            for name, node in components.items():
+                if "$ref" in node:
+                    self.names[self.place(node["$ref"], self.home)] = f"#/components/{section}/{name}"
+        parts = {key: self.resolve(value, self.home) for key, value in root.items() if key != "components"}
+        return parts | {"components": {section: self.section(nodes) for section, nodes in root["components"].items()}}
+
+    def section(self, nodes: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: self.inline(node["$ref"], self.home) if "$ref" in node else self.resolve(node, self.home)
+            for name, node in nodes.items()
+        }
+
+    def resolve(self, node: Any, file: Path) -> Any:
+        if isinstance(node, list):
+            return [self.resolve(item, file) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(node.get("$ref"), str):
+            name = self.names.get(self.place(node["$ref"], file))
+            return {"$ref": name} if name else self.inline(node["$ref"], file)
+        return {key: self.resolve(value, file) for key, value in node.items()}
+
+    def inline(self, reference: str, file: Path) -> Any:
+        target, pointer = self.place(reference, file)
+        return self.resolve(_walk(self.read(target), pointer), target)
+
+    def place(self, reference: str, file: Path) -> Place:
+        path, _, pointer = reference.partition("#")
+        return (Path(normpath(file.parent / path)) if path else file, pointer)
+
+    def read(self, file: Path) -> Any:
+        if file not in self.files:
+            self.files[file] = yaml.load(file.read_bytes(), Loader=_Loader)  # noqa: S506 - _Loader is a safe loader
+        return self.files[file]
+
+
+def _walk(node: Any, pointer: str) -> Any:
+    """What a JSON Pointer (RFC 6901) names."""
+    for part in pointer.split("/")[1:]:
+        node = node[part.replace("~1", "/").replace("~0", "~")]
+    return node
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The contract in the form in which it is handed out."""
+
+    body: bytes
+    media_type: str
+    tag: str
+
+
+@cache
+def published(form: str) -> Published:
+    """The bundled contract as `json` or `yaml`, with a tag that changes when it does."""
+    if form == "json":
+        body, media_type = json.dumps(document(), ensure_ascii=False).encode(), "application/json"
+    else:
+        text = yaml.dump(document(), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
+        body, media_type = text.encode(), "application/yaml"
+    return Published(body, media_type, hashlib.sha256(body).hexdigest()[:16])
+
+
+if __name__ == "__main__":
+    json.dump(load(), sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

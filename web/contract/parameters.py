@@ -1,0 +1,69 @@
+"""What is legal in a query string and in header fields, read from the raw text before anything is converted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote_plus
+
+from web.contract.schemas import Rules
+from web.exceptions import MalformedRequest, Violation
+
+MOST_PARAMETERS = 64
+_INTEGER = re.compile("0|-?[1-9][0-9]{0,18}")
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_BOOLEANS = {"true": True, "false": False}
+
+
+class Parameter:
+    """One declared parameter: its argument name, its default and its rules."""
+
+    def __init__(self, node: dict[str, Any], schema: dict[str, Any], rules: Rules) -> None:
+        self.name: str = node["name"]
+        self.place = f"{node['in']}/{node['name']}"
+        self.argument = node["name"].lower().replace("-", "_")
+        self.required: bool = node.get("required", False)
+        self.type: str = schema.get("type", "string")
+        self.default = schema.get("default")
+        self.rules = rules.of(schema)
+
+    def read(self, text: str | None, found: list[Violation]) -> Any:
+        """The value of the raw text; what it breaks is added to `found`."""
+        if text is None:
+            if self.required:
+                found.append(Violation(self.place, "required", "is required"))
+            return self.default
+        value = self._value(text)
+        if value is None:
+            found.append(Violation(self.place, "type", f"must be of type {self.type}"))
+        elif not self.rules.is_valid(value):
+            found.extend(self.rules.violations(value, self.place))
+        return value
+
+    def _value(self, text: str) -> Any:
+        if self.type == "integer":
+            return int(text) if _INTEGER.fullmatch(text) else None
+        return _BOOLEANS.get(text) if self.type == "boolean" else text
+
+
+def pairs(query: bytes) -> Iterator[tuple[str, str]]:
+    """Names and values of a query string; raises MalformedRequest for what is not ASCII, escaped badly or not UTF-8."""
+    if not query:
+        return
+    fields = query.split(b"&")
+    if len(fields) > MOST_PARAMETERS:
+        raise MalformedRequest(f"The query has more than {MOST_PARAMETERS} parameters")
+    for field in filter(None, fields):
+        name, _, value = field.partition(b"=")
+        yield _text(name), _text(value)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        text = raw.decode("ascii")
+        if _BAD_ESCAPE.search(text):
+            raise MalformedRequest("The query holds a percent sign that escapes nothing")
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        raise MalformedRequest("The query is not UTF-8, percent-encoded") from None

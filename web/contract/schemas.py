@@ -1,0 +1,166 @@
+"""What is a legal value: the contract's schemas as compiled validators, and their findings in plain words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jsonschema_rs
+
+from web.exceptions import Violation
+
+MOST_EXPLAINED = 1_000
+_COMPONENT = "#/components/schemas/"
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_DROPPED = ("example", "nullable", "xml", "externalDocs", "discriminator", "deprecated", "description", "title")
+_DRAFT_4 = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
+
+
+class Validator:
+    """One schema of an OpenAPI 3.0 document, compiled.
+
+    Formats are enforced, and patterns run on a linear-time engine, so no input can make them slow.
+    """
+
+    def __init__(self, schema: dict[str, Any], document: dict[str, Any]) -> None:
+        named = document.get("components", {}).get("schemas", {})
+        needed = {name: _json_schema(named[name]) for name in _names(schema, named)}
+        root = _json_schema(schema) | {"components": {"schemas": needed}}
+        self._compiled = jsonschema_rs.Draft202012Validator(
+            root, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+        )
+        self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
+
+    def violations(self, value: Any, place: str = "") -> Iterator[Violation]:
+        """Every rule that the value breaks, without doubles; none when it is valid. `place` leads each pointer.
+
+        Of an array, the first 1,000 items are explained, and the first rule that the whole value breaks.
+        """
+        found = (
+            violation
+            for error in self._errors(value)
+            for violation in _found(_pointer(place, error.instance_path), error.kind.name, error.kind.value)
+        )
+        return iter(dict.fromkeys(found))
+
+    def _errors(self, value: Any) -> Iterator[jsonschema_rs.ValidationError]:
+        # The engine looks for all errors before it gives one, and of ten thousand a client reads a few.
+        part = _cut(value, MOST_EXPLAINED)
+        if part != value:
+            try:
+                self._compiled.validate(value)
+            except jsonschema_rs.ValidationError as first:
+                yield first
+        yield from self._compiled.iter_errors(part)
+
+
+def _pointer(place: str, path: list[str | int]) -> str:
+    return place + "".join("/" + _escaped(part) for part in path)
+
+
+def _found(at: str, keyword: str, limit: Any) -> Iterator[Violation]:
+    if keyword == "additionalProperties":
+        sentence = _sentence(keyword, None)
+        yield from (Violation(f"{at}/{_escaped(name)}", keyword, sentence) for name in limit[:MOST_EXPLAINED])
+    else:
+        yield Violation(f"{at}/{_escaped(limit)}" if keyword == "required" else at, keyword, _sentence(keyword, limit))
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(item, longest) for name, item in value.items()}
+    return [_cut(item, longest) for item in value[:longest]] if isinstance(value, list) else value
+
+
+class Rules:
+    """The validators of one document; equal schemas share one, as most error responses do."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._made: dict[str, Validator] = {}
+
+    def of(self, schema: dict[str, Any]) -> Validator:
+        """The compiled form of a schema of the document."""
+        text = json.dumps(schema)
+        if text not in self._made:
+            self._made[text] = Validator(schema, self._document)
+        return self._made[text]
+
+
+def shown(name: str) -> str:
+    """A name that came with the request, fit to be repeated: cut, and without control characters."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", name[:64])
+
+
+def _escaped(part: str | int) -> str:
+    return shown(str(part)).replace("~", "~0").replace("/", "~1")
+
+
+def _sentence(keyword: str, limit: Any) -> str:
+    return _SENTENCES.get(keyword, "breaks the rule `{keyword}`").format(limit=_words(limit), keyword=keyword)
+
+
+def _words(limit: Any) -> str:
+    return " or ".join(map(str, limit)) if isinstance(limit, list) else str(limit)
+
+
+_SENTENCES = {
+    "type": "must be of type {limit}",
+    "required": "is required",
+    "additionalProperties": "is not a known field",
+    "minLength": "must have at least {limit} characters",
+    "maxLength": "must have at most {limit} characters",
+    "pattern": "has a form that is not allowed; the contract states the pattern",
+    "format": "must be a {limit}",
+    "minimum": "must be at least {limit}",
+    "maximum": "must be at most {limit}",
+    "exclusiveMinimum": "must be greater than {limit}",
+    "exclusiveMaximum": "must be less than {limit}",
+    "multipleOf": "must be a multiple of {limit}",
+    "minItems": "must have at least {limit} items",
+    "maxItems": "must have at most {limit} items",
+    "uniqueItems": "must not hold the same item twice",
+    "minProperties": "must have at least {limit} fields",
+    "maxProperties": "must have at most {limit} fields",
+    "enum": "must be one of {limit}",
+}
+
+
+def _names(schema: Any, named: dict[str, Any], found: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The components that a schema refers to, and those that they refer to."""
+    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
+        name = schema["$ref"].removeprefix(_COMPONENT)
+        return found if name in found else _names(named[name], named, found | {name})
+    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for child in children:
+        found = _names(child, named, found)
+    return found
+
+
+def _json_schema(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema object as JSON Schema 2020-12: `nullable` and the exclusive bounds differ."""
+    if isinstance(schema, list):
+        return [_json_schema(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {
+        key: _converted(key, value) for key, value in schema.items() if key not in _DROPPED and not key.startswith("x-")
+    }
+    for bound, exclusive in _DRAFT_4.items():
+        if out.pop(exclusive, False) is True:
+            out[exclusive] = out.pop(bound)
+    return _nullable(out) if schema.get("nullable") else out
+
+
+def _converted(key: str, value: Any) -> Any:
+    if key == "properties":
+        return {name: _json_schema(child) for name, child in value.items()}
+    return value if key in ("enum", "required", "default") else _json_schema(value)
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    return schema | {"type": [schema["type"], "null"]}

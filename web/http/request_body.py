@@ -1,0 +1,55 @@
+"""Reading a request's content: bounded in bytes and seconds, and never taken for whole when it was cut."""
+
+from __future__ import annotations
+
+import asyncio
+
+from web.asgi import Receive
+from web.context import Exchange
+from web.exceptions import MalformedRequest, PayloadTooLarge, RequestTimeout
+from web.http.request_checks import has_body
+
+LARGEST = 1024 * 1024
+SLOWEST_SECONDS = 30
+_CLOSE = {"connection": "close"}
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole; nobody waits for an answer."""
+
+
+def check_size(exchange: Exchange) -> None:
+    """Raises PayloadTooLarge by Content-Length alone, before a byte is read; MalformedRequest when it is no number."""
+    length = exchange.headers.get(b"content-length", b"0")
+    if not length.isdigit():
+        raise MalformedRequest("Content-Length is not a number", _CLOSE)
+    if len(length) > 9 or int(length) > LARGEST:
+        raise _too_large()
+
+
+async def read(exchange: Exchange, receive: Receive) -> bytes:
+    """The whole content. Raises PayloadTooLarge, RequestTimeout, ClientGone."""
+    if not has_body(exchange.headers):
+        return b""
+    try:
+        async with asyncio.timeout(SLOWEST_SECONDS):
+            return await _whole(receive)
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {SLOWEST_SECONDS} seconds", _CLOSE) from None
+
+
+async def _whole(receive: Receive) -> bytes:
+    content, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(content) > LARGEST:
+            raise _too_large()
+    return content
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body has more than {LARGEST} bytes", _CLOSE, limit=LARGEST)

@@ -1,0 +1,139 @@
+"""What is legal HTTP here, decided in one look at the request before anything else is asked (RFC 9110, RFC 9112)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from web.context import Exchange
+from web.exceptions import HeadersTooLarge, MalformedRequest, NotAcceptable, TargetTooLong, UnsupportedMediaType
+
+MOST_FIELDS = 100
+MOST_FIELD_BYTES = 32 * 1024
+LONGEST_TARGET = 8 * 1024
+CLOSE = {"connection": "close"}
+_SINGLE = frozenset(
+    (b"authorization", b"content-encoding", b"content-length", b"content-type", b"expect", b"host", b"idempotency-key",
+     b"if-match", b"if-none-match", b"origin", b"transfer-encoding", b"x-api-key", b"x-request-id")
+)  # fmt: skip
+_LOOK_ALIKES = frozenset(name.replace(b"-", b"_") for name in _SINGLE if b"-" in name)
+_RARE = _LOOK_ALIKES | {b"transfer-encoding", b"expect", b"upgrade"}
+# The characters of a path and query (RFC 3986 section 3): neither blanks nor `#`, quotes, brackets, `|`, `\\` or `^`.
+_ORIGIN_FORM = re.compile(rb"/[!$-;=?-Z_a-z~]*")
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)((?:[/?][!$-;=?-Z_a-z~]*)?)", re.IGNORECASE)
+_HOST = re.compile(rb"(?:[!$&-.0-9;=A-Z_a-z~%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_JSON_TYPE = re.compile(rb'application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?', re.IGNORECASE)
+_RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*((?:;[^,]*)?)")
+_REFUSED = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
+
+
+def origin_form(method: bytes, target: bytes) -> bytes:
+    """The path and query of a request target, or `*` (RFC 9112 section 3.2).
+
+    Raises MalformedRequest for what is no target of an origin server, and for a user name before the host.
+    """
+    if _ORIGIN_FORM.fullmatch(target) or (target == b"*" and method == b"OPTIONS"):
+        return target
+    whole = _ABSOLUTE_FORM.fullmatch(target)
+    if whole is None or not _HOST.fullmatch(whole[1]):
+        raise MalformedRequest("The request target is not one of an origin server", CLOSE)
+    return whole[2] if whole[2].startswith(b"/") else b"/" + whole[2]
+
+
+def check(exchange: Exchange) -> None:
+    """Raises TargetTooLong, HeadersTooLarge or MalformedRequest for a request that is not legal as HTTP."""
+    scope, headers, fields = exchange.scope, exchange.headers, exchange.scope["headers"]
+    if len(exchange.path) + len(scope["query_string"]) > LONGEST_TARGET:
+        raise TargetTooLong(f"The request target has more than {LONGEST_TARGET} bytes")
+    if len(fields) > MOST_FIELDS:
+        raise HeadersTooLarge(f"The request has more than {MOST_FIELDS} header fields")
+    if len(headers) != len(fields):
+        _refuse_doubles(fields)
+    _check_host(headers.get(b"host"), scope["http_version"])
+    if not _RARE.isdisjoint(headers):
+        _check_rare(headers, scope["http_version"])
+
+
+def _check_rare(headers: dict[bytes, bytes], version: str) -> None:
+    if not _LOOK_ALIKES.isdisjoint(headers):
+        raise MalformedRequest("A header field looks like one of ours but is spelled with an underscore")
+    if b"transfer-encoding" in headers:
+        _check_coding(headers[b"transfer-encoding"], version)
+    if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
+        raise MalformedRequest("The only expectation that can be met is 100-continue")
+    if b"upgrade" in headers:
+        _refuse_websocket(headers[b"upgrade"])
+
+
+def _refuse_doubles(fields: list[tuple[bytes, bytes]]) -> None:
+    seen: set[bytes] = set()
+    for name, _ in fields:
+        if name in seen and name in _SINGLE:
+            raise MalformedRequest(
+                f"The header field {name.decode('ascii')} must come once", CLOSE, field=name.decode("ascii")
+            )
+        seen.add(name)
+
+
+def _check_host(host: bytes | None, version: str) -> None:
+    """RFC 9112 section 3.2: one Host field of the right form, demanded since HTTP/1.1."""
+    if host is None and version == "1.1":
+        raise MalformedRequest("The request has no Host field", CLOSE)
+    if host is not None and not _is_host(host):
+        raise MalformedRequest("The Host field is not a host", CLOSE)
+
+
+@lru_cache(64)
+def _is_host(host: bytes) -> bool:
+    """Remembered, because almost every request names the same."""
+    return _HOST.fullmatch(host) is not None
+
+
+def _check_coding(coding: bytes, version: str) -> None:
+    """RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, and what is not understood must not be guessed."""
+    if version != "1.1" or coding.lower() != b"chunked":
+        raise MalformedRequest("The only transfer coding is chunked, and it belongs to HTTP/1.1", CLOSE)
+
+
+def _refuse_websocket(upgrade: bytes) -> None:
+    if b"websocket" in upgrade.lower():
+        raise MalformedRequest("This API does not speak WebSocket", CLOSE)
+
+
+def check_content(exchange: Exchange) -> None:
+    """Raises NotAcceptable or UnsupportedMediaType: what the client takes, and the form of what it sends."""
+    operation, headers = exchange.operation, exchange.headers
+    if b"accept" in headers and not _accepts(exchange.scope["headers"], operation.produces):
+        raise NotAcceptable(f"This operation answers {operation.produces}")
+    if operation.body is not None and has_body(headers):
+        if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
+            raise _unsupported(exchange, "The body must not be encoded")
+        if not _JSON_TYPE.fullmatch(headers.get(b"content-type", b"")):
+            raise _unsupported(exchange, "Send Content-Type: application/json, in UTF-8")
+
+
+def may_have_body(headers: dict[bytes, bytes]) -> bool:
+    """Whether anything is said of content, right or wrong."""
+    return b"content-length" in headers or b"transfer-encoding" in headers
+
+
+def has_body(headers: dict[bytes, bytes]) -> bool:
+    """Whether the request carries content (RFC 9112 section 6.3)."""
+    return headers.get(b"content-length", b"").strip(b"0") != b"" or b"transfer-encoding" in headers
+
+
+def _unsupported(exchange: Exchange, message: str) -> UnsupportedMediaType:
+    return UnsupportedMediaType(message, {f"accept-{exchange.method.lower()}": "application/json"})
+
+
+def _accepts(fields: list[tuple[bytes, Any]], produced: str) -> bool:
+    """Whether an Accept list takes the media type: the most specific range decides (RFC 9110 section 12.5.1)."""
+    text = ",".join(value.decode("latin-1") for name, value in fields if name == b"accept")
+    if text == "*/*" or not text.strip():
+        return True
+    ranges = {m[1].lower(): m[2] for m in map(_RANGE.fullmatch, text.split(",")) if m}
+    for candidate in (produced, produced.partition("/")[0] + "/*", "*/*"):
+        if candidate in ranges:
+            return not _REFUSED.search(ranges[candidate])
+    return False

@@ -1,0 +1,61 @@
+"""Whose request it is before anybody is known: the client's address, also behind a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+
+import structlog
+
+from web.asgi import Scope
+
+log = structlog.get_logger("web.ratelimit.client_address")
+_NOBODY = ("", 0)
+
+
+class Proxies:
+    """The proxies whose word on their clients' addresses is believed."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        self._networks = [ip_network(network, strict=False) for network in trusted]
+        self._explained = False
+        self.grouped = lru_cache(4096)(_grouped)
+        self._is_trusted = lru_cache(4096)(self._lies_within)
+
+    def client(self, scope: Scope) -> str:
+        """The address that counts: the last in X-Forwarded-For that is no trusted proxy's, or else the peer's."""
+        peer: str = (scope.get("client") or _NOBODY)[0]
+        if self._networks and self._is_trusted(peer):
+            peer = next((hop for hop in _hops(scope) if not self._is_trusted(hop)), peer)
+        return self.grouped(peer) if ":" in peer else peer
+
+    def explain(self, scope: Scope) -> None:
+        """Says once what is wrong when a proxy's clients have to share a quota."""
+        if not self._explained and not self._networks and any(_hops(scope)):
+            self._explained = True
+            log.warning("a proxy's clients share its address's quota: name it in MUSIC_STUDIO_TRUSTED_PROXIES")
+
+    def _lies_within(self, text: str) -> bool:
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def _hops(scope: Scope) -> list[str]:
+    """The addresses of X-Forwarded-For, the nearest first."""
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return [hop.strip()[:64] for hop in reversed(",".join(lines).split(",")) if hop.strip()]
+
+
+def _grouped(text: str) -> str:
+    """The address itself; of IPv6 the network of 64 bits, which one customer has to himself."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    return text

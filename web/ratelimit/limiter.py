@@ -1,0 +1,156 @@
+"""How often a caller may ask: the contract's quotas, of credentials and of addresses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Iterable, Mapping
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from limits import parse
+
+from web.exceptions import RateLimited
+from web.number_cache import Written
+from web.ratelimit.counters import Book, Shared, Window
+
+if TYPE_CHECKING:
+    from models.access import Caller
+    from web.context import Exchange
+    from web.contract.operations import Operation
+    from web.ratelimit.client_address import Proxies
+
+OFF = "off"
+ADDRESS, CREDENTIAL, REFUSALS = "address", "credential", "refusals"
+
+
+class Quota:
+    """So many requests in a window of so many seconds; `per` says of whom."""
+
+    __slots__ = ("_lines", "book", "name", "per", "requests", "seconds")
+
+    def __init__(self, name: str, per: str, requests: int, seconds: int) -> None:
+        self.name = name
+        self.per = per
+        self.requests = requests
+        self.seconds = seconds
+        self.book = Book(seconds)
+        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers as they are sent: the end of a
+        # window is filled in first, and what is left of it later.
+        lines = (
+            f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %%d\r\nx-ratelimit-reset: %d\r\n"
+            f'ratelimit-policy: "{name}";q={requests};w={seconds}\r\nratelimit: "{name}";r=%%d;t=%%d\r\n'
+        )
+        self._lines = Written(lines.encode().__mod__)
+
+    def lines(self, window: Window) -> bytes:
+        """What the header of an answer says of it."""
+        left = self.requests - window.count if self.requests > window.count else 0
+        return self._lines[window.ends] % (left, left, seconds_until(window))
+
+    def so_often(self, rule: str) -> Quota:
+        """The same quota with another rule, such as `1000/minute`."""
+        item = parse(rule)
+        return Quota(self.name, self.per, item.amount, item.get_expiry())
+
+
+# A quota, and how much of it was used.
+Allowance = tuple[Quota, Window]
+
+
+def seconds_until(window: Window) -> int:
+    """Whole seconds until a window is over, one at least."""
+    left = ceil(window.ends - time.time())
+    return left if left > 0 else 1
+
+
+class Limits:
+    """Counts requests: of an address in this process, of credentials and refusals where all workers see them."""
+
+    def __init__(
+        self, quotas: Mapping[str, Quota], operations: Iterable[Operation], proxies: Proxies, shared: Shared | None
+    ) -> None:
+        self._quotas = quotas
+        self._address = quotas.get(ADDRESS)
+        self._by_path = {o.path.encode(): quotas.get(o.quota) for o in operations if o.public}
+        self._proxies = proxies
+        self._shared = shared
+        self._own: dict[tuple[str, str], Quota] = {}
+        self.refused = dict.fromkeys(quotas, 0)
+
+    @property
+    def alone(self) -> bool:
+        """Whether this worker has to count for itself, though it should not."""
+        return self._shared is not None and self._shared.away
+
+    def arrive(self, exchange: Exchange) -> bool:
+        """Counts a request of its address, before anything else of it is looked at; whether it is one too many."""
+        quota = self._by_path.get(exchange.path, self._address)
+        if quota is None:
+            return False
+        window = quota.book.count(self._proxies.client(exchange.scope), exchange.arrived)
+        exchange.allowance = quota, window
+        return window.count > quota.requests
+
+    def unheard(self, peer: str) -> bytes:
+        """Counts what never became a request; the lines of its answer's header about what is left to its address."""
+        quota = self._address
+        return b"" if quota is None else quota.lines(quota.book.count(self._proxies.grouped(peer), time.time()))
+
+    def refusal(self, exchange: Exchange) -> RateLimited:
+        """The failure of a request that is one too many."""
+        if exchange.allowance is None:
+            raise RuntimeError("A request that is one too many was not counted")
+        quota, window = exchange.allowance
+        self.refused[quota.name] += 1
+        if quota.per == ADDRESS:
+            self._proxies.explain(exchange.scope)
+        wait = seconds_until(window)
+        return RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
+
+    def admit(self, exchange: Exchange, caller: Caller) -> Awaitable[None] | None:
+        """Counts a request of its credential; what has to be awaited where all workers count. Raises RateLimited."""
+        quota = self._quotas.get(exchange.operation.quota)
+        if quota is not None and caller.rate_limit is not None:
+            quota = self._of_its_own(quota, caller.rate_limit)
+        if quota is None:
+            return None
+        who = caller.key_id or caller.user_id
+        if self._shared is not None:
+            return self._admit_by_all(exchange, quota, who)
+        self._demand(exchange, quota, quota.book.count(who, exchange.arrived))
+        return None
+
+    async def refuse(self, exchange: Exchange) -> None:
+        """Counts a refused credential of its address. Raises RateLimited, in the place of the refusal."""
+        quota = self._quotas.get(REFUSALS)
+        if quota is not None:
+            await self._admit_by_all(exchange, quota, self._proxies.client(exchange.scope))
+
+    async def _admit_by_all(self, exchange: Exchange, quota: Quota, who: str) -> None:
+        window = None
+        if self._shared is not None:
+            window = await self._shared.count(quota.name, who, quota.seconds, exchange.arrived)
+        self._demand(exchange, quota, window or quota.book.count(who, exchange.arrived))
+
+    def _demand(self, exchange: Exchange, quota: Quota, window: Window) -> None:
+        exchange.allowance = quota, window
+        if window.count > quota.requests:
+            raise self.refusal(exchange)
+
+    def _of_its_own(self, quota: Quota, rule: str) -> Quota | None:
+        if rule == OFF:
+            return None
+        if (quota.name, rule) not in self._own:
+            self._own[quota.name, rule] = quota.so_often(rule)
+        return self._own[quota.name, rule]
+
+
+def quotas(document: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, Quota]:
+    """The contract's quotas by name; `rules` are the operator's for a name or for credentials, and `off` leaves out."""
+    found = {}
+    for name, node in document.get("x-rate-limits", {}).items():
+        rule = rules.get(CREDENTIAL if node["per"] == CREDENTIAL else name)
+        quota = Quota(name, node["per"], node["requests"], node["seconds"])
+        if rule != OFF:
+            found[name] = quota.so_often(rule) if rule else quota
+    return found

@@ -1,0 +1,1 @@
+"""The HTTP server on uvicorn: protocol, timeouts, listeners and processes."""
