@@ -130,9 +130,6 @@ bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests
 timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take the same time: half an hour, on a quiet machine
 	@$(BIN)/python -m tools.bench.timing
 
-profile: $(TOOLS) ## Say how many microseconds of one GET go to which room
-	@$(BIN)/python -m tools.bench.profile
-
 sbom: $(MATERIALS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
 	@mkdir -p dist && .venv-sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
 
@@ -169,7 +166,9 @@ $(BUNDLE): $(TOOLS) web/contract/document.py $(shell find openapi -name '*.yaml'
 $(RUNTIME): requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("Music Studio needs Python 3.11 or newer, and $(PYTHON) is %d.%d: name a newer one, as in PYTHON=python3.12." % v[:2])'
 	@echo "Installing the service's packages into .venv, once: about half a minute."
-	@$(PYTHON) -m venv --clear .venv && $(PIP) -r $< && touch $@
+	@$(PYTHON) -m venv --clear .venv && $(PIP) -r $<
+	@printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s/$(BIN)/python" -m cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $(BIN)/music-studio
+	@chmod +x $(BIN)/music-studio && touch $@
 
 $(TOOLS): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the developer's tools into .venv, once: about half a minute."

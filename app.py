@@ -1,4 +1,4 @@
-"""The front door: everything that serves a request, put together from settings."""
+"""The front authenticator: everything that serves a request, put together from settings."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from models.db import connection
 from models.interfaces import Stores
 from settings import Settings
 from web import connexion_app, docs_pages
-from web.application import Front
+from web.application import Application
 from web.asgi import App
 from web.contract import document as contract
 from web.contract.operations import Operation
-from web.contract.schemas import Rules
-from web.dispatch import Runner
-from web.http.cors import Origins
-from web.http.idempotency import Once
+from web.contract.schemas import ValidatorCache
+from web.dispatch import Dispatcher
+from web.http.cors import CORSPolicy
+from web.http.idempotency import IdempotencyGuard
 from web.ratelimit import limiter
-from web.ratelimit.client_address import Proxies
-from web.ratelimit.counters import Shared
+from web.ratelimit.client_address import TrustedProxies
+from web.ratelimit.counters import RedisCounter
 from web.router import Router
-from web.security.authentication import Door
-from web.security.key_usage import Uses
+from web.security.authentication import Authenticator
+from web.security.key_usage import KeyUsageRecorder
 from web.telemetry import log_config, metrics
-from web.threadpool import Workers
+from web.threadpool import ThreadPool
 
 if TYPE_CHECKING:
     from mock.memory import Memory
-    from web.security.jwt import Tokens
+    from web.security.jwt import JWTVerifier
 
 Handler = Callable[..., Any]
 STORES: Stores = {
@@ -46,38 +46,44 @@ STORES: Stores = {
 }
 
 
-def create_app(settings: Settings) -> Front:
+def create_app(settings: Settings) -> Application:
     """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
     _connect(settings)
-    workers = Workers(settings.threads)
-    uses = Uses(keys.note_uses, keys.USE_INTERVAL.total_seconds())
-    door = Door(environment.pepper(settings), _tokens(settings), workers, uses)
-    runner = Runner(Once(idempotency, connection.transaction), enforce=settings.response_validation == "enforce")
-    front = _assembled(settings, lambda node: _handler(node, STORES), door, runner, workers)
+    workers = ThreadPool(settings.threads)
+    uses = KeyUsageRecorder(keys.record_uses, keys.USE_INTERVAL.total_seconds())
+    authenticator = Authenticator(environment.pepper(settings), _tokens(settings), workers, uses)
+    runner = Dispatcher(
+        IdempotencyGuard(idempotency, connection.transaction), enforce=settings.response_validation == "enforce"
+    )
+    front = _assembled(settings, lambda node: _handler(node, STORES), authenticator, runner, workers)
     if settings.metrics_folder:
-        metrics.meter.start(settings.metrics_folder, _gauges(front), front.limits.refused)
+        metrics.request_metrics.start(settings.metrics_folder, _gauges(front), front.limits.rejected)
     return front
 
 
 def create_mock(settings: Settings, memory: Memory) -> App:
     """The same application on rows in memory: an operation that it cannot do answers with the contract's example."""
     from mock.accounts import PEPPER, People
-    from mock.dispatcher import Obliging, unwritten
+    from mock.dispatcher import MockDispatcher, not_implemented
     from mock.examples import Examples
     from mock.executor import Inline
     from mock.idempotency import Answers
-    from mock.middleware import Preferring
+    from mock.middleware import PreferMiddleware
     from mock.stores import shelves
 
     stores, workers, people = shelves(memory), Inline(), People(memory)
-    uses = Uses(people.note_uses, keys.USE_INTERVAL.total_seconds())
-    door = Door(PEPPER, _tokens(settings), workers, uses, find=people.find, organizations_of=people.organizations_of)
-    runner = Obliging(Once(Answers(memory), memory.transaction), Examples(contract.document()), enforce=True)
+    uses = KeyUsageRecorder(people.note_uses, keys.USE_INTERVAL.total_seconds())
+    authenticator = Authenticator(
+        PEPPER, _tokens(settings), workers, uses, find=people.find, organizations_of=people.organizations_of
+    )
+    runner = MockDispatcher(
+        IdempotencyGuard(Answers(memory), memory.transaction), Examples(contract.document()), enforce=True
+    )
 
     def handler(node: dict[str, Any]) -> Handler:
-        return _handler(node, stores) if is_kept(node, stores) else unwritten
+        return _handler(node, stores) if is_kept(node, stores) else not_implemented
 
-    return Preferring(_assembled(settings, handler, door, runner, workers))
+    return PreferMiddleware(_assembled(settings, handler, authenticator, runner, workers))
 
 
 def _connect(settings: Settings) -> None:
@@ -87,7 +93,7 @@ def _connect(settings: Settings) -> None:
         return
     if not connection.is_postgres():
         raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
-    connection.read_from(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
+    connection.connect_replica(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
 
 
 def from_environment() -> App:
@@ -97,9 +103,9 @@ def from_environment() -> App:
     front = create_app(settings)
     if not settings.otlp_endpoint:
         return front
-    from web.telemetry.tracing import Traced
+    from web.telemetry.tracing import TracingMiddleware
 
-    return Traced(front, settings.otlp_endpoint, contract.document()["info"]["version"])
+    return TracingMiddleware(front, settings.otlp_endpoint, contract.document()["info"]["version"])
 
 
 def mock_with_demo() -> App:
@@ -115,20 +121,24 @@ def mock_with_demo() -> App:
 
 
 def _assembled(
-    settings: Settings, handler: Callable[[dict[str, Any]], Handler], door: Door, runner: Runner, workers: Workers
-) -> Front:
+    settings: Settings,
+    handler: Callable[[dict[str, Any]], Handler],
+    authenticator: Authenticator,
+    runner: Dispatcher,
+    workers: ThreadPool,
+) -> Application:
     document = contract.document()
     operations = list(_operations(document, settings, handler))
-    mount = partial(docs_pages.mount, make=site.page, public_url=settings.public_url)
-    connexion = connexion_app.build(
+    mount = partial(docs_pages.register_docs, make=site.page, public_url=settings.public_url)
+    connexion = connexion_app.create_connexion_app(
         document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane
     )
-    return Front(
+    return Application(
         connexion,
         Router(operations),
-        door,
+        authenticator,
         _limits(document, operations, settings),
-        Origins(settings.cors_origins),
+        CORSPolicy(settings.cors_origins),
         most_in_flight=settings.max_concurrency,
         pages=docs_pages.PATH,
         enforce=runner.enforce,
@@ -139,7 +149,7 @@ def _assembled(
 def _operations(
     document: dict[str, Any], settings: Settings, handler: Callable[[dict[str, Any]], Handler]
 ) -> Iterator[Operation]:
-    rules = Rules(document)
+    rules = ValidatorCache(document)
     for path, item in document["paths"].items():
         for method in contract.METHODS:
             if method in item:
@@ -167,34 +177,34 @@ def is_kept(node: dict[str, Any], stores: Stores) -> bool:
     return named <= set(stores) and bool(named or node.get("security") == [])
 
 
-def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limiter.Limits:
+def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limiter.RateLimiter:
     """The contract's quotas as the operator wants them."""
     rules = {
         limiter.CREDENTIAL: settings.rate_limit,
         limiter.ADDRESS: settings.rate_limit_address,
-        limiter.REFUSALS: settings.rate_limit_refusals,
+        limiter.AUTH_FAILURES: settings.rate_limit_refusals,
     }
     quotas = {} if settings.rate_limit == limiter.OFF else limiter.quotas(document, rules)
-    shared = Shared(settings.rate_limit_storage) if settings.rate_limit_storage else None
-    return limiter.Limits(quotas, operations, Proxies(settings.trusted_proxies), shared)
+    shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None
+    return limiter.RateLimiter(quotas, operations, TrustedProxies(settings.trusted_proxies), shared)
 
 
-def _gauges(front: Front) -> metrics.Gauges:
+def _gauges(front: Application) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
         "requests_in_flight": lambda: front.in_flight,
         "database_connections_in_use": connection.in_use,
-        "rate_limit_store_away": lambda: front.limits.alone,
-        "memory_bytes": metrics.memory,
+        "rate_limit_store_away": lambda: front.limits.is_degraded,
+        "memory_bytes": metrics.resident_memory_bytes,
     }
 
 
-def _tokens(settings: Settings) -> Tokens | None:
+def _tokens(settings: Settings) -> JWTVerifier | None:
     """What verifies JWTs; its library is loaded only where some are taken."""
     if not settings.jwt_secret and not settings.jwt_jwks_file:
         return None
-    from web.security.jwt import Tokens
+    from web.security.jwt import JWTVerifier
 
-    return Tokens(
+    return JWTVerifier(
         settings.jwt_secret, settings.jwt_jwks_file, settings.jwt_algorithms, settings.jwt_issuer, settings.jwt_audience
     )

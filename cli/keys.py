@@ -45,7 +45,7 @@ def create_key(
     from ops import keys, secret_file
 
     days, by = None if never_expires else expires_in_days, keys.author("keys create")
-    with secret_file.over(output) as hand:
+    with secret_file.write(output) as hand:
         made, secret = keys.create(
             organization, user, scope or (), days, settings.pepper(chosen), rate_limit=rate_limit, by=by
         )
@@ -75,7 +75,7 @@ def rotate_key(
     chosen = open_database(database_url)
     from ops import keys, secret_file
 
-    with secret_file.over(output) as hand:
+    with secret_file.write(output) as hand:
         former, made, secret = keys.rotate(
             key_id, overlap, expires_in_days, settings.pepper(chosen), keys.author("keys rotate")
         )

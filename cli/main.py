@@ -10,8 +10,9 @@ from cli import mock as mocking
 from cli import serve as serving
 from cli import settings as configuration
 from cli.options import LOOK
-from ops.errors import Refusal
+from ops.errors import CommandError
 from settings import BadSetting
+from web.server.sockets import CannotListen
 
 cli = typer.Typer(help="Runs and looks after a Music Studio server.", **LOOK)
 # The commands of a group without a name are typed as they are.
@@ -27,7 +28,7 @@ def main() -> None:
     """Run the command that was typed; what an operator can mend is one sentence and exit status 1."""
     try:
         cli()
-    except (Refusal, BadSetting) as reason:
+    except (CommandError, BadSetting, CannotListen) as reason:
         _give_up(str(reason))
     except OSError as problem:
         _give_up(f"Cannot use {problem.filename}: {problem.strerror}." if problem.filename else f"{problem}.")

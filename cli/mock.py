@@ -36,5 +36,5 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     application = app.mock_with_demo()
     # Whoever reads this through a pipe waits for it while the mock serves, so it must leave at once.
     typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(lines(url)))
-    announce = partial(typer.echo, f"The mock listens on {url}", err=True)
-    raise typer.Exit(process.serve(application, opened, chosen.grace_seconds, announce, nullcontext))
+    on_ready = partial(typer.echo, f"The mock listens on {url}", err=True)
+    raise typer.Exit(process.serve(application, opened, chosen.grace_seconds, on_ready, nullcontext()))

@@ -7,7 +7,7 @@ import typer
 
 import settings
 from cli.options import LOOK, Database, demo_file
-from ops.errors import Refusal
+from ops.errors import CommandError
 
 group = typer.Typer(**LOOK)
 
@@ -41,7 +41,7 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
         folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port)
     except OSError as problem:
         place = f"port {chosen.metrics_port} of {chosen.metrics_host}"
-        raise Refusal(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
+        raise CommandError(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
     typer.echo(f"Metrics are at http://{chosen.metrics_host}:{chosen.metrics_port}/metrics", err=True)
     return settings.typed(metrics_folder=folder)
 
@@ -60,9 +60,8 @@ def health(
 
 
 def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
-    from ops import banner, database_setup
-    from web.server import process as serving
-    from web.server import sockets
+    from ops import banner, database_setup, maintenance
+    from web.server import process, sockets
 
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
@@ -71,11 +70,12 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     database_setup.open_database(chosen.database_url, prepare=chosen.database_prepare)
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
-        typer.echo("\n".join(banner.lines(url, demo_file(chosen), pepper)))
+        typer.echo("\n".join(banner.startup_lines(url, demo_file(chosen), pepper)))
     chosen = _measured(chosen)
-    announce = partial(typer.echo, f"Music Studio listens on {url}", err=True)
+    on_ready = partial(typer.echo, f"Music Studio listens on {url}", err=True)
+    lifetime = (chosen.grace_seconds, on_ready, maintenance.hourly())
     if chosen.workers > 1:
-        raise typer.Exit(serving.supervise(opened, chosen.workers, chosen.grace_seconds, announce))
+        raise typer.Exit(process.supervise(opened, chosen.workers, *lifetime))
     import app
 
-    raise typer.Exit(serving.serve(app.from_environment(), opened, chosen.grace_seconds, announce))
+    raise typer.Exit(process.serve(app.from_environment(), opened, *lifetime))

@@ -32,7 +32,7 @@ def import_tracks(
     paths = importer.files(folder)
     report = importer.Report()
     for path in output.progress(paths, len(paths), "Importing"):
-        importer.take(organization, user, path, report)
+        importer.import_file(organization, user, path, report)
     if as_json:
         output.show_json(dataclasses.asdict(report))
     else:

@@ -21,7 +21,7 @@ def main() -> None:
         target.write_bytes(content)
     count = sum(1 for file in asked.folder.rglob("*") if file.is_file())
     print(
-        f"{count} files in {asked.folder}, to be served as {docs_pages.PATH} of any host; the samples call {asked.server}"
+        f"{count} files in {asked.folder}: serve them as {docs_pages.PATH} of any host. The samples call {asked.server}"
     )
 
 

@@ -10,7 +10,7 @@ from models.access import Caller
 from models.collection_queries import Collection
 from models.collection_track_queries import CollectionTrack
 from models.interfaces import Collections, CollectionTracks
-from web.responses import Tagged, moments
+from web.responses import WithETag, format_timestamps
 
 
 def list_collections(
@@ -22,13 +22,13 @@ def list_collections(
 
 def create_collection(
     organization_id: str, body: wire.NewCollection, caller: Caller, collections: Collections
-) -> Tagged[wire.Collection]:
+) -> WithETag[wire.Collection]:
     return _tagged(collections.create(caller, organization_id, **body))
 
 
 def get_collection(
     organization_id: str, collection_id: str, caller: Caller, collections: Collections
-) -> Tagged[wire.Collection]:
+) -> WithETag[wire.Collection]:
     return _tagged(collections.get(caller, organization_id, collection_id))
 
 
@@ -39,7 +39,7 @@ def update_collection(
     caller: Caller,
     if_match: int | None,
     collections: Collections,
-) -> Tagged[wire.Collection]:
+) -> WithETag[wire.Collection]:
     return _tagged(
         collections.update(caller, organization_id, collection_id, cast("dict[str, str | None]", body), if_match)
     )
@@ -59,12 +59,12 @@ def list_collection_tracks(
     offset: int,
     caller: Caller,
     collection_tracks: CollectionTracks,
-) -> Tagged[wire.CollectionTrackPage]:
+) -> WithETag[wire.CollectionTrackPage]:
     version, rows = collection_tracks.list_page(caller, organization_id, collection_id, limit, offset)
     body: wire.CollectionTrackPage = {
         "collection_id": collection_id, "items": _members(rows), "limit": limit, "offset": offset
     }  # fmt: skip
-    return Tagged(body, version)
+    return WithETag(body, version)
 
 
 def add_collection_track(
@@ -103,13 +103,13 @@ def reorder_collection(
     return _done(collection_id, "Collection reordered.")
 
 
-def _tagged(row: Collection) -> Tagged[wire.Collection]:
-    created_at, updated_at = moments([row.created_at, row.updated_at])
-    return Tagged(_view(row, created_at, updated_at), row.version)
+def _tagged(row: Collection) -> WithETag[wire.Collection]:
+    created_at, updated_at = format_timestamps([row.created_at, row.updated_at])
+    return WithETag(_view(row, created_at, updated_at), row.version)
 
 
 def _views(rows: Sequence[Collection]) -> list[wire.Collection]:
-    times = iter(moments([time for row in rows for time in (row.created_at, row.updated_at)]))
+    times = iter(format_timestamps([time for row in rows for time in (row.created_at, row.updated_at)]))
     return list(map(_view, rows, times, times))
 
 
@@ -127,7 +127,7 @@ def _view(row: Collection, created_at: str, updated_at: str) -> wire.Collection:
 
 
 def _members(rows: Sequence[CollectionTrack]) -> list[wire.CollectionTrack]:
-    added = moments([row.added_at for row in rows])
+    added = format_timestamps([row.added_at for row in rows])
     return [
         {"track_id": row.track_id, "position": row.position, "added_at": added_at}
         for row, added_at in zip(rows, added, strict=True)

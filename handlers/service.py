@@ -7,7 +7,7 @@ import asyncio
 from generated import wire
 from models.interfaces import Database
 from web.contract import document as contract
-from web.responses import Document, Tagged
+from web.responses import RawBody, WithETag
 from web.server import lifespan_state
 
 
@@ -16,20 +16,20 @@ async def get_liveness() -> wire.Health:
 
 
 async def get_readiness(database: Database) -> wire.Health:
-    lifespan_state.demand_running()
+    lifespan_state.require_not_draining()
     # A thread of its own: the worker threads may all be busy, and that is when somebody asks.
     await asyncio.to_thread(database.ready)
     return {"status": "ready"}
 
 
-async def get_openapi_json() -> Tagged[Document]:
+async def get_openapi_json() -> WithETag[RawBody]:
     return _published("json")
 
 
-async def get_openapi_yaml() -> Tagged[Document]:
+async def get_openapi_yaml() -> WithETag[RawBody]:
     return _published("yaml")
 
 
-def _published(form: str) -> Tagged[Document]:
+def _published(form: str) -> WithETag[RawBody]:
     document = contract.published(form)
-    return Tagged(Document(document.body, document.media_type), document.tag)
+    return WithETag(RawBody(document.body, document.media_type), document.tag)

@@ -20,7 +20,7 @@ SECRETS = {
 
 
 class People:
-    """The keys and who belongs where: of models/keys.py and models/organizations.py, what the door asks."""
+    """The keys and who belongs where: of models/keys.py and models/organizations.py, what the authenticator asks."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory

@@ -11,7 +11,7 @@ from models.access import Caller
 from models.base import is_id, now
 from models.collection_queries import Collection
 from models.collection_track_queries import CollectionTrack
-from models.collection_tracks import MOST_TRACKS, demand_distinct, full, no_track
+from models.collection_tracks import MAX_TRACKS, demand_distinct, full, track_not_found
 
 
 class CollectionTracks:
@@ -33,10 +33,10 @@ class CollectionTracks:
         held = self._collections.hold(caller, organization_id, collection_id, version)
         members = self._memory.members[held.id]
         if track_id not in self._memory.tracks.get(organization_id, ()):
-            raise no_track(track_id)
+            raise track_not_found(track_id)
         if track_id in members:
             return
-        if held.track_count >= MOST_TRACKS:
+        if held.track_count >= MAX_TRACKS:
             raise full(held.id)
         self._put(held, members | {track_id: now()})
 
@@ -45,7 +45,7 @@ class CollectionTracks:
     ) -> None:
         held = self._collections.hold(caller, organization_id, collection_id, version)
         if not is_id(track_id, "mtrack_"):
-            raise no_track(track_id)
+            raise track_not_found(track_id)
         members = self._memory.members[held.id]
         if track_id in members:
             self._put(held, {track: added for track, added in members.items() if track != track_id})

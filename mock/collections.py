@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from mock.memory import Memory
-from models.access import Caller, demand_membership
+from models.access import Caller, require_membership
 from models.base import new_id, now
 from models.collection_queries import Collection
-from models.collections import demand_version, missing, no_cover
+from models.collections import cover_error, not_found, require_version
 
 
 class Collections:
@@ -19,7 +19,7 @@ class Collections:
         self._memory = memory
 
     def list_page(self, caller: Caller, organization_id: str, limit: int, offset: int) -> list[Collection]:
-        demand_membership(caller, organization_id)
+        require_membership(caller, organization_id)
         whose = (organization_id, caller.user_id)
         own = [row for row in self._memory.collections.values() if (row.organization_id, row.owner_id) == whose]
         return sorted(own, key=lambda row: (row.created_at, row.id), reverse=True)[offset : offset + limit]
@@ -34,7 +34,7 @@ class Collections:
         cover_track_id: str | None = None,
         cover_image_url: str | None = None,
     ) -> Collection:
-        demand_membership(caller, organization_id)
+        require_membership(caller, organization_id)
         self._demand_cover(organization_id, cover_track_id)
         moment = now()
         made = Collection(
@@ -57,7 +57,7 @@ class Collections:
         found = self._memory.collections.get(collection_id)
         seen = organization_id in caller.organizations and found is not None
         if not seen or found is None or (found.organization_id, found.owner_id) != (organization_id, caller.user_id):
-            raise missing(collection_id)
+            raise not_found(collection_id)
         return found
 
     def update(
@@ -80,7 +80,7 @@ class Collections:
     def hold(self, caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
         """The collection that is to be changed; raises Missing, then VersionMismatch."""
         held = self.get(caller, organization_id, collection_id)
-        demand_version(held, version)
+        require_version(held, version)
         return held
 
     def put(self, changed: Collection) -> Collection:
@@ -91,4 +91,4 @@ class Collections:
 
     def _demand_cover(self, organization_id: str, cover_track_id: str | None) -> None:
         if cover_track_id is not None and cover_track_id not in self._memory.tracks.get(organization_id, ()):
-            raise no_cover()
+            raise cover_error()

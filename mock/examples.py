@@ -10,7 +10,7 @@ import orjson
 
 from web import exceptions
 from web.contract import document as contract
-from web.responses import Answer
+from web.responses import Response
 
 # It would say of an answer that it was given before.
 _NEVER_SHOWN = {"Idempotent-Replayed"}
@@ -18,7 +18,7 @@ _NEVER_SHOWN = {"Idempotent-Replayed"}
 _RETRY_AFTER = 1
 
 
-class Shown(NamedTuple):
+class ResponseExample(NamedTuple):
     """One documented example of an answer; without a media type it has no body."""
 
     status: int
@@ -27,20 +27,20 @@ class Shown(NamedTuple):
     media_type: str | None
     value: Any
 
-    def answer(self, request_id: str) -> Answer:
+    def response(self, request_id: str) -> Response:
         """The example as an answer to this request; an error has this request's id and moment."""
         if self.status >= 400:
-            return exceptions.render(_Asked(self), request_id)
+            return exceptions.to_response(_Asked(self), request_id)
         if self.media_type is None:
-            return Answer(self.status, self.headers, b"")
+            return Response(self.status, self.headers, b"")
         headers = self.headers | {"content-type": self.media_type}
-        return Answer(self.status, headers, orjson.dumps(self.value), self.value)
+        return Response(self.status, headers, orjson.dumps(self.value), self.value)
 
 
-class _Asked(exceptions.Refusal):
+class _Asked(exceptions.RequestError):
     """The failure that an example is of."""
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: ResponseExample) -> None:
         error = shown.value["error"]
         super().__init__(error["system_message"], shown.headers, **error["details"])
         if "retry-after" in shown.headers:
@@ -55,13 +55,13 @@ class Examples:
         nodes = [item[method] for item in document["paths"].values() for method in contract.METHODS if method in item]
         self._shown = {node["operationId"]: list(_shown(document, node)) for node in nodes}
 
-    def find(self, operation_id: str, status: int | None, name: str | None) -> Shown | None:
+    def find(self, operation_id: str, status: int | None, name: str | None) -> ResponseExample | None:
         """The first example with this status and this name; None stands for any."""
         fitting = (one for one in self._shown[operation_id] if status in (None, one.status))
         return next((one for one in fitting if name in (None, one.name)), None)
 
 
-def _shown(document: dict[str, Any], node: dict[str, Any]) -> Iterator[Shown]:
+def _shown(document: dict[str, Any], node: dict[str, Any]) -> Iterator[ResponseExample]:
     responses = {int(status): contract.lookup(document, found) for status, found in node["responses"].items()}
     listed = Counter(name for response in responses.values() for name in response.get("headers", {}))
     everywhere = {name for name, count in listed.items() if count > len(responses) / 2}  # the edge sets those itself
@@ -69,7 +69,7 @@ def _shown(document: dict[str, Any], node: dict[str, Any]) -> Iterator[Shown]:
         own = {name: response["headers"][name] for name in response.get("headers", {}) if name not in everywhere}
         headers = {name.lower(): _header(document, header) for name, header in own.items() if name not in _NEVER_SHOWN}
         for media_type, name, value in _bodies(document, response):
-            yield Shown(status, name, headers, media_type, value)
+            yield ResponseExample(status, name, headers, media_type, value)
 
 
 def _header(document: dict[str, Any], header: dict[str, Any]) -> str:

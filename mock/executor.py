@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from web.threadpool import Workers
+from web.threadpool import ThreadPool
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Inline(Workers):
+class Inline(ThreadPool):
     """No threads; so no two requests ever meet in memory."""
 
     def __init__(self) -> None:
@@ -21,6 +21,6 @@ class Inline(Workers):
         """The function's result."""
         return function(*args, **kwargs)
 
-    async def call(self, function: Callable[..., R], *args: Any, writes: bool) -> R:
+    async def run_on_loop_or_thread(self, function: Callable[..., R], *args: Any, writes: bool) -> R:
         """The same; what writes waits for nobody either."""
         return function(*args)

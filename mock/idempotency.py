@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mock.memory import Memory
 from models.base import now
-from models.exceptions import KeyReused
-from models.idempotency import Stored
+from models.exceptions import IdempotencyKeyReused
+from models.idempotency import StoredResponse
 
 
 class Answers:
@@ -14,10 +14,10 @@ class Answers:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def claim(self, organization_id: str, user_id: str, key: str, fingerprint: bytes) -> Stored | None:
+    def claim(self, organization_id: str, user_id: str, key: str, fingerprint: bytes) -> StoredResponse | None:
         known, before = self._memory.answers.get((organization_id, user_id, key), (fingerprint, None))
         if known != fingerprint:
-            raise KeyReused("This Idempotency-Key was used before, with another request")
+            raise IdempotencyKeyReused("This Idempotency-Key was used before, with another request")
         return before
 
     def store(
@@ -30,5 +30,5 @@ class Answers:
         headers: dict[str, str],
         body: bytes,
     ) -> None:
-        kept = Stored(status, dict(headers), body, now())
+        kept = StoredResponse(status, dict(headers), body, now())
         self._memory.answers[organization_id, user_id, key] = (fingerprint, kept)

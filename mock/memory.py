@@ -9,7 +9,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from models.collection_queries import Collection
-from models.idempotency import Stored
+from models.idempotency import StoredResponse
 from models.keys import ApiKey
 from ops import demo
 
@@ -28,7 +28,7 @@ class Memory:
     """Organization -> its tracks."""
     keys: dict[bytes, ApiKey] = field(default_factory=dict)
     """Digest of the secret -> key."""
-    answers: dict[tuple[str, str, str], tuple[bytes, Stored]] = field(default_factory=dict)
+    answers: dict[tuple[str, str, str], tuple[bytes, StoredResponse]] = field(default_factory=dict)
     """Organization, user and idempotency key -> fingerprint of the request, and its answer."""
 
     def transaction(self, function: Callable[P, R]) -> Callable[P, R]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from mock.dispatcher import WISHES
-from mock.preferences import Wishes, read
+from mock.dispatcher import PREFERENCES
+from mock.preferences import Preferences, read
 from web.asgi import App, Message, Receive, Scope, Send
 
 
-class Preferring:
+class PreferMiddleware:
     """An ASGI application around Front; the service has none, and so pays no heed to these preferences."""
 
     def __init__(self, app: App) -> None:
@@ -28,15 +28,15 @@ class Preferring:
             await send(message)
 
         # Without the server's extension, in which the fields are lines already.
-        await self.app({**scope, WISHES: wishes, "extensions": {}}, receive, tell)
+        await self.app({**scope, PREFERENCES: wishes, "extensions": {}}, receive, tell)
 
 
-async def _wait(wishes: Wishes) -> None:
+async def _wait(wishes: Preferences) -> None:
     if wishes.delay_ms is not None:
         await asyncio.sleep(wishes.delay_ms / 1000)
         wishes.applied.append(f"delay={wishes.delay_ms}")
 
 
-def _told(wishes: Wishes) -> list[tuple[bytes, bytes]]:
+def _told(wishes: Preferences) -> list[tuple[bytes, bytes]]:
     """Preference-Applied (RFC 7240 section 3)."""
     return [(b"preference-applied", ", ".join(wishes.applied).encode("latin-1"))] if wishes.applied else []

@@ -16,7 +16,7 @@ class Caller:
     rate_limit: str | None = None
 
 
-def demand_membership(caller: Caller, organization_id: str) -> None:
+def require_membership(caller: Caller, organization_id: str) -> None:
     """Raises AccessDenied, in the same words for an organization that exists and for one that does not."""
     if organization_id not in caller.organizations:
         raise AccessDenied("The caller does not belong to this organization", organization_id=organization_id)

@@ -26,7 +26,7 @@ metadata = MetaData(
 BIGINT = BigInteger().with_variant(Integer(), "sqlite")
 
 
-class Instant(TypeDecorator[datetime]):
+class UTCDateTime(TypeDecorator[datetime]):
     """A moment with microseconds, always aware and in UTC; on SQLite text of one width, which sorts by time."""
 
     impl = DateTime
@@ -57,7 +57,7 @@ def _in_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
-class Flag(TypeDecorator[bool]):
+class Bool(TypeDecorator[bool]):
     """True or false; a STRICT table of SQLite keeps it as an integer."""
 
     impl = Boolean
@@ -73,7 +73,7 @@ class Flag(TypeDecorator[bool]):
         return None if value is None else bool(value)
 
 
-class Words(TypeDecorator[frozenset[str]]):
+class WordSet(TypeDecorator[frozenset[str]]):
     """A set of words, kept as one text in which blanks part them."""
 
     impl = Text
@@ -86,7 +86,7 @@ class Words(TypeDecorator[frozenset[str]]):
         return None if value is None else frozenset(value.split())
 
 
-def insert_unless_there(table: Table) -> postgresql.Insert:
+def insert_or_ignore(table: Table) -> postgresql.Insert:
     """An INSERT that writes nothing where a unique key is taken; both dialects compile PostgreSQL's form of it."""
     return postgresql.insert(table).on_conflict_do_nothing()
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import BIGINT, Instant, insert_unless_there, metadata
+from models.base import BIGINT, UTCDateTime, insert_or_ignore, metadata
 from models.tracks import tracks
 
 CHANGEABLE = ("name", "description", "cover_track_id", "cover_image_url")
@@ -40,9 +40,9 @@ collections = Table(
     Column("cover_image_url", Text),
     Column("track_count", Integer, nullable=False),
     Column("version", BIGINT, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    Column("deleted_at", Instant),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
+    Column("deleted_at", UTCDateTime),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("organization_id", "owner_id", "id"),
     ForeignKeyConstraint(["organization_id", "owner_id"], ["memberships.organization_id", "memberships.user_id"]),
@@ -118,7 +118,7 @@ LIST = (
 FIND = select(*_COLUMNS).where(IS_IT)
 
 INSERT = (
-    insert_unless_there(collections)
+    insert_or_ignore(collections)
     .values(
         organization_id=bindparam("organization"),
         id=bindparam("id"),

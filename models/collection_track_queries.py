@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.base import BIGINT, Instant, insert_unless_there, metadata
+from models.base import BIGINT, UTCDateTime, insert_or_ignore, metadata
 from models.collection_queries import IS_IT, collections
 from models.ranks import GAP
 from models.tracks import tracks
@@ -34,7 +34,7 @@ collection_tracks = Table(
     Column("collection_id", Text, nullable=False),
     Column("track_id", Text, nullable=False),
     Column("rank", BIGINT, nullable=False),
-    Column("added_at", Instant, nullable=False),
+    Column("added_at", UTCDateTime, nullable=False),
     # One index suits a member and the other an ordered page, and neither suits both: a planner without statistics,
     # as for a new table, cannot take the wrong one and read a whole collection for every track.
     PrimaryKeyConstraint("track_id", "collection_id", "owner_id", "organization_id"),
@@ -86,7 +86,7 @@ _LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(_IS_IN).scalar_subq
 
 # Reads the track as it writes, so that a track of another organization is never a member.
 APPEND = (
-    insert_unless_there(collection_tracks)
+    insert_or_ignore(collection_tracks)
     .from_select(
         ["organization_id", "owner_id", "collection_id", "track_id", "rank", "added_at"],
         select(
@@ -95,7 +95,7 @@ APPEND = (
             bindparam("collection", type_=Text()),
             tracks.c.id,
             _LAST + GAP,
-            bindparam("now", type_=Instant()),
+            bindparam("now", type_=UTCDateTime()),
         ).where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == bindparam("track")),
     )
     .returning(_rows.track_id)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from models import tracks
-from models.access import Caller, demand_membership
+from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.collection_queries import (
     CHANGE,
@@ -21,7 +21,7 @@ from models.collection_queries import (
     collections,
 )
 from models.db import connection
-from models.exceptions import Missing, Unacceptable, VersionMismatch
+from models.exceptions import InvalidValue, NotFound, VersionMismatch
 
 __all__ = ["Collection", "collections", "create", "delete", "get", "list_page", "update"]
 
@@ -30,8 +30,8 @@ _TRIES = 5
 
 def list_page(caller: Caller, organization_id: str, limit: int, offset: int) -> list[Collection]:
     """The caller's collections, newest first; raises AccessDenied."""
-    demand_membership(caller, organization_id)
-    rows = connection.many(LIST, organization=organization_id, owner=caller.user_id, limit=limit, offset=offset)
+    require_membership(caller, organization_id)
+    rows = connection.fetch_all(LIST, organization=organization_id, owner=caller.user_id, limit=limit, offset=offset)
     return [Collection._make(row) for row in rows]
 
 
@@ -45,10 +45,10 @@ def create(
     cover_image_url: str | None = None,
 ) -> Collection:
     """A new, empty collection; raises AccessDenied, and Unacceptable for a cover that is no track of theirs."""
-    demand_membership(caller, organization_id)
-    _demand_cover(organization_id, cover_track_id)
+    require_membership(caller, organization_id)
+    _require_cover(organization_id, cover_track_id)
     for _ in range(ID_TRIES):
-        row = connection.one(
+        row = connection.fetch_one(
             INSERT,
             organization=organization_id,
             owner=caller.user_id,
@@ -68,7 +68,7 @@ def get(caller: Caller, organization_id: str, collection_id: str) -> Collection:
     """One collection of the caller's; raises Missing."""
     row = _find(caller, organization_id, collection_id)
     if row is None:
-        raise missing(collection_id)
+        raise not_found(collection_id)
     return Collection._make(row)
 
 
@@ -81,9 +81,9 @@ def update(
     """
     if not changes.keys() <= set(CHANGEABLE):
         raise ValueError(f"Only {', '.join(CHANGEABLE)} of a collection can be changed.")
-    binds = scope(caller, organization_id, collection_id) | _change_binds(changes)
+    binds = owner_binds(caller, organization_id, collection_id) | _change_binds(changes)
     for _ in range(_TRIES):
-        row = connection.one(CHANGE, **binds, expected=version, now=now())
+        row = connection.fetch_one(CHANGE, **binds, expected=version, now=now())
         if row is None:
             row = _unchanged(caller, organization_id, collection_id, changes, version)
         if row is not None:
@@ -93,57 +93,57 @@ def update(
 
 def delete(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> None:
     """Hide the collection for good, and leave its tracks; raises Missing, then VersionMismatch."""
-    binds = scope(caller, organization_id, collection_id)
+    binds = owner_binds(caller, organization_id, collection_id)
     for _ in range(_TRIES):
-        if connection.one(DELETE, **binds, expected=version, now=now()) is not None:
+        if connection.fetch_one(DELETE, **binds, expected=version, now=now()) is not None:
             return
-        demand_version(get(caller, organization_id, collection_id), version)
+        require_version(get(caller, organization_id, collection_id), version)
     raise RuntimeError("A collection could neither be deleted nor found in another version.")
 
 
 def _find(caller: Caller, organization_id: str, collection_id: str) -> Row[Any] | None:
     """The row that this caller may see, if there is one."""
-    return connection.one(FIND, **scope(caller, organization_id, collection_id))
+    return connection.fetch_one(FIND, **owner_binds(caller, organization_id, collection_id))
 
 
-def hold(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
+def lock(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
     """Lock the collection until the transaction ends; raises Missing, then VersionMismatch."""
-    row = connection.one(LOCK, **scope(caller, organization_id, collection_id))
+    row = connection.fetch_one(LOCK, **owner_binds(caller, organization_id, collection_id))
     if row is None:
-        raise missing(collection_id)
+        raise not_found(collection_id)
     held = Collection._make(row)
-    demand_version(held, version)
+    require_version(held, version)
     return held
 
 
 def touch(held: Collection, *, more: int) -> None:
     """Count a change of the tracks of a held collection, which has `more` tracks than before."""
-    connection.run(TOUCH, **scope_of(held), more=more, now=now())
+    connection.execute(TOUCH, **binds_of(held), more=more, now=now())
 
 
-def missing(collection_id: str) -> Missing:
+def not_found(collection_id: str) -> NotFound:
     """The one failure for what is absent and for what is somebody else's."""
-    return Missing("Music collection not found or not owned by caller", collection_id=collection_id)
+    return NotFound("Music collection not found or not owned by caller", collection_id=collection_id)
 
 
-def no_cover() -> Unacceptable:
+def cover_error() -> InvalidValue:
     """The failure for a cover that is no track of the collection's organization."""
-    return Unacceptable("/cover_track_id", "reference", "There is no such track in this organization.")
+    return InvalidValue("/cover_track_id", "reference", "There is no such track in this organization.")
 
 
-def scope(caller: Caller, organization_id: str, collection_id: str) -> dict[str, object]:
+def owner_binds(caller: Caller, organization_id: str, collection_id: str) -> dict[str, object]:
     """The binds that keep a statement to what is the caller's; raises Missing outside the caller's organizations."""
     if organization_id not in caller.organizations:
-        raise missing(collection_id)
+        raise not_found(collection_id)
     return {"organization": organization_id, "owner": caller.user_id, "collection": collection_id}
 
 
-def scope_of(held: Collection) -> dict[str, object]:
+def binds_of(held: Collection) -> dict[str, object]:
     """The same binds for a collection that the caller is known to own."""
     return {"organization": held.organization_id, "owner": held.owner_id, "collection": held.id}
 
 
-def demand_version(collection: Collection, version: int | None) -> None:
+def require_version(collection: Collection, version: int | None) -> None:
     """Raises VersionMismatch unless the version is the stored one, or None for any."""
     if version is not None and version != collection.version:
         raise VersionMismatch(
@@ -153,9 +153,9 @@ def demand_version(collection: Collection, version: int | None) -> None:
         )
 
 
-def _demand_cover(organization_id: str, cover_track_id: str | None) -> None:
+def _require_cover(organization_id: str, cover_track_id: str | None) -> None:
     if cover_track_id is not None and not tracks.exists(organization_id, cover_track_id):
-        raise no_cover()
+        raise cover_error()
 
 
 def _change_binds(changes: Mapping[str, str | None]) -> dict[str, object]:
@@ -169,7 +169,7 @@ def _unchanged(
     """The row that CHANGE left alone because it is as wished already; None when it has changed since."""
     row = _find(caller, organization_id, collection_id)
     if row is None:
-        raise missing(collection_id)
-    demand_version(Collection._make(row), version)
-    _demand_cover(organization_id, changes.get("cover_track_id"))
+        raise not_found(collection_id)
+    require_version(Collection._make(row), version)
+    _require_cover(organization_id, changes.get("cover_track_id"))
     return row if all(getattr(row, name) == value for name, value in changes.items()) else None

@@ -14,7 +14,7 @@ class Failure(Exception):
         self.details = details
 
 
-class Missing(Failure):
+class NotFound(Failure):
     """It is not there, or this caller may not know that it is."""
 
     code = "RESOURCE_NOT_FOUND"
@@ -48,7 +48,7 @@ class Unavailable(Failure):
         self.retry_after = retry_after
 
 
-class Unacceptable(Failure):
+class InvalidValue(Failure):
     """A value that the contract allows and the domain refuses; `pointer` is a JSON Pointer (RFC 6901)."""
 
     code = "VALIDATION_ERROR"
@@ -57,14 +57,14 @@ class Unacceptable(Failure):
         super().__init__(message, errors=[{"pointer": pointer, "code": code, "message": message}])
 
 
-class KeyInUse(Failure):
+class IdempotencyKeyInUse(Failure):
     """A request with the same idempotency key is still running; `retry_after` is in seconds."""
 
     code = "IDEMPOTENCY_KEY_IN_USE"
     retry_after = 1
 
 
-class KeyReused(Failure):
+class IdempotencyKeyReused(Failure):
     """The idempotency key was used before, with another request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"

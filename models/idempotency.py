@@ -21,9 +21,9 @@ from sqlalchemy import (
     select,
 )
 
-from models.base import BIGINT, Instant, metadata, now
+from models.base import BIGINT, UTCDateTime, metadata, now
 from models.db import connection
-from models.exceptions import KeyInUse, KeyReused
+from models.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -35,7 +35,7 @@ idempotency_keys = Table(
     Column("status", Integer, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
     PrimaryKeyConstraint("organization_id", "user_id", "key"),
     Index(None, "created_at"),
     CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
@@ -45,7 +45,7 @@ idempotency_keys = Table(
 )
 
 
-class Stored(NamedTuple):
+class StoredResponse(NamedTuple):
     """The answer that the first request got."""
 
     status: int
@@ -65,21 +65,21 @@ FIND = select(_rows.fingerprint, _rows.status, _rows.headers, _rows.body, _rows.
 INSERT = insert(idempotency_keys).values({column.name: bindparam(column.name) for column in _rows})
 
 # A day's answers may be millions: they go a few at a time, so that no writer waits for long.
-SWEEP_STEP = 500
-STEP = (
+DELETE_BATCH = 500
+BATCH_END = (
     select(_rows.created_at)
     .where(_rows.created_at < bindparam("before"))
     .order_by(_rows.created_at)
     .limit(1)
-    .offset(SWEEP_STEP - 1)
+    .offset(DELETE_BATCH - 1)
 )
-SWEEP = delete(idempotency_keys).where(_rows.created_at < bindparam("before"))
+DELETE_BATCH_ROWS = delete(idempotency_keys).where(_rows.created_at < bindparam("before"))
 
 # PostgreSQL only: the writers of SQLite come one after another anyhow.
 TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BIGINT)).label("held"))
 
 
-def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> Stored | None:
+def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> StoredResponse | None:
     """The answer to an equal request before this one; None makes the key this transaction's own until it ends.
 
     Raises KeyInUse while such a request runs, KeyReused when the key came with another request, and RuntimeError
@@ -88,19 +88,19 @@ def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> S
     if not connection.in_transaction():
         raise RuntimeError("A key is claimed inside the transaction that does the work.")
     _demand_lock(organization_id, user_id, key)
-    row = connection.one(FIND, organization_id=organization_id, user_id=user_id, key=key)
+    row = connection.fetch_one(FIND, organization_id=organization_id, user_id=user_id, key=key)
     if row is None:
         return None
     if row.fingerprint != fingerprint:
-        raise KeyReused("This Idempotency-Key was used before, with another request")
-    return Stored(row.status, json.loads(row.headers), row.body, row.created_at)
+        raise IdempotencyKeyReused("This Idempotency-Key was used before, with another request")
+    return StoredResponse(row.status, json.loads(row.headers), row.body, row.created_at)
 
 
 def store(
     organization_id: str, user_id: str, key: str, fingerprint: bytes, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     """Keep the answer to the request whose key this transaction has claimed."""
-    connection.run(
+    connection.execute(
         INSERT,
         organization_id=organization_id,
         user_id=user_id,
@@ -113,13 +113,13 @@ def store(
     )
 
 
-def sweep(older_than_hours: float = 24) -> int:
+def delete_expired(older_than_hours: float = 24) -> int:
     """Forget the answers that are older; returns how many there were. Raises Unavailable."""
     before, forgotten = now() - timedelta(hours=older_than_hours), 0
-    while (step := connection.one(STEP, before=before)) is not None:
+    while (step := connection.fetch_one(BATCH_END, before=before)) is not None:
         # Answers of one moment go together, and so do those of the moment itself, or a step could be of none.
-        forgotten += connection.run(SWEEP, before=step.created_at + timedelta(microseconds=1))
-    return forgotten + connection.run(SWEEP, before=before)
+        forgotten += connection.execute(DELETE_BATCH_ROWS, before=step.created_at + timedelta(microseconds=1))
+    return forgotten + connection.execute(DELETE_BATCH_ROWS, before=before)
 
 
 def _demand_lock(organization_id: str, user_id: str, key: str) -> None:
@@ -127,6 +127,6 @@ def _demand_lock(organization_id: str, user_id: str, key: str) -> None:
         return
     digest = hashlib.sha256(f"{organization_id}\n{user_id}\n{key}".encode()).digest()
     number = int.from_bytes(digest[:8], signed=True)
-    row = connection.one(TRY_LOCK, number=number)
+    row = connection.fetch_one(TRY_LOCK, number=number)
     if row is None or not row.held:
-        raise KeyInUse("A request with this Idempotency-Key is still running")
+        raise IdempotencyKeyInUse("A request with this Idempotency-Key is still running")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import CheckConstraint, Column, PrimaryKeyConstraint, Table, Text, bindparam, select
 
-from models.base import Instant, insert_unless_there, metadata
+from models.base import UTCDateTime, insert_or_ignore, metadata
 from models.db import connection
 
 # No foreign key: the log outlives the keys that it tells of.
@@ -13,7 +13,7 @@ key_events = Table(
     "key_events",
     metadata,
     Column("organization_id", Text, nullable=False),
-    Column("happened_at", Instant, nullable=False),
+    Column("happened_at", UTCDateTime, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -30,7 +30,7 @@ key_events = Table(
 )
 
 
-class Author(NamedTuple):
+class Actor(NamedTuple):
     """Who changes a key, as the machine knows them, and by which command."""
 
     actor: str
@@ -38,7 +38,7 @@ class Author(NamedTuple):
 
 
 # For what changes keys without a person, such as a test or the benchmark.
-PROGRAM = Author("program", "models")
+PROGRAM = Actor("program", "models")
 
 
 class KeyEvent(NamedTuple):
@@ -56,7 +56,7 @@ class KeyEvent(NamedTuple):
 _COLUMNS = [key_events.c[name] for name in KeyEvent._fields]
 
 # The same thing at the same moment is one event, so telling it twice adds nothing.
-INSERT = insert_unless_there(key_events).values({name: bindparam(name) for name in KeyEvent._fields})
+INSERT = insert_or_ignore(key_events).values({name: bindparam(name) for name in KeyEvent._fields})
 
 LIST = (
     select(*_COLUMNS)
@@ -69,11 +69,11 @@ LIST_ALL = select(*_COLUMNS).order_by(key_events.c.happened_at, key_events.c.key
 
 def record(event: KeyEvent) -> None:
     """Add one event; call it in the transaction that makes it true."""
-    connection.run(INSERT, **event._asdict())
+    connection.execute(INSERT, **event._asdict())
 
 
 def list_all(organization_id: str | None = None) -> list[KeyEvent]:
     """The events of one organization or of all, oldest first."""
     if organization_id is None:
-        return [KeyEvent._make(row) for row in connection.many(LIST_ALL)]
-    return [KeyEvent._make(row) for row in connection.many(LIST, organization_id=organization_id)]
+        return [KeyEvent._make(row) for row in connection.fetch_all(LIST_ALL)]
+    return [KeyEvent._make(row) for row in connection.fetch_all(LIST, organization_id=organization_id)]

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import Instant, Words, insert_unless_there, metadata
+from models.base import UTCDateTime, WordSet, insert_or_ignore, metadata
 from models.key_events import key_events
 
 api_keys = Table(
@@ -32,11 +32,11 @@ api_keys = Table(
     Column("user_id", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("hint", Text, nullable=False),
-    Column("scopes", Words, nullable=False),
+    Column("scopes", WordSet, nullable=False),
     Column("state", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("last_used_at", Instant),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime),
+    Column("last_used_at", UTCDateTime),
     Column("rate_limit", Text),
     Column("replaced_by", Text),
     PrimaryKeyConstraint("id"),
@@ -76,7 +76,7 @@ class ApiKey(NamedTuple):
 _COLUMNS = [api_keys.c[name] for name in ApiKey._fields]
 
 INSERT = (
-    insert_unless_there(api_keys)
+    insert_or_ignore(api_keys)
     .values(
         id=bindparam("id"),
         organization_id=bindparam("organization_id"),
@@ -133,7 +133,7 @@ RETIRE = (
 
 DELETE = delete(api_keys).where(api_keys.c.id == bindparam("key_id")).returning(*_COLUMNS)
 
-NOTE_USE = (
+RECORD_USE = (
     update(api_keys)
     .where(
         api_keys.c.id == bindparam("key_id"),
@@ -144,8 +144,8 @@ NOTE_USE = (
 
 # Each key expires at one moment, so telling it again adds nothing to the log.
 # PostgreSQL's driver does not count the rows of an INSERT, so they are given back.
-TELL_EXPIRED = (
-    insert_unless_there(key_events)
+LOG_EXPIRED = (
+    insert_or_ignore(key_events)
     .from_select(
         ["organization_id", "happened_at", "key_id", "event", "actor", "command"],
         select(

@@ -7,29 +7,29 @@ from typing import NamedTuple
 from models import key_events, key_queries
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
-from models.key_events import PROGRAM, Author, KeyEvent
+from models.key_events import PROGRAM, Actor, KeyEvent
 from models.key_format import digest, new_secret, well_formed
 from models.key_queries import ApiKey, api_keys
-from models.revocation import outlasted
+from models.revocation import wait_for_key_caches
 
 __all__ = [
     "STATES",
     "USE_INTERVAL",
+    "Actor",
     "ApiKey",
-    "Author",
     "Rotation",
     "api_keys",
     "digest",
     "find",
     "get",
     "list_all",
+    "log_expired",
     "make",
     "new_secret",
-    "note_uses",
+    "record_uses",
     "remove",
     "rotate",
     "set_state",
-    "tell_expired",
     "well_formed",
 ]
 
@@ -59,7 +59,7 @@ def make(
     pepper: bytes,
     rate_limit: str | None = None,
     key_id: str | None = None,
-    by: Author = PROGRAM,
+    by: Actor = PROGRAM,
 ) -> tuple[ApiKey, str]:
     """A new key of a member, and its secret, which is shown this once and kept nowhere.
 
@@ -67,7 +67,7 @@ def make(
     """
     secret = new_secret()
     for _ in range(ID_TRIES):
-        row = connection.one(
+        row = connection.fetch_one(
             key_queries.INSERT,
             id=key_id or new_id("mkey_"),
             organization_id=organization_id,
@@ -81,48 +81,48 @@ def make(
         )
         if row is not None:
             made = ApiKey._make(row)
-            _tell(made, "created", by, _terms(made))
+            _log(made, "created", by, _terms(made))
             return made, secret
     raise RuntimeError("No free id was found for an API key.")
 
 
 def find(digest: bytes) -> ApiKey | None:
     """The key with this digest, whatever its state and whether or not it has expired."""
-    row = connection.one(key_queries.FIND, digest=digest)
+    row = connection.fetch_one(key_queries.FIND, digest=digest)
     return None if row is None else ApiKey._make(row)
 
 
 def get(key_id: str) -> ApiKey | None:
     """The key with this id, whatever its state and whether or not it has expired."""
-    row = connection.one(key_queries.GET, key_id=key_id)
+    row = connection.fetch_one(key_queries.GET, key_id=key_id)
     return None if row is None else ApiKey._make(row)
 
 
 def list_all(organization_id: str | None = None) -> list[ApiKey]:
     """The keys of one organization or of all, oldest first."""
-    return [ApiKey._make(row) for row in connection.many(key_queries.LIST, organization_id=organization_id)]
+    return [ApiKey._make(row) for row in connection.fetch_all(key_queries.LIST, organization_id=organization_id)]
 
 
-@outlasted
+@wait_for_key_caches
 @connection.transaction
-def set_state(key_id: str, state: str, by: Author = PROGRAM) -> bool:
+def set_state(key_id: str, state: str, by: Actor = PROGRAM) -> bool:
     """Whether there is such a key that may have the state; it has it for every request from now on.
 
     A revoked key stays revoked. Raises ValueError for a state that is none.
     """
     if state not in STATES:
         raise ValueError(f"The state of a key is one of: {', '.join(STATES)}.")
-    row = connection.one(key_queries.SET_STATE, key_id=key_id, new_state=state)
+    row = connection.fetch_one(key_queries.SET_STATE, key_id=key_id, new_state=state)
     if row is None:
         return False
-    _tell(ApiKey._make(row), STATES[state], by)
+    _log(ApiKey._make(row), STATES[state], by)
     return True
 
 
-@outlasted
+@wait_for_key_caches
 @connection.transaction
 def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, pepper: bytes,
-           by: Author = PROGRAM) -> Rotation | None:  # fmt: skip
+           by: Actor = PROGRAM) -> Rotation | None:  # fmt: skip
     """Put a new key with the same user, scopes and limit in the place of one that is active; both work for `overlap`.
 
     The former key ends earlier where it would have ended earlier anyhow. The new one lives for `lifetime`, or without
@@ -132,7 +132,9 @@ def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, peppe
     ends_at = min(filter(None, (key.expires_at, moment + overlap)))
     expires_at = None if lifetime is None else moment + lifetime
     successor_id = new_id("mkey_")
-    row = connection.one(key_queries.RETIRE, key_id=key.id, now=moment, ends_at=ends_at, successor_id=successor_id)
+    row = connection.fetch_one(
+        key_queries.RETIRE, key_id=key.id, now=moment, ends_at=ends_at, successor_id=successor_id
+    )
     if row is None:
         return None
     made, secret = make(
@@ -140,40 +142,40 @@ def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, peppe
         pepper=pepper, rate_limit=key.rate_limit, key_id=successor_id, by=by,
     )  # fmt: skip
     former = ApiKey._make(row)
-    _tell(former, "rotated", by, f"replaced by {made.id}, works until {_written(ends_at)}")
+    _log(former, "rotated", by, f"replaced by {made.id}, works until {_written(ends_at)}")
     return Rotation(former, made, secret)
 
 
-@outlasted
+@wait_for_key_caches
 @connection.transaction
-def remove(key_id: str, by: Author = PROGRAM) -> bool:
+def remove(key_id: str, by: Actor = PROGRAM) -> bool:
     """Whether there was a key of this id; it is forgotten altogether."""
-    row = connection.one(key_queries.DELETE, key_id=key_id)
+    row = connection.fetch_one(key_queries.DELETE, key_id=key_id)
     if row is None:
         return False
-    _tell(ApiKey._make(row), "deleted", by)
+    _log(ApiKey._make(row), "deleted", by)
     return True
 
 
-def note_uses(key_ids: Iterable[str]) -> None:
+def record_uses(key_ids: Iterable[str]) -> None:
     """Remember that these keys were used now; writes at most once a minute for one key. Raises Unavailable."""
     moment = now()
     binds = [{"key_id": key_id, "now": moment, "before": moment - USE_INTERVAL} for key_id in sorted(key_ids)]
     for start in range(0, len(binds), USES_AT_ONCE):
-        _note(binds[start : start + USES_AT_ONCE])
+        _record(binds[start : start + USES_AT_ONCE])
 
 
 @connection.transaction
-def _note(binds: list[dict[str, object]]) -> None:
-    connection.run_each(key_queries.NOTE_USE, binds)
+def _record(binds: list[dict[str, object]]) -> None:
+    connection.execute_many(key_queries.RECORD_USE, binds)
 
 
-def tell_expired(by: Author = PROGRAM) -> int:
+def log_expired(by: Actor = PROGRAM) -> int:
     """Add to the log which keys have expired since it was last asked; returns how many. Raises Unavailable."""
-    return len(connection.many(key_queries.TELL_EXPIRED, now=now(), **by._asdict()))
+    return len(connection.fetch_all(key_queries.LOG_EXPIRED, now=now(), **by._asdict()))
 
 
-def _tell(key: ApiKey, event: str, by: Author, detail: str | None = None) -> None:
+def _log(key: ApiKey, event: str, by: Actor, detail: str | None = None) -> None:
     key_events.record(KeyEvent(key.organization_id, now(), key.id, event, *by, detail))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import (
     select,
 )
 
-from models.base import Instant, insert_unless_there, metadata, now
+from models.base import UTCDateTime, insert_or_ignore, metadata, now
 from models.db import connection
 
 ORGANIZATION = re.compile(r"org_[A-Za-z0-9]{1,32}")
@@ -24,7 +24,7 @@ organizations = Table(
     "organizations",
     metadata,
     Column("id", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
     PrimaryKeyConstraint("id"),
     CheckConstraint("length(id) BETWEEN 5 AND 36", name="id_length"),
     sqlite_strict=True,
@@ -35,7 +35,7 @@ memberships = Table(
     metadata,
     Column("organization_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
     PrimaryKeyConstraint("organization_id", "user_id"),
     ForeignKeyConstraint(["organization_id"], ["organizations.id"]),
     CheckConstraint("length(user_id) BETWEEN 1 AND 64", name="user_id_length"),
@@ -43,9 +43,9 @@ memberships = Table(
     sqlite_strict=True,
 )
 
-FOUND = insert_unless_there(organizations).values(id=bindparam("organization_id"), created_at=bindparam("now"))
+INSERT = insert_or_ignore(organizations).values(id=bindparam("organization_id"), created_at=bindparam("now"))
 
-JOIN = insert_unless_there(memberships).values(
+JOIN = insert_or_ignore(memberships).values(
     organization_id=bindparam("organization_id"), user_id=bindparam("user_id"), created_at=bindparam("now")
 )
 
@@ -54,16 +54,16 @@ ORGANIZATIONS_OF = select(memberships.c.organization_id).where(memberships.c.use
 
 def join(organization_id: str, user_id: str) -> None:
     """Make the user a member, and the organization itself when it is new; raises ValueError for ids of another form."""
-    _demand_forms(organization_id, user_id)
+    _require_valid_ids(organization_id, user_id)
     _join(organization_id, user_id)
 
 
 def organizations_of(user_id: str) -> frozenset[str]:
     """The ids of the organizations that the user belongs to."""
-    return frozenset(row.organization_id for row in connection.many(ORGANIZATIONS_OF, user_id=user_id))
+    return frozenset(row.organization_id for row in connection.fetch_all(ORGANIZATIONS_OF, user_id=user_id))
 
 
-def _demand_forms(organization_id: str, user_id: str) -> None:
+def _require_valid_ids(organization_id: str, user_id: str) -> None:
     if not ORGANIZATION.fullmatch(organization_id):
         raise ValueError("An organization id is org_ and 1 to 32 letters or digits, such as org_abc123.")
     if not USER.fullmatch(user_id):
@@ -72,5 +72,5 @@ def _demand_forms(organization_id: str, user_id: str) -> None:
 
 @connection.transaction
 def _join(organization_id: str, user_id: str) -> None:
-    connection.run(FOUND, organization_id=organization_id, now=now())
-    connection.run(JOIN, organization_id=organization_id, user_id=user_id, now=now())
+    connection.execute(INSERT, organization_id=organization_id, now=now())
+    connection.execute(JOIN, organization_id=organization_id, user_id=user_id, now=now())

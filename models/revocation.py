@@ -10,12 +10,12 @@ from models.db import connection
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LEASE_SECONDS = 0.25
+KEY_CACHE_SECONDS = 0.25
 # More than the lease, so that a clock that is read in coarse steps cannot make the two meet.
-_OUTLAST_SECONDS = LEASE_SECONDS + 0.02
+_WAIT_SECONDS = KEY_CACHE_SECONDS + 0.02
 
 
-def outlasted(change: Callable[P, R]) -> Callable[P, R]:
+def wait_for_key_caches(change: Callable[P, R]) -> Callable[P, R]:
     """Makes a function that commits a change of a key return when no server knows the key as it was before.
 
     A false result says that nothing was changed, so that nothing is waited for. Inside a transaction nothing is either:
@@ -26,7 +26,7 @@ def outlasted(change: Callable[P, R]) -> Callable[P, R]:
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         result = change(*args, **kwargs)
         if result and not connection.in_transaction():
-            time.sleep(_OUTLAST_SECONDS)
+            time.sleep(_WAIT_SECONDS)
         return result
 
     return whole

@@ -17,7 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from models.base import ID_TRIES, Flag, Instant, insert_unless_there, metadata, new_id, now
+from models.base import ID_TRIES, Bool, UTCDateTime, insert_or_ignore, metadata, new_id, now
 from models.db import connection
 
 tracks = Table(
@@ -30,10 +30,10 @@ tracks = Table(
     Column("engine", Text),
     Column("mode", Text),
     Column("duration_ms", Integer),
-    Column("instrumental", Flag, nullable=False),
+    Column("instrumental", Bool, nullable=False),
     Column("licence_class", Text, nullable=False),
     Column("source_digest", LargeBinary),
-    Column("created_at", Instant, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("source_digest", "organization_id"),
     ForeignKeyConstraint(["organization_id", "creator_id"], ["memberships.organization_id", "memberships.user_id"]),
@@ -65,7 +65,7 @@ class Track(NamedTuple):
 
 _COLUMNS = [tracks.c[name] for name in Track._fields]
 
-INSERT = insert_unless_there(tracks).values({name: bindparam(name) for name in Track._fields}).returning(*_COLUMNS)
+INSERT = insert_or_ignore(tracks).values({name: bindparam(name) for name in Track._fields}).returning(*_COLUMNS)
 
 EXISTS = select(tracks.c.id).where(
     tracks.c.organization_id == bindparam("organization_id"), tracks.c.id == bindparam("track_id")
@@ -96,7 +96,7 @@ def add(
 ) -> Track | None:
     """The new track, or None when the organization has one with this SHA-256 digest of the audio already."""
     for _ in range(ID_TRIES):
-        row = connection.one(
+        row = connection.fetch_one(
             INSERT,
             organization_id=organization_id,
             id=new_id("mtrack_"),
@@ -119,15 +119,15 @@ def add(
 
 def exists(organization_id: str, track_id: str) -> bool:
     """Whether the organization has such a track."""
-    return connection.one(EXISTS, organization_id=organization_id, track_id=track_id) is not None
+    return connection.fetch_one(EXISTS, organization_id=organization_id, track_id=track_id) is not None
 
 
 def list_all(organization_id: str) -> list[Track]:
     """Every track of the organization, oldest first."""
-    return [Track._make(row) for row in connection.many(LIST, organization_id=organization_id)]
+    return [Track._make(row) for row in connection.fetch_all(LIST, organization_id=organization_id)]
 
 
 def _has_digest(organization_id: str, source_digest: bytes | None) -> bool:
     if source_digest is None:
         return False
-    return connection.one(WITH_DIGEST, organization_id=organization_id, source_digest=source_digest) is not None
+    return connection.fetch_one(WITH_DIGEST, organization_id=organization_id, source_digest=source_digest) is not None

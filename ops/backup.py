@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import ArgumentError
 
 from models.db import engines, schema_version
-from ops.errors import Refusal
+from ops.errors import CommandError
 
 # Told how many pages of how many are copied.
 Tell = Callable[[int, int], None]
@@ -23,9 +23,9 @@ def save(url: str, file: Path, tell: Tell) -> None:
     """Write the database as it is at one moment to a new file, for its owner's eyes alone. Raises Refusal."""
     source = _sqlite_file(url, "pg_dump --format=custom --file=FILE DATABASE")
     if not source.exists():
-        raise Refusal(f"There is no database {source}.")
+        raise CommandError(f"There is no database {source}.")
     if file.exists():
-        raise Refusal(f"There is already a file {file}: name another one.")
+        raise CommandError(f"There is already a file {file}: name another one.")
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         _copy(source, part, tell)
@@ -33,9 +33,9 @@ def save(url: str, file: Path, tell: Tell) -> None:
         _create(file)
         part.replace(file)
     except FileExistsError:
-        raise Refusal(f"There is already a file {file}: name another one.") from None
+        raise CommandError(f"There is already a file {file}: name another one.") from None
     except sqlite3.Error as problem:
-        raise Refusal(f"The database {source} cannot be copied: {problem}.") from problem
+        raise CommandError(f"The database {source} cannot be copied: {problem}.") from problem
     finally:
         part.unlink(missing_ok=True)
 
@@ -52,10 +52,10 @@ def restore(file: Path, url: str, tell: Tell, *, force: bool = False) -> None:
         with _opened(target) as destination, _opened(file, read_only=True) as source:
             _demand_unused(destination, target)
             if not force and _holds_data(destination):
-                raise Refusal(f"The database {target} holds data: --force replaces it.")
+                raise CommandError(f"The database {target} holds data: --force replaces it.")
             source.backup(destination, pages=PAGES_AT_ONCE, progress=_progress(tell))
     except sqlite3.Error as problem:
-        raise Refusal(f"The database {target} cannot be written: {problem}.") from problem
+        raise CommandError(f"The database {target} cannot be written: {problem}.") from problem
 
 
 def flaws(connection: sqlite3.Connection) -> list[str]:
@@ -81,11 +81,11 @@ def bar(label: str) -> Iterator[Tell]:
 
 def _sqlite_file(url: str, instead: str) -> Path:
     try:
-        place = engines.place(url)
+        place = engines.parse_url(url)
     except (ArgumentError, ValueError) as problem:
-        raise Refusal("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
+        raise CommandError("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
     if place.get_backend_name() != "sqlite":
-        raise Refusal(f"This is for SQLite files; PostgreSQL brings a tool of its own: {instead}.")
+        raise CommandError(f"This is for SQLite files; PostgreSQL brings a tool of its own: {instead}.")
     return Path(str(place.database))
 
 
@@ -110,17 +110,17 @@ def _create(file: Path) -> None:
 
 def _demand_backup(file: Path) -> None:
     if not file.is_file():
-        raise Refusal(f"There is no file {file}.")
+        raise CommandError(f"There is no file {file}.")
     try:
         with _opened(file, read_only=True) as found:
             schema = found.execute("SELECT version_num FROM alembic_version").fetchone()
             broken = flaws(found)
     except sqlite3.Error as problem:
-        raise Refusal(f"The file {file} is no backup of Music Studio.") from problem
+        raise CommandError(f"The file {file} is no backup of Music Studio.") from problem
     if schema is None or broken:
-        raise Refusal(f"The file {file} is no whole backup of Music Studio.")
+        raise CommandError(f"The file {file} is no whole backup of Music Studio.")
     if schema[0] > schema_version.head():
-        raise Refusal(f"The backup {file} was made by a newer version of Music Studio.")
+        raise CommandError(f"The backup {file} was made by a newer version of Music Studio.")
 
 
 def _demand_unused(destination: sqlite3.Connection, target: Path) -> None:
@@ -128,7 +128,7 @@ def _demand_unused(destination: sqlite3.Connection, target: Path) -> None:
     with contextlib.suppress(sqlite3.OperationalError):
         if destination.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",):
             return
-    raise Refusal(f"The database {target} is in use: stop the server first.")
+    raise CommandError(f"The database {target} is in use: stop the server first.")
 
 
 def _holds_data(destination: sqlite3.Connection) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from models.db import connection, engines
 from models.exceptions import Unavailable
-from ops.errors import Refusal
+from ops.errors import CommandError
 from ops.output import without_password
 
 ANYTHING = text("SELECT 1")
@@ -24,10 +24,10 @@ def open_database(url: str, *, prepare: bool = True) -> None:
     place = _place(url)
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         # SQLite would make an empty file of a mistyped name.
-        raise Refusal(f"There is no database {place.database}: run `music-studio migrate` first.")
+        raise CommandError(f"There is no database {place.database}: run `music-studio migrate` first.")
     connection.connect(url, pool_size=2, prepare=prepare)
     with _explained(url):
-        connection.one(ANYTHING)
+        connection.fetch_one(ANYTHING)
         _demand_limits()
     _demand_newest_tables()
 
@@ -41,7 +41,7 @@ def migrate_database(url: str) -> None:
         try:
             migrate.upgrade(url)
         except migrate.UnknownRevision as problem:
-            raise Refusal("The database was made by a newer version of Music Studio.") from problem
+            raise CommandError("The database was made by a newer version of Music Studio.") from problem
 
 
 def folder(url: str, otherwise: Path) -> Path:
@@ -52,27 +52,27 @@ def folder(url: str, otherwise: Path) -> Path:
 
 def _place(url: str) -> URL:
     try:
-        return engines.place(url)
+        return engines.parse_url(url)
     except (ArgumentError, ValueError) as problem:
-        raise Refusal("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
+        raise CommandError("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
 
 
 def _demand_limits() -> None:
     """A pooler gives connections that somebody else has opened, without what the server asks for."""
     if not connection.is_postgres():
         return
-    found = {row.name: row for row in connection.many(SETTINGS)}
-    missing = {name: value for name, value in engines.session() if found[name].setting != value}
+    found = {row.name: row for row in connection.fetch_all(SETTINGS)}
+    missing = {name: value for name, value in engines.session_settings() if found[name].setting != value}
     if missing:
         orders = "".join(f"\n  {found[name].remedy}{name} = '{value}';" for name, value in missing.items())
-        raise Refusal(f"Connections come without their limits. Run this, then RECONNECT in the pooler:{orders}")
+        raise CommandError(f"Connections come without their limits. Run this, then RECONNECT in the pooler:{orders}")
 
 
 def _demand_newest_tables() -> None:
     try:
         connection.ready()
     except Unavailable as reason:
-        raise Refusal(f"{reason.system_message}: run `music-studio migrate` first.") from reason
+        raise CommandError(f"{reason.system_message}: run `music-studio migrate` first.") from reason
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def _explained(url: str) -> Iterator[None]:
     try:
         yield
     except (Unavailable, DBAPIError) as problem:
-        raise Refusal(f"The database {without_password(url)} cannot be used: {_cause(problem)}.") from problem
+        raise CommandError(f"The database {without_password(url)} cannot be used: {_cause(problem)}.") from problem
 
 
 def _cause(problem: Exception) -> str:

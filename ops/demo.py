@@ -5,14 +5,14 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, bindparam, delete, insert, select
 
-from models.base import insert_unless_there
+from models.base import insert_or_ignore
 from models.collection_queries import collections
 from models.collection_track_queries import collection_tracks
 from models.db import connection
 from models.organizations import join, organizations
 from models.ranks import GAP
 from models.tracks import tracks
-from ops.errors import Refusal
+from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
 COLLECTION = "mcoll_4a1f9c7e2b8d"
@@ -45,7 +45,7 @@ TRACKS = (
 )
 
 ORGANIZATIONS = select(organizations.c.id)
-ADD_TRACK = insert_unless_there(tracks)
+ADD_TRACK = insert_or_ignore(tracks)
 OWN = {"organization_id": ORGANIZATION, "owner_id": ALICE, "collection_id": COLLECTION}
 EMPTY_COLLECTION = delete(collection_tracks).where(
     and_(*(collection_tracks.c[name] == bindparam(name) for name in OWN))
@@ -59,9 +59,9 @@ ADD_COLLECTION = insert(collections)
 ADD_MEMBER = insert(collection_tracks)
 
 
-def holds() -> Literal["nothing", "demo", "other"]:
+def contents() -> Literal["nothing", "demo", "other"]:
     """What is in the database; the demo may have grown by what its users have made."""
-    found = {row.id for row in connection.many(ORGANIZATIONS)}
+    found = {row.id for row in connection.fetch_all(ORGANIZATIONS)}
     if not found:
         return "nothing"
     return "demo" if found <= {ORGANIZATION, OTHER_ORGANIZATION} else "other"
@@ -70,15 +70,15 @@ def holds() -> Literal["nothing", "demo", "other"]:
 @connection.transaction
 def load() -> None:
     """Bring what the reference page shows (back) to how it is there. Raises Refusal where there is other data."""
-    if holds() == "other":
-        raise Refusal("The database holds other data than the demo: give the demo a database of its own.")
+    if contents() == "other":
+        raise CommandError("The database holds other data than the demo: give the demo a database of its own.")
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
-    connection.run_each(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
-    connection.run(EMPTY_COLLECTION, **OWN)
-    connection.run(DROP_COLLECTION, **OWN)
-    connection.run_each(ADD_COLLECTION, [collection()])
-    connection.run_each(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
+    connection.execute_many(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
+    connection.execute(EMPTY_COLLECTION, **OWN)
+    connection.execute(DROP_COLLECTION, **OWN)
+    connection.execute_many(ADD_COLLECTION, [collection()])
+    connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
 
 
 def _track(index: int) -> dict[str, object]:

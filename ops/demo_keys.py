@@ -9,7 +9,7 @@ from typing import Any
 from models import keys
 from models.base import now
 from models.db import connection
-from models.revocation import outlasted
+from models.revocation import wait_for_key_caches
 from ops.demo import COLLECTION, ORGANIZATION, USERS
 from ops.keys import author
 
@@ -45,7 +45,7 @@ def _keep(file: Path, text: str) -> None:
     draft.replace(file)
 
 
-@outlasted
+@wait_for_key_caches
 @connection.transaction
 def _issue_all(pepper: bytes) -> dict[str, Any]:
     return {

@@ -2,7 +2,7 @@
 
 import http.client
 
-from ops.errors import Refusal
+from ops.errors import CommandError
 
 LIVE, READY = "/v1/health/live", "/v1/health/ready"
 EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
@@ -17,8 +17,8 @@ def demand(host: str, port: int, *, ready: bool) -> None:
         asked.request("GET", path)
         status = asked.getresponse().status
     except (OSError, http.client.HTTPException) as problem:
-        raise Refusal(f"The server on {host} port {port} does not answer: {problem}.") from problem
+        raise CommandError(f"The server on {host} port {port} does not answer: {problem}.") from problem
     finally:
         asked.close()
     if status != 200:
-        raise Refusal(f"The server on {host} port {port} answers {status} to {path}.")
+        raise CommandError(f"The server on {host} port {port} answers {status} to {path}.")

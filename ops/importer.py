@@ -9,11 +9,11 @@ from unicodedata import category
 import mutagen
 
 from models import tracks
-from ops.errors import Refusal
+from ops.errors import CommandError
 
 TITLE_TAGS = ("title", "TIT2", "Title")  # Vorbis comments, MP4 and MP3; ID3 in WAV and AIFF; APEv2 and ASF
 TITLE_LENGTH = 512
-LONGEST_MS = 2**31 - 1
+MAX_MS = 2**31 - 1
 COLUMNS = ("id", "title", "duration_ms", "creator_id", "created_at")
 
 
@@ -47,7 +47,7 @@ class Report:
 def files(folder: Path) -> list[Path]:
     """All files below `folder`, in a steady order. Raises Refusal when there is no such folder."""
     if not folder.is_dir():
-        raise Refusal(f"{folder} is not a folder.")
+        raise CommandError(f"{folder} is not a folder.")
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -65,7 +65,7 @@ def read(path: Path) -> Audio:
     return Audio(_title(audio, path), _duration(audio), _digest(path))
 
 
-def take(organization_id: str, user_id: str, path: Path, report: Report) -> None:
+def import_file(organization_id: str, user_id: str, path: Path, report: Report) -> None:
     """Make a track of one file and add what happened to the report; the same bytes twice are one track."""
     try:
         audio = read(path)
@@ -114,7 +114,7 @@ def _one_line(text: str) -> str:
 
 def _duration(audio: mutagen.FileType) -> int:
     milliseconds = round(getattr(audio.info, "length", 0) * 1000)
-    if not 0 < milliseconds <= LONGEST_MS:
+    if not 0 < milliseconds <= MAX_MS:
         raise Unreadable("holds no sound, or does not say how long it is")
     return milliseconds
 

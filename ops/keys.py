@@ -9,8 +9,8 @@ from typing import Any
 from models import key_events, keys, organizations
 from models.base import now
 from models.db import connection
-from models.keys import ApiKey, Author
-from ops.errors import Refusal
+from models.keys import Actor, ApiKey
+from ops.errors import CommandError
 
 COLUMNS = ApiKey._fields
 EVENT_COLUMNS = key_events.KeyEvent._fields
@@ -18,17 +18,17 @@ SCOPES = ("music:read", "music:write")
 STATE_AFTER = {"pause": "paused", "resume": "active", "revoke": "deactivated"}
 LIMIT = re.compile("off|[1-9][0-9]{0,8}/(second|minute|hour|day)")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-LONGEST_OVERLAP = timedelta(days=366)
+MAX_OVERLAP = timedelta(days=366)
 
 
-def author(command: str) -> Author:
+def author(command: str) -> Actor:
     """Who runs this command, as the machine knows them: the account, and who has logged in when that is another."""
     account = _account()
     try:
         person = os.getlogin()
     except OSError:  # no terminal
         person = account
-    return Author(account if person == account else f"{person} as {account}", command)
+    return Actor(account if person == account else f"{person} as {account}", command)
 
 
 def create(
@@ -39,19 +39,19 @@ def create(
     pepper: bytes,
     *,
     rate_limit: str | None = None,
-    by: Author,
+    by: Actor,
 ) -> tuple[dict[str, Any], str]:
     """Make a key, and its organization and user when they are new; no days: it does not expire. Raises Refusal."""
     if unknown := sorted(set(scopes) - set(SCOPES)):
-        raise Refusal(f"{unknown[0]!r} is not a scope: choose {' or '.join(SCOPES)}.")
+        raise CommandError(f"{unknown[0]!r} is not a scope: choose {' or '.join(SCOPES)}.")
     if rate_limit is not None and not LIMIT.fullmatch(rate_limit):
-        raise Refusal(f"{rate_limit!r} is not a limit: it is `off` or a number per unit, such as 500/minute.")
+        raise CommandError(f"{rate_limit!r} is not a limit: it is `off` or a number per unit, such as 500/minute.")
     made, secret = _make(organization_id, user_id, scopes or SCOPES, expires_in_days, pepper, rate_limit, by)
     return _view(made), secret
 
 
 def rotate(
-    key_id: str, overlap: str, expires_in_days: int | None, pepper: bytes, by: Author
+    key_id: str, overlap: str, expires_in_days: int | None, pepper: bytes, by: Actor
 ) -> tuple[dict[str, Any], dict[str, Any], str]:
     """The former key, the one in its place, and its secret; no days: it lives as long as the former was made for.
 
@@ -61,10 +61,10 @@ def rotate(
     _demand_rotatable(former)
     lived = None if former.expires_at is None else former.expires_at - former.created_at
     lifetime = lived if expires_in_days is None else timedelta(days=expires_in_days)
-    done = keys.rotate(former, span(overlap), lifetime, pepper=pepper, by=by)
+    done = keys.rotate(former, parse_duration(overlap), lifetime, pepper=pepper, by=by)
     if done is None:
         _demand_rotatable(_found(key_id))
-        raise Refusal(f"The key {key_id} was changed at the same moment: try again.")
+        raise CommandError(f"The key {key_id} was changed at the same moment: try again.")
     return _view(done.former), _view(done.made), done.secret
 
 
@@ -78,11 +78,11 @@ def events(organization_id: str | None) -> list[dict[str, Any]]:
     return [event._asdict() for event in key_events.list_all(organization_id)]
 
 
-def change(key_id: str, action: str, by: Author) -> dict[str, Any]:
+def change(key_id: str, action: str, by: Actor) -> dict[str, Any]:
     """Pause, resume or revoke a key, from the next request on. Raises Refusal for no such key or a revoked one."""
     _found(key_id)
     if not keys.set_state(key_id, STATE_AFTER[action], by):
-        raise Refusal(f"The key {key_id} was revoked, and that is for good: make a new one.")
+        raise CommandError(f"The key {key_id} was revoked, and that is for good: make a new one.")
     return _view(_found(key_id))
 
 
@@ -91,15 +91,15 @@ def join(organization_id: str, user_id: str) -> None:
     try:
         organizations.join(organization_id, user_id)
     except ValueError as reason:
-        raise Refusal(str(reason)) from reason
+        raise CommandError(str(reason)) from reason
 
 
-def span(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """A length of time: a whole number and s, m, h or d. Raises Refusal for another form, or more than a year."""
     found = re.fullmatch("([0-9]{1,9})([smhd])", text)
     length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
-    if length is None or length > LONGEST_OVERLAP:
-        raise Refusal(f"{text!r} is not a length of time up to a year: write it like 30m, 24h or 7d.")
+    if length is None or length > MAX_OVERLAP:
+        raise CommandError(f"{text!r} is not a length of time up to a year: write it like 30m, 24h or 7d.")
     return length
 
 
@@ -111,7 +111,7 @@ def _make(
     days: int | None,
     pepper: bytes,
     rate_limit: str | None,
-    by: Author,
+    by: Actor,
 ) -> tuple[ApiKey, str]:
     join(organization_id, user_id)
     expires_at = None if days is None else now() + timedelta(days=days)
@@ -121,20 +121,20 @@ def _make(
 def _found(key_id: str) -> ApiKey:
     key = keys.get(key_id)
     if key is None:
-        raise Refusal(f"There is no key {key_id}: `music-studio keys list` shows all.")
+        raise CommandError(f"There is no key {key_id}: `music-studio keys list` shows all.")
     return key
 
 
 def _demand_rotatable(key: ApiKey) -> None:
     """Raises Refusal for a key whose successor would open what is shut."""
     if key.state == "deactivated":
-        raise Refusal(f"The key {key.id} was revoked, and that is for good: make a new one.")
+        raise CommandError(f"The key {key.id} was revoked, and that is for good: make a new one.")
     if key.state == "paused":
-        raise Refusal(f"The key {key.id} is paused: resume it first.")
+        raise CommandError(f"The key {key.id} is paused: resume it first.")
     if key.replaced_by is not None:
-        raise Refusal(f"The key {key.id} was replaced by {key.replaced_by} already: rotate that one.")
+        raise CommandError(f"The key {key.id} was replaced by {key.replaced_by} already: rotate that one.")
     if key.expires_at is not None and key.expires_at <= now():
-        raise Refusal(f"The key {key.id} has expired: make a new one.")
+        raise CommandError(f"The key {key.id} has expired: make a new one.")
 
 
 def _account() -> str:

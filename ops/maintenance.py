@@ -10,7 +10,7 @@ from models import idempotency, keys
 from models.exceptions import Unavailable
 
 HOUR = 3600.0
-SERVER = keys.Author("server", "serve")
+SERVER = keys.Actor("server", "serve")
 log = structlog.get_logger("ops.maintenance")
 
 
@@ -30,9 +30,9 @@ def hourly(interval_seconds: float = HOUR) -> Iterator[None]:
 def _sweep(stopped: threading.Event, interval_seconds: float) -> None:
     while not stopped.is_set():
         try:
-            if forgotten := idempotency.sweep():
+            if forgotten := idempotency.delete_expired():
                 log.info("old answers forgotten", answers=forgotten)
-            if expired := keys.tell_expired(SERVER):
+            if expired := keys.log_expired(SERVER):
                 log.info("keys have expired", keys=expired)
         except Unavailable as reason:
             log.warning("hourly work not done", reason=reason.system_message)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.errors import Refusal
+from ops.errors import CommandError
 
 
 @contextmanager
-def over(file: Path | None) -> Iterator[Callable[[str], None]]:
+def write(file: Path | None) -> Iterator[Callable[[str], None]]:
     """What takes the secret; without a file it does nothing. The file is there before the secret is made, or never.
 
     Raises Refusal for a file that exists, which may be open to others or be a link to somewhere else.
@@ -31,7 +31,7 @@ def _created(file: Path) -> int:
     try:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Refusal(f"There is already a file {file}: name another one.") from None
+        raise CommandError(f"There is already a file {file}: name another one.") from None
 
 
 def _write(number: int, secret: str) -> None:

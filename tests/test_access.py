@@ -49,7 +49,7 @@ def test_every_operation_has_a_row() -> None:
     secured = {operation.id for operation in SECURED}
     assert secured == set(PROBES), (
         f"Operations without a row: {sorted(secured - set(PROBES))}; without an operation: {set(PROBES) - secured}.\n"
-        "Add the operation to PROBES in tools/testing/probes.py, with a body with which its owner succeeds. Every wrong "
+        "Add the operation to PROBES in tools/testing/probes.py, with a body that its owner may send. Every wrong "
         "caller and every wrong id is then tried on it. Do not skip this: it is how strangers are kept out."
     )
 
@@ -125,7 +125,7 @@ def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, 
 
 @every_operation
 def test_a_key_of_the_owner_for_another_organization_reaches_nothing(scene: Scene, operation: Row) -> None:
-    """The rows are the user's own; the key is one for the organization next door."""
+    """The rows are the user's own; the key is one for the organization next authenticator."""
     away = scene.service.client(scene.service.key(ALICE, AWAY)[1], AWAY)
     code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
     scene.refused(away, operation, code)
@@ -192,7 +192,7 @@ def test_a_track_never_joins_a_collection_of_another_organization(
 
 
 def test_a_collection_is_not_found_below_another_organization_of_the_same_user(scene: Scene) -> None:
-    """One id, the right owner, and the organization next door."""
+    """One id, the right owner, and the organization next authenticator."""
     user = f"user_{secrets.token_hex(4)}"
     at_home, away = (scene.service.client(scene.service.key(user, place)[1], place) for place in (HOME, AWAY))
     made = new_collection(at_home)["id"]

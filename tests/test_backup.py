@@ -17,7 +17,7 @@ from models.base import metadata
 from models.db import migrate
 from models.db.connection import transaction
 from ops import backup
-from ops.errors import Refusal
+from ops.errors import CommandError
 from tools.endurance.load import Load, names
 from tools.testing import databases
 from tools.testing.server_process import Running, connected, environment, running
@@ -124,7 +124,7 @@ def test_a_database_with_data_is_replaced_only_by_force(url: str, tmp_path: Path
     save(url, copy)
     before = rows(url)
     _populate(url, "later")
-    with pytest.raises(Refusal, match="--force"):
+    with pytest.raises(CommandError, match="--force"):
         restore(copy, url)
     assert rows(url) != before
     restore(copy, url, force=True)
@@ -135,7 +135,7 @@ def test_a_database_with_data_is_replaced_only_by_force(url: str, tmp_path: Path
 def test_a_database_in_use_is_never_replaced(server: Running, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     save(server.database_url, copy)
-    with pytest.raises(Refusal, match="stop the server first"):
+    with pytest.raises(CommandError, match="stop the server first"):
         restore(copy, server.database_url, force=True)
     assert server.health("ready") == 200
     with server.client(server.key()) as client:
@@ -145,7 +145,7 @@ def test_a_database_in_use_is_never_replaced(server: Running, tmp_path: Path) ->
 def test_a_file_that_is_there_is_never_replaced(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_text("a letter to my aunt", encoding="utf-8")
-    with pytest.raises(Refusal, match="already a file"):
+    with pytest.raises(CommandError, match="already a file"):
         save(url, copy)
     assert copy.read_text(encoding="utf-8") == "a letter to my aunt"
 
@@ -154,7 +154,7 @@ def test_a_file_that_is_there_is_never_replaced(url: str, tmp_path: Path) -> Non
 def test_what_is_no_backup_is_refused(url: str, tmp_path: Path, content: str) -> None:
     letter, before = tmp_path / "letter.txt", rows(url)
     letter.write_text(content, encoding="utf-8")
-    with pytest.raises(Refusal, match="no backup"):
+    with pytest.raises(CommandError, match="no backup"):
         restore(letter, url, force=True)
     assert rows(url) == before
 
@@ -165,7 +165,7 @@ def test_a_damaged_backup_is_refused(url: str, tmp_path: Path) -> None:
     content = bytearray(copy.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 6000] = os.urandom(6000)
     copy.write_bytes(content)
-    with pytest.raises(Refusal, match="backup of Music Studio"):
+    with pytest.raises(CommandError, match="backup of Music Studio"):
         restore(copy, url, force=True)
     assert rows(url) == before
 
@@ -176,23 +176,23 @@ def test_a_backup_of_a_newer_version_is_refused(url: str, tmp_path: Path) -> Non
     with closing(sqlite3.connect(copy)) as opened:
         opened.execute("UPDATE alembic_version SET version_num = '9999'")
         opened.commit()
-    with pytest.raises(Refusal, match="newer version"):
+    with pytest.raises(CommandError, match="newer version"):
         restore(copy, url, force=True)
 
 
 def test_what_is_not_there_is_named(url: str, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.db"
-    with pytest.raises(Refusal, match="There is no"):
+    with pytest.raises(CommandError, match="There is no"):
         save(f"sqlite:///{nothing}", tmp_path / "copy.db")
-    with pytest.raises(Refusal, match="There is no"):
+    with pytest.raises(CommandError, match="There is no"):
         restore(nothing, url)
     assert not nothing.exists()
 
 
 def test_postgresql_is_left_to_its_own_tools(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="pg_dump"):
+    with pytest.raises(CommandError, match="pg_dump"):
         save(ELSEWHERE, tmp_path / "copy")
-    with pytest.raises(Refusal, match="pg_restore"):
+    with pytest.raises(CommandError, match="pg_restore"):
         restore(tmp_path / "copy", ELSEWHERE)
 
 

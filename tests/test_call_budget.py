@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from tools.bench import call_budget, variants
+from tools.bench import call_budget
 from tools.bench.targets import ROOT
 
 
@@ -32,15 +32,3 @@ def test_the_guard_would_notice_more_calls() -> None:
 
 def test_the_band_is_about_everything_that_is_counted() -> None:
     assert set(json.loads(call_budget.BAND.read_text(encoding="utf-8"))) == {*call_budget.LEEWAY, "kept_blocks"}
-
-
-def test_every_application_that_the_profile_compares_answers() -> None:
-    program = """
-from bench import inprocess, variants
-with inprocess.opened() as sample:
-    for name, make in variants.ALL.items():
-        with make(sample) as application:
-            print(inprocess.alone(inprocess.asked(application, sample.scope())))
-"""
-    told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.stdout.split() == ["200"] * len(variants.ALL), told.stderr

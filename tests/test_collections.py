@@ -443,7 +443,7 @@ def test_a_deletion_is_soft_and_leaves_the_tracks(
     alice.delete(f"collections/{collection['id']}")
     assert order_of(alice, other["id"]) == five
     with server.store():
-        rows = connection.many(select(collections.c.deleted_at).where(collections.c.id == collection["id"]))
+        rows = connection.fetch_all(select(collections.c.deleted_at).where(collections.c.id == collection["id"]))
     assert [row.deleted_at is not None for row in rows] == [True]
 
 

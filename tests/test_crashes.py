@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.endurance.consistency import Chaos, demand_consistent, record
-from tools.endurance.crash import bereft, demand_nothing_lost, killed
+from tools.endurance.crash import demand_nothing_lost, killed, worker_killed
 from tools.endurance.worker_kill import demand_only_its_own, kill_one
 from tools.testing import databases
 from tools.testing.server_process import Running, fresh
@@ -28,7 +28,7 @@ def test_a_power_cut_loses_nothing_and_doubles_nothing(server: Running) -> None:
 
 def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     with fresh("sqlite", tmp_path, workers=2) as server:
-        demand_nothing_lost(bereft(server, server.key()))
+        demand_nothing_lost(worker_killed(server, server.key()))
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)

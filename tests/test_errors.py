@@ -28,7 +28,7 @@ from tools.testing.service import (
 )
 from web.contract import document as contract
 from web.exceptions import InternalError
-from web.responses import lines
+from web.responses import encode_headers
 
 ALSO_ON = (MOCK,)
 
@@ -376,7 +376,7 @@ def test_a_report_only_server_logs_what_breaks_the_contract(services: Services, 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 def test_a_field_of_an_answer_is_one_line(end: str) -> None:
     with pytest.raises(ValueError, match="end of a line"):
-        lines({"location": f"/v1{end}x-other: 1"})
+        encode_headers({"location": f"/v1{end}x-other: 1"})
 
 
 def test_where_the_edge_itself_fails_the_answer_is_the_envelope_too() -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, func, literal, select, text
 from models import collection_tracks, collections, organizations
 from models.access import Caller
 from models.db import connection, migrate
-from models.db.event_loop import MustWait
-from models.exceptions import Missing, Unavailable
+from models.db.event_loop import WouldBlock
+from models.exceptions import NotFound, Unavailable
 from tools.testing import databases
 
 R = TypeVar("R")
@@ -58,7 +58,7 @@ def on_loop(work: Coroutine[Any, Any, R]) -> R:
 
 
 async def ask(function: Any, *args: Any, writes: bool = False) -> Any:
-    return await connection.on_loop(function, *args, writes=writes)
+    return await connection.run_on_loop(function, *args, writes=writes)
 
 
 def test_the_event_loop_reads_what_a_thread_reads(store: str) -> None:
@@ -68,13 +68,13 @@ def test_the_event_loop_reads_what_a_thread_reads(store: str) -> None:
 
 
 def test_what_is_missing_is_missing_on_the_event_loop_too(store: str) -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         on_loop(ask(collections.get, ALICE, HOME, "mcoll_000000000000"))
 
 
 def test_a_transaction_is_left_to_a_thread_before_it_has_begun(store: str) -> None:
     made = collections.create(ALICE, HOME, name="Focus")
-    with pytest.raises(MustWait):
+    with pytest.raises(WouldBlock):
         on_loop(ask(collection_tracks.add, ALICE, HOME, made.id, "mtrack_000000000000", None, writes=True))
 
 
@@ -86,7 +86,7 @@ def test_postgresql_is_written_by_the_event_loop_and_sqlite_is_not(store: str) -
         made = on_loop(ask(write, writes=True))
         assert collections.get(ALICE, HOME, made.id) == made
     else:
-        with pytest.raises(MustWait):
+        with pytest.raises(WouldBlock):
             on_loop(ask(write, writes=True))
 
 
@@ -101,7 +101,7 @@ def test_what_has_been_written_is_not_written_again_by_a_thread(postgres: str) -
 
 def test_others_go_on_while_postgresql_takes_its_time(postgres: str) -> None:
     async def watch() -> int:
-        asked, ticks = asyncio.create_task(ask(lambda: connection.one(SLEEP, seconds=0.4))), 0
+        asked, ticks = asyncio.create_task(ask(lambda: connection.fetch_one(SLEEP, seconds=0.4))), 0
         while not asked.done():
             await asyncio.sleep(0.01)
             ticks += 1
@@ -113,7 +113,7 @@ def test_others_go_on_while_postgresql_takes_its_time(postgres: str) -> None:
 
 def test_more_than_there_are_connections_take_turns(postgres: str) -> None:
     async def crowd() -> list[Any]:
-        pids = [ask(lambda: connection.one(OWN_PID)) for _ in range(40)]
+        pids = [ask(lambda: connection.fetch_one(OWN_PID)) for _ in range(40)]
         return [row.pid for row in await asyncio.gather(*pids)]
 
     found = on_loop(crowd())
@@ -123,9 +123,9 @@ def test_more_than_there_are_connections_take_turns(postgres: str) -> None:
 
 def test_a_dead_connection_is_replaced_without_a_word(postgres: str) -> None:
     async def survive() -> tuple[int, int]:
-        first = (await ask(lambda: connection.one(OWN_PID))).pid
-        assert await asyncio.to_thread(connection.one, END, pid=first)
-        return first, (await ask(lambda: connection.one(OWN_PID))).pid
+        first = (await ask(lambda: connection.fetch_one(OWN_PID))).pid
+        assert await asyncio.to_thread(connection.fetch_one, END, pid=first)
+        return first, (await ask(lambda: connection.fetch_one(OWN_PID))).pid
 
     first, second = on_loop(survive())
     assert first != second
@@ -133,13 +133,13 @@ def test_a_dead_connection_is_replaced_without_a_word(postgres: str) -> None:
 
 def test_a_statement_that_takes_too_long_is_refused(postgres: str) -> None:
     with pytest.raises(Unavailable):
-        on_loop(ask(lambda: connection.one(SLEEP, seconds=30)))
+        on_loop(ask(lambda: connection.fetch_one(SLEEP, seconds=30)))
 
 
 def test_a_pooler_that_shares_sessions_is_asked_by_threads_alone(postgres: str) -> None:
     connection.connect(postgres, prepare=False)
-    with pytest.raises(MustWait):
+    with pytest.raises(WouldBlock):
         on_loop(ask(collections.list_page, ALICE, HOME, 5, 0))
     assert collections.list_page(ALICE, HOME, 5, 0) == []
-    assert connection.one(text("SELECT count(*) AS kept FROM pg_prepared_statements")).kept == 0  # type: ignore[union-attr]
-    assert connection.one(text("SHOW statement_timeout")).statement_timeout == "0"  # type: ignore[union-attr]
+    assert connection.fetch_one(text("SELECT count(*) AS kept FROM pg_prepared_statements")).kept == 0  # type: ignore[union-attr]
+    assert connection.fetch_one(text("SHOW statement_timeout")).statement_timeout == "0"  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.contract import checklist, doc_runner, mutation
-from tools.contract.mutant_checks import tree
+from tools.contract.mutant_checks import checkout_with
 from tools.contract.mutation_operators import OPERATORS
 from tools.contract.mutation_operators import mutants as made
 from tools.contract.operations import ROOT
@@ -30,7 +30,7 @@ def test_the_same_mutants_are_made_every_time() -> None:
 
 def test_a_mutants_tree_holds_the_mutant(tmp_path: Path) -> None:
     mutant = next(made(contract.load()))
-    folder = tree(tmp_path / "mutant", mutant.document)
+    folder = checkout_with(tmp_path / "mutant", mutant.document)
     assert contract.load(folder / "openapi" / "openapi.yaml") == mutant.document
     assert json.loads((folder / "dist" / "openapi.json").read_text(encoding="utf-8")) == mutant.document
 
@@ -38,8 +38,8 @@ def test_a_mutants_tree_holds_the_mutant(tmp_path: Path) -> None:
 def test_a_mutant_may_live_only_for_a_reason() -> None:
     assert {reason.partition(": ")[0] for reason in mutation.REASONS} <= set(OPERATORS)
     mutant = next(made(contract.load()))
-    assert mutation.Fate(mutant, "", "").unexplained
-    assert not mutation.Fate(mutant, "the tests", "one failed").unexplained
+    assert mutation.MutantResult(mutant, "", "").unexplained
+    assert not mutation.MutantResult(mutant, "the tests", "one failed").unexplained
 
 
 def test_the_page_on_adding_an_operation_fits_the_project(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mutagen.id3 import TIT2
 from mutagen.wave import WAVE
 
 from ops import importer
-from ops.errors import Refusal
+from ops.errors import CommandError
 from tools.testing import databases
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -162,5 +162,5 @@ def test_a_blank_title_gives_way_to_the_name_of_the_file(tmp_path: Path) -> None
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="is not a folder"):
+    with pytest.raises(CommandError, match="is not a folder"):
         importer.files(tmp_path / "nowhere")

@@ -190,7 +190,7 @@ def test_no_secret_is_in_the_database(machine: Machine) -> None:
     made = machine.json("keys", "create", *WHO)
     fresh = machine.json("keys", "rotate", made["id"])
     connection.connect(machine.url)
-    kept = [repr(row) for table in metadata.sorted_tables for row in connection.many(table.select())]
+    kept = [repr(row) for table in metadata.sorted_tables for row in connection.fetch_all(table.select())]
     connection.disconnect()
     assert any(made["id"] in row for row in kept)
     for secret in (made["api_key"], fresh["api_key"]):
@@ -200,8 +200,8 @@ def test_no_secret_is_in_the_database(machine: Machine) -> None:
 def test_a_key_that_has_expired_is_told_once(server: Service) -> None:
     key_id, _ = server.key(ALICE, expires_at=datetime.now(UTC) - timedelta(hours=1))
     with server.store():
-        keys.tell_expired(SERVER)
-        keys.tell_expired(SERVER)
+        keys.log_expired(SERVER)
+        keys.log_expired(SERVER)
         told = [event for event in list_all() if event.key_id == key_id and event.event == "expired"]
         ends = keys.get(key_id)
     assert ends is not None
@@ -214,7 +214,7 @@ def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: M
     made = machine.json("keys", "create", *WHO, "--rate-limit", "off")
     connection.connect(machine.url)
     for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
-        connection.run(text(statement))
+        connection.execute(text(statement))
     before = datetime.now(UTC)
     with (
         machine.serving("serve", "--port", "0", "--workers", "2") as (url, _),
@@ -222,7 +222,7 @@ def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: M
     ):
         assert {response.status_code for response in at_once(4, lambda _: _ask(client, url + LIST, 250))} == {200}
         time.sleep(2.5)  # the uses are written a second later
-    counted = connection.many(text("SELECT key_id FROM noted"))
+    counted = connection.fetch_all(text("SELECT key_id FROM noted"))
     found = keys.get(made["id"])
     connection.disconnect()
     assert 1 <= len(counted) <= 2
@@ -236,7 +236,7 @@ def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: M
 def test_no_request_waits_for_the_use_of_its_key_to_be_written(server: Service) -> None:
     key_id, secret = server.key(ALICE)
     client = server.client(secret)
-    engine = engines.build_plain(server.database_url, wait_seconds=5)
+    engine = engines.create_unpooled(server.database_url, wait_seconds=5)
     held = "SELECT 1 FROM api_keys FOR UPDATE" if engine.dialect.name == "postgresql" else "SELECT 1 FROM api_keys"
     with engine.connect() as holder:
         holder.exec_driver_sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN")

@@ -12,7 +12,7 @@ from models.db import migrate
 from tools.testing import databases
 from tools.testing.server_process import Running, running
 from web.server.listener import Listener
-from web.server.process import PROTOCOL, DrainingServer
+from web.server.process import PROTOCOL, GracefulServer
 
 RUSH = 100
 FREE_FILES = 4
@@ -59,7 +59,7 @@ async def _left_behind(turns: int) -> int:
     """How many are connected to a server that has stopped, so many turns of the loop after somebody came."""
     config = Config(_unasked, interface="asgi3", http=PROTOCOL, ws="none", lifespan="off", timeout_graceful_shutdown=1)
     config.load()
-    server = DrainingServer(config)
+    server = GracefulServer(config)
     server.lifespan = config.lifespan_class(config)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setblocking(False)

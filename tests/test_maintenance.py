@@ -12,7 +12,7 @@ from models import idempotency, organizations
 from models.base import now
 from models.db import connection as database
 from models.db import migrate
-from models.idempotency import SWEEP_STEP, idempotency_keys
+from models.idempotency import DELETE_BATCH, idempotency_keys
 from ops import maintenance
 from tools.testing import databases
 from tools.testing.server_process import connected, running
@@ -24,7 +24,7 @@ HOURS = (23, 25)
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_old_answers_are_forgotten_and_young_ones_stay(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
-        _prepare(url, SWEEP_STEP * 2 + 7)
+        _prepare(url, DELETE_BATCH * 2 + 7)
         with connected(url), maintenance.hourly(0.05):
             assert _soon_left() == ["young"]
             _store(["another"])
@@ -33,10 +33,10 @@ def test_old_answers_are_forgotten_and_young_ones_stay(kind: str, tmp_path: Path
 
 def test_answers_of_one_moment_are_all_forgotten(tmp_path: Path) -> None:
     with databases.fresh("sqlite", tmp_path) as url:
-        _prepare(url, SWEEP_STEP + 1)
+        _prepare(url, DELETE_BATCH + 1)
         with connected(url):
-            assert idempotency.sweep() == SWEEP_STEP + 1
-            assert idempotency.sweep() == 0
+            assert idempotency.delete_expired() == DELETE_BATCH + 1
+            assert idempotency.delete_expired() == 0
 
 
 @pytest.mark.slow
@@ -74,7 +74,7 @@ def _store(names: Sequence[str], hours: int = HOURS[1]) -> None:
 def _soon_left(patience: float = 5) -> list[str]:
     """The keys that are left, once only one is or the time is up."""
     deadline = time.monotonic() + patience
-    while len(left := [row.key for row in database.many(select(idempotency_keys.c.key))]) > 1:
+    while len(left := [row.key for row in database.fetch_all(select(idempotency_keys.c.key))]) > 1:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)

@@ -12,7 +12,7 @@ from models.collections import collections
 from tools.testing.service import HOME, ON_ONE_DATABASE, Service, assert_envelope, new_collection
 from web.contract import document as contract
 
-LARGEST: dict[str, str] = {
+MAX_BODY_BYTES: dict[str, str] = {
     "name": "ü" * 512,
     "description": "\U0001f3b5" * 4096,
     "cover_image_url": "https://a/" + "b" * 1014,
@@ -20,14 +20,14 @@ LARGEST: dict[str, str] = {
 
 
 def test_the_largest_collection_comes_back_as_it_was_sent(alice: httpx.Client) -> None:
-    made = new_collection(alice, **LARGEST)
-    assert {field: made[field] for field in LARGEST} == LARGEST
+    made = new_collection(alice, **MAX_BODY_BYTES)
+    assert {field: made[field] for field in MAX_BODY_BYTES} == MAX_BODY_BYTES
     assert alice.get(f"collections/{made['id']}").json() == made
 
 
-@pytest.mark.parametrize("field", LARGEST)
+@pytest.mark.parametrize("field", MAX_BODY_BYTES)
 def test_one_character_more_is_refused(alice: httpx.Client, field: str) -> None:
-    response = alice.post("collections", json={"name": "a"} | {field: LARGEST[field] + "b"})
+    response = alice.post("collections", json={"name": "a"} | {field: MAX_BODY_BYTES[field] + "b"})
     assert response.status_code == 422
     [violation] = response.json()["error"]["details"]["errors"]
     assert (violation["pointer"], violation["code"]) == (f"/{field}", "maxLength")

@@ -33,16 +33,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def test_an_upgraded_database_has_the_tables_of_the_code(url: str) -> None:
     migrate.upgrade(url)
-    with engines.build_plain(url, wait_seconds=1).connect() as connection:
+    with engines.create_unpooled(url, wait_seconds=1).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_an_upgraded_database_has_the_rules_of_the_code(url: str, tmp_path: Path) -> None:
     migrate.upgrade(url)
     with databases.fresh("sqlite" if url.startswith("sqlite") else "postgresql", tmp_path) as other:
-        engine = engines.build_plain(other, wait_seconds=1)
+        engine = engines.create_unpooled(other, wait_seconds=1)
         metadata.create_all(engine)
-        with engine.connect() as made, engines.build_plain(url, wait_seconds=1).connect() as migrated:
+        with engine.connect() as made, engines.create_unpooled(url, wait_seconds=1).connect() as migrated:
             assert _rules(migrated) == _rules(made)
 
 
@@ -130,7 +130,7 @@ def test_a_database_of_another_kind_is_refused_in_a_sentence(url: str) -> None:
 
 def _expand(url: str, versions: int) -> None:
     """What the first half of a migration may do: add what the version before neither names nor fills."""
-    with engines.build_plain(url, wait_seconds=1).connect() as connection:
+    with engines.create_unpooled(url, wait_seconds=1).connect() as connection:
         for statement in (
             "ALTER TABLE collections ADD COLUMN colour TEXT",
             "ALTER TABLE collection_tracks ADD COLUMN note TEXT DEFAULT '' NOT NULL",
@@ -154,7 +154,7 @@ def _populate(url: str) -> None:
 
 
 def _tables(url: str) -> set[str]:
-    with engines.build_plain(url, wait_seconds=1).connect() as connection:
+    with engines.create_unpooled(url, wait_seconds=1).connect() as connection:
         return set(inspect(connection).get_table_names())
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from mock.memory import Memory
-from models.exceptions import KeyReused
+from models.exceptions import IdempotencyKeyReused
 from ops import demo
 from tools.testing.service import MOCK, NO_TRACK, ROOT, Row, Service, assert_envelope, operations, resolved
 
@@ -40,7 +40,9 @@ class Terminal:
 def typed(folder: Path, *words: str, tree: Path = ROOT) -> Iterator[Terminal]:
     command = [sys.executable, "-m", "cli", "mock", "--port", "0", *words]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, cwd=folder, env={"MUSIC_STUDIO_LOG_LEVEL": "error"}, **pipes) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env={"MUSIC_STUDIO_LOG_LEVEL": "error", "PYTHONPATH": str(tree)}, **pipes
+    ) as process:
         try:
             yield Terminal(process)
         finally:
@@ -246,9 +248,9 @@ def test_what_fails_half_way_is_undone() -> None:
     def work() -> None:
         memory.collections.clear()
         memory.members[demo.COLLECTION] = {}
-        raise KeyReused("Half way")
+        raise IdempotencyKeyReused("Half way")
 
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         work()
     assert (memory.collections, memory.members, memory.answers) == before
 

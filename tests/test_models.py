@@ -24,10 +24,10 @@ from models.exceptions import (
     AccessDenied,
     CollectionFull,
     Failure,
-    KeyInUse,
-    KeyReused,
-    Missing,
-    Unacceptable,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    InvalidValue,
+    NotFound,
     Unavailable,
     VersionMismatch,
 )
@@ -141,7 +141,7 @@ def test_collections_come_newest_first_in_pages_that_join(store: str) -> None:
 
 def test_collections_of_one_moment_are_ordered_by_id(store: str) -> None:
     made = [collections.create(ALICE, HOME, name="same").id for _ in range(5)]
-    database.run(text("UPDATE collections SET created_at = (SELECT min(created_at) FROM collections)"))
+    database.execute(text("UPDATE collections SET created_at = (SELECT min(created_at) FROM collections)"))
     assert [row.id for row in collections.list_page(ALICE, HOME, 9, 0)] == sorted(made, reverse=True)
 
 
@@ -166,7 +166,7 @@ def test_a_strangers_collection_looks_absent_to_every_operation(store: str) -> N
     ]
     for operation in operations:
         for where in strangers:
-            with pytest.raises(Missing) as raised:
+            with pytest.raises(NotFound) as raised:
                 operation(*where)
             assert raised.value.details == {"collection_id": where[2]}
             assert raised.value.system_message == "Music collection not found or not owned by caller"
@@ -202,10 +202,10 @@ def test_an_update_that_changes_nothing_leaves_version_and_time(store: str, chan
 def test_a_cover_is_a_track_of_the_same_organization(store: str) -> None:
     made = collections.create(ALICE, HOME, name="Focus")
     for cover in (NO_TRACK, new_track(ELSEWHERE)):
-        with pytest.raises(Unacceptable) as raised:
+        with pytest.raises(InvalidValue) as raised:
             collections.update(ALICE, HOME, made.id, {"name": "Rest", "cover_track_id": cover}, None)
         assert raised.value.details["errors"][0]["pointer"] == "/cover_track_id"  # type: ignore[index]
-        with pytest.raises(Unacceptable):
+        with pytest.raises(InvalidValue):
             collections.create(ALICE, HOME, name="Focus", cover_track_id=cover)
     assert collections.get(ALICE, HOME, made.id) == made
 
@@ -216,7 +216,7 @@ def test_a_deleted_collection_is_gone_and_its_tracks_stay(store: str) -> None:
         collections.delete(ALICE, HOME, found, 1)
     collections.delete(ALICE, HOME, found, 3)
     for again in (collections.get, lambda who, org, found: collections.delete(who, org, found, None)):
-        with pytest.raises(Missing):
+        with pytest.raises(NotFound):
             again(ALICE, HOME, found)
     assert collections.list_page(ALICE, HOME, 10, 0) == []
     assert {track.id for track in tracks.list_all(HOME)} == set(ids)
@@ -235,7 +235,7 @@ def test_adding_appends_once(store: str) -> None:
 def test_a_track_of_another_organization_cannot_be_added(store: str) -> None:
     found, _ = filled(0)
     for track in (NO_TRACK, new_track(ELSEWHERE)):
-        with pytest.raises(Missing, match="Track not found in this organization") as raised:
+        with pytest.raises(NotFound, match="Track not found in this organization") as raised:
             collection_tracks.add(ALICE, HOME, found, track, None)
         assert raised.value.details == {"track_id": track}
     with pytest.raises(VersionMismatch):
@@ -244,11 +244,11 @@ def test_a_track_of_another_organization_cannot_be_added(store: str) -> None:
 
 def test_a_full_collection_takes_no_more(store: str) -> None:
     found, ids = filled(1)
-    database.run(text("UPDATE collections SET track_count = 10000"))
+    database.execute(text("UPDATE collections SET track_count = 10000"))
     collection_tracks.add(ALICE, HOME, found, ids[0], None)
     with pytest.raises(CollectionFull):
         collection_tracks.add(ALICE, HOME, found, new_track(), None)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         collection_tracks.add(ALICE, HOME, found, NO_TRACK, None)
 
 
@@ -278,7 +278,7 @@ def test_reordering_puts_the_listed_first_and_ignores_strangers(store: str) -> N
         collection_tracks.reorder(ALICE, HOME, found, same, None)
     assert collections.get(ALICE, HOME, found) == after
     assert (after.version, after.track_count) == (7, 5)
-    with pytest.raises(Unacceptable):
+    with pytest.raises(InvalidValue):
         collection_tracks.reorder(ALICE, HOME, found, [ids[0], ids[0]], None)
     with pytest.raises(VersionMismatch):
         collection_tracks.reorder(ALICE, HOME, found, ids, 6)
@@ -311,7 +311,7 @@ def test_one_moved_track_is_one_row_written(store: str) -> None:
 @pytest.mark.slow
 def test_ten_thousand_tracks_can_all_be_moved(store: str) -> None:
     found, (pattern, *_) = filled(1)
-    ids = [pattern, *(f"mtrack_{number:012x}" for number in range(1, collection_tracks.MOST_TRACKS))]
+    ids = [pattern, *(f"mtrack_{number:012x}" for number in range(1, collection_tracks.MAX_TRACKS))]
     _multiply(found, pattern, ids[1:])
     chance = random.Random(1)
     for _ in range(2):
@@ -325,10 +325,10 @@ def test_ten_thousand_tracks_can_all_be_moved(store: str) -> None:
 def _multiply(found: str, pattern: str, ids: list[str]) -> None:
     """Add tracks like the first, faster than one by one."""
     for table, column in ((tracks.tracks, "id"), (collection_tracks.collection_tracks, "track_id")):
-        row = database.one(select(table).where(table.c[column] == pattern))
+        row = database.fetch_one(select(table).where(table.c[column] == pattern))
         assert row is not None
-        database.run_each(insert(table), [row._asdict() | {column: each} for each in ids])
-    database.run(text("UPDATE collections SET track_count = 10000"))
+        database.execute_many(insert(table), [row._asdict() | {column: each} for each in ids])
+    database.execute(text("UPDATE collections SET track_count = 10000"))
 
 
 def test_640_moves_by_16_writers_all_succeed(store: str) -> None:
@@ -345,7 +345,7 @@ def test_640_moves_by_16_writers_all_succeed(store: str) -> None:
 
     assert at_once(16, move) == [40] * 16
     assert sorted(order_of(found)) == sorted(ids)
-    assert len(database.many(text("SELECT DISTINCT rank FROM collection_tracks"))) == 30
+    assert len(database.fetch_all(text("SELECT DISTINCT rank FROM collection_tracks"))) == 30
 
 
 def test_the_counter_equals_the_members_after_any_race(store: str) -> None:
@@ -379,10 +379,10 @@ def test_two_transactions_that_block_each_other_both_succeed(store: str) -> None
     def both(number: int) -> None:
         runs[number] += 1
         one, other = (first, second) if number else (second, first)
-        collections.hold(ALICE, HOME, one, None)
+        collections.lock(ALICE, HOME, one, None)
         if database.is_postgres() and runs[number] == 1:
             met.wait()
-        collections.hold(ALICE, HOME, other, None)
+        collections.lock(ALICE, HOME, other, None)
 
     assert at_once(2, both) == [None, None]
     assert sorted(runs) == ([1, 2] if database.is_postgres() else [1, 1])
@@ -392,9 +392,9 @@ def test_a_transaction_is_all_or_nothing(store: str) -> None:
     @database.transaction
     def half() -> None:
         collections.create(ALICE, HOME, name="lost")
-        raise Missing("on purpose")
+        raise NotFound("on purpose")
 
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         half()
     assert collections.list_page(ALICE, HOME, 10, 0) == []
     assert not database.in_transaction()
@@ -423,7 +423,7 @@ def test_a_key_is_found_by_its_digest_only(store: str) -> None:
     assert keys.find(keys.digest(secret, b"pepper")) == made
     assert keys.find(keys.digest(secret, b"salt")) is None
     assert (keys.list_all(), keys.list_all(HOME), keys.list_all(ELSEWHERE)) == ([made], [made], [])
-    kept = [str(row) for row in database.many(text("SELECT * FROM api_keys"))]
+    kept = [str(row) for row in database.fetch_all(text("SELECT * FROM api_keys"))]
     assert not any(secret[8:] in row for row in kept)
 
 
@@ -439,9 +439,9 @@ def test_a_keys_state_counts_from_the_next_request(store: str) -> None:
 
 def test_the_use_of_a_key_is_written_once_a_minute(store: str) -> None:
     made, _ = keys.make(HOME, "alice", [], pepper=b"pepper")
-    keys.note_uses({made.id})
+    keys.record_uses({made.id})
     first = keys.list_all()[0].last_used_at
-    keys.note_uses({made.id})
+    keys.record_uses({made.id})
     assert first is not None
     assert keys.list_all()[0].last_used_at == first
 
@@ -476,10 +476,10 @@ def test_an_answer_is_replayed_to_the_same_request_only(store: str) -> None:
     stored = _answer("key", b"1" * 32)
     assert stored is not None
     assert stored[:3] == (201, {"Location": "/x"}, b'{"id": 1}')
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         _answer("key", b"2" * 32)
-    assert idempotency.sweep() == 0
-    assert idempotency.sweep(older_than_hours=-1) == 1
+    assert idempotency.delete_expired() == 0
+    assert idempotency.delete_expired(older_than_hours=-1) == 1
     with pytest.raises(RuntimeError, match="inside the transaction"):
         idempotency.claim(HOME, "alice", "key", b"1" * 32)
 
@@ -488,12 +488,14 @@ def test_24_equal_requests_at_once_take_effect_once(store: str) -> None:
     for number in range(5):
         answers = at_once(24, lambda _, n=number: _answer(f"key {n}", b"1" * 32))  # type: ignore[misc]
         assert answers.count(None) == 1
-        assert all(answer is None or isinstance(answer, idempotency.Stored | KeyInUse) for answer in answers)
+        assert all(
+            answer is None or isinstance(answer, idempotency.StoredResponse | IdempotencyKeyInUse) for answer in answers
+        )
         assert len(collections.list_page(ALICE, HOME, 100, 0)) == number + 1
 
 
 @database.transaction
-def _answer(key: str, fingerprint: bytes) -> idempotency.Stored | None:
+def _answer(key: str, fingerprint: bytes) -> idempotency.StoredResponse | None:
     stored = idempotency.claim(HOME, "alice", key, fingerprint)
     if stored is None:
         collections.create(ALICE, HOME, name=key)
@@ -515,12 +517,14 @@ def test_the_database_itself_refuses_what_may_not_be(store: str) -> None:
         "DELETE FROM tracks",
     ):
         with pytest.raises(IntegrityError):
-            database.run(text(wrong))
+            database.execute(text(wrong))
 
 
 def test_sqlite_lives_under_the_safe_settings(tmp_path: Path) -> None:
     settle(databases.sqlite_url(tmp_path))
-    found = {name: database.one(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")}
+    found = {
+        name: database.fetch_one(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
     database.disconnect()
     assert [row[0] for row in found.values() if row is not None] == ["wal", 2, 1]
 
@@ -545,9 +549,9 @@ def test_a_locked_file_refuses_writes_in_time_and_lets_reads_go_on(tmp_path: Pat
 def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None:
     settle(databases.sqlite_url(tmp_path), pool_size=1)
     made = collections.create(ALICE, HOME, name="Focus")
-    pages = database.one(text("PRAGMA page_count"))
+    pages = database.fetch_one(text("PRAGMA page_count"))
     assert pages is not None
-    said_by_the_writer = database.transaction(database.many)
+    said_by_the_writer = database.transaction(database.fetch_all)
     said_by_the_writer(text(f"PRAGMA max_page_count = {pages[0]}"))
     refused_in_time(
         lambda: [collections.create(ALICE, HOME, name="x" * 512, description="x" * 4096) for _ in range(99)]
@@ -562,7 +566,7 @@ def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None
 def test_a_busy_pool_refuses_in_time(store: str) -> None:
     database.connect(store, pool_size=1)
     held: list[Connection] = [database.engine().connect() for _ in range(3)]  # one, and two for what must not wait
-    refused_in_time(lambda: database.many(text("SELECT 1")))
+    refused_in_time(lambda: database.fetch_all(text("SELECT 1")))
     for connection in held:
         connection.close()
     assert database.ready()
@@ -631,8 +635,8 @@ def test_a_lock_of_another_on_postgresql_is_waited_for_a_second(breakable: datab
 
 @pytest.mark.slow
 def test_a_statement_that_runs_for_too_long_is_stopped(breakable: databases.Breakable) -> None:
-    refused_in_time(lambda: database.one(text("SELECT pg_sleep(30)")))
-    refused_in_time(lambda: database.run(text("SELECT pg_sleep(30)")))
+    refused_in_time(lambda: database.fetch_one(text("SELECT pg_sleep(30)")))
+    refused_in_time(lambda: database.execute(text("SELECT pg_sleep(30)")))
 
 
 def test_a_key_that_expires_is_kept_as_it_was_made(store: str) -> None:

@@ -111,7 +111,8 @@ def test_vendored_files_are_what_was_vendored() -> None:
     for name, origin in _vendored().items():
         digest = base64.b64encode(hashlib.sha512((PAGES / name).read_bytes()).digest()).decode()
         assert f"sha512-{digest}" == origin["sha512"], (
-            f"docsite/static/{name} is not the file of {origin['name']} {origin['version']}. It is never edited: take it anew "
+            f"docsite/static/{name} is not the file of {origin['name']} {origin['version']}. Never edit it: copy it "
+            "again "
             "from the package, or write down the new version with its digests in docsite/static/VENDORED.json."
         )
 

@@ -6,26 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.contract.parameters import MOST_PARAMETERS, Parameter, pairs
-from web.contract.schemas import Rules
+from web.contract.parameters import MAX_PARAMETERS, Parameter, parse_query
+from web.contract.schemas import ValidatorCache
 from web.exceptions import MalformedRequest, Violation
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 LIMIT = Parameter(
-    {"in": "query", "name": "limit"}, {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, Rules({})
+    {"in": "query", "name": "limit"},
+    {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+    ValidatorCache({}),
 )
 
 
-@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=MOST_PARAMETERS), st.sampled_from([quote, quote_plus]))
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=MAX_PARAMETERS), st.sampled_from([quote, quote_plus]))
 def test_what_is_escaped_is_read(given: list[tuple[str, str]], escape: object) -> None:
     written = "&".join(f"{escape(name)}={escape(value)}" for name, value in given)  # type: ignore[operator]
-    assert list(pairs(written.encode())) == given
+    assert list(parse_query(written.encode())) == given
 
 
 @given(st.binary(max_size=60) | st.text("ab=&%2fF+;", max_size=30).map(str.encode))
 def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(query: bytes) -> None:
     try:
-        found = list(pairs(query))
+        found = list(parse_query(query))
     except MalformedRequest:
         return
     assert found == parse_qsl(query.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict")
@@ -36,13 +38,13 @@ def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(query:
 )
 def test_bad_escapes_and_bytes_are_refused(query: bytes) -> None:
     with pytest.raises(MalformedRequest):
-        list(pairs(query))
+        list(parse_query(query))
 
 
 def test_no_more_parameters_than_64() -> None:
-    assert len(list(pairs(b"&".join([b"a=1"] * MOST_PARAMETERS)))) == MOST_PARAMETERS
+    assert len(list(parse_query(b"&".join([b"a=1"] * MAX_PARAMETERS)))) == MAX_PARAMETERS
     with pytest.raises(MalformedRequest):
-        list(pairs(b"&".join([b"a=1"] * (MOST_PARAMETERS + 1))))
+        list(parse_query(b"&".join([b"a=1"] * (MAX_PARAMETERS + 1))))
 
 
 @given(st.integers(-(10**20), 10**20))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from web.contract import document as contract
 from web.contract.operations import Operation
-from web.contract.schemas import Rules
+from web.contract.schemas import ValidatorCache
 from web.exceptions import MethodNotAllowed, NoSuchEndpoint
 from web.router import Router, allow
 
@@ -24,7 +24,7 @@ SEGMENTS = st.text(
 @cache
 def _operations() -> list[Operation]:
     document = contract.document()
-    rules = Rules(document)
+    rules = ValidatorCache(document)
     found = [
         (path, method) for path, item in document["paths"].items() for method in contract.METHODS if method in item
     ]

@@ -119,7 +119,7 @@ def _around(text: str, secret: str) -> str:
 def _stored(service: Service) -> str:
     """All that the database holds: every row, and on SQLite every byte of its files."""
     with service.store():
-        rows = [repr(tuple(row)) for table in metadata.sorted_tables for row in connection.many(select(table))]
+        rows = [repr(tuple(row)) for table in metadata.sorted_tables for row in connection.fetch_all(select(table))]
     return "\n".join([*rows, *_files(service.database_url)])
 
 
@@ -141,7 +141,7 @@ def test_a_secret_is_masked_whoever_logs_it() -> None:
         key: 1,
         "bytes": key.encode(),
     }
-    line = log_config.masked(log_config._json(None, "", event))
+    line = log_config.redact(log_config._json(None, "", event))
     assert key not in line
     assert isinstance(json.loads(line), dict)
 

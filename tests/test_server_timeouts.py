@@ -18,8 +18,8 @@ from tools.testing.cases import HALF_CLOSE, HOST, JSON, LIST, LIVE, chunks, get,
 from tools.testing.raw_client import Answer, Line, address, flaws
 from tools.testing.service import ON_ONE_DATABASE, Actors, Service, Services, at_once
 from tools.testing.short_timeouts import BODY_SECONDS, HEADERS_SECONDS, IDLE_SECONDS, READER_SECONDS
-from web.http.request_body import SLOWEST_SECONDS
-from web.server.protocol import MOST_PIPELINED, Protocol
+from web.http.request_body import BODY_TIMEOUT_SECONDS
+from web.server.protocol import MAX_PIPELINED, Protocol
 
 SILENT_CONNECTIONS = 900
 IDLE_REAL_SECONDS = 75
@@ -209,7 +209,7 @@ def test_who_asks_too_much_at_once_is_answered_in_part(quick: Quick) -> None:
             while True:
                 assert line.answer().status == 200
                 answered += 1
-    assert MOST_PIPELINED < answered < 20_000
+    assert MAX_PIPELINED < answered < 20_000
 
 
 @ON_ONE_DATABASE
@@ -217,8 +217,8 @@ def test_who_asks_too_much_at_once_is_answered_in_part(quick: Quick) -> None:
 def test_the_real_limits_of_time(server: Service, actors: Actors) -> None:
     key = actors.secrets["alice"].encode()
     body = head(b"POST", LIST, b"X-API-Key: " + key, JSON, b"Content-Length: 400")
-    plans = [((), 0, Protocol.slowest_headers), ((get()[:-2],), 1, Protocol.slowest_headers)]
-    plans += [((body + b"{",), 1, SLOWEST_SECONDS), ((get(),), 1, IDLE_REAL_SECONDS)]
+    plans = [((), 0, Protocol.header_timeout), ((get()[:-2],), 1, Protocol.header_timeout)]
+    plans += [((body + b"{",), 1, BODY_TIMEOUT_SECONDS), ((get(),), 1, IDLE_REAL_SECONDS)]
     with ThreadPoolExecutor(len(plans)) as pool:
         running = [(pool.submit(_cut, address(server), *pieces, answers=n), limit) for pieces, n, limit in plans]
         for cut, limit in running:

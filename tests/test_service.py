@@ -72,7 +72,7 @@ def test_a_database_with_another_schema_is_not_ready(services: Services, kind: s
     server = services.start(services.fresh_database(kind))
     client = server.client(server.key(ALICE)[1])
     with server.store():
-        connection.run(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     error = assert_envelope(client.get(f"{server.url}/v1/health/ready"), "SERVICE_UNAVAILABLE")
     assert error["details"] == {}
     assert client.get(f"{server.url}/v1/health/live").status_code == 200

@@ -91,7 +91,7 @@ def test_every_key_of_a_spread_table_carries_the_organization() -> None:
 def test_so_do_the_keys_of_a_migrated_database(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
         migrate.upgrade(url)
-        engine, found = engines.build_plain(url, wait_seconds=5), MetaData()
+        engine, found = engines.create_unpooled(url, wait_seconds=5), MetaData()
         found.reflect(engine)
         engine.dispose()
     assert found.tables.keys() == metadata.tables.keys() | LOCAL

@@ -13,8 +13,8 @@ from models import collections
 from models.collections import Collection
 from models.db import connection as database
 from models.db import migrate
-from models.db.engines import BUSY_MS, build_plain
-from models.db.sqlite_writer import Writer
+from models.db.engines import BUSY_MS, create_unpooled
+from models.db.sqlite_writer import SQLiteWriter
 from models.exceptions import Unavailable
 from models.organizations import join
 from tests.test_models import ALICE, HOME
@@ -42,7 +42,7 @@ def create_two(second: Exception | None) -> tuple[Collection, ...]:
 
 
 def names() -> list[str]:
-    return sorted(row.name for row in database.many(NAMES))
+    return sorted(row.name for row in database.fetch_all(NAMES))
 
 
 def test_a_transaction_is_there_as_a_whole_or_not_at_all(url: str) -> None:
@@ -57,7 +57,7 @@ def test_what_is_prepared_and_what_is_not_are_one_transaction(url: str) -> None:
     @database.transaction
     def rename(failure: Exception | None) -> None:
         made = collections.create(ALICE, HOME, name="old")
-        database.run(text("UPDATE collections SET name = 'new' WHERE id = :id"), id=made.id)
+        database.execute(text("UPDATE collections SET name = 'new' WHERE id = :id"), id=made.id)
         if failure is not None:
             raise failure
 
@@ -82,38 +82,38 @@ def test_a_broken_rule_is_said_as_sqlalchemy_says_it_and_undone(url: str) -> Non
 
 
 def test_a_locked_file_is_waited_for_no_longer_than_is_left(url: str) -> None:
-    writer = Writer(build_plain(url, wait_seconds=BUSY_MS // 1000))
+    writer = SQLiteWriter(create_unpooled(url, wait_seconds=BUSY_MS // 1000))
     with closing(sqlite3.connect(str(make_url(url).database), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(OperationalError, match="locked"), writer.begun(1):
+        with pytest.raises(OperationalError, match="locked"), writer.transaction(1):
             pass
     assert writer.in_use == 0
-    with writer.begun(1):
+    with writer.transaction(1):
         assert writer.in_use == 1
         assert [*writer.execute(text("PRAGMA busy_timeout"), {}).all()] == [(BUSY_MS,)]
     writer.close()
 
 
 def test_after_a_failure_another_connection_is_opened_when_the_old_one_is_of_no_use(url: str) -> None:
-    writer = Writer(build_plain(url, wait_seconds=BUSY_MS // 1000))
+    writer = SQLiteWriter(create_unpooled(url, wait_seconds=BUSY_MS // 1000))
     writer._driver().close()
-    with pytest.raises(ProgrammingError), writer.begun(BUSY_MS):
+    with pytest.raises(ProgrammingError), writer.transaction(BUSY_MS):
         pass
-    with writer.begun(BUSY_MS):
+    with writer.transaction(BUSY_MS):
         assert writer.execute(NAMES, {}).all() == []
     writer.close()
 
 
 def test_a_commit_that_fails_is_no_success(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = Writer._said
+    run = SQLiteWriter._run
 
-    def without_commit(self: Writer, words: str, values: tuple[object, ...] = ()) -> tuple[list[object], int]:
+    def without_commit(self: SQLiteWriter, words: str, values: tuple[object, ...] = ()) -> tuple[list[object], int]:
         if words == "COMMIT":
             raise OperationalError(words, None, sqlite3.OperationalError("disk I/O error"))
-        return said(self, words, values)
+        return run(self, words, values)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Writer, "_said", without_commit)
+        patched.setattr(SQLiteWriter, "_run", without_commit)
         with pytest.raises(Unavailable):
             create_two(None)
     assert names() == []

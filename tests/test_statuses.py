@@ -34,7 +34,7 @@ from tools.testing.service import (
     operations,
 )
 from web.contract import document as contract
-from web.http.request_body import LARGEST
+from web.http.request_body import MAX_BODY_BYTES
 
 ONE_DATABASE = "sqlite"
 
@@ -90,7 +90,7 @@ class Stage:
         """A server whose database has another schema than it was made for."""
         server = self.services.start(self.services.fresh_database(ONE_DATABASE))
         with server.store():
-            connection.run(text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         return server
 
     @cached_property
@@ -196,7 +196,7 @@ def _changed(asking: Asking) -> Answer:
 def _too_large(asking: Asking) -> Answer:
     sent = asking.request()
     sent = re.sub(rb"Content-Length: \d+\r\n", b"", sent).partition(b"\r\n\r\n")[0]
-    return asking.said(sent + b"\r\nContent-Length: %d\r\n\r\n" % (LARGEST + 1))
+    return asking.said(sent + b"\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1))
 
 
 def _too_long(asking: Asking) -> Answer:

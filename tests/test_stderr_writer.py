@@ -8,9 +8,9 @@ import sys
 import threading
 
 from tools.testing.service import ROOT
-from web.number_cache import MOST_KEPT, Written
-from web.telemetry.access_log import MOST_GATHERED, Plain, Requests, Told, line
-from web.telemetry.stderr_writer import WHOLE_BYTES, Lines
+from web.number_cache import MAX_CACHED, FormattedNumbers
+from web.telemetry.access_log import MAX_BUFFERED, AccessLog, RequestRecord, RequestTuple, format_line
+from web.telemetry.stderr_writer import ATOMIC_WRITE_BYTES, StderrWriter
 
 # Two processes that write to one pipe as fast as they can, each its own letter.
 WRITER = """
@@ -38,32 +38,32 @@ def test_what_was_gathered_goes_out_before_what_came_later() -> None:
     read, write = os.pipe()
 
     async def log() -> None:
-        requests = Requests()
-        lines = Lines(write, requests.flush)
+        requests = AccessLog()
+        lines = StderrWriter(write, requests.flush)
         requests.write = lambda gathered: lines.write(told[0].encode() + b"\n" for told in gathered)
         for number in range(3):
-            requests.gather(_told(str(number)))
+            requests.add(_told(str(number)))
         lines.msg("now")
-        for number in range(MOST_GATHERED):
-            requests.gather(_told(str(number)))
-        many = b"".join(b"%d\n" % number for number in range(MOST_GATHERED))
-        assert os.read(read, WHOLE_BYTES) == b"0\n1\n2\nnow\n" + many
-        requests.gather(_told("at last"))
-        assert await asyncio.to_thread(os.read, read, WHOLE_BYTES) == b"at last\n"
+        for number in range(MAX_BUFFERED):
+            requests.add(_told(str(number)))
+        many = b"".join(b"%d\n" % number for number in range(MAX_BUFFERED))
+        assert os.read(read, ATOMIC_WRITE_BYTES) == b"0\n1\n2\nnow\n" + many
+        requests.add(_told("at last"))
+        assert await asyncio.to_thread(os.read, read, ATOMIC_WRITE_BYTES) == b"at last\n"
 
     asyncio.run(log())
     os.close(write)
     os.close(read)
 
 
-def _told(request_id: str) -> Plain:
+def _told(request_id: str) -> RequestTuple:
     return request_id, "GET", "list_things", 200, 0.0012345, "mkey_1", None, 1_795_000_000.25
 
 
 def test_a_reader_that_has_gone_stops_nobody() -> None:
     read, write = os.pipe()
     os.close(read)
-    Lines(write).msg("to nobody")
+    StderrWriter(write).msg("to nobody")
     os.close(write)
 
 
@@ -79,7 +79,7 @@ def test_a_reader_that_is_slow_loses_nothing() -> None:
 
     reader = threading.Thread(target=read_all)
     reader.start()
-    Lines(write).msg(text)
+    StderrWriter(write).msg(text)
     reader.join(30)
     assert b"".join(found) == text.encode() + b"\n"
     os.close(write)
@@ -87,9 +87,9 @@ def test_a_reader_that_is_slow_loses_nothing() -> None:
 
 
 def test_every_line_of_a_request_is_json_with_the_same_fields() -> None:
-    usual = Told._make(_told("req_1"))
+    usual = RequestRecord._make(_told("req_1"))
     first, second, third = (
-        json.loads(line(told))
+        json.loads(format_line(told))
         for told in (usual, usual._replace(operation=None, key_id=None), usual._replace(trace="4bf92f3577b34da6"))
     )
     assert first == {
@@ -108,9 +108,9 @@ def test_a_number_is_written_once_and_only_so_many_are_kept() -> None:
         asked.append(number)
         return f"<{number}>"
 
-    written = Written(write)
+    written = FormattedNumbers(write)
     assert [written[7], written[7]] == ["<7>", "<7>"]
     assert asked == [7]
-    for number in range(2 * MOST_KEPT):
+    for number in range(2 * MAX_CACHED):
         assert written[number] == f"<{number}>"
-    assert len(written) <= MOST_KEPT
+    assert len(written) <= MAX_CACHED

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from web.contract.strict_json import DEEPEST, MOST_DIGITS, MOST_PARTS, parse
+from web.contract.strict_json import MAX_DEPTH, MAX_DIGITS, MAX_PARTS, parse
 from web.exceptions import MalformedRequest
 
-GREATEST = 10**MOST_DIGITS - 1
+GREATEST = 10**MAX_DIGITS - 1
 TEXTS = st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
     st.none()
@@ -34,7 +34,7 @@ PIECES = st.lists(
 @given(VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
 def test_what_is_written_is_read(value: Any, indent: Any, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
-    if longest_run_of_digits(text) <= MOST_DIGITS:
+    if longest_run_of_digits(text) <= MAX_DIGITS:
         assert parse(text.encode()) == value
 
 
@@ -68,9 +68,9 @@ def test_nesting_ends_where_it_says(opening: bytes) -> None:
         closing = bytes({91: 93, 123: 125}[byte] for byte in reversed(layers) if byte in b"[{")
         return layers + b"1" + closing
 
-    parse(nested(DEEPEST))
+    parse(nested(MAX_DEPTH))
     with pytest.raises(MalformedRequest):
-        parse(nested(DEEPEST + 1))
+        parse(nested(MAX_DEPTH + 1))
 
 
 def _prefix(opening: bytes, depth: int) -> int:
@@ -106,14 +106,14 @@ def test_numbers_that_are_too_long_or_too_great(number: str) -> None:
 @pytest.mark.parametrize("inner", [b"{},", b"[],", b'{"a":1},'])
 def test_a_text_has_so_many_parts_and_no_more(inner: bytes) -> None:
     parts = inner.count(b":") + 1
-    fitting = (MOST_PARTS - 1) // parts
+    fitting = (MAX_PARTS - 1) // parts
     assert len(parse(b"[" + (inner * fitting)[:-1] + b"]")) == fitting
     with pytest.raises(MalformedRequest):
         parse(b"[" + (inner * (fitting + 1))[:-1] + b"]")
 
 
 def test_an_object_has_so_many_names_and_no_more() -> None:
-    names = {f"x{n}": n for n in range(MOST_PARTS - 1)}
+    names = {f"x{n}": n for n in range(MAX_PARTS - 1)}
     assert parse(json.dumps(names).encode()) == names
     with pytest.raises(MalformedRequest):
         parse(json.dumps(names | {"one": 1, "more": 2}).encode())

@@ -18,19 +18,19 @@ from starlette.exceptions import HTTPException
 
 from web import exceptions as errors
 from web.connexion_validators import SLOTS
-from web.context import current
+from web.context import current_request
 from web.contract.document import METHODS
 from web.contract.operations import Operation
-from web.dispatch import Runner
-from web.operation_middleware import Lane
-from web.threadpool import Workers
+from web.dispatch import Dispatcher
+from web.operation_middleware import OperationMiddleware
+from web.threadpool import ThreadPool
 
 CONFIRM = "web.security.authentication.confirm"
 # Connexion looks at these of a response only to say that they are right, which the linters have said before.
 _UNREAD = ("examples", "headers", "links")
 
 
-def build(document: dict[str, Any], operations: list[Operation], runner: Runner, workers: Workers,
+def create_connexion_app(document: dict[str, Any], operations: list[Operation], runner: Dispatcher, workers: ThreadPool,
           mount: Callable[[flask.Flask], None], *, threads: int, lane: bool) -> FlaskApp:  # fmt: skip
     """Connexion's FlaskApp with the contract, the compiled validators in its slots and the lane in front.
 
@@ -38,7 +38,7 @@ def build(document: dict[str, Any], operations: list[Operation], runner: Runner,
     """
     app = FlaskApp("music_studio", server_args={"static_folder": None})
     app.add_api(
-        _pencilled(document),
+        _spec_for_connexion(document),
         resolver=Resolver({o.id: _view(o, runner) for o in operations}.__getitem__),
         validator_map=SLOTS,
         validate_responses=runner.enforce,
@@ -47,14 +47,18 @@ def build(document: dict[str, Any], operations: list[Operation], runner: Runner,
     for kind in (Exception, HTTPException, ProblemException):
         app.add_error_handler(kind, _rendered)
     app.add_middleware(
-        Lane, position=MiddlewarePosition.BEFORE_EXCEPTION, runner=runner, workers=workers, everything=lane
+        OperationMiddleware,
+        position=MiddlewarePosition.BEFORE_EXCEPTION,
+        runner=runner,
+        workers=workers,
+        everything=lane,
     )
     mount(app.app)
     _widen(app, threads)
     return app
 
 
-def _pencilled(document: dict[str, Any]) -> dict[str, Any]:
+def _spec_for_connexion(document: dict[str, Any]) -> dict[str, Any]:
     """A copy of the contract with the names that only Connexion needs, without what it checks and never reads."""
     copied = copy.deepcopy(document)
     for scheme in copied["components"]["securitySchemes"].values():
@@ -77,21 +81,21 @@ def _responses(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from item[method]["responses"].values()
 
 
-def _view(operation: Operation, runner: Runner) -> Callable[[], Any]:
+def _view(operation: Operation, runner: Dispatcher) -> Callable[[], Any]:
     """What Flask calls for an operation; validation has left the arguments on the exchange, so its own are not used."""
 
     def view(**_: Any) -> flask.Response:
-        exchange = current.get()
-        if exchange.operation is not operation:
+        context = current_request.get()
+        if context.operation is not operation:
             raise RuntimeError("Connexion's router and ours disagree")
-        answer = runner.run(exchange)
-        return flask.Response(answer.body, answer.status, answer.headers | {"x-request-id": exchange.request_id})
+        answer = runner.call_sync(context)
+        return flask.Response(answer.body, answer.status, answer.headers | {"x-request-id": context.request_id})
 
     return view
 
 
 def _rendered(_request: Any, error: Exception) -> ConnexionResponse:
-    answer = errors.render(error, current.get().request_id)
+    answer = errors.to_response(error, current_request.get().request_id)
     return ConnexionResponse(answer.status, body=answer.body, headers=answer.headers, content_type="application/json")
 
 

@@ -9,7 +9,7 @@ from connexion.datastructures import MediaTypeDict
 from connexion.validators.abstract import AbstractRequestBodyValidator, AbstractResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
-from web.context import current
+from web.context import current_request
 from web.exceptions import InternalError
 
 
@@ -17,20 +17,20 @@ class Parameters(ParameterValidator):
     """Path, query and header parameters; what they break is raised with the body's violations, all at once."""
 
     def validate(self, scope: Any) -> None:
-        exchange = current.get()
-        exchange.operation.read_parameters(exchange)
-        if exchange.operation.body is None or not exchange.body:
-            exchange.operation.read_body(exchange)
-            exchange.operation.refuse(exchange)
+        context = current_request.get()
+        context.operation.bind_parameters(context)
+        if context.operation.body is None or not context.body:
+            context.operation.bind_body(context)
+            context.operation.raise_if_invalid(context)
 
 
 class RequestBody(AbstractRequestBodyValidator):
     """The JSON body, read strictly."""
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
-        exchange = current.get()
-        exchange.operation.read_body(exchange)
-        exchange.operation.refuse(exchange)
+        context = current_request.get()
+        context.operation.bind_body(context)
+        context.operation.raise_if_invalid(context)
         return receive, scope
 
 
@@ -53,7 +53,7 @@ class ResponseBody(AbstractResponseBodyValidator):
 def _judge(messages: list[dict[str, Any]]) -> None:
     start, *parts = messages
     content = b"".join(part.get("body", b"") for part in parts)
-    flaw = current.get().operation.flaw(start["status"], orjson.loads(content) if content else None)
+    flaw = current_request.get().operation.response_error(start["status"], orjson.loads(content) if content else None)
     if flaw is not None:
         raise InternalError("The answer did not match the contract")
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from models.access import Caller
     from web.asgi import Scope
     from web.contract.operations import Operation
-    from web.ratelimit.limiter import Allowance
-    from web.responses import Answer
+    from web.ratelimit.limiter import QuotaState
+    from web.responses import Response
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
-class Exchange:
+class RequestContext:
     """A request on its way to an answer.
 
     `started` are seconds of the clock that durations are taken from, `arrived` is Unix time; `arguments` are the
@@ -28,8 +28,22 @@ class Exchange:
     """
 
     __slots__ = (
-        "allowance", "answer", "arguments", "arrived", "body", "caller", "found", "headers", "method", "operation",
-        "path", "path_values", "request_id", "scope", "started", "violations",
+        "answer",
+        "arguments",
+        "arrived",
+        "body",
+        "caller",
+        "found",
+        "headers",
+        "method",
+        "operation",
+        "path",
+        "path_values",
+        "quota_state",
+        "request_id",
+        "scope",
+        "started",
+        "violations",
     )  # fmt: skip
     operation: Operation
     """What was found; there is none before the request was routed."""
@@ -45,17 +59,17 @@ class Exchange:
         self.found: Operation | None = None
         self.path_values: dict[str, str] = {}
         self.caller: Caller | None = None
-        self.allowance: Allowance | None = None
+        self.quota_state: QuotaState | None = None
         self.body = b""
         self.arguments: dict[str, Any] = {}
         self.violations: list[Any] = []
-        self.answer: Answer | None = None
+        self.answer: Response | None = None
 
 
-current: ContextVar[Exchange] = ContextVar("exchange")
+current_request: ContextVar[RequestContext] = ContextVar("exchange")
 
 
-def new_id() -> str:
+def new_request_id() -> str:
     """An id for one request: nobody has to be kept from guessing it, so any good random number will do."""
     return "req_" + random.getrandbits(64).to_bytes(8, "big").hex()
 
@@ -63,8 +77,8 @@ def new_id() -> str:
 def _request_id(theirs: bytes | None) -> str:
     """The client's own id where it has the allowed form and is no secret, else a new one; all begin with `req_`."""
     if theirs is None or not _CLIENT_ID.fullmatch(theirs):
-        return new_id()
+        return new_request_id()
     text = theirs.decode("ascii")
-    if log_config.masked(text) != text:
-        return new_id()
+    if log_config.redact(text) != text:
+        return new_request_id()
     return text if text.startswith("req_") else "req_" + text

@@ -1,4 +1,4 @@
-"""The reference for people: the files of docsite/static/, and the pages that are made from the contract, from our own origin."""
+"""Serves /docs: the static files of docsite/static/ and the pages generated from the contract."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class Page(NamedTuple):
     headers: Mapping[str, str]
 
 
-Maker = Callable[[str], Page | None]
+PageFactory = Callable[[str], Page | None]
 """The page at a path below PATH, or None where there is none; it is asked once for each path."""
 
 
-class Form(NamedTuple):
+class EncodedPage(NamedTuple):
     """A page as it is sent: the bytes and their header fields, with a strong entity tag (RFC 9110 section 8.8.3)."""
 
     body: bytes
     headers: dict[str, str]
 
 
-def mount(app: flask.Flask, make: Maker, public_url: str) -> None:
+def register_docs(app: flask.Flask, make: PageFactory, public_url: str) -> None:
     """Serve what is below PATH; any other path there is answered with NoSuchEndpoint.
 
     The samples of the pages call `public_url`, or the host that the request names where it is empty.
@@ -70,7 +70,7 @@ def mount(app: flask.Flask, make: Maker, public_url: str) -> None:
     app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
 
 
-def _serve(make: Maker, public_url: str, path: str) -> flask.Response:
+def _serve(make: PageFactory, public_url: str, path: str) -> flask.Response:
     packed = flask.request.accept_encodings["gzip"] > 0
     form = _file(path, packed=packed) if path in FILES else _made(make, path, public_url or _origin(), packed=packed)
     if form is None:
@@ -88,23 +88,23 @@ def _origin() -> str:
 
 
 @cache
-def _file(path: str, *, packed: bool) -> Form:
+def _file(path: str, *, packed: bool) -> EncodedPage:
     """A file of docsite/static/, read when it is first asked for, so that the server does not start later for it."""
     name, headers = FILES[path]
-    return _form((HOME / name).read_bytes(), headers, packed=packed)
+    return _encode((HOME / name).read_bytes(), headers, packed=packed)
 
 
 @lru_cache(maxsize=64)
-def _made(make: Maker, path: str, origin: str, *, packed: bool) -> Form | None:
+def _made(make: PageFactory, path: str, origin: str, *, packed: bool) -> EncodedPage | None:
     page = make(path)
     if page is None:
         return None
-    return _form(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, packed=packed)
+    return _encode(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, packed=packed)
 
 
-def _form(content: bytes, headers: Mapping[str, str], *, packed: bool) -> Form:
+def _encode(content: bytes, headers: Mapping[str, str], *, packed: bool) -> EncodedPage:
     digest = hashlib.sha256(content).hexdigest()[:16]
     if packed:
         coding = {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
-        return Form(gzip.compress(content, mtime=0), {**headers, **_KEPT, **coding})
-    return Form(content, {**headers, **_KEPT, "ETag": f'"{digest}"'})
+        return EncodedPage(gzip.compress(content, mtime=0), {**headers, **_KEPT, **coding})
+    return EncodedPage(content, {**headers, **_KEPT, "ETag": f'"{digest}"'})

@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 
 from models.exceptions import Failure
 from web.contract import document as contract
-from web.responses import Answer
+from web.responses import Response
 from web.telemetry import log_config
 
-LONGEST_TEXT = 128
-MOST_VIOLATIONS = 24
+MAX_TEXT_LENGTH = 128
+MAX_VIOLATIONS = 24
 CHALLENGE = 'Bearer realm="music-studio", ApiKey realm="music-studio", header="X-API-Key"'
 log = structlog.get_logger("web.exceptions")
 
@@ -33,7 +33,7 @@ class Violation(NamedTuple):
     message: str
 
 
-class Refusal(Failure):
+class RequestError(Failure):
     """A request that the protocol's rules turn away; `headers` go with the answer."""
 
     def __init__(self, system_message: str, headers: Mapping[str, str] | None = None, /, **details: object) -> None:
@@ -41,96 +41,96 @@ class Refusal(Failure):
         self.headers = dict(headers or {})
 
 
-class MalformedRequest(Refusal):
+class MalformedRequest(RequestError):
     code = "MALFORMED_REQUEST"
 
 
-class AuthenticationRequired(Refusal):
+class AuthenticationRequired(RequestError):
     code = "AUTHENTICATION_REQUIRED"
 
 
-class KeyExpired(Refusal):
+class KeyExpired(RequestError):
     code = "API_KEY_EXPIRED"
 
 
-class KeyDeactivated(Refusal):
+class KeyDeactivated(RequestError):
     code = "API_KEY_DEACTIVATED"
 
 
-class KeyPaused(Refusal):
+class KeyPaused(RequestError):
     code = "API_KEY_PAUSED"
 
 
-class TokenExpired(Refusal):
+class TokenExpired(RequestError):
     code = "TOKEN_EXPIRED"
 
 
-class TokenInvalid(Refusal):
+class TokenInvalid(RequestError):
     code = "TOKEN_INVALID"
 
 
-class ScopeMissing(Refusal):
+class ScopeMissing(RequestError):
     code = "INSUFFICIENT_PERMISSIONS"
 
 
-class NoSuchEndpoint(Refusal):
+class NoSuchEndpoint(RequestError):
     code = "ENDPOINT_NOT_FOUND"
 
 
-class MethodNotAllowed(Refusal):
+class MethodNotAllowed(RequestError):
     code = "METHOD_NOT_ALLOWED"
 
 
-class NotAcceptable(Refusal):
+class NotAcceptable(RequestError):
     code = "NOT_ACCEPTABLE"
 
 
-class RequestTimeout(Refusal):
+class RequestTimeout(RequestError):
     code = "REQUEST_TIMEOUT"
 
 
-class PayloadTooLarge(Refusal):
+class PayloadTooLarge(RequestError):
     code = "PAYLOAD_TOO_LARGE"
 
 
-class TargetTooLong(Refusal):
+class TargetTooLong(RequestError):
     code = "URI_TOO_LONG"
 
 
-class UnsupportedMediaType(Refusal):
+class UnsupportedMediaType(RequestError):
     code = "UNSUPPORTED_MEDIA_TYPE"
 
 
-class PreconditionRequired(Refusal):
+class PreconditionRequired(RequestError):
     code = "PRECONDITION_REQUIRED"
 
 
-class HeadersTooLarge(Refusal):
+class HeadersTooLarge(RequestError):
     code = "HEADERS_TOO_LARGE"
 
 
-class RateLimited(Refusal):
+class RateLimited(RequestError):
     code = "RATE_LIMIT_EXCEEDED"
 
 
-class InternalError(Refusal):
+class InternalError(RequestError):
     code = "INTERNAL_SERVER_ERROR"
 
 
-class Invalid(Refusal):
+class Invalid(RequestError):
     """Values that break the contract's rules, all of them at once."""
 
     code = "VALIDATION_ERROR"
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         found = list(violations)
-        details: dict[str, object] = {"errors": [v._asdict() for v in found[:MOST_VIOLATIONS]]}
-        if len(found) > MOST_VIOLATIONS:
-            details["omitted"] = len(found) - MOST_VIOLATIONS
+        details: dict[str, object] = {"errors": [v._asdict() for v in found[:MAX_VIOLATIONS]]}
+        if len(found) > MAX_VIOLATIONS:
+            details["omitted"] = len(found) - MAX_VIOLATIONS
         super().__init__("The request does not match the contract", None, **details)
 
 
-class Row(NamedTuple):
+class CatalogEntry(NamedTuple):
     """What the contract's catalogue says of one error code."""
 
     status: int
@@ -139,28 +139,28 @@ class Row(NamedTuple):
 
 
 @cache
-def catalogue() -> dict[str, Row]:
+def error_catalog() -> dict[str, CatalogEntry]:
     """Error code -> its row, from the contract's `x-errors`."""
     entries = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"]
-    return {code: Row(e["status"], e["type"], e["message"]) for code, e in entries.items()}
+    return {code: CatalogEntry(e["status"], e["type"], e["message"]) for code, e in entries.items()}
 
 
-def render(error: BaseException, request_id: str) -> Answer:
+def to_response(error: BaseException, request_id: str) -> Response:
     """The envelope of a failure; what is not a Failure is a bug: it is logged and tells only its id."""
     failure = error if isinstance(error, Failure) else _translated(error, request_id)
-    row = catalogue()[failure.code]
+    row = error_catalog()[failure.code]
     body = {
         "code": failure.code,
         "message": row.message,
         "system_message": failure.system_message,
         "type": row.type,
         "status": row.status,
-        "details": _short(failure.details),
+        "details": _redact(failure.details),
         "trace_id": request_id,
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     envelope = {"success": False, "error": body}
-    return Answer(row.status, _headers(failure, row.status), orjson.dumps(envelope), envelope)
+    return Response(row.status, _headers(failure, row.status), orjson.dumps(envelope), envelope)
 
 
 def _headers(failure: Failure, status: int) -> dict[str, str]:
@@ -173,14 +173,14 @@ def _headers(failure: Failure, status: int) -> dict[str, str]:
     return headers
 
 
-def _short(value: Any) -> Any:
+def _redact(value: Any) -> Any:
     """The same details with every text cut and without secrets, so that no error repeats a long input or a key."""
     if isinstance(value, str):
-        value = log_config.masked(value)
-        return value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
+        value = log_config.redact(value)
+        return value if len(value) <= MAX_TEXT_LENGTH else value[: MAX_TEXT_LENGTH - 1] + "…"
     if isinstance(value, dict):
-        return {key: _short(item) for key, item in value.items()}
-    return [_short(item) for item in value] if isinstance(value, list) else value
+        return {key: _redact(item) for key, item in value.items()}
+    return [_redact(item) for item in value] if isinstance(value, list) else value
 
 
 def _translated(error: BaseException, request_id: str) -> Failure:
@@ -191,7 +191,7 @@ def _translated(error: BaseException, request_id: str) -> Failure:
     return InternalError("Something went wrong on our side; the trace id finds it in the log")
 
 
-_BY_STATUS: dict[int, type[Refusal]] = {
+_BY_STATUS: dict[int, type[RequestError]] = {
     401: AuthenticationRequired,
     403: ScopeMissing,
     404: NoSuchEndpoint,

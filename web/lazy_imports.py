@@ -10,12 +10,12 @@ from types import ModuleType
 from typing import Any
 
 # For credentials and schemas that lie on other hosts, and for tests: a fifth of a second and 20 MiB of each worker.
-LATER = ("httpx", "requests", "starlette.testclient")
+LAZY = ("httpx", "requests", "starlette.testclient")
 # structlog paints tracebacks with it where it is installed; ours are lines of JSON, or plain.
-ABSENT = ("rich",)
+STUBBED = ("rich",)
 
 
-class Later(ModuleType):
+class LazyModule(ModuleType):
     """Stands for a module whose functions and classes are only called: it is loaded at the first call."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -29,9 +29,9 @@ class Later(ModuleType):
 
 
 @contextmanager
-def spared() -> Iterator[None]:
+def stubbed_imports() -> Iterator[None]:
     """What is imported inside meets stand-ins; afterwards everybody gets the real modules."""
-    standing: dict[str, Any] = {name: Later(name) for name in LATER} | dict.fromkeys(ABSENT)
+    standing: dict[str, Any] = {name: LazyModule(name) for name in LAZY} | dict.fromkeys(STUBBED)
     new = {name: module for name, module in standing.items() if name not in sys.modules}
     sys.modules.update(new)
     try:
@@ -41,7 +41,7 @@ def spared() -> Iterator[None]:
             del sys.modules[name]
 
 
-with spared():
+with stubbed_imports():
     import connexion
     import structlog
 __all__ = ["connexion", "structlog"]

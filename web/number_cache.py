@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T", str, bytes)
-MOST_KEPT = 4096
+MAX_CACHED = 4096
 
 
-class Written(dict[float, T]):
+class FormattedNumbers(dict[float, T]):
     """What `write` makes of a number, by the number; a bounded count of them is kept."""
 
     def __init__(self, write: Callable[[float], T]) -> None:
@@ -17,13 +17,13 @@ class Written(dict[float, T]):
         self._write: Callable[[float], T] = write
 
     def __missing__(self, number: float) -> T:
-        if len(self) >= MOST_KEPT:
+        if len(self) >= MAX_CACHED:
             self.clear()
         text: T = self._write(number)
         self[number] = text
         return text
 
 
-WHOLE: Written[str] = Written(str)
+INTEGERS: FormattedNumbers[str] = FormattedNumbers(str)
 # The last three digits of a number.
 THOUSANDTHS = [f"{number:03d}" for number in range(1000)]

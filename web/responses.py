@@ -12,11 +12,11 @@ import orjson
 _WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
 # An extension of ASGI: the whole answer in the message that begins it, its fields as lines that are right already.
-WHOLE = "music_studio.whole"
-EXTENSIONS: dict[str, dict[object, object]] = {WHOLE: {}}
+SINGLE_MESSAGE = "music_studio.whole"
+EXTENSIONS: dict[str, dict[object, object]] = {SINGLE_MESSAGE: {}}
 
 
-class Tagged(NamedTuple, Generic[Body]):
+class WithETag(NamedTuple, Generic[Body]):
     """A body and its entity tag (RFC 9110 section 8.8.3); the tag names the version that the body shows."""
 
     body: Body
@@ -24,14 +24,14 @@ class Tagged(NamedTuple, Generic[Body]):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class RawBody:
     """A body that is ready to be sent, with its media type."""
 
     content: bytes
     media_type: str
 
 
-class Whole(NamedTuple):
+class SerializedResponse(NamedTuple):
     """The lines of a header, the content, and whether the lines say that the connection ends."""
 
     header: bytes
@@ -39,7 +39,7 @@ class Whole(NamedTuple):
     last: bool
 
 
-def lines(fields: Mapping[str, str]) -> bytes:
+def encode_headers(fields: Mapping[str, str]) -> bytes:
     """Header fields as they go over the wire, each with the end of its line. Raises ValueError for a line within."""
     text = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
     if not text.count("\n") == text.count("\r") == len(fields):
@@ -47,13 +47,13 @@ def lines(fields: Mapping[str, str]) -> bytes:
     return text.encode("latin-1")
 
 
-def moments(values: list[datetime]) -> list[str]:
+def format_timestamps(values: list[datetime]) -> list[str]:
     """Moments in UTC as every answer writes them: RFC 3339, whole seconds, `Z`."""
     written: list[str] = orjson.loads(orjson.dumps(values, option=_WHOLE_SECONDS))  # a tenth of isoformat's time
     return written
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole response: status, header fields (names in lower case) without those of every response, and the bytes."""
 
     status: int

@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from models.db import connection
-from models.db.event_loop import MustWait
+from models.db.event_loop import WouldBlock
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Workers:
+class ThreadPool:
     """As many threads as the database has connections; more would only wait for one of them."""
 
     def __init__(self, threads: int) -> None:
@@ -27,13 +27,13 @@ class Workers:
         work = partial(contextvars.copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
-    async def call(self, function: Callable[..., R], *args: Any, writes: bool) -> R:
+    async def run_on_loop_or_thread(self, function: Callable[..., R], *args: Any, writes: bool) -> R:
         """What a function that asks the database gives: on the event loop, or out of a thread where it must wait.
 
         `writes`: whether it may also change something.
         """
         try:
-            return await connection.on_loop(function, *args, writes=writes)
-        except MustWait:
+            return await connection.run_on_loop(function, *args, writes=writes)
+        except WouldBlock:
             pass  # and not from here, where whatever goes wrong would seem to be a consequence
         return await self.run(function, *args)

@@ -9,43 +9,45 @@ from models.db import driver_errors
 from models.exceptions import Unavailable
 
 # Who is refused sooner was refused by the database, which is then not silent.
-LONG_SECONDS = 1.0
-PAUSE_SECONDS = 0.5
+SLOW_SECONDS = 1.0
+PROBE_SECONDS = 0.5
 
 
-class Silence:
+class CircuitBreaker:
     """One thing that is waited for: every worker thread would wait for it, and nobody be left to say so."""
 
     def __init__(self) -> None:
         self._guard = Lock()
         self._next_try: float | None = None
-        self._heard = float("-inf")
+        self._last_success = float("-inf")
 
     @contextmanager
-    def heeded(self) -> Iterator[None]:
+    def guard(self) -> Iterator[None]:
         """Raises Unavailable while there is silence, but lets one in every half second find out whether it is over."""
-        self._demand_hope()
+        self._require_probe()
         started = monotonic()
         try:
             yield
         except BaseException as error:
-            if not driver_errors.is_silence(error) or monotonic() - started <= LONG_SECONDS:
-                self._hear()
-            elif self._heard < started:  # else somebody has had an answer meanwhile, and this one only began too early
-                self._next_try = monotonic() + PAUSE_SECONDS
+            if not driver_errors.is_timeout(error) or monotonic() - started <= SLOW_SECONDS:
+                self._record_success()
+            elif (
+                self._last_success < started
+            ):  # else somebody has had an answer meanwhile, and this one only began too early
+                self._next_try = monotonic() + PROBE_SECONDS
             raise
-        self._hear()
+        self._record_success()
 
-    def _hear(self) -> None:
-        self._heard, self._next_try = monotonic(), None
+    def _record_success(self) -> None:
+        self._last_success, self._next_try = monotonic(), None
 
-    def _demand_hope(self) -> None:
+    def _require_probe(self) -> None:
         if self._next_try is None:
             return
         with self._guard:
             if self._next_try is None:
                 return
             if monotonic() >= self._next_try:
-                self._next_try = monotonic() + PAUSE_SECONDS
+                self._next_try = monotonic() + PROBE_SECONDS
                 return
         raise Unavailable("The database does not answer")

@@ -15,27 +15,27 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from models.db import driver_errors, engines, event_loop, replica, retry, schema_version
-from models.db.circuit_breaker import Silence
-from models.db.event_loop import MustWait
+from models.db.circuit_breaker import CircuitBreaker
+from models.db.event_loop import WouldBlock
 from models.db.replica import Replica
-from models.db.sqlite_writer import Result, Writer
-from models.db.statements import Quick, Reader
+from models.db.sqlite_writer import SQLiteWriter, WriteResult
+from models.db.statements import FastPath, SQLiteReader
 from models.exceptions import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Found = CursorResult[Any] | Result
+Found = CursorResult[Any] | WriteResult
 
 READY_SECONDS = 1.0
 _REVISION = text("SELECT version_num FROM alembic_version")
 
 # The one engine of the process, and what asks past it.
 _engine: Engine | None = None
-_quick: Quick | None = None
+_quick: FastPath | None = None
 _replica: Replica | None = None
-_writer: Writer | None = None
-_current: ContextVar[Connection | Writer | None] = ContextVar("current", default=None)
-_silence = Silence()
+_writer: SQLiteWriter | None = None
+_current: ContextVar[Connection | SQLiteWriter | None] = ContextVar("current", default=None)
+_silence = CircuitBreaker()
 _probe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
 
@@ -48,37 +48,41 @@ def connect(
     """
     global _engine, _quick, _silence, _writer
     disconnect()
-    _silence = Silence()
-    _engine = engines.build(url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepare)
+    _silence = CircuitBreaker()
+    _engine = engines.create_pooled(
+        url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepare
+    )
     if not is_postgres():
-        _quick = Reader(engines.build_plain(url, wait_seconds=0))
-        _writer = Writer(engines.build_plain(url, wait_seconds=engines.BUSY_MS // 1000))
+        _quick = SQLiteReader(engines.create_unpooled(url, wait_seconds=0))
+        _writer = SQLiteWriter(engines.create_unpooled(url, wait_seconds=engines.BUSY_MS // 1000))
     elif prepare:
         _quick = _awaiting(_silence, url, pool_size, statement_timeout_ms)
 
 
-def read_from(url: str, *, settle_seconds: float, pool_size: int = 10, prepare: bool = True) -> None:
+def connect_replica(url: str, *, settle_seconds: float, pool_size: int = 10, prepare: bool = True) -> None:
     """Ask a copy of the connected PostgreSQL for what may be a moment old; raises ValueError as `connect` does.
 
     `settle_seconds`: how long after a write its user is told by the primary alone.
     """
     global _replica
     limit = replica.STATEMENT_MS
-    quick = _awaiting(Silence(), url, pool_size, limit) if prepare else None
+    quick = _awaiting(CircuitBreaker(), url, pool_size, limit) if prepare else None
     _replica = Replica(
-        engines.build(url, pool_size=pool_size, statement_timeout_ms=limit, prepare=prepare), quick, settle_seconds
+        engines.create_pooled(url, pool_size=pool_size, statement_timeout_ms=limit, prepare=prepare),
+        quick,
+        settle_seconds,
     )
 
 
-def _awaiting(silence: Silence, url: str, size: int, statement_timeout_ms: int) -> Quick | None:
-    if not engines.is_for_the_loop(url):
+def _awaiting(silence: CircuitBreaker, url: str, size: int, statement_timeout_ms: int) -> FastPath | None:
+    if not engines.is_asyncpg_compatible(url):
         return None
-    from models.db.asyncpg_pool import Awaiting  # its driver is loaded only where there is a PostgreSQL
+    from models.db.asyncpg_pool import AsyncpgExecutor  # its driver is loaded only where there is a PostgreSQL
 
-    return Awaiting(silence, url, size=size, statement_timeout_ms=statement_timeout_ms)
+    return AsyncpgExecutor(silence, url, size=size, statement_timeout_ms=statement_timeout_ms)
 
 
-def copy() -> Replica | None:
+def get_replica() -> Replica | None:
     """The replica, if there is one: it has to be told who reads and who writes."""
     return _replica
 
@@ -108,24 +112,24 @@ def engine() -> Engine:
     return _engine
 
 
-def one(statement: Executable, /, **binds: object) -> Row[Any] | None:
+def fetch_one(statement: Executable, /, **binds: object) -> Row[Any] | None:
     """The first row or None; raises Unavailable."""
-    rows = _at_once(statement, binds)
+    rows = _fast_rows(statement, binds)
     return next(iter(rows), None) if rows is not None else _ask(statement, binds, lambda result: result.first())
 
 
-def many(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
+def fetch_all(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
     """Every row; raises Unavailable."""
-    rows = _at_once(statement, binds)
+    rows = _fast_rows(statement, binds)
     return rows if rows is not None else _ask(statement, binds, lambda result: result.all())
 
 
-def run(statement: Executable, /, **binds: object) -> int:
+def execute(statement: Executable, /, **binds: object) -> int:
     """How many rows a statement wrote; raises Unavailable."""
     return _ask(statement, binds, lambda result: result.rowcount)
 
 
-def run_each(statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+def execute_many(statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
     """Execute a statement once for every row of binds, inside the open transaction."""
     connection = _current.get()
     if connection is None:
@@ -155,9 +159,9 @@ def transaction(function: Callable[P, R]) -> Callable[P, R]:
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         if in_transaction():
             return function(*args, **kwargs)
-        event_loop.give_way()
-        with driver_errors.translated(), _heeded():
-            return retry.retried(lambda: _committed(lambda: function(*args, **kwargs)))
+        event_loop.require_thread()
+        with driver_errors.translate_errors(), _guarded():
+            return retry.with_conflict_retry(lambda: _committed(lambda: function(*args, **kwargs)))
 
     return whole
 
@@ -174,26 +178,26 @@ def ready() -> bool:
 
 def _check_revision() -> bool:
     try:
-        found = {row.version_num for row in many(_REVISION)}
+        found = {row.version_num for row in fetch_all(_REVISION)}
     except DBAPIError as error:
         raise Unavailable("The database has no schema yet") from error
-    if not schema_version.suits(found):
+    if not schema_version.is_compatible(found):
         raise Unavailable("The database has another schema than this version of the service needs")
     return True
 
 
-def on_loop(function: Callable[..., R], *args: Any, writes: bool) -> Awaitable[R]:
+def run_on_loop(function: Callable[..., R], *args: Any, writes: bool) -> Awaitable[R]:
     """The function's result, awaited, if all it asks of the database are prepared statements outside a transaction.
 
     Reads of SQLite take microseconds, and PostgreSQL can be awaited. Raises MustWait for anything else: then a thread
     has to do it.
     """
     if _quick is None or (writes and not _quick.takes_writes):
-        raise MustWait
+        raise WouldBlock
     return _quick.run(function, *args)
 
 
-def _at_once(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
+def _fast_rows(statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
     """The rows of a prepared statement; None when SQLAlchemy has to ask. The one place that says who is asked."""
     if in_transaction():
         return None
@@ -205,16 +209,16 @@ def _ask(statement: Executable, binds: dict[str, object], take: Callable[[Found]
     connection = _current.get()
     if connection is not None:
         return take(connection.execute(statement, binds))
-    event_loop.give_way()
+    event_loop.require_thread()
     if statement.is_dml and not is_postgres():
         return _ask_in_turn(statement, binds, take)
-    with driver_errors.translated(), _heeded():
-        return retry.times(statement)(lambda: _alone(statement, binds, take))
+    with driver_errors.translate_errors(), _guarded():
+        return retry.retry_policy(statement)(lambda: _alone(statement, binds, take))
 
 
-def _heeded() -> AbstractContextManager[None]:
+def _guarded() -> AbstractContextManager[None]:
     """Waiting for PostgreSQL at all; reads of SQLite wait for nothing, and its writes are minded where they begin."""
-    return _silence.heeded() if is_postgres() else nullcontext()
+    return _silence.guard() if is_postgres() else nullcontext()
 
 
 def _alone(statement: Executable, binds: dict[str, object], take: Callable[[Found], R]) -> R:
@@ -228,7 +232,7 @@ def _ask_in_turn(statement: Executable, binds: dict[str, object], take: Callable
 
 
 def _committed(work: Callable[[], R]) -> R:
-    with retry.begun(engine()) if _writer is None else retry.begun_in_turn(_writer, _silence) as connection:
+    with retry.begin_postgres(engine()) if _writer is None else retry.begin_sqlite(_writer, _silence) as connection:
         token = _current.set(connection)
         try:
             result = work()

@@ -17,26 +17,26 @@ _POSTGRES_AGAIN = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Raises Unavailable where the database is away, busy or full; any other error of a driver is a bug and stays."""
     try:
         yield
     except PoolExhausted as error:
         raise Unavailable("Every connection to the database is in use") from error
     except DBAPIError as error:
-        if is_absence(error):
+        if is_outage(error):
             raise Unavailable("The database is not available") from error
         raise
 
 
-def is_absence(error: DBAPIError) -> bool:
+def is_outage(error: DBAPIError) -> bool:
     """Whether the database, not the statement, is the cause."""
     if error.connection_invalidated or _sqlite_code(error) in _SQLITE_AWAY or _sqlstate(error) in _POSTGRES_AWAY:
         return True
     return isinstance(error, (OperationalError, InterfaceError)) and _sqlite_code(error) != _SQLITE_ERROR
 
 
-def is_silence(error: BaseException) -> bool:
+def is_timeout(error: BaseException) -> bool:
     """Whether it was waited for in vain: a server that says nothing, or a file that another process has locked."""
     if not isinstance(error, DBAPIError):
         return isinstance(error, Unavailable)
@@ -45,7 +45,7 @@ def is_silence(error: BaseException) -> bool:
     return locked or (isinstance(error, OperationalError) and _sqlite_code(error) is None and not _sqlstate(error))
 
 
-def is_conflict(error: DBAPIError) -> bool:
+def is_serialization_failure(error: DBAPIError) -> bool:
     """Whether two transactions met, so that running this one again may succeed."""
     return _sqlstate(error) in _POSTGRES_AGAIN
 

@@ -14,9 +14,9 @@ LOCK_MS = 1200
 IDLE_MS = 10_000
 RECYCLE_SECONDS = 1800
 # What the server is given beyond its own statement_timeout before the client hangs up.
-GRACE_SECONDS = 0.2
+CLIENT_TIMEOUT_MARGIN_SECONDS = 0.2
 
-LOOP_WORDS = frozenset(("host", "port", "user", "password", "database", "dbname", "sslmode", "sslcert", "sslkey",
+ASYNCPG_OPTIONS = frozenset(("host", "port", "user", "password", "database", "dbname", "sslmode", "sslcert", "sslkey",
                         "sslrootcert", "sslcrl", "sslpassword", "passfile", "target_session_attrs"))  # fmt: skip
 _CONNECTION: dict[str, Any] = {
     "autocommit": True,
@@ -29,7 +29,7 @@ _CONNECTION: dict[str, Any] = {
 }
 
 
-def session(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str, str]]:
+def session_settings(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str, str]]:
     """The settings of every session of PostgreSQL that is ours alone; times in milliseconds."""
     return [
         ("statement_timeout", str(statement_timeout_ms)),
@@ -43,7 +43,7 @@ def session(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str, str]]:
     ]
 
 
-def place(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """The URL in SQLAlchemy's words; raises ValueError for a database that the service does not run on."""
     found = make_url(url)
     kind = found.get_backend_name()
@@ -54,31 +54,31 @@ def place(url: str) -> URL:
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
 
 
-def is_for_the_loop(url: str) -> bool:
+def is_asyncpg_compatible(url: str) -> bool:
     """Whether every word of the URL of a PostgreSQL is one that asyncpg takes; the others are libpq's alone."""
-    return place(url).query.keys() <= LOOP_WORDS
+    return parse_url(url).query.keys() <= ASYNCPG_OPTIONS
 
 
-def build(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
+def create_pooled(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
     """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN.
 
     Without `prepare` no statement and no setting is left in a session of PostgreSQL.
     """
     # Two connections more than there are workers: the readiness probe and the writer of keys' uses never wait for them.
     limits = {"pool_size": pool_size, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
-    found = place(url)
+    found = parse_url(url)
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, BUSY_MS, **limits)
     options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
     engine = create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
-    patience = statement_timeout_ms / 1000 + GRACE_SECONDS
+    patience = statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_SECONDS
     event.listen(engine, "do_connect", _bounded(patience))
     return engine
 
 
-def build_plain(url: str, *, wait_seconds: int) -> Engine:
+def create_unpooled(url: str, *, wait_seconds: int) -> Engine:
     """An engine without a pool and without limits on statements, for one long task such as a migration."""
-    found = place(url)
+    found = parse_url(url)
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, wait_seconds * 1000, poolclass=NullPool)
     return create_engine(found, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
@@ -96,7 +96,9 @@ def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:
 
 
 def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
-    return _CONNECTION | {"options": " ".join(f"-c {name}={value}" for name, value in session(statement_timeout_ms))}
+    return _CONNECTION | {
+        "options": " ".join(f"-c {name}={value}" for name, value in session_settings(statement_timeout_ms))
+    }
 
 
 def _bounded(patience: float) -> Any:

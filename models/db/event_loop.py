@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 
-class MustWait(Exception):
+class WouldBlock(Exception):
     """What the event loop was to do can only be done by a thread, which may wait."""
 
 
-class Hurry:
+class LoopCall:
     """One such function; what it has written must not be written once more by a thread."""
 
     __slots__ = ("wrote",)
@@ -18,14 +18,14 @@ class Hurry:
         self.wrote = False
 
 
-hurried: ContextVar[Hurry | None] = ContextVar("hurried", default=None)
+current_loop_call: ContextVar[LoopCall | None] = ContextVar("hurried", default=None)
 
 
-def give_way() -> None:
+def require_thread() -> None:
     """Raises MustWait on the event loop, which may not go on from here; RuntimeError when it is too late for that."""
-    hurry = hurried.get()
+    hurry = current_loop_call.get()
     if hurry is None:
         return
     if hurry.wrote:
         raise RuntimeError("A function that has written already cannot go on in a thread: make it one transaction.")
-    raise MustWait
+    raise WouldBlock

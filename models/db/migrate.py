@@ -55,16 +55,16 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _make_folder(url: str) -> None:
-    found = engines.place(url)
+    found = engines.parse_url(url)
     if found.get_backend_name() == "sqlite" and found.database is not None:
         Path(found.database).parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def _runner(url: str) -> Iterator[Connection]:
-    engine = engines.build_plain(url, wait_seconds=WAIT_SECONDS)
+    engine = engines.create_unpooled(url, wait_seconds=WAIT_SECONDS)
     turn = _sqlite_turn if engine.dialect.name == "sqlite" else _postgres_turn
-    with driver_errors.translated(), engine.connect() as connection, turn(engine, connection):
+    with driver_errors.translate_errors(), engine.connect() as connection, turn(engine, connection):
         yield connection
         connection.commit()
 

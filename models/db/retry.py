@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
 from models.db import driver_errors
-from models.db.circuit_breaker import Silence
+from models.db.circuit_breaker import CircuitBreaker
 from models.db.engines import BUSY_MS
-from models.db.sqlite_writer import Writer
+from models.db.sqlite_writer import SQLiteWriter
 from models.exceptions import Unavailable
 
 R = TypeVar("R")
@@ -27,7 +27,7 @@ _PAUSES = (0.02, 0.05, 0.1)
 _turn = Lock()
 
 
-def reconnecting(work: Callable[[], R]) -> R:
+def with_reconnect(work: Callable[[], R]) -> R:
     """Run the work, and again on a fresh connection if the first was found dead at once; for what only reads."""
     started = monotonic()
     try:
@@ -38,33 +38,33 @@ def reconnecting(work: Callable[[], R]) -> R:
     return work()
 
 
-def times(statement: Executable) -> Callable[[Callable[[], R]], R]:
+def retry_policy(statement: Executable) -> Callable[[Callable[[], R]], R]:
     """What only reads may be asked again of a fresh connection; a write may have happened."""
-    return (lambda work: work()) if statement.is_dml else reconnecting
+    return (lambda work: work()) if statement.is_dml else with_reconnect
 
 
-def retried(work: Callable[[], R]) -> R:
+def with_conflict_retry(work: Callable[[], R]) -> R:
     """Run a transaction, and again after a pause when it met another."""
     started = monotonic()
     for pause in _PAUSES:
         try:
             return work()
         except DBAPIError as error:
-            if not driver_errors.is_conflict(error) or monotonic() - started > _RETRY_SECONDS:
+            if not driver_errors.is_serialization_failure(error) or monotonic() - started > _RETRY_SECONDS:
                 raise
         sleep(pause * random.random())  # noqa: S311 - no secret, only a pause
     return work()
 
 
-def begun(engine: Engine) -> Connection:
+def begin_postgres(engine: Engine) -> Connection:
     """A connection of PostgreSQL inside a transaction, which is undone unless it is committed before it is closed."""
-    return reconnecting(lambda: _begin(engine))
+    return with_reconnect(lambda: _begin(engine))
 
 
 @contextmanager
-def begun_in_turn(writer: Writer, silence: Silence) -> Iterator[Writer]:
+def begin_sqlite(writer: SQLiteWriter, silence: CircuitBreaker) -> Iterator[SQLiteWriter]:
     """The writer of SQLite inside a transaction, which is undone unless it is committed."""
-    with silence.heeded(), _queued() as left_ms, writer.begun(left_ms):
+    with silence.guard(), _queued() as left_ms, writer.transaction(left_ms):
         yield writer
 
 

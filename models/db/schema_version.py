@@ -13,7 +13,7 @@ def head() -> str:
     return max(file.name[:4] for file in (FOLDER / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
-def suits(found: Collection[str]) -> bool:
+def is_compatible(found: Collection[str]) -> bool:
     """Whether this version of the service can work on a schema of these revisions: its own, or the one after it.
 
     A migration only adds what the version before can live with, and a later one takes away: so the database goes

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, exc
 
 from models.db.engines import BUSY_MS
-from models.db.statements import Shelf
+from models.db.statements import StatementCache
 
 
-class Result(NamedTuple):
+class WriteResult(NamedTuple):
     """What a prepared statement gave; it is asked as a result of SQLAlchemy's is."""
 
     rows: list[Any]
@@ -28,7 +28,7 @@ class Result(NamedTuple):
         return self.rows
 
 
-class Writer:
+class SQLiteWriter:
     """A process has one: SQLite takes one writer at a time, so a pool would only be asked again and again for nothing.
 
     It belongs to whoever has the turn. Failures are SQLAlchemy's.
@@ -36,12 +36,12 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._shelf = Shelf(engine.dialect)
+        self._cache = StatementCache(engine.dialect)
         self._kept: Connection | None = None
         self.in_use = 0
 
     @contextmanager
-    def begun(self, left_ms: int) -> Iterator[Self]:
+    def transaction(self, left_ms: int) -> Iterator[Self]:
         """A transaction, which is undone unless it is committed; it may wait so many milliseconds for the file."""
         self.in_use = 1
         try:
@@ -49,17 +49,17 @@ class Writer:
             yield self
         finally:
             self.in_use = 0
-            self._undo()
+            self._rollback()
 
     def execute(
         self, statement: Executable, binds: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> Result | CursorResult[Any]:
+    ) -> WriteResult | CursorResult[Any]:
         """Runs a statement; with a sequence of binds, once for each."""
-        prepared = self._shelf.get(statement) if isinstance(binds, dict) else None
+        prepared = self._cache.get(statement) if isinstance(binds, dict) else None
         if prepared is None or not isinstance(binds, dict):
             return self._connection().execute(statement, binds)
-        found, rowcount = self._said(prepared.text, prepared.values(binds))
-        return Result(prepared.made(found), rowcount)
+        found, rowcount = self._run(prepared.text, prepared.values(binds))
+        return WriteResult(prepared.to_rows(found), rowcount)
 
     def commit(self) -> None:
         """Makes it last."""
@@ -67,7 +67,7 @@ class Writer:
         if connection.in_transaction():  # SQLAlchemy counts from its own first statement on
             connection.commit()
         else:
-            self._said("COMMIT")
+            self._run("COMMIT")
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""
@@ -77,23 +77,23 @@ class Writer:
 
     def _begin(self, left_ms: int) -> None:
         if left_ms > BUSY_MS * 0.9:
-            self._said("BEGIN IMMEDIATE")
+            self._run("BEGIN IMMEDIATE")
             return
         # Whoever has queued for long waits less for the file, so that both together stay within the limit.
-        self._said(f"PRAGMA busy_timeout = {left_ms}")
+        self._run(f"PRAGMA busy_timeout = {left_ms}")
         try:
-            self._said("BEGIN IMMEDIATE")
+            self._run("BEGIN IMMEDIATE")
         finally:
-            self._said(f"PRAGMA busy_timeout = {BUSY_MS}")
+            self._run(f"PRAGMA busy_timeout = {BUSY_MS}")
 
-    def _undo(self) -> None:
+    def _rollback(self) -> None:
         try:
             self._connection().rollback()
             self._driver().rollback()
         except (exc.DBAPIError, sqlite3.Error):
             self.close()
 
-    def _said(self, text: str, values: Sequence[Any] = ()) -> tuple[list[Any], int]:
+    def _run(self, text: str, values: Sequence[Any] = ()) -> tuple[list[Any], int]:
         """Rows, and how many were written."""
         try:
             cursor = self._driver().execute(text, values)

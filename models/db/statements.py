@@ -14,7 +14,7 @@ from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Selec
 
 from models.db import event_loop
 
-_READING = event_loop.Hurry()
+_READING = event_loop.LoopCall()
 R = TypeVar("R")
 Convert = Callable[[Any], Any]
 
@@ -39,7 +39,7 @@ class Prepared(NamedTuple):
             return self.plain(known)
         return [known[name] if convert is None else convert(known[name]) for name, convert in self.names]
 
-    def made(self, found: Sequence[Any]) -> list[Any]:
+    def to_rows(self, found: Sequence[Any]) -> list[Any]:
         """Rows with named fields, as SQLAlchemy would give them; several are made column by column, which is faster."""
         if not self.converts or not found:
             return list(map(self.row, found))
@@ -57,7 +57,7 @@ class Prepared(NamedTuple):
         return values
 
 
-class Shelf:
+class StatementCache:
     """The prepared forms of the statements of our modules, each compiled for one dialect at its first use."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -91,7 +91,7 @@ def prepare(statement: Executable, dialect: Dialect) -> Prepared | None:
     return Prepared(str(compiled), names, fixed, made, tuple((i, p) for i, p in found if p), plain)
 
 
-class Quick(Protocol):
+class FastPath(Protocol):
     """Asks past SQLAlchemy: what is prepared needs no thread."""
 
     takes_writes: bool
@@ -110,7 +110,7 @@ class Quick(Protocol):
         """Close every connection."""
 
 
-class Reader:
+class SQLiteReader:
     """Runs prepared reads of one SQLite database, each thread on a connection of its own that it keeps.
 
     The engine must have no pool: what is kept would be missing from it.
@@ -121,25 +121,25 @@ class Reader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._shelf = Shelf(engine.dialect)
+        self._cache = StatementCache(engine.dialect)
         self._kept = threading.local()
         self._open: list[PoolProxiedConnection] = []
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
         """The function's result, at once: readers of a write-ahead log wait for nobody."""
-        token = event_loop.hurried.set(_READING)
+        token = event_loop.current_loop_call.set(_READING)
         try:
             return function(*args)
         finally:
-            event_loop.hurried.reset(token)
+            event_loop.current_loop_call.reset(token)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
         """Every row; None when SQLAlchemy has to ask, which also explains what failed."""
-        prepared = self._shelf.get(statement) if isinstance(statement, Select) else None
+        prepared = self._cache.get(statement) if isinstance(statement, Select) else None
         if prepared is None:
             return None
         try:
-            return prepared.made(self._connection().execute(prepared.text, prepared.values(binds)).fetchall())
+            return prepared.to_rows(self._connection().execute(prepared.text, prepared.values(binds)).fetchall())
         except sqlite3.Error:
             return None
 

@@ -49,7 +49,7 @@ class Nasty(ThreadingHTTPServer):
         """Starts anew, as for a client that was never seen."""
         self.asked, self.not_before = [], 0.0
 
-    def note(self, method: str, headers: Message) -> int:
+    def record(self, method: str, headers: Message) -> int:
         """Remembers a request and returns how many came before it."""
         early = time.monotonic() < self.not_before
         self.asked.append(Asked(method, headers.get("Idempotency-Key"), headers.get("User-Agent", ""), early))
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        before = self.server.note(self.command, self.headers)
+        before = self.server.record(self.command, self.headers)
         answer = MOODS[self.path.split("/")[3]](self, before)
         self.close_connection = answer.length != 0
         if answer.length is None:

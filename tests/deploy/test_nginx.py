@@ -12,7 +12,7 @@ from tools.deploy.nginx import NAME, Proxy, free_port, running
 from tools.testing import databases
 from tools.testing import service as harness
 from tools.testing.cli_runner import Machine
-from web.response_headers import EVERYWHERE
+from web.response_headers import DEFAULT_HEADERS
 
 LIST = b"/v1/music/org_real/collections"
 
@@ -44,7 +44,7 @@ def request(line: bytes, *fields: bytes) -> bytes:
 def assert_envelope(response: httpx.Response, code: str) -> None:
     """The answer is what the service would have said, by the contract's own schema."""
     harness.assert_envelope(response, code)
-    assert {name: response.headers[name] for name in EVERYWHERE} == EVERYWHERE
+    assert {name: response.headers[name] for name in DEFAULT_HEADERS} == DEFAULT_HEADERS
     assert "Strict-Transport-Security" in response.headers
 
 

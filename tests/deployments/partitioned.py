@@ -33,7 +33,7 @@ def make_tables(url: str) -> None:
         copy = table.to_metadata(tables)
         if table.name in spread:
             copy.dialect_options["postgresql"]["partition_by"] = f"HASH ({BY})"
-    engine = engines.build_plain(url, wait_seconds=5)
+    engine = engines.create_unpooled(url, wait_seconds=5)
     with engine.begin() as connection:
         tables.create_all(connection)
         for name in spread:

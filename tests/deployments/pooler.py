@@ -78,6 +78,6 @@ def limit_role(url: str) -> None:
     """What docs/operating.md tells the operator to run, for the role and the database of a URL."""
     found = make_url(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        for name, value in engines.session():
+        for name, value in engines.session_settings():
             order = f'ALTER ROLE "{found.username}" IN DATABASE "{found.database}" SET {name} = \'{value}\''
             connection.execute(order.encode())

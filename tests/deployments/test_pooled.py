@@ -50,7 +50,7 @@ def test_a_start_without_limits_says_how_to_set_them(place: Pooled, tmp_path: Pa
     refused = _command(place.through, "serve", "--port", "0")
     assert refused.returncode == 1
     orders = [line.strip() for line in refused.stderr.splitlines() if "ALTER ROLE" in line]
-    assert len(orders) == len(engines.session())
+    assert len(orders) == len(engines.session_settings())
     with psycopg.connect(place.url, autocommit=True) as opened:
         for order in orders:
             opened.execute(order.encode())
@@ -66,7 +66,9 @@ def _name(place: Pooled) -> str:
 
 def test_the_paper_names_the_limits_that_are_asked_for() -> None:
     paper = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    missing = [f"{name} = '{value}'" for name, value in engines.session() if f"SET {name} = '{value}';" not in paper]
+    missing = [
+        f"{name} = '{value}'" for name, value in engines.session_settings() if f"SET {name} = '{value}';" not in paper
+    ]
     assert not missing
 
 

@@ -17,7 +17,7 @@ def rooms() -> list[Path]:
 
 def service() -> list[Path]:
     """Every module that runs when the service does: the rooms, the front doors and the migrations."""
-    return [*rooms(), *(ROOT / door for door in DOORS)]
+    return [*rooms(), *(ROOT / authenticator for authenticator in DOORS)]
 
 
 def everything() -> Iterator[Path]:

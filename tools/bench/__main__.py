@@ -17,7 +17,7 @@ from tools.bench.workloads import BY_NAME as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parents[2] / "docs"
-QUICK = {"peers": [OURS, "connexion", "fastapi-sync", "litestar", "bare"], "workloads": ["get", "list", "post"],
+QUICK = {"peers": [OURS, "connexion", "fastapi-sync", "fastapi-async", "bare"], "workloads": ["get", "list", "post"],
          "databases": ["sqlite"], "rounds": 2, "seconds": 2}  # fmt: skip
 FULL = {"peers": list(BY_NAME), "workloads": list(WORKLOADS), "databases": list(KINDS), "rounds": 5, "seconds": 3}
 

@@ -1,6 +1,6 @@
 """A guard against growing slower little by little: what one GET calls and allocates, without a clock.
 
-`python -m tools.bench.call_budget` counts and compares with tools/bench/call_budget.json; `--renew` writes that file anew, on purpose.
+`python -m tools.bench.call_budget` counts and compares with call_budget.json beside it; `--renew` rewrites that file.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any
 from tools.bench import inprocess
 from tools.bench.inprocess import Application, Sample
 from tools.bench.targets import ROOT
-from web.telemetry.access_log import MOST_GATHERED
+from web.telemetry.access_log import MAX_BUFFERED
 
 BAND = Path(__file__).with_name("call_budget.json")
-RENEW = "If the change is worth it, write the new band on purpose with `.venv/bin/python -m tools.bench.call_budget --renew`."
+RENEW = "If the change is worth it, rewrite the band: `.venv/bin/python -m tools.bench.call_budget --renew`."
 # Log lines are written in such numbers, and each request is to be counted with one line.
-WARM = MEASURED = MOST_GATHERED
+WARM = MEASURED = MAX_BUFFERED
 KEPT = 300
 # How far each count may move before it has to be renewed, as a part of it.
 LEEWAY = {"our_calls": 0.03, "library_calls": 0.10, "peak_bytes": 0.20}
-MOST_KEPT_BLOCKS = 1.0
+MAX_KEPT_BLOCKS = 1.0
 SETTLE_SECONDS = 1.5
 
 
@@ -138,7 +138,7 @@ def read_band() -> dict[str, list[float]]:
 
 def _renew(found: dict[str, float]) -> None:
     band = {name: [floor(found[name] * (1 - part)), ceil(found[name] * (1 + part))] for name, part in LEEWAY.items()}
-    BAND.write_text(json.dumps(band | {"kept_blocks": [0, MOST_KEPT_BLOCKS]}, indent=1) + "\n", encoding="utf-8")
+    BAND.write_text(json.dumps(band | {"kept_blocks": [0, MAX_KEPT_BLOCKS]}, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ def sweep(url: str) -> None:
     """Take out what the creating load has made, so that every measurement meets the same tables."""
     connection.connect(url, statement_timeout_ms=60_000)
     try:
-        connection.run(DROP_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
+        connection.execute(DROP_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
     finally:
         connection.disconnect()
 
@@ -79,7 +79,7 @@ def _filled() -> Data:
         for first in range(0, len(sizes), BATCH):
             _load(list(sizes)[first : first + BATCH], sizes, set(written), songs, chance, first)
             bar.step()
-    connection.run(text("ANALYZE"))
+    connection.execute(text("ANALYZE"))
     return Data(reader, writer, revoked, read, big, written)
 
 
@@ -128,4 +128,4 @@ def _members(collection: str, owner: str, songs: Iterable[str]) -> list[dict[str
 
 @connection.transaction
 def _write(statement: Any, rows: list[dict[str, Any]]) -> None:
-    connection.run_each(statement, rows)
+    connection.execute_many(statement, rows)

@@ -11,7 +11,7 @@ from tools.bench.workloads import BY_NAME as WORKLOAD
 
 Middle = Callable[[str, str, str, str], float]
 FASTAPI = ("fastapi-sync", "fastapi-async")
-LARGEST_MIB, LATEST_MS = 110, 1_000
+MAX_MIB, LATEST_MS = 110, 1_000
 
 
 class Goal(NamedTuple):
@@ -56,7 +56,7 @@ def _row(goal: Goal, middle: Middle) -> str:
 def _costs(middle: Middle) -> list[str]:
     rows = []
     for kind in KINDS:
-        for field, title, most in (("memory", "memory of a worker, MiB", LARGEST_MIB),
+        for field, title, most in (("memory", "memory of a worker, MiB", MAX_MIB),
                                    ("start_ms", "start to first answer, ms", LATEST_MS)):  # fmt: skip
             found = middle(field, kind, OURS, "get")
             if found:

@@ -88,7 +88,7 @@ def _head(name: str, facts: dict[str, Any]) -> str:
     how, cores = facts["how"], facts["cores"]
     place = {cores["server"]: "the servers'", cores["load"]: "the load's"}.get(cores["postgresql"], "its own")
     if name == "crowd":
-        timing = f"{how['crowd']} kept-alive connections, all of them asking, for {many_connections.SECONDS} s; SQLite; GET one "
+        timing = f"{how['crowd']} busy keep-alive connections for {many_connections.SECONDS} s; SQLite; GET one "
         timing += "collection; the service's limit of requests in flight (MAX_CONCURRENCY) is raised above that"
     else:
         timing = f"{how['rounds']} alternating rounds of {how['seconds']} s, 16 kept-alive connections; medians"

@@ -22,8 +22,6 @@ OURS = "music-studio"
 
 _UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log",
             "--log-level", "warning", "--backlog", "2048", "--timeout-keep-alive", "75", "--port", PORT)  # fmt: skip
-_GUNICORN = ("-m", "gunicorn", "-k", "gthread", "-w", "1", "--threads", "10", "--keep-alive", "75", "--log-level",
-             "warning", "--backlog", "2048", "--worker-connections", "20000", "-b", f"127.0.0.1:{PORT}")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,15 +68,10 @@ ALL = (
     ),
     _python("connexion", "Connexion FlaskApp, stock", "connexion", (*_UVICORN, "tools.bench.peers.connexion.app:app"),
             "uvicorn; SQLAlchemy Core, sqlite3", "uvicorn; SQLAlchemy Core, psycopg"),
-    _python("flask", "Flask", "flask", (*_GUNICORN, "tools.bench.peers.flask.app:app"),
-            "gunicorn, 10 threads; pydantic; Core, sqlite3", "gunicorn, 10 threads; pydantic; Core, psycopg"),
     _python("fastapi-sync", "FastAPI, def", "fastapi", (*_UVICORN, "tools.bench.peers.fastapi.threads:app"),
             "uvicorn; Core, sqlite3 in threads", "uvicorn; Core, psycopg in threads"),
     _python("fastapi-async", "FastAPI, async def", "fastapi", (*_UVICORN, "tools.bench.peers.fastapi.loop:app"),
             "uvicorn; Core, aiosqlite", "uvicorn; Core, asyncpg"),
-    _python("litestar", "Litestar", "litestar", (*_UVICORN, "tools.bench.peers.litestar.app:app"),
-            "uvicorn; msgspec; Core, sqlite3 on the loop", "uvicorn; msgspec; Core, asyncpg"),
-    _node("openapi-backend", "openapi-backend (Node)"),
     _node("fastify", "Fastify (Node)"),
     _python("bare", "bare ASGI, no validation", "bare", (*_UVICORN, "tools.bench.peers.bare.app:app"),
             "uvicorn; sqlite3 by hand", "uvicorn; asyncpg by hand"),

@@ -1,4 +1,4 @@
-"""What it costs to log, to measure and to limit: one GET with each and without, in turns: `python -m tools.bench.telemetry_cost`."""
+"""Cost of logging, metrics and rate limits: one GET with and without each, `python -m tools.bench.telemetry_cost`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tools.bench.inprocess import Sample
 from tools.bench.progress import Bar
 from tools.bench.targets import BY_NAME, OURS
 from tools.bench.workloads import Request
-from web.telemetry.access_log import requests
-from web.telemetry.metrics import meter
+from web.telemetry.access_log import access_log
+from web.telemetry.metrics import request_metrics
 
 ROUNDS, BATCH, WARM = 500, 20, 400
 # Quotas that this program does not use up; what they cost does not depend on their size.
@@ -144,14 +144,14 @@ async def _batch(connection: Connection, request: bytes, size: int) -> float:
 
 @contextlib.contextmanager
 def _seeing(*, lines: bool, metrics: bool) -> Iterator[None]:
-    write = requests.write
-    requests.flush()
-    requests.write, meter.on = write if lines else None, metrics
+    write = access_log.write
+    access_log.flush()
+    access_log.write, request_metrics.on = write if lines else None, metrics
     try:
         yield
-        requests.flush()
+        access_log.flush()
     finally:
-        requests.write, meter.on = write, False
+        access_log.write, request_metrics.on = write, False
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from tools.bench.targets import BY_NAME, OURS
 from tools.bench.workloads import AT, Request
 
 PER_CLASS, CHECKED, FOREIGN_TRACKS, ELSEWHERE = 20_000, 100, 500, "org_elsewhere"
-MOST_T, MOST_AUC, KEPT = 4.5, 0.02, 0.9
+MAX_T, MAX_AUC, KEPT = 4.5, 0.02, 0.9
 CLASSES = ("foreign", "absent", "absent again")
 # What differs between any two answers: request id, moments, and the id that was asked for.
 _OWN = re.compile(rb"req_[0-9a-f]{16}|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=date: )[^\r]+|(?:mcoll|mtrack)_[0-9a-f]{12}")
@@ -32,7 +32,7 @@ METHOD = f"""\
 Method: one kept-alive connection; ids of three classes in random order: of another user of the organization, of nothing
 (a new one each time), and of nothing again, which is the control. The bytes must be equal but for ids and moments. The
 slowest tenth of all times is cropped; then Welch's t, the AUC of Mann and Whitney, and the difference of the medians.
-Goal: |t| < {MOST_T} and |AUC - 0.5| < {MOST_AUC} (with few requests: 4.5 standard errors), of the control too."""
+Goal: |t| < {MAX_T} and |AUC - 0.5| < {MAX_AUC} (with few requests: 4.5 standard errors), of the control too."""
 HEAD = f"\n\n{'':32}{'median':>10}{'t':>8}{'AUC':>8}{'difference':>11}   control: t, AUC, difference\n"
 
 
@@ -205,7 +205,7 @@ def compare(ones: Sequence[int], others: Sequence[int]) -> Finding:
     t = (statistics.fmean(ones) - statistics.fmean(others)) / spread**0.5
     auc = _auc(ones, others)
     error = ((len(ones) + len(others) + 1) / (12 * len(ones) * len(others))) ** 0.5
-    kept = abs(t) < MOST_T and abs(auc - 0.5) < max(MOST_AUC, MOST_T * error)
+    kept = abs(t) < MAX_T and abs(auc - 0.5) < max(MAX_AUC, MAX_T * error)
     return Finding(t, auc, (statistics.median(ones) - statistics.median(others)) / 1000, kept)
 
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from tools.contract.operations import Operation, examples, form, operations
 from tools.contract.schema_coverage import alike, keywords, parsed, place_of, reached, shape
-from web.contract.parameters import Parameter, pairs
-from web.contract.schemas import Rules, Validator
+from web.contract.parameters import Parameter, parse_query
+from web.contract.schemas import Validator, ValidatorCache
 from web.exceptions import MalformedRequest, Violation
 
 KINDS = ("operation", "status", "parameter", "keyword", "example")
@@ -42,7 +42,7 @@ class Tally:
     def __init__(self, document: dict[str, Any]) -> None:
         self.found: set[Fact] = set()
         self._base = document["servers"][0]["url"].rstrip("/")
-        rules = Rules(document)
+        rules = ValidatorCache(document)
         self._tried = [
             _Tried(operation, form(self._base + operation.path), rules) for operation in operations(document)
         ]
@@ -71,7 +71,7 @@ class Tally:
 
 
 class _Tried:
-    def __init__(self, operation: Operation, form: re.Pattern[str], rules: Rules) -> None:
+    def __init__(self, operation: Operation, form: re.Pattern[str], rules: ValidatorCache) -> None:
         self.operation = operation
         self.form = form
         self._parameters = {
@@ -126,7 +126,7 @@ class _Tried:
 
     def _values(self, exchange: Exchange, in_path: dict[str, str]) -> Iterator[Fact]:
         try:
-            given = {f"query {name}": value for name, value in pairs(exchange.query.encode("latin-1"))}
+            given = {f"query {name}": value for name, value in parse_query(exchange.query.encode("latin-1"))}
         except MalformedRequest:
             return
         given |= {f"header {name}": exchange.headers[name.lower()] for name in self._names("header")

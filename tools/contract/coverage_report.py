@@ -68,9 +68,9 @@ class Coverage(NamedTuple):
         for fact in self.undocumented:
             yield f"{fact.operation} answered {fact.what}, which the contract does not document."
         for fact in sorted(self.beyond.keys() & self.found):
-            yield f"{fact.operation} {fact.what} was met after all: take it off BEYOND in tools/contract/coverage_report.py."
+            yield f"{fact.operation} {fact.what} was met after all: remove it from BEYOND in coverage_report.py."
         for fact in sorted(self.beyond.keys() - self.expected):
-            yield f"{fact.operation} {fact.what} is not in the contract: take it off BEYOND in tools/contract/coverage_report.py."
+            yield f"{fact.operation} {fact.what} is not in the contract: remove it from BEYOND in coverage_report.py."
 
 
 def summary(coverage: Coverage) -> Iterator[str]:

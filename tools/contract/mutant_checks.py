@@ -35,7 +35,7 @@ class Check(NamedTuple):
     says: Callable[[Path], str]
 
 
-def tree(folder: Path, document: dict[str, Any]) -> Path:
+def checkout_with(folder: Path, document: dict[str, Any]) -> Path:
     """The project as it is, with another contract in openapi/ and dist/."""
     folder.mkdir(parents=True)
     for name in _COPIED:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tools.contract.mutant_checks import CHECKS, Check, tree
+from tools.contract.mutant_checks import CHECKS, Check, checkout_with
 from tools.contract.mutation_operators import PER_OPERATOR, Mutant, mutants
 from tools.contract.operations import ROOT
 from web.contract import document as contract
@@ -35,7 +35,7 @@ REASONS = {
 }
 
 
-class Fate(NamedTuple):
+class MutantResult(NamedTuple):
     """What became of a mutant: the check that killed it and what that said, or the reason for letting it live."""
 
     mutant: Mutant
@@ -47,15 +47,17 @@ class Fate(NamedTuple):
         return not self.killer and not self.said
 
 
-def hunt(found: list[Mutant], checks: tuple[Check, ...], progress: Progress) -> list[Fate]:
+def run_checks(found: list[Mutant], checks: tuple[Check, ...], progress: Progress) -> list[MutantResult]:
     """The fate of each mutant; every check sees only those that lived through the cheaper ones.
 
     Raises RuntimeError when a check is red for the unchanged contract too: then it would prove nothing.
     """
-    fates: list[Fate] = []
+    fates: list[MutantResult] = []
     with tempfile.TemporaryDirectory(prefix="music-studio-mutants-") as place, ThreadPoolExecutor(AT_ONCE) as pool:
-        unchanged = tree(Path(place) / "unchanged", contract.load())
-        alive = {mutant: tree(Path(place) / f"{number:03}", mutant.document) for number, mutant in enumerate(found)}
+        unchanged = checkout_with(Path(place) / "unchanged", contract.load())
+        alive = {
+            mutant: checkout_with(Path(place) / f"{number:03}", mutant.document) for number, mutant in enumerate(found)
+        }
         for check in checks:
             folders = [unchanged, *alive.values()]
             task = progress.add_task(check.name, total=len(folders))
@@ -63,9 +65,9 @@ def hunt(found: list[Mutant], checks: tuple[Check, ...], progress: Progress) -> 
             if health:
                 raise RuntimeError(f"{check.name} is red without any mutation, so it can prove nothing:\n{health}")
             dead = {mutant: words for mutant, words in zip(alive, said, strict=True) if words}
-            fates += [Fate(mutant, check.name, words) for mutant, words in dead.items()]
+            fates += [MutantResult(mutant, check.name, words) for mutant, words in dead.items()]
             alive = {mutant: folder for mutant, folder in alive.items() if mutant not in dead}
-    return fates + [Fate(mutant, "", _reason(mutant)) for mutant in alive]
+    return fates + [MutantResult(mutant, "", _reason(mutant)) for mutant in alive]
 
 
 def _reason(mutant: Mutant) -> str:
@@ -79,7 +81,7 @@ def _asked(check: Check, progress: Progress, task: TaskID, folder: Path) -> str:
     return said
 
 
-def report(fates: list[Fate]) -> Iterator[str]:
+def report(fates: list[MutantResult]) -> Iterator[str]:
     """The table, as Markdown."""
     dead = Counter(fate.killer for fate in fates if fate.killer)
     yield "# Mutants of the contract\n"
@@ -105,20 +107,18 @@ def main() -> int:
     found = [mutant for mutant in mutants(contract.load(), given.each) if given.only in mutant.operator]
     columns = (TextColumn("{task.description:16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        fates = hunt(found, CHECKS, progress)
+        fates = run_checks(found, CHECKS, progress)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text("\n".join(report(fates)) + "\n", encoding="utf-8")
     REPORT.with_suffix(".json").write_text(json.dumps([_plain(fate) for fate in fates], indent=2), encoding="utf-8")
     left = [fate for fate in fates if fate.unexplained]
     print(f"{len(fates)} mutants, {sum(bool(fate.killer) for fate in fates)} killed; see {REPORT.relative_to(ROOT)}.")
     for fate in left:
-        print(
-            f"alive: {fate.mutant.title}. Write a test that notices it, or say in tools/contract/mutation.py why it may live."
-        )
+        print(f"alive: {fate.mutant.title}. Write a test that notices it, or say in mutation.py why it may live.")
     return 1 if left else 0
 
 
-def _plain(fate: Fate) -> dict[str, str]:
+def _plain(fate: MutantResult) -> dict[str, str]:
     return {"operator": fate.mutant.operator, "place": fate.mutant.place, "killer": fate.killer, "said": fate.said}
 
 

@@ -12,7 +12,7 @@ import yaml
 from tools.contract.operations import Operation
 from web.exceptions import Violation
 
-MOST_ITEMS = 50
+MAX_ITEMS = 50
 # Keywords that say nothing which a value could break, and those that are counted by name.
 _SILENT = {
     "description",
@@ -49,7 +49,7 @@ def reached(operation: Operation, schema: Any, value: Any, place: str = "") -> I
             if name in value:
                 yield from reached(operation, child, value[name], f"{place}/{name}")
     elif isinstance(value, list) and "items" in schema:
-        for item in value[:MOST_ITEMS]:
+        for item in value[:MAX_ITEMS]:
             yield from reached(operation, schema["items"], item, f"{place}/*")
 
 

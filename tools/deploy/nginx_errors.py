@@ -1,11 +1,11 @@
-"""Writes nginx's own errors as the envelope of the contract: `python -m tools.deploy.nginx_errors` prints errors.conf."""
+"""nginx's own error pages as the error envelope: `python -m tools.deploy.nginx_errors` prints errors.conf."""
 
 import json
 import sys
 from typing import NamedTuple
 
 from web import exceptions
-from web.response_headers import EVERYWHERE
+from web.response_headers import DEFAULT_HEADERS
 
 HSTS = "max-age=31536000"
 OWN = {405: {"allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}, 503: {"retry-after": "1"}}
@@ -44,7 +44,7 @@ def conf() -> str:
 
 
 def _block(page: Page) -> str:
-    status = exceptions.catalogue()[page.code].status
+    status = exceptions.error_catalog()[page.code].status
     # A location with a path, not a name: after a broken request line nginx has no address to go on with.
     path = f"/-/errors/{status}"
     lines = [
@@ -59,12 +59,12 @@ def _block(page: Page) -> str:
 
 
 def _fields(status: int) -> list[str]:
-    fields = EVERYWHERE | {"x-request-id": TRACE_ID, "strict-transport-security": HSTS} | OWN.get(status, {})
+    fields = DEFAULT_HEADERS | {"x-request-id": TRACE_ID, "strict-transport-security": HSTS} | OWN.get(status, {})
     return [f'add_header {name.title()} "{value}" always;' for name, value in fields.items()]
 
 
 def _body(page: Page) -> str:
-    row = exceptions.catalogue()[page.code]
+    row = exceptions.error_catalog()[page.code]
     body = {
         "success": False,
         "error": {

@@ -83,7 +83,7 @@ def widows(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     yield at_most(f"{label}: slowest replacement", kind, max(loss.replaced_seconds for loss in losses), 5.0, " s")
 
 
-def _stopped(server: Running, stop: Callable[[Running, str], crash.Toll]) -> Iterator[crash.Toll]:
+def _stopped(server: Running, stop: Callable[[Running, str], crash.StopResult]) -> Iterator[crash.StopResult]:
     secret = server.key()
     for _ in range(STOPS):
         if server.process.poll() is not None:
@@ -91,7 +91,7 @@ def _stopped(server: Running, stop: Callable[[Running, str], crash.Toll]) -> Ite
         yield stop(server, secret)
 
 
-def _tolls(label: str, kind: str, tolls: list[crash.Toll]) -> Iterator[Figure]:
+def _tolls(label: str, kind: str, tolls: list[crash.StopResult]) -> Iterator[Figure]:
     told = sum(toll.told for toll in tolls)
     yield exactly(f"{label}: lost of {told}", kind, sum(toll.lost for toll in tolls), 0)
     for line in [line for toll in tolls for line in toll.cuts if "SIGTERM" in label]:
@@ -142,7 +142,7 @@ def grown(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     """A thousand times as many collections."""
     for ratio in growth.ratios(kind, folder, progress):
         what = f"{ratio.operation}: {ratio.large_ms:.2f} ms over {ratio.small_ms:.2f} ms"
-        yield at_most(what, kind, ratio.value, growth.MOST_RATIO)
+        yield at_most(what, kind, ratio.value, growth.MAX_RATIO)
 
 
 def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:

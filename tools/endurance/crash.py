@@ -20,7 +20,7 @@ WARM_UP = 40
 REPLACED_SECONDS = 15
 
 
-class Toll(NamedTuple):
+class StopResult(NamedTuple):
     """What one stop cost; times are in seconds."""
 
     told: int
@@ -32,7 +32,7 @@ class Toll(NamedTuple):
     back: float
 
 
-def killed(server: Running, secret: str) -> Toll:
+def killed(server: Running, secret: str) -> StopResult:
     """The power fails: all processes end at once, and clients repeat what they had no answer to."""
 
     def stop(load: Load) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def killed(server: Running, secret: str) -> Toll:
     return _toll(server, secret, stop, keys=True)
 
 
-def terminated(server: Running, secret: str) -> Toll:
+def terminated(server: Running, secret: str) -> StopResult:
     """An operator stops it; no client repeats anything, so that whatever was cut shows as lost or doubled."""
 
     def stop(_load: Load) -> tuple[float, float]:
@@ -53,7 +53,7 @@ def terminated(server: Running, secret: str) -> Toll:
     return _toll(server, secret, stop, keys=False)
 
 
-def bereft(server: Running, secret: str) -> Toll:
+def worker_killed(server: Running, secret: str) -> StopResult:
     """One of several workers falls silent and is killed while its supervisor asks for it; it must be replaced."""
 
     def stop(load: Load) -> tuple[float, float]:
@@ -84,7 +84,7 @@ def _serves(child: psutil.Process) -> bool:
         return False
 
 
-def demand_nothing_lost(toll: Toll) -> None:
+def demand_nothing_lost(toll: StopResult) -> None:
     assert toll.told >= WARM_UP
     assert (toll.lost, toll.doubled) == (0, 0), toll
     assert not toll.unexpected, toll.unexpected
@@ -104,7 +104,7 @@ def _toll(
     stop: Callable[[Load], tuple[float, float]],
     *,
     keys: bool,
-) -> Toll:
+) -> StopResult:
     with Load(server, secret, keys=keys) as load:
         load.await_told(WARM_UP)
         stopped, back = stop(load)
@@ -112,4 +112,4 @@ def _toll(
     demand_whole(server)
     doubled = sum(count > 1 for count in found.values())
     lost = len(set(load.told) - set(found))
-    return Toll(len(load.told), lost, doubled, load.cut, load.unexpected, stopped, back)
+    return StopResult(len(load.told), lost, doubled, load.cut, load.unexpected, stopped, back)

@@ -20,7 +20,7 @@ from tools.testing.server_process import new_key, running
 # Collections, users, and tracks in the first collection, which must not be full: one is to be added.
 SMALL, LARGE = (1_000, 10, 201), (1_000_000, 10_000, 9_999)
 PAGE_OF_TRACKS = 200
-MOST_RATIO = 1.5
+MAX_RATIO = 1.5
 ROUNDS = 150
 
 

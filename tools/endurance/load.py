@@ -99,4 +99,4 @@ class Load:
 def names(database_url: str) -> Counter[str]:
     """How often each name is there; asked of the database itself, so that no server need run."""
     with connected(database_url):
-        return Counter(row.name for row in database.many(select(collections.c.name)))
+        return Counter(row.name for row in database.fetch_all(select(collections.c.name)))

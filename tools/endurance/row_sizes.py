@@ -67,7 +67,7 @@ def sizes(rows: int, console: Console) -> Iterator[Size]:
     """Each table's, on a new database with so many tracks and collections, and twice as many tracks in collections."""
     with databases.postgres_database() as url:
         migrate.upgrade(url)
-        engine = engines.build_plain(url, wait_seconds=5)
+        engine = engines.create_unpooled(url, wait_seconds=5)
         with engine.connect() as connection:
             connection.exec_driver_sql("SET session_replication_role = replica")  # what refers to what is known
             for name, order in track(FILLS.items(), "Filling", console=console):

@@ -26,7 +26,7 @@ from tools.endurance.workload import CONNECTIONS, Loaded, loaded
 from tools.testing import databases
 
 CAPACITY_SECONDS, SAMPLE_SECONDS = 15, 1.0
-MOST_GROWTH, LEAST_SHARE = 5.0, 40
+MAX_GROWTH, LEAST_SHARE = 5.0, 40
 # The part of the run in which caches and pools fill, and the parts at both ends of the rest that are compared.
 WARM_UP, COMPARED = 0.2, 0.25
 COUNTED = ("threads", "files", "sessions")
@@ -87,7 +87,7 @@ def figures(kind: str, found: Soak) -> list[Figure]:
         Figure(f"{label}: rate", kind, rate, f">= {LEAST_SHARE} %", share >= LEAST_SHARE),
         exactly(f"{label}: failed of {held.requests:,} answers", kind, held.refused, 0),
         exactly(f"{label}: broken connections", kind, broken, 0),
-        at_most(f"{label}: memory more", kind, _growth(early, late), MOST_GROWTH, " %"),
+        at_most(f"{label}: memory more", kind, _growth(early, late), MAX_GROWTH, " %"),
         *(exactly(f"{label}: {what} more than {max(ends[0])}", kind, _more(*ends), 0) for what, ends in counts.items()),
     ]
 

@@ -14,7 +14,7 @@ from tools.endurance.load import Load
 from tools.testing.server_process import Running
 
 
-class Loss(NamedTuple):
+class KillResult(NamedTuple):
     """What the end of one worker cost clients that repeat nothing.
 
     `held` are the connections that it had, as ports of the clients; each carried one request at most. `failed` are the
@@ -27,7 +27,7 @@ class Loss(NamedTuple):
     replaced_seconds: float
 
 
-def kill_one(server: Running, secret: str) -> Loss:
+def kill_one(server: Running, secret: str) -> KillResult:
     """`kill -9` for one worker: the others go on, it is replaced, and its successor serves."""
     with Load(server, secret, keys=False) as load:
         load.await_told(WARM_UP)
@@ -47,10 +47,10 @@ def kill_one(server: Running, secret: str) -> Loss:
     # A halted worker may hold a lock: not while others write.
     _demand_service(server, successor)
     strange = [f"{count} x {status}" for status, count in load.statuses.items() if status != 201]
-    return Loss(held, load.cut_ports, strange, replaced)
+    return KillResult(held, load.cut_ports, strange, replaced)
 
 
-def demand_only_its_own(loss: Loss) -> None:
+def demand_only_its_own(loss: KillResult) -> None:
     """Only requests on the connections of the dead worker may have failed, each once."""
     assert loss.held, "the worker had no connection, so its end proves nothing"
     assert len(loss.failed) == len(set(loss.failed)), f"a connection broke twice: {loss}"

@@ -24,7 +24,8 @@ class Machine:
     def __init__(self, folder: Path, url: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
         self.url = url
-        self.environ = own | {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test", "NO_COLOR": "1"}
+        database = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test"}
+        self.environ = own | database | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
         self.folder = folder
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ import settings
 from mock.accounts import People
 from mock.memory import Memory
 from models.base import now
-from models.revocation import outlasted
+from models.revocation import wait_for_key_caches
 from web.server import process as serving
 from web.server import sockets
 from web.telemetry import log_config
@@ -30,7 +30,7 @@ class Hand:
         expiry = None if expires_at is None else datetime.fromisoformat(expires_at)
         return self._people.add(secret, organization, user, expires_at=expiry, **terms).id
 
-    @outlasted
+    @wait_for_key_caches
     def set_state(self, key_id: str, state: str) -> bool:
         keys = self._memory.keys
         found = next(digest for digest, key in keys.items() if key.id == key_id)
@@ -73,7 +73,7 @@ def main() -> int:
     announce = partial(
         print, f"Music Studio listens on {sockets.url(chosen.host, opened)}", file=sys.stderr, flush=True
     )
-    return serving.serve(application, opened, chosen.grace_seconds, announce, nullcontext)
+    return serving.serve(application, opened, chosen.grace_seconds, announce, nullcontext())
 
 
 if __name__ == "__main__":

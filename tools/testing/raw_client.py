@@ -13,7 +13,7 @@ from web import exceptions
 from web.contract import document as contract
 from web.contract.schemas import Validator
 
-LARGEST_ERROR = 8 * 1024
+MAX_ERROR = 8 * 1024
 ALWAYS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -182,14 +182,14 @@ def _fields_of_415(answer: Answer) -> Iterator[str]:
 def _envelope(answer: Answer) -> Iterator[str]:
     if answer.headers.get("content-type") != "application/json":
         yield f"the media type is {answer.headers.get('content-type')!r}"
-    if len(answer.body) > LARGEST_ERROR:
+    if len(answer.body) > MAX_ERROR:
         yield f"the body has {len(answer.body)} bytes"
     if MARK in _without_ids(answer.body):
         yield "the body repeats the input"
     envelope = json.loads(answer.body)
     yield from (f"{v.pointer} {v.message}" for v in _ENVELOPE.violations(envelope))
     error = envelope["error"]
-    row = exceptions.catalogue()[error["code"]]
+    row = exceptions.error_catalog()[error["code"]]
     said = (error["status"], error["type"], error["message"], error["trace_id"], set(error))
     if (
         said != (row.status, row.type, row.message, answer.headers["x-request-id"], FIELDS)

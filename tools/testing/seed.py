@@ -35,7 +35,7 @@ def track_id(number: int) -> str:
 
 def fill(url: str, collection_count: int, user_count: int, track_count: int, tell: Callable[[int], None]) -> None:
     """So many collections, shared out to so many users in turn; the first one holds all the tracks."""
-    engine = engines.build_plain(url, wait_seconds=5)
+    engine = engines.create_unpooled(url, wait_seconds=5)
     with engine.connect() as connection:
         _write(connection, organizations, iter([{"id": HOME, "created_at": BEGINNING}]), tell)
         _write(connection, memberships, _memberships(user_count), tell)

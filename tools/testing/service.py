@@ -92,7 +92,7 @@ class Service:
             return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
 
     def _opened(self) -> Engine | None:
-        return engines.build(self.database_url, pool_size=1, statement_timeout_ms=5000)
+        return engines.create_pooled(self.database_url, pool_size=1, statement_timeout_ms=5000)
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         """A client whose relative paths are those of one organization; it is closed with the server."""
@@ -148,14 +148,14 @@ class Service:
     @contextlib.contextmanager
     def blocked_writes(self) -> Iterator[Connection]:
         """Holds what every writer of collections waits for."""
-        engine = engines.build_plain(self.database_url, wait_seconds=5)
+        engine = engines.create_unpooled(self.database_url, wait_seconds=5)
         with engine.connect() as connection:
             lock = "LOCK TABLE collections IN SHARE ROW EXCLUSIVE MODE"
             connection.exec_driver_sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else lock)
             yield connection
             connection.rollback()
         engine.dispose()
-        time.sleep(circuit_breaker.PAUSE_SECONDS)  # whoever was kept waiting in vain asks again only then
+        time.sleep(circuit_breaker.PROBE_SECONDS)  # whoever was kept waiting in vain asks again only then
 
     def key(
         self,
@@ -215,7 +215,7 @@ class Service:
     def alter(self, collection_id: str, **values: object) -> None:
         """Changes a collection's row past the service."""
         with self.store():
-            database.run(update(collections).where(collections.c.id == collection_id).values(**values))
+            database.execute(update(collections).where(collections.c.id == collection_id).values(**values))
 
     def age(self, collection_id: str) -> str:
         """Makes a collection as old as this timestamp, so that a second is enough to see it touched."""

@@ -13,8 +13,8 @@ HEADERS_SECONDS, BODY_SECONDS, IDLE_SECONDS, READER_SECONDS = 1.0, 1.5, 2.0, 1.0
 class Protocol(server.Protocol):
     """The same protocol, less patient."""
 
-    slowest_headers = HEADERS_SECONDS
-    slowest_reader = READER_SECONDS
+    header_timeout = HEADERS_SECONDS
+    write_timeout = READER_SECONDS
     linger = 0.5
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -23,6 +23,6 @@ class Protocol(server.Protocol):
 
 
 if __name__ == "__main__":
-    request_body.SLOWEST_SECONDS = BODY_SECONDS  # type: ignore[assignment]
+    request_body.BODY_TIMEOUT_SECONDS = BODY_SECONDS  # type: ignore[assignment]
     vars(process)["PROTOCOL"] = "tools.testing.short_timeouts:Protocol"
     cli.main()

@@ -10,7 +10,7 @@ from typing import Any
 RELATIONS = {"link": "deprecation", "successor": "successor-version"}
 
 
-def fields(node: Mapping[str, Any]) -> dict[str, str]:
+def headers(node: Mapping[str, Any]) -> dict[str, str]:
     """Deprecation (RFC 9745), Sunset (RFC 8594) and Link (RFC 8288, RFC 5829) of a deprecated operation."""
     if not node.get("deprecated"):
         return {}

@@ -9,7 +9,7 @@ _FROM_PATH = "$request.path."
 _FROM_BODY = "$response.body#/"
 
 
-class Location:
+class LocationTemplate:
     """The path of the first link of a response that leads to a GET of the created resource."""
 
     def __init__(self, document: dict[str, Any], links: dict[str, Any]) -> None:

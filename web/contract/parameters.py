@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
-from web.contract.schemas import Rules
+from web.contract.schemas import ValidatorCache
 from web.exceptions import MalformedRequest, Violation
 
-MOST_PARAMETERS = 64
+MAX_PARAMETERS = 64
 _INTEGER = re.compile("0|-?[1-9][0-9]{0,18}")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _BOOLEANS = {"true": True, "false": False}
@@ -19,26 +19,26 @@ _BOOLEANS = {"true": True, "false": False}
 class Parameter:
     """One declared parameter: its argument name, its default and its rules."""
 
-    def __init__(self, node: dict[str, Any], schema: dict[str, Any], rules: Rules) -> None:
+    def __init__(self, node: dict[str, Any], schema: dict[str, Any], rules: ValidatorCache) -> None:
         self.name: str = node["name"]
-        self.place = f"{node['in']}/{node['name']}"
+        self.pointer = f"{node['in']}/{node['name']}"
         self.argument = node["name"].lower().replace("-", "_")
         self.required: bool = node.get("required", False)
         self.type: str = schema.get("type", "string")
         self.default = schema.get("default")
-        self.rules = rules.of(schema)
+        self.validator = rules.of(schema)
 
     def read(self, text: str | None, found: list[Violation]) -> Any:
         """The value of the raw text; what it breaks is added to `found`."""
         if text is None:
             if self.required:
-                found.append(Violation(self.place, "required", "is required"))
+                found.append(Violation(self.pointer, "required", "is required"))
             return self.default
         value = self._value(text)
         if value is None:
-            found.append(Violation(self.place, "type", f"must be of type {self.type}"))
-        elif not self.rules.is_valid(value):
-            found.extend(self.rules.violations(value, self.place))
+            found.append(Violation(self.pointer, "type", f"must be of type {self.type}"))
+        elif not self.validator.is_valid(value):
+            found.extend(self.validator.violations(value, self.pointer))
         return value
 
     def _value(self, text: str) -> Any:
@@ -47,13 +47,13 @@ class Parameter:
         return _BOOLEANS.get(text) if self.type == "boolean" else text
 
 
-def pairs(query: bytes) -> Iterator[tuple[str, str]]:
+def parse_query(query: bytes) -> Iterator[tuple[str, str]]:
     """Names and values of a query string; raises MalformedRequest for what is not ASCII, escaped badly or not UTF-8."""
     if not query:
         return
     fields = query.split(b"&")
-    if len(fields) > MOST_PARAMETERS:
-        raise MalformedRequest(f"The query has more than {MOST_PARAMETERS} parameters")
+    if len(fields) > MAX_PARAMETERS:
+        raise MalformedRequest(f"The query has more than {MAX_PARAMETERS} parameters")
     for field in filter(None, fields):
         name, _, value = field.partition(b"=")
         yield _text(name), _text(value)

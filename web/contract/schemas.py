@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from web.exceptions import Violation
 
-MOST_EXPLAINED = 1_000
+MAX_EXPLAINED = 1_000
 _COMPONENT = "#/components/schemas/"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DROPPED = ("example", "nullable", "xml", "externalDocs", "discriminator", "deprecated", "description", "title")
@@ -47,7 +47,7 @@ class Validator:
 
     def _errors(self, value: Any) -> Iterator[jsonschema_rs.ValidationError]:
         # The engine looks for all errors before it gives one, and of ten thousand a client reads a few.
-        part = _cut(value, MOST_EXPLAINED)
+        part = _truncate(value, MAX_EXPLAINED)
         if part != value:
             try:
                 self._compiled.validate(value)
@@ -63,18 +63,18 @@ def _pointer(place: str, path: list[str | int]) -> str:
 def _found(at: str, keyword: str, limit: Any) -> Iterator[Violation]:
     if keyword == "additionalProperties":
         sentence = _sentence(keyword, None)
-        yield from (Violation(f"{at}/{_escaped(name)}", keyword, sentence) for name in limit[:MOST_EXPLAINED])
+        yield from (Violation(f"{at}/{_escaped(name)}", keyword, sentence) for name in limit[:MAX_EXPLAINED])
     else:
         yield Violation(f"{at}/{_escaped(limit)}" if keyword == "required" else at, keyword, _sentence(keyword, limit))
 
 
-def _cut(value: Any, longest: int) -> Any:
+def _truncate(value: Any, longest: int) -> Any:
     if isinstance(value, dict):
-        return {name: _cut(item, longest) for name, item in value.items()}
-    return [_cut(item, longest) for item in value[:longest]] if isinstance(value, list) else value
+        return {name: _truncate(item, longest) for name, item in value.items()}
+    return [_truncate(item, longest) for item in value[:longest]] if isinstance(value, list) else value
 
 
-class Rules:
+class ValidatorCache:
     """The validators of one document; equal schemas share one, as most error responses do."""
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -89,13 +89,13 @@ class Rules:
         return self._made[text]
 
 
-def shown(name: str) -> str:
+def sanitize(name: str) -> str:
     """A name that came with the request, fit to be repeated: cut, and without control characters."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", name[:64])
 
 
 def _escaped(part: str | int) -> str:
-    return shown(str(part)).replace("~", "~0").replace("/", "~1")
+    return sanitize(str(part)).replace("~", "~0").replace("/", "~1")
 
 
 def _sentence(keyword: str, limit: Any) -> str:

@@ -10,14 +10,14 @@ import orjson
 
 from web.exceptions import MalformedRequest
 
-DEEPEST = 32
-MOST_DIGITS = 19
-MOST_PARTS = 10_000
+MAX_DEPTH = 32
+MAX_DIGITS = 19
+MAX_PARTS = 10_000
 _NAME = re.compile(rb'"[ \t\n\r]*:')
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _BEYOND_64_BITS = b"0" * 19  # perhaps: where a whole number would come back rounded
 # A text, with the colon behind it if it is a name; a bracket; digits without end.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"([ \t\n\r]*:)?|[\[{]|[\]}]|[0-9]{%d}' % (MOST_DIGITS + 1))
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"([ \t\n\r]*:)?|[\[{]|[\]}]|[0-9]{%d}' % (MAX_DIGITS + 1))
 _DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 
@@ -40,10 +40,10 @@ def _surely_plain(raw: bytes, value: Any) -> bool:
     """Whether a cheap look already rules out doubled names, deep nesting, long numbers and too many parts."""
     names = len(value) if isinstance(value, dict) else 0
     return (
-        names <= MOST_PARTS - DEEPEST
+        names <= MAX_PARTS - MAX_DEPTH
         and (_at_most(names, b":", raw) or len(_NAME.findall(raw)) == names)
-        and _at_most(DEEPEST // 2, b"{", raw)
-        and _at_most(DEEPEST // 2, b"[", raw)
+        and _at_most(MAX_DEPTH // 2, b"{", raw)
+        and _at_most(MAX_DEPTH // 2, b"[", raw)
         and _BEYOND_64_BITS not in raw.translate(_ZEROS)
     )
 
@@ -60,14 +60,14 @@ def _exact(raw: bytes) -> Any:
     depth = parts = 0
     for token in _TOKEN.finditer(raw):
         if token[0][:1].isdigit():
-            raise MalformedRequest(f"A number of the body has more than {MOST_DIGITS} digits in a row")
+            raise MalformedRequest(f"A number of the body has more than {MAX_DIGITS} digits in a row")
         step = _DEEPER.get(token[0], 0)
         depth += step
         parts += step == 1 or token[1] is not None
-        if depth > DEEPEST:
-            raise MalformedRequest(f"The body is nested deeper than {DEEPEST} levels")
-        if parts > MOST_PARTS:
-            raise MalformedRequest(f"The body has more than {MOST_PARTS} objects, arrays and names")
+        if depth > MAX_DEPTH:
+            raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
+        if parts > MAX_PARTS:
+            raise MalformedRequest(f"The body has more than {MAX_PARTS} objects, arrays and names")
     return json.loads(raw, object_pairs_hook=_object)
 
 

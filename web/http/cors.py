@@ -12,7 +12,7 @@ _EXPOSED = (
 )
 
 
-class Origins:
+class CORSPolicy:
     """The origins that browsers may call from; with none, no answer carries a CORS field."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:

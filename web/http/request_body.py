@@ -5,37 +5,37 @@ from __future__ import annotations
 import asyncio
 
 from web.asgi import Receive
-from web.context import Exchange
+from web.context import RequestContext
 from web.exceptions import MalformedRequest, PayloadTooLarge, RequestTimeout
 from web.http.request_checks import has_body
 
-LARGEST = 1024 * 1024
-SLOWEST_SECONDS = 30
+MAX_BODY_BYTES = 1024 * 1024
+BODY_TIMEOUT_SECONDS = 30
 _CLOSE = {"connection": "close"}
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client hung up before its request was whole; nobody waits for an answer."""
 
 
-def check_size(exchange: Exchange) -> None:
+def check_size(context: RequestContext) -> None:
     """Raises PayloadTooLarge by Content-Length alone, before a byte is read; MalformedRequest when it is no number."""
-    length = exchange.headers.get(b"content-length", b"0")
+    length = context.headers.get(b"content-length", b"0")
     if not length.isdigit():
         raise MalformedRequest("Content-Length is not a number", _CLOSE)
-    if len(length) > 9 or int(length) > LARGEST:
+    if len(length) > 9 or int(length) > MAX_BODY_BYTES:
         raise _too_large()
 
 
-async def read(exchange: Exchange, receive: Receive) -> bytes:
+async def read(context: RequestContext, receive: Receive) -> bytes:
     """The whole content. Raises PayloadTooLarge, RequestTimeout, ClientGone."""
-    if not has_body(exchange.headers):
+    if not has_body(context.headers):
         return b""
     try:
-        async with asyncio.timeout(SLOWEST_SECONDS):
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
             return await _whole(receive)
     except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {SLOWEST_SECONDS} seconds", _CLOSE) from None
+        raise RequestTimeout(f"The body did not arrive within {BODY_TIMEOUT_SECONDS} seconds", _CLOSE) from None
 
 
 async def _whole(receive: Receive) -> bytes:
@@ -43,13 +43,13 @@ async def _whole(receive: Receive) -> bytes:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientDisconnected
         content += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(content) > LARGEST:
+        if len(content) > MAX_BODY_BYTES:
             raise _too_large()
     return content
 
 
 def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body has more than {LARGEST} bytes", _CLOSE, limit=LARGEST)
+    return PayloadTooLarge(f"The body has more than {MAX_BODY_BYTES} bytes", _CLOSE, limit=MAX_BODY_BYTES)

@@ -6,12 +6,12 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from web.context import Exchange
+from web.context import RequestContext
 from web.exceptions import HeadersTooLarge, MalformedRequest, NotAcceptable, TargetTooLong, UnsupportedMediaType
 
-MOST_FIELDS = 100
-MOST_FIELD_BYTES = 32 * 1024
-LONGEST_TARGET = 8 * 1024
+MAX_HEADER_FIELDS = 100
+MAX_HEADER_BYTES = 32 * 1024
+MAX_TARGET_BYTES = 8 * 1024
 CLOSE = {"connection": "close"}
 _SINGLE = frozenset(
     (b"authorization", b"content-encoding", b"content-length", b"content-type", b"expect", b"host", b"idempotency-key",
@@ -28,7 +28,7 @@ _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]
 _REFUSED = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
 
 
-def origin_form(method: bytes, target: bytes) -> bytes:
+def normalize_target(method: bytes, target: bytes) -> bytes:
     """The path and query of a request target, or `*` (RFC 9112 section 3.2).
 
     Raises MalformedRequest for what is no target of an origin server, and for a user name before the host.
@@ -41,13 +41,13 @@ def origin_form(method: bytes, target: bytes) -> bytes:
     return whole[2] if whole[2].startswith(b"/") else b"/" + whole[2]
 
 
-def check(exchange: Exchange) -> None:
+def check_headers(context: RequestContext) -> None:
     """Raises TargetTooLong, HeadersTooLarge or MalformedRequest for a request that is not legal as HTTP."""
-    scope, headers, fields = exchange.scope, exchange.headers, exchange.scope["headers"]
-    if len(exchange.path) + len(scope["query_string"]) > LONGEST_TARGET:
-        raise TargetTooLong(f"The request target has more than {LONGEST_TARGET} bytes")
-    if len(fields) > MOST_FIELDS:
-        raise HeadersTooLarge(f"The request has more than {MOST_FIELDS} header fields")
+    scope, headers, fields = context.scope, context.headers, context.scope["headers"]
+    if len(context.path) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+        raise TargetTooLong(f"The request target has more than {MAX_TARGET_BYTES} bytes")
+    if len(fields) > MAX_HEADER_FIELDS:
+        raise HeadersTooLarge(f"The request has more than {MAX_HEADER_FIELDS} header fields")
     if len(headers) != len(fields):
         _refuse_doubles(fields)
     _check_host(headers.get(b"host"), scope["http_version"])
@@ -101,16 +101,16 @@ def _refuse_websocket(upgrade: bytes) -> None:
         raise MalformedRequest("This API does not speak WebSocket", CLOSE)
 
 
-def check_content(exchange: Exchange) -> None:
+def negotiate(context: RequestContext) -> None:
     """Raises NotAcceptable or UnsupportedMediaType: what the client takes, and the form of what it sends."""
-    operation, headers = exchange.operation, exchange.headers
-    if b"accept" in headers and not _accepts(exchange.scope["headers"], operation.produces):
+    operation, headers = context.operation, context.headers
+    if b"accept" in headers and not _accepts(context.scope["headers"], operation.produces):
         raise NotAcceptable(f"This operation answers {operation.produces}")
     if operation.body is not None and has_body(headers):
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-            raise _unsupported(exchange, "The body must not be encoded")
+            raise _unsupported(context, "The body must not be encoded")
         if not _JSON_TYPE.fullmatch(headers.get(b"content-type", b"")):
-            raise _unsupported(exchange, "Send Content-Type: application/json, in UTF-8")
+            raise _unsupported(context, "Send Content-Type: application/json, in UTF-8")
 
 
 def may_have_body(headers: dict[bytes, bytes]) -> bool:
@@ -123,8 +123,8 @@ def has_body(headers: dict[bytes, bytes]) -> bool:
     return headers.get(b"content-length", b"").strip(b"0") != b"" or b"transfer-encoding" in headers
 
 
-def _unsupported(exchange: Exchange, message: str) -> UnsupportedMediaType:
-    return UnsupportedMediaType(message, {f"accept-{exchange.method.lower()}": "application/json"})
+def _unsupported(context: RequestContext, message: str) -> UnsupportedMediaType:
+    return UnsupportedMediaType(message, {f"accept-{context.method.lower()}": "application/json"})
 
 
 def _accepts(fields: list[tuple[bytes, Any]], produced: str) -> bool:

@@ -14,29 +14,29 @@ log = structlog.get_logger("web.ratelimit.client_address")
 _NOBODY = ("", 0)
 
 
-class Proxies:
+class TrustedProxies:
     """The proxies whose word on their clients' addresses is believed."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._networks = [ip_network(network, strict=False) for network in trusted]
-        self._explained = False
-        self.grouped = lru_cache(4096)(_grouped)
-        self._is_trusted = lru_cache(4096)(self._lies_within)
+        self._warned = False
+        self.rate_limit_key = lru_cache(4096)(_rate_limit_key)
+        self._is_trusted = lru_cache(4096)(self._is_in_networks)
 
-    def client(self, scope: Scope) -> str:
+    def client_address(self, scope: Scope) -> str:
         """The address that counts: the last in X-Forwarded-For that is no trusted proxy's, or else the peer's."""
         peer: str = (scope.get("client") or _NOBODY)[0]
         if self._networks and self._is_trusted(peer):
             peer = next((hop for hop in _hops(scope) if not self._is_trusted(hop)), peer)
-        return self.grouped(peer) if ":" in peer else peer
+        return self.rate_limit_key(peer) if ":" in peer else peer
 
-    def explain(self, scope: Scope) -> None:
+    def warn_once(self, scope: Scope) -> None:
         """Says once what is wrong when a proxy's clients have to share a quota."""
-        if not self._explained and not self._networks and any(_hops(scope)):
-            self._explained = True
+        if not self._warned and not self._networks and any(_hops(scope)):
+            self._warned = True
             log.warning("a proxy's clients share its address's quota: name it in MUSIC_STUDIO_TRUSTED_PROXIES")
 
-    def _lies_within(self, text: str) -> bool:
+    def _is_in_networks(self, text: str) -> bool:
         try:
             address = ip_address(text)
         except ValueError:
@@ -50,7 +50,7 @@ def _hops(scope: Scope) -> list[str]:
     return [hop.strip()[:64] for hop in reversed(",".join(lines).split(",")) if hop.strip()]
 
 
-def _grouped(text: str) -> str:
+def _rate_limit_key(text: str) -> str:
     """The address itself; of IPv6 the network of 64 bits, which one customer has to himself."""
     try:
         address = ip_address(text)

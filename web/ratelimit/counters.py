@@ -12,9 +12,9 @@ from limits.errors import StorageError
 if TYPE_CHECKING:
     from limits.aio.storage import RedisStorage
 
-PATIENCE_SECONDS = 1.0
-PAUSE_SECONDS = 1.0
-MOST_CONNECTIONS = 16
+TIMEOUT_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+MAX_CONNECTIONS = 16
 log = structlog.get_logger("web.ratelimit.counters")
 
 
@@ -37,74 +37,74 @@ def window_end(who: str, seconds: int, moment: float) -> float:
     return ((moment + shift) // seconds + 1) * seconds - shift
 
 
-class Book:
+class FixedWindowCounter:
     """Counts of one process, in windows of so many seconds; what was not asked for in a whole window is forgotten."""
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
-        self._turn = 0.0
-        self._young: dict[str, Window] = {}
-        self._old: dict[str, Window] = {}
+        self._rotates_at = 0.0
+        self._current: dict[str, Window] = {}
+        self._previous: dict[str, Window] = {}
 
     def count(self, who: str, moment: float) -> Window:
         """The window of somebody in which the moment lies, with this request counted."""
-        window = self._young.get(who)
+        window = self._current.get(who)
         if window is None or window.ends <= moment:
-            window = self._found(who, moment)
+            window = self._open_window(who, moment)
         window.count += 1
         return window
 
-    def _found(self, who: str, moment: float) -> Window:
-        if moment > self._turn:
-            self._young, self._old, self._turn = {}, self._young, moment + self._seconds
-        window = self._old.pop(who, None)
+    def _open_window(self, who: str, moment: float) -> Window:
+        if moment > self._rotates_at:
+            self._current, self._previous, self._rotates_at = {}, self._current, moment + self._seconds
+        window = self._previous.pop(who, None)
         if window is None or window.ends <= moment:
             window = Window(0, window_end(who, self._seconds, moment))
-        self._young[who] = window
+        self._current[who] = window
         return window
 
 
-class Shared:
+class RedisCounter:
     """Counts of all workers, in Redis; while it is away or slow each worker has to count for itself."""
 
     def __init__(self, url: str) -> None:
         self._storage = _redis(url)
-        self._waiting: asyncio.Task[None] | None = None
+        self._retry_task: asyncio.Task[None] | None = None
 
     @property
-    def away(self) -> bool:
+    def unavailable(self) -> bool:
         """Whether the store did not answer when it was last asked."""
-        return self._waiting is not None
+        return self._retry_task is not None
 
     async def count(self, name: str, who: str, seconds: int, moment: float) -> Window | None:
         """As Book.count does; None while the store does not answer, which is logged once."""
-        if self._waiting is not None:
+        if self._retry_task is not None:
             return None
         ends = window_end(who, seconds, moment)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 return Window(await self._storage.incr(f"{name}/{who}/{ends:.0f}", seconds + 1), ends)
         except (TimeoutError, OSError, StorageError) as failure:
-            self._do_without(failure)
+            self._mark_unavailable(failure)
             return None
 
-    def _do_without(self, failure: Exception) -> None:
-        if self._waiting is None:
+    def _mark_unavailable(self, failure: Exception) -> None:
+        if self._retry_task is None:
             log.warning("the store of the rate limits is away; every worker counts for itself", failure=repr(failure))
-            self._waiting = asyncio.create_task(self._wait())
+            self._retry_task = asyncio.create_task(self._wait_until_back())
 
-    async def _wait(self) -> None:
+    async def _wait_until_back(self) -> None:
         """Asks until there is an answer, so that no request has to find out."""
         answered = False
         while not answered:
-            await asyncio.sleep(PAUSE_SECONDS)
-            answered = await self._answers()
-        self._waiting = None
+            await asyncio.sleep(RETRY_SECONDS)
+            answered = await self._ping()
+        self._retry_task = None
         log.warning("the store of the rate limits is back")
 
-    async def _answers(self) -> bool:
+    async def _ping(self) -> bool:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self._storage.get("probe")  # its own check swallows that it was cancelled
         except (TimeoutError, OSError, StorageError):
             return False
@@ -117,6 +117,6 @@ def _redis(url: str) -> RedisStorage:
     from redis.asyncio import BlockingConnectionPool
 
     place = url.replace("redis+unix:", "unix:")
-    pool = BlockingConnectionPool.from_url(place, max_connections=MOST_CONNECTIONS, timeout=PATIENCE_SECONDS)
+    pool = BlockingConnectionPool.from_url(place, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT_SECONDS)
     options: dict[str, Any] = {"connection_pool": pool}
     return RedisStorage(f"async+{url}", wrap_exceptions=True, implementation="redispy", **options)

@@ -10,92 +10,92 @@ from typing import TYPE_CHECKING
 
 from models import keys, organizations
 from models.access import Caller
-from models.revocation import LEASE_SECONDS
-from web.context import Exchange, current
+from models.revocation import KEY_CACHE_SECONDS
+from web.context import RequestContext, current_request
 from web.exceptions import (
     AuthenticationRequired,
     KeyDeactivated,
     KeyExpired,
     KeyPaused,
-    Refusal,
+    RequestError,
     ScopeMissing,
     TokenInvalid,
 )
-from web.security.key_cache import Leases
-from web.security.key_usage import Uses
-from web.threadpool import Workers
+from web.security.key_cache import TTLCache
+from web.security.key_usage import KeyUsageRecorder
+from web.threadpool import ThreadPool
 
 if TYPE_CHECKING:
-    from web.security.jwt import Tokens
+    from web.security.jwt import JWTVerifier
 
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]+)")
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-_STATES: dict[str, type[Refusal]] = {"paused": KeyPaused, "deactivated": KeyDeactivated}
+_STATES: dict[str, type[RequestError]] = {"paused": KeyPaused, "deactivated": KeyDeactivated}
 
 
-class Door:
+class Authenticator:
     """Turns the credentials of a request into its Caller; `find` knows the keys, `organizations_of` who is where."""
 
     def __init__(
         self,
         pepper: bytes,
-        tokens: Tokens | None,
-        workers: Workers,
-        uses: Uses,
+        tokens: JWTVerifier | None,
+        workers: ThreadPool,
+        uses: KeyUsageRecorder,
         *,
         find: Callable[[bytes], keys.ApiKey | None] = keys.find,
         organizations_of: Callable[[str], frozenset[str]] = organizations.organizations_of,
     ) -> None:
         self.pepper = pepper
-        self.tokens = tokens
-        self.workers = workers
+        self.jwt_verifier = tokens
+        self.threads = workers
         self._find = find
         self._organizations_of = organizations_of
-        self._leases: Leases[tuple[keys.ApiKey, Caller]] = Leases(LEASE_SECONDS)
-        self.uses = uses
+        self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(KEY_CACHE_SECONDS)
+        self.key_usage = uses
 
-    async def admit(self, exchange: Exchange) -> Caller:
+    async def authenticate(self, context: RequestContext) -> Caller:
         """The caller; every credential that is sent must be valid, and all must name the same user.
 
         Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid; ScopeMissing
         when the operation asks for a scope that the credential lacks.
         """
-        first, *more = _credentials(exchange.headers)
+        first, *more = _credentials(context.headers)
         caller = await self._caller(first)
         for credential in more:
-            caller = _both(caller, await self._caller(credential))
+            caller = _intersect(caller, await self._caller(credential))
         if caller.key_id is not None:
-            self.uses.note(caller.key_id)
-        needed = exchange.operation.scope
+            self.key_usage.record(caller.key_id)
+        needed = context.operation.scope
         if needed is not None and needed not in caller.scopes:
             raise ScopeMissing(f"The credential lacks the scope {needed}", scope=needed)
         return caller
 
     async def _caller(self, credential: str) -> Caller:
-        known = self._leases.get(credential)
+        known = self._cache.get(credential)
         if known is not None:
-            return _judged(*known)
+            return _require_active(*known)
         if keys.well_formed(credential):
-            return _judged(*await self._look_up(credential))
+            return _require_active(*await self._look_up(credential))
         return await self._of_token(credential)
 
     async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
-        """The key and whom it admits. What is remembered of it outlives no change of its state (models/revocation.py)."""
+        """Looks up the key and caches it. A key change waits until every cache has expired (models/revocation.py)."""
         asked_at = monotonic()
-        key = await self.workers.call(self._find, keys.digest(secret, self.pepper), writes=False)
+        key = await self.threads.run_on_loop_or_thread(self._find, keys.digest(secret, self.pepper), writes=False)
         if key is None:
             raise _unauthenticated()
         known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
-        self._leases.put(secret, known, asked_at)
+        self._cache.put(secret, known, asked_at)
         return known
 
     async def _of_token(self, credential: str) -> Caller:
         if not _JWT.fullmatch(credential):
             raise _unauthenticated()
-        if self.tokens is None:
+        if self.jwt_verifier is None:
             raise TokenInvalid("This server takes no JSON Web Tokens")
-        claims = self.tokens.claims(credential)
-        found = await self.workers.call(self._organizations_of, claims.user_id, writes=False)
+        claims = self.jwt_verifier.verify(credential)
+        found = await self.threads.run_on_loop_or_thread(self._organizations_of, claims.user_id, writes=False)
         if not found:
             raise TokenInvalid("The token names a user whom this server does not know")
         return Caller(claims.user_id, found, claims.scopes, None)
@@ -123,7 +123,7 @@ def _ascii(secret: bytes) -> str:
         raise _unauthenticated() from None
 
 
-def _judged(key: keys.ApiKey, caller: Caller) -> Caller:
+def _require_active(key: keys.ApiKey, caller: Caller) -> Caller:
     """The caller, unless the key is in a state in which it admits nobody, or its time is over."""
     if key.state in _STATES:
         raise _STATES[key.state](f"The API key is {key.state}")
@@ -132,7 +132,7 @@ def _judged(key: keys.ApiKey, caller: Caller) -> Caller:
     return caller
 
 
-def _both(one: Caller, other: Caller) -> Caller:
+def _intersect(one: Caller, other: Caller) -> Caller:
     """Two credentials of one user: only what both allow. Raises AuthenticationRequired for those of two users."""
     if one.user_id != other.user_id:
         raise _unauthenticated()
@@ -147,5 +147,5 @@ def _unauthenticated() -> AuthenticationRequired:
 
 async def confirm(_credential: str) -> dict[str, str] | None:
     """What Connexion's own security asks of each scheme: the caller whom the door has admitted, or nobody."""
-    caller = current.get().caller
+    caller = current_request.get().caller
     return None if caller is None else {"sub": caller.user_id}

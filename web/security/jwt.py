@@ -25,7 +25,7 @@ class Claims:
     scopes: frozenset[str]
 
 
-class Tokens:
+class JWTVerifier:
     """Verifies tokens, with a shared secret or with the keys of a file.
 
     Keys come from the configuration alone: `jku`, `x5u` and `jwk` of a token's header are never followed (RFC 8725
@@ -41,7 +41,7 @@ class Tokens:
         options |= {"aud": {"essential": True, "value": audience}} if audience else {}
         self._rules = jwt.JWTClaimsRegistry(leeway=LEEWAY_SECONDS, **options)
 
-    def claims(self, token: str) -> Claims:
+    def verify(self, token: str) -> Claims:
         """The claims of a token that verifies. Raises TokenExpired, TokenInvalid."""
         try:
             claims = jwt.decode(token, self._key, algorithms=self._algorithms).claims

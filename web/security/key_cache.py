@@ -8,18 +8,18 @@ from typing import Generic, NamedTuple, TypeVar
 Found = TypeVar("Found")
 
 
-class _Lease(NamedTuple, Generic[Found]):
+class _Entry(NamedTuple, Generic[Found]):
     ends: float
     found: Found
 
 
-class Leases(Generic[Found]):
+class TTLCache(Generic[Found]):
     """A bounded memory, of which nothing is believed for longer than `seconds` after the question was asked."""
 
     def __init__(self, seconds: float, most: int = 1024) -> None:
         self._seconds = seconds
         self._most = most
-        self._held: dict[str, _Lease[Found]] = {}
+        self._held: dict[str, _Entry[Found]] = {}
 
     def get(self, name: str) -> Found | None:
         """What was found, while it may be believed."""
@@ -30,4 +30,4 @@ class Leases(Generic[Found]):
         """Remember what a question gave that was asked at this moment of the monotonic clock."""
         if len(self._held) >= self._most:
             self._held.clear()
-        self._held[name] = _Lease(asked_at + self._seconds, found)
+        self._held[name] = _Entry(asked_at + self._seconds, found)

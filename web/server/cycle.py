@@ -10,14 +10,14 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from web import exceptions, response_headers
-from web.context import new_id
+from web.context import new_request_id
 from web.exceptions import InternalError
-from web.responses import WHOLE, Whole
+from web.responses import SINGLE_MESSAGE, SerializedResponse
 
 CLOSE = (b"connection", b"close")
 
 
-class General:
+class DefaultHeaderCache:
     """The fields of uvicorn's that every answer has, as lines. It makes a new list of them every second."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class General:
         return self._lines
 
 
-GENERAL = General()
+DEFAULT_HEADER_CACHE = DefaultHeaderCache()
 
 
 class Cycle(RequestResponseCycle):
@@ -40,28 +40,31 @@ class Cycle(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         if not self.response_started and self.more_body:
             self.keep_alive = False
-        if WHOLE not in message:
+        if SINGLE_MESSAGE not in message:
             await super().send(message)
             return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if not self.disconnected:
-            self._write(STATUS_LINE[message["status"]], message[WHOLE])
+            self._write(STATUS_LINE[message["status"]], message[SINGLE_MESSAGE])
 
     async def send_500_response(self) -> None:
         """Called by uvicorn, which has logged why, when the application itself has failed."""
-        request_id = new_id()
-        answer = exceptions.render(InternalError("The application failed"), request_id)
+        request_id = new_request_id()
+        response = exceptions.to_response(InternalError("The application failed"), request_id)
         self.keep_alive = False
-        self._write(STATUS_LINE[500], Whole(response_headers.header(answer, request_id, b""), answer.body, last=False))
+        self._write(
+            STATUS_LINE[500],
+            SerializedResponse(response_headers.build_headers(response, request_id, b""), response.body, last=False),
+        )
 
-    def _write(self, status: bytes, whole: Whole) -> None:
+    def _write(self, status: bytes, whole: SerializedResponse) -> None:
         """All at once. uvicorn would look at each field in turn, which takes longer than the rest of it."""
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         last = whole.last or CLOSE in self.default_headers
         self.keep_alive = self.keep_alive and not last
-        general = GENERAL.lines(self.default_headers)
+        general = DEFAULT_HEADER_CACHE.lines(self.default_headers)
         end = b"\r\n" if self.keep_alive or last else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((status, general, whole.header, end, whole.content)))
         self.message_event.set()
@@ -74,22 +77,22 @@ class Cycle(RequestResponseCycle):
 vars(httptools_impl)["RequestResponseCycle"] = Cycle
 
 
-class Parting(asyncio.Transport):
+class LingeringTransport(asyncio.Transport):
     """A transport on which to close is to call `part`, which lets the client read its answer first."""
 
     def __init__(self, transport: asyncio.Transport, part: Callable[[], None]) -> None:
         super().__init__()
         self._transport = transport
         self._part = part
-        self._parted = False
+        self._closing = False
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         if not self.is_closing():  # whoever was cut off needs no answer, and uvloop would raise
             self._transport.write(data)
 
     def is_closing(self) -> bool:
-        return self._parted or self._transport.is_closing()
+        return self._closing or self._transport.is_closing()
 
     def close(self) -> None:
-        self._parted = True
+        self._closing = True
         self._part()

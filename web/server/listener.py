@@ -10,7 +10,7 @@ from collections.abc import Callable, Sized
 import structlog
 
 # To accept a connection takes a fraction of the time that an answer takes.
-NEW_FOR_EACH = 4
+ACCEPTS_PER_CONNECTION = 4
 PAUSE_SECONDS = 1.0
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = structlog.get_logger("web.server.listener")
@@ -49,13 +49,13 @@ class Listener:
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(NEW_FOR_EACH * len(self._connections) or 1):
+        for _ in range(ACCEPTS_PER_CONNECTION * len(self._connections) or 1):
             try:
                 accepted, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as problem:
-                self._wait_for_others(problem)
+                self._pause_accepting(problem)
                 return
             self._connect(accepted)
 
@@ -67,7 +67,7 @@ class Listener:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _wait_for_others(self, problem: OSError) -> None:
+    def _pause_accepting(self, problem: OSError) -> None:
         """Without a free file nobody can be accepted until somebody leaves; to try at once would only spin."""
         if problem.errno not in SHORTAGES:
             raise problem

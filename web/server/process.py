@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,38 +18,32 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
-from ops import maintenance
 from web.server.listener import Listener
-from web.server.syn_filter import deafen
 
 DRAIN_SECONDS, STEP_SECONDS = 1.0, 0.02
 # What an accepted connection gets to bring its request, once no further connection is accepted.
-LULL_SECONDS = 1.0
+QUIET_SECONDS = 1.0
 # The collector of cycles looks again when there are so many more objects than at its last look.
-MANY_OBJECTS = 50_000
+GC_THRESHOLD = 50_000
 FACTORY = "app:from_environment"
 PROTOCOL = "web.server.protocol:Protocol"
 
 
-class DrainingServer(Server):
-    """Stops in four steps: not ready any more, no new connections, nothing left to answer, closed.
+class GracefulServer(Server):
+    """Stops in four steps: not ready, `connection: close` on every response, no new connections, all answered."""
 
-    `alone`: no other process listens on the same sockets, so that this one may turn them deaf.
-    """
-
-    def __init__(self, config: Config, announce: Callable[[], None] | None = None, *, alone: bool = True) -> None:
+    def __init__(self, config: Config, on_ready: Callable[[], None] | None = None) -> None:
         super().__init__(config)
-        self._announce = announce
-        self._alone = alone
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
         connected = self.server_state.connections
         listeners: list[Any] = [Listener(one, self._protocol, connected) for one in sockets or ()]
         self.servers = listeners
-        _collect_seldom()
-        if self._announce is not None and self.started:
-            self._announce()
+        tune_gc()
+        if self._on_ready is not None and self.started:
+            self._on_ready()
 
     def _protocol(self) -> asyncio.Protocol:
         chosen: Any = self.config.http_protocol_class
@@ -61,7 +55,7 @@ class DrainingServer(Server):
         # Read by the edge: from here on readiness is refused.
         self.lifespan.state["draining"] = True
         if self.server_state.connections:
-            await self._drain(sockets or ())
+            await self._drain()
         grace = self.config.timeout_graceful_shutdown or 0
         self.config.timeout_graceful_shutdown = max(0, grace - math.ceil(time.monotonic() - started))
         for listener in self.servers:
@@ -72,7 +66,7 @@ class DrainingServer(Server):
         # The end of the process is in order only for what the collector sees.
         gc.unfreeze()
 
-    async def _drain(self, sockets: Sequence[socket.socket]) -> None:
+    async def _drain(self) -> None:
         # A request may be on its way on a connection that looks idle; closing it would cut that request. So a client
         # is told in its next answer not to use the connection again (RFC 9112, section 9.6), and gets time to ask.
         state = self.server_state
@@ -82,12 +76,10 @@ class DrainingServer(Server):
             cycle: Any = getattr(connection, "cycle", None)
             if cycle is not None:
                 cycle.keep_alive = False
-        await self._pass(DRAIN_SECONDS)
-        if self._alone:
-            deafen(sockets)
-        await self._pass(LULL_SECONDS, until_quiet=True)
+        await self._wait(DRAIN_SECONDS)
+        await self._wait(QUIET_SECONDS, until_quiet=True)
 
-    async def _pass(self, seconds: float, *, until_quiet: bool = False) -> None:
+    async def _wait(self, seconds: float, *, until_quiet: bool = False) -> None:
         """Serve on for a while, at most half of the grace; a second signal ends it."""
         over = time.monotonic() + min(seconds, (self.config.timeout_graceful_shutdown or 0) / 2)
         while time.monotonic() < over and not self.force_exit:
@@ -102,7 +94,7 @@ class Worker(multiprocess.Process):
     @property
     def server(self) -> Server:
         if self._server is None:
-            self._server = DrainingServer(self.config, alone=False)
+            self._server = GracefulServer(self.config)
         return self._server
 
     def is_alive(self, timeout: float = 5) -> bool:
@@ -117,7 +109,7 @@ class Worker(multiprocess.Process):
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         # A killed supervisor cannot stop its workers; they would keep the port from its successor.
-        threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=exit_with_parent, args=(os.getppid(),), daemon=True).start()
         try:
             super().target(sockets)
         except Exception as problem:
@@ -131,9 +123,9 @@ class Worker(multiprocess.Process):
 class Supervisor(multiprocess.Multiprocess):
     """Keeps the wanted number of workers alive, and says once that all of them serve."""
 
-    def __init__(self, config: Config, sockets: list[socket.socket], announce: Callable[[], None]) -> None:
+    def __init__(self, config: Config, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
         super().__init__(config, sockets)
-        self._announce = announce
+        self._on_ready = on_ready
         self.ready = False
         self.asked_to_stop = False
 
@@ -146,42 +138,48 @@ class Supervisor(multiprocess.Multiprocess):
         super().handle_term()
 
     def join_all(self) -> None:
-        # The workers wait for this moment: a deaf socket stays deaf, so only the one who stops them all may do it.
-        time.sleep(min(DRAIN_SECONDS, (self.config.timeout_graceful_shutdown or 0) / 2))
-        deafen(self.sockets)
+        # Once the last worker has closed the sockets too, the kernel refuses new connections.
+        for one in self.sockets:
+            one.close()
         super().join_all()
 
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
         if not self.ready and not self.should_exit.is_set() and all(worker.is_ready() for worker in self.processes):
             self.ready = True
-            self._announce()
+            self._on_ready()
 
 
 def serve(
     application: Any,
     sockets: list[socket.socket],
     grace_seconds: int,
-    announce: Callable[[], None],
-    beside: Callable[[], AbstractContextManager[None]] = maintenance.hourly,
+    on_ready: Callable[[], None],
+    background: AbstractContextManager[None],
 ) -> int:
-    """Serve in this process until a signal, and return the exit status; `beside` lasts as long."""
-    server = DrainingServer(_config(application, 1, grace_seconds), announce)
+    """Serve in this process until a signal; returns the exit status. `background` is entered as long as it serves."""
+    server = GracefulServer(_config(application, 1, grace_seconds), on_ready)
     # uvicorn raises the signal again once it has stopped in order. Meeting the server's own handler there, it has no
     # effect: a stop that was asked for is a success. Set this early, no signal is lost while the server starts.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with beside():
+    with background:
         server.run(sockets)
     return 0 if server.started else 1
 
 
-def supervise(sockets: list[socket.socket], workers: int, grace_seconds: int, announce: Callable[[], None]) -> int:
-    """Serve in several processes, each with an application of its own, until a signal; the exit status."""
+def supervise(
+    sockets: list[socket.socket],
+    workers: int,
+    grace_seconds: int,
+    on_ready: Callable[[], None],
+    background: AbstractContextManager[None],
+) -> int:
+    """Serve in several processes, each with its own application, until a signal; returns the exit status."""
     # The supervisor makes its processes from this name and offers no other way to choose their class.
     vars(multiprocess)["Process"] = Worker
-    supervisor = Supervisor(_config(FACTORY, workers, grace_seconds), sockets, announce)
-    with maintenance.hourly():
+    supervisor = Supervisor(_config(FACTORY, workers, grace_seconds), sockets, on_ready)
+    with background:
         supervisor.run()
     return 0 if supervisor.asked_to_stop else 1
 
@@ -204,13 +202,13 @@ def _config(application: Any, workers: int, grace_seconds: int) -> Config:
     )
 
 
-def _collect_seldom() -> None:
+def tune_gc() -> None:
     """Spare the collector of cycles what start-up has made, which stays, and requests in flight, which leave none."""
     gc.freeze()
-    gc.set_threshold(MANY_OBJECTS, *gc.get_threshold()[1:])
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
 
 
-def _stop_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)

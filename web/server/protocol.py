@@ -10,69 +10,69 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from web import exceptions, response_headers
-from web.exceptions import HeadersTooLarge, MalformedRequest, Refusal, RequestTimeout, TargetTooLong
+from web.exceptions import HeadersTooLarge, MalformedRequest, RequestError, RequestTimeout, TargetTooLong
 from web.http import request_checks
-from web.http.request_checks import LONGEST_TARGET, MOST_FIELD_BYTES, MOST_FIELDS
-from web.responses import EXTENSIONS, Answer
-from web.server.cycle import GENERAL, Parting
-from web.server.lifespan_state import UNHEARD
+from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
+from web.responses import EXTENSIONS, Response
+from web.server.cycle import DEFAULT_HEADER_CACHE, LingeringTransport
+from web.server.lifespan_state import RATE_LIMIT_HOOK
 from web.server.parser import Parser
-from web.server.timeouts import Patience
-from web.telemetry.metrics import meter
+from web.server.timeouts import ConnectionTimeouts
+from web.telemetry.metrics import request_metrics
 
-MOST_PIPELINED = 256
-LONGEST_HEAD = LONGEST_TARGET + MOST_FIELD_BYTES + 8 * 1024
+MAX_PIPELINED = 256
+MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
 log = structlog.get_logger("web.server.protocol")
 
 
 class Protocol(HttpToolsProtocol):
     """One connection; the hooks are uvicorn's own, in the order in which it calls them. Times are in seconds."""
 
-    slowest_headers = 10.0
-    slowest_reader = 30.0
+    header_timeout = 10.0
+    write_timeout = 30.0
     linger = 2.0
     parser: Parser  # type: ignore[assignment] # it stands before uvicorn's
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.parser = Parser(self)
-        self._parting = Parting(self.transport, self.part)
-        self._parted = False
-        self._deaf = False
+        self._lingering = LingeringTransport(self.transport, self.close_gracefully)
+        self._closing = False
+        self._reading_stopped = False
         self._half_closed = False
         self._unanswered = 0
-        self._refusal: Refusal | None = None
-        self._in_head = self._begun = self._ignored = False
+        self._error: RequestError | None = None
+        self._in_head = self._begun = self._upgrade_ignored = False
         self._head_bytes = self._field_bytes = self._fields = 0
-        self._reader_deadline: asyncio.TimerHandle | None = None
-        self._patience = Patience(
-            self.loop, self.slowest_headers, self.timeout_keep_alive, self._too_slow, self._rested_enough
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._timeouts = ConnectionTimeouts(
+            self.loop, self.header_timeout, self.timeout_keep_alive, self._on_header_timeout, self._on_keepalive_timeout
         )
-        self._patience.await_header()
+        self._timeouts.start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._parted = self._deaf = True
-        self._patience.end()
+        self._closing = self._reading_stopped = True
+        self._timeouts.cancel()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        if self._reading_stopped:
             return
         self._begun = False
         super().data_received(data)
-        if self._in_head and not self._deaf:
-            self._bound_head(0 if self._begun else len(data))
-        if (self._in_head or not self._unanswered) and not self._deaf:
-            self._patience.await_header()
-        if len(self.pipeline) > MOST_PIPELINED and not self._deaf:
-            self._hear_no_more()
+        if self._in_head and not self._reading_stopped:
+            self._check_head_size(0 if self._begun else len(data))
+        if (self._in_head or not self._unanswered) and not self._reading_stopped:
+            self._timeouts.start_header_timer()
+        if len(self.pipeline) > MAX_PIPELINED and not self._reading_stopped:
+            self._stop_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to keep the connection for writing: a client that has asked all it wants may still listen."""
         self._half_closed = True
-        self._hear_no_more()
-        return self._unanswered > 0 and not self._parted
+        self._stop_reading()
+        return self._unanswered > 0 and not self._closing
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -82,8 +82,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         self.url += url
-        if len(self.url) > LONGEST_TARGET:
-            self._refuse(TargetTooLong(f"The request target has more than {LONGEST_TARGET} bytes"))
+        if len(self.url) > MAX_TARGET_BYTES:
+            self._fail(TargetTooLong(f"The request target has more than {MAX_TARGET_BYTES} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called for trailer fields too, which are counted and dropped: they must not pass for header fields."""
@@ -94,42 +94,42 @@ class Protocol(HttpToolsProtocol):
             self.headers.append((name, value.rstrip(b" \t")))  # blanks around a value are no part of it (section 5.5)
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
-        if self._fields > MOST_FIELDS or self._field_bytes > MOST_FIELD_BYTES:
-            self._refuse(_too_many_fields())
+        if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
+            self._fail(_too_many_fields())
 
     def on_headers_complete(self) -> None:
-        self._patience.stop_waiting()
+        self._timeouts.cancel_header_timer()
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
-            self._refuse(MalformedRequest("This server speaks HTTP/1.1 and HTTP/1.0"))
+            self._fail(MalformedRequest("This server speaks HTTP/1.1 and HTTP/1.0"))
         try:
-            self.url = request_checks.origin_form(self.parser.get_method(), self.url)
-        except MalformedRequest as refusal:
-            self._refuse(refusal)
+            self.url = request_checks.normalize_target(self.parser.get_method(), self.url)
+        except MalformedRequest as error:
+            self._fail(error)
         offer = self.parser.should_upgrade()
-        self._ignored = offer and self.parser.ignores_offer()
-        if self._ignored:
+        self._upgrade_ignored = offer and self.parser.ignores_upgrade()
+        if self._upgrade_ignored:
             return
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
         super().on_headers_complete()
         self._in_head = False
         self._unanswered += 1
-        self.cycle.transport = self._parting
+        self.cycle.transport = self._lingering
         if offer:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        if not self._ignored:
+        if not self._upgrade_ignored:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever its parser refuses, our own refusals included."""
-        refusal, self._refusal = self._refusal or MalformedRequest("The request is not legal HTTP"), None
-        self._turn_away(refusal)
+        error, self._error = self._error or MalformedRequest("The request is not legal HTTP"), None
+        self._reject(error)
 
     def on_response_complete(self) -> None:
         self._unanswered -= 1
-        if self._parted:
+        if self._closing:
             return
         if self._unanswered:
             super().on_response_complete()
@@ -137,25 +137,25 @@ class Protocol(HttpToolsProtocol):
         # As uvicorn does it where no further request was read, but for its timer.
         self.server_state.total_requests += 1
         self.flow.resume_reading()
-        self._patience.rest()
-        if self._refusal is not None:
-            self._answer_and_part(self._refusal)
-        elif self._deaf:
-            self.part()
+        self._timeouts.start_keepalive_timer()
+        if self._error is not None:
+            self._respond_and_close(self._error)
+        elif self._reading_stopped:
+            self.close_gracefully()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._reader_deadline = self.loop.call_later(self.slowest_reader, self.transport.abort)
+        self._write_timer = self.loop.call_later(self.write_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._reader_deadline is not None:
-            self._reader_deadline.cancel()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
 
-    def part(self) -> None:
+    def close_gracefully(self) -> None:
         """Says goodbye, then reads on for a moment: closing at once would reset the connection under the answer."""
-        self._parted = self._deaf = True
-        self._patience.stop_waiting()
+        self._closing = self._reading_stopped = True
+        self._timeouts.cancel_header_timer()
         self.pipeline.clear()
         self.flow.resume_reading()
         if self._half_closed or not self.transport.can_write_eof():
@@ -163,27 +163,27 @@ class Protocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self.transport.write_eof()
             self.loop.call_later(self.linger, self.transport.close)
-            self.loop.call_later(self.slowest_reader, self.transport.abort)
+            self.loop.call_later(self.write_timeout, self.transport.abort)
 
-    def _refuse(self, refusal: Refusal) -> None:
-        self._refusal = refusal
-        raise httptools.HttpParserError(refusal.system_message)
+    def _fail(self, error: RequestError) -> None:
+        self._error = error
+        raise httptools.HttpParserError(error.system_message)
 
-    def _turn_away(self, refusal: Refusal) -> None:
+    def _reject(self, error: RequestError) -> None:
         """Refuses what is being read, once all that was read before it has its answer."""
-        self._deaf = True
-        self._patience.stop_waiting()
+        self._reading_stopped = True
+        self._timeouts.cancel_header_timer()
         if not self._in_head and self._unanswered and self.cycle.more_body and not self._dropped():
             return
         if self._unanswered:
-            self._refusal = refusal
+            self._error = error
         else:
-            self._answer_and_part(refusal)
+            self._respond_and_close(error)
 
-    def _hear_no_more(self) -> None:
+    def _stop_reading(self) -> None:
         """Answers the whole requests that were read, and then parts (RFC 9112 section 9.6)."""
-        self._deaf = True
-        self._patience.stop_waiting()
+        self._reading_stopped = True
+        self._timeouts.cancel_header_timer()
         if self._unanswered and self.cycle.more_body and not self._in_head:
             self._dropped()
         elif self._unanswered:
@@ -201,45 +201,47 @@ class Protocol(HttpToolsProtocol):
         self._unanswered -= 1
         return True
 
-    def _bound_head(self, size: int) -> None:
+    def _check_head_size(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > LONGEST_HEAD:
-            self._turn_away(_too_many_fields())
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._reject(_too_many_fields())
 
-    def _too_slow(self) -> None:
+    def _on_header_timeout(self) -> None:
         if self._in_head:
-            self._turn_away(RequestTimeout(f"The header did not arrive within {self.slowest_headers:g} seconds"))
+            self._reject(RequestTimeout(f"The header did not arrive within {self.header_timeout:g} seconds"))
         else:
-            self._rested_enough()
+            self._on_keepalive_timeout()
 
-    def _rested_enough(self) -> None:
+    def _on_keepalive_timeout(self) -> None:
         if not self._unanswered and not self._in_head:
             self.transport.close()
 
-    def _answer_and_part(self, refusal: Refusal) -> None:
+    def _respond_and_close(self, error: RequestError) -> None:
         request_id = "req_" + secrets.token_hex(8)
-        answer = exceptions.render(refusal, request_id)
-        log.info("request", trace_id=request_id, status=answer.status, refused=refusal.system_message)
-        if meter.on:
-            meter.seen(None, answer.status, 0.0)
-        self.transport.write(self._wire(answer, request_id))
-        self.part()
+        response = exceptions.to_response(error, request_id)
+        log.info("request", trace_id=request_id, status=response.status, refused=error.system_message)
+        if request_metrics.on:
+            request_metrics.observe(None, response.status, 0.0)
+        self.transport.write(self._serialize(response, request_id))
+        self.close_gracefully()
 
-    def _wire(self, answer: Answer, request_id: str) -> bytes:
-        content = b"" if self.url and self.parser.get_method() == b"HEAD" else answer.body
-        answer = answer._replace(headers=answer.headers | {"connection": "close"})
-        general = GENERAL.lines(self.server_state.default_headers)
+    def _serialize(self, response: Response, request_id: str) -> bytes:
+        content = b"" if self.url and self.parser.get_method() == b"HEAD" else response.body
+        response = response._replace(headers=response.headers | {"connection": "close"})
+        general = DEFAULT_HEADER_CACHE.lines(self.server_state.default_headers)
         further = b""
-        if UNHEARD in self.app_state:
-            further = self.app_state[UNHEARD](self.client[0] if self.client else "")
+        if RATE_LIMIT_HOOK in self.app_state:
+            further = self.app_state[RATE_LIMIT_HOOK](self.client[0] if self.client else "")
         return (
-            STATUS_LINE[answer.status]
+            STATUS_LINE[response.status]
             + general
-            + response_headers.header(answer, request_id, further)
+            + response_headers.build_headers(response, request_id, further)
             + b"\r\n"
             + content
         )
 
 
 def _too_many_fields() -> HeadersTooLarge:
-    return HeadersTooLarge(f"The request has more than {MOST_FIELDS} header fields or {MOST_FIELD_BYTES} bytes of them")
+    return HeadersTooLarge(
+        f"The request has more than {MAX_HEADER_FIELDS} header fields or {MAX_HEADER_BYTES} bytes of them"
+    )

@@ -3,11 +3,13 @@
 import os
 import socket
 
-from ops.errors import Refusal
+
+class CannotListen(Exception):
+    """The sentence for the operator: which address could not be opened, why, and what to do."""
 
 
 def listen(host: str, port: int, backlog: int = 4096) -> list[socket.socket]:
-    """One listening socket per address of `host`; port 0 takes a free one. Raises Refusal."""
+    """One listening socket per address of `host`; port 0 takes a free one. Raises CannotListen."""
     opened: list[socket.socket] = []
     try:
         for family, address in _addresses(host, port):
@@ -17,7 +19,7 @@ def listen(host: str, port: int, backlog: int = 4096) -> list[socket.socket]:
     except OSError as problem:
         for one in opened:
             one.close()
-        raise Refusal(_sentence(host, port, problem)) from problem
+        raise CannotListen(_sentence(host, port, problem)) from problem
     return opened
 
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-TURNS = 2
+LOOP_ITERATIONS = 2
 
 
-class Patience:
+class ConnectionTimeouts:
     """Both waits of one connection, in seconds; `slow` is called when a header took too long, `idle` when none began.
 
     Nearly every request comes whole and at once, so no timer is started or moved for it: a header is waited for only
     when a part of it is there, and the timer between requests looks, when it is due, how long they have been over.
     """
 
-    __slots__ = ("_header", "_idle", "_loop", "_rest", "_rest_ends", "_resting", "_slow", "_waiting")
+    __slots__ = (
+        "_header_seconds",
+        "_header_timer",
+        "_keepalive_ends",
+        "_keepalive_seconds",
+        "_keepalive_timer",
+        "_loop",
+        "_on_header_timeout",
+        "_on_keepalive_timeout",
+    )
 
     def __init__(
         self,
@@ -26,51 +35,51 @@ class Patience:
         idle: Callable[[], object],
     ) -> None:
         self._loop = loop
-        self._header, self._rest = header, rest
-        self._slow, self._idle = slow, idle
-        self._waiting: asyncio.Handle | None = None
-        self._resting: asyncio.Handle | None = None
-        self._rest_ends = 0.0
+        self._header_seconds, self._keepalive_seconds = header, rest
+        self._on_header_timeout, self._on_keepalive_timeout = slow, idle
+        self._header_timer: asyncio.Handle | None = None
+        self._keepalive_timer: asyncio.Handle | None = None
+        self._keepalive_ends = 0.0
 
-    def await_header(self) -> None:
+    def start_header_timer(self) -> None:
         """A header has to be complete in time, from the first call on."""
-        if self._waiting is None:
-            self._waiting = self._loop.call_later(self._header, self._look_once_more)
+        if self._header_timer is None:
+            self._header_timer = self._loop.call_later(self._header_seconds, self._check_header)
 
-    def stop_waiting(self) -> None:
+    def cancel_header_timer(self) -> None:
         """The header is complete, or nobody cares any more."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
 
-    def rest(self) -> None:
+    def start_keepalive_timer(self) -> None:
         """The next request has to begin in time, from this call on."""
-        self._rest_ends = self._loop.time() + self._rest
-        if self._resting is None:
-            self._resting = self._loop.call_later(self._rest, self._look_at_rest)
+        self._keepalive_ends = self._loop.time() + self._keepalive_seconds
+        if self._keepalive_timer is None:
+            self._keepalive_timer = self._loop.call_later(self._keepalive_seconds, self._check_keepalive)
 
-    def end(self) -> None:
+    def cancel(self) -> None:
         """The connection is gone."""
-        self.stop_waiting()
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
+        self.cancel_header_timer()
+        if self._keepalive_timer is not None:
+            self._keepalive_timer.cancel()
+            self._keepalive_timer = None
 
-    def _look_once_more(self, turns: int = TURNS) -> None:
+    def _check_header(self, turns: int = LOOP_ITERATIONS) -> None:
         # It may be the loop that was slow, and the request may wait in the kernel. Two turns of the loop read it for
         # certain; a timer would not do, because timers that are late follow each other without a look at sockets.
         if turns:
-            self._waiting = self._loop.call_soon(self._look_once_more, turns - 1)
+            self._header_timer = self._loop.call_soon(self._check_header, turns - 1)
         else:
-            self._waiting = None
-            self._slow()
+            self._header_timer = None
+            self._on_header_timeout()
 
-    def _look_at_rest(self, turns: int = TURNS) -> None:
-        left = self._rest_ends - self._loop.time()
+    def _check_keepalive(self, turns: int = LOOP_ITERATIONS) -> None:
+        left = self._keepalive_ends - self._loop.time()
         if left > 0:
-            self._resting = self._loop.call_later(left, self._look_at_rest)
+            self._keepalive_timer = self._loop.call_later(left, self._check_keepalive)
         elif turns:
-            self._resting = self._loop.call_soon(self._look_at_rest, turns - 1)
+            self._keepalive_timer = self._loop.call_soon(self._check_keepalive, turns - 1)
         else:
-            self._resting = None
-            self._idle()
+            self._keepalive_timer = None
+            self._on_keepalive_timeout()

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import orjson
 
-from web.number_cache import THOUSANDTHS, WHOLE
-from web.telemetry.metrics import meter
+from web.number_cache import INTEGERS, THOUSANDTHS
+from web.telemetry.metrics import request_metrics
 
-GATHER_SECONDS, MOST_GATHERED = 0.05, 64
+FLUSH_SECONDS, MAX_BUFFERED = 0.05, 64
 
 
-class Told(NamedTuple):
+class RequestRecord(NamedTuple):
     """One request that was answered, at a `moment` in Unix time; nothing in it can be a secret.
 
     `trace` is that of OpenTelemetry.
@@ -32,50 +32,50 @@ class Told(NamedTuple):
     seconds: float
     key_id: str | None
     trace: str | None
-    moment: float
+    timestamp: float
 
 
 # The same without its names, which is made in a third of the time.
-Plain = tuple[str, str, str | None, int, float, str | None, str | None, float]
+RequestTuple = tuple[str, str, str | None, int, float, str | None, str | None, float]
 
 
-class Requests:
+class AccessLog:
     """Gathers requests; `write` gets them in order, soon."""
 
     def __init__(self) -> None:
-        self.write: Callable[[list[Plain]], None] | None = None
-        self._gathered: list[Plain] = []
-        self._due = False
+        self.write: Callable[[list[RequestTuple]], None] | None = None
+        self._pending: list[RequestTuple] = []
+        self._flush_scheduled = False
         self._lock = Lock()
         atexit.register(self.flush)
 
-    def gather(self, told: Plain) -> None:
+    def add(self, told: RequestTuple) -> None:
         """Takes the parts of a Told; to be called on the event loop."""
-        if self.write is None and not meter.on:
+        if self.write is None and not request_metrics.on:
             return
-        self._gathered.append(told)
-        if len(self._gathered) >= MOST_GATHERED:
+        self._pending.append(told)
+        if len(self._pending) >= MAX_BUFFERED:
             self.flush()
-        elif not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._flush_in_time)
+        elif not self._flush_scheduled:
+            self._flush_scheduled = True
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush_on_timer)
 
-    def _flush_in_time(self) -> None:
-        self._due = False
+    def _flush_on_timer(self) -> None:
+        self._flush_scheduled = False
         self.flush()
 
     def flush(self) -> None:
         """Writes and counts what was gathered."""
         with self._lock:
-            taken, self._gathered = self._gathered, []
+            taken, self._pending = self._pending, []
         if taken and self.write is not None:
             self.write(taken)
-        if meter.on:
+        if request_metrics.on:
             for told in taken:
-                meter.seen(told[2], told[3], told[4])
+                request_metrics.observe(told[2], told[3], told[4])
 
 
-def line(told: Plain) -> bytes:
+def format_line(told: RequestTuple) -> bytes:
     """The request as one line of JSON."""
     request_id, method, operation, status, seconds, key_id, trace, moment = told
     us, second = floor(seconds * 1e6), floor(moment)
@@ -86,8 +86,8 @@ def line(told: Plain) -> bytes:
         return orjson.dumps(said if trace is None else said | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
     # As nearly every line is; no id has a character that JSON would escape.
     return (
-        f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{WHOLE[status]},'
-        f'"ms":{WHOLE[us // 1000]}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
+        f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{INTEGERS[status]},'
+        f'"ms":{INTEGERS[us // 1000]}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
         f'"timestamp":"{timestamp}"}}\n'
     ).encode()
 
@@ -98,4 +98,4 @@ def _second(moment: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
-requests = Requests()
+access_log = AccessLog()

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import structlog
 
-from web.telemetry.access_log import Plain, Told, line, requests
-from web.telemetry.stderr_writer import Lines
+from web.telemetry.access_log import RequestRecord, RequestTuple, access_log, format_line
+from web.telemetry.stderr_writer import StderrWriter
 
 _SECRET = re.compile(r"msk_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.?[0-9A-Za-z_-]*")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -21,38 +21,38 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 def configure(form: str = "auto", level: str = "info") -> None:
     """Sends every log line of the process to standard error; secrets are masked here, whoever logs them."""
-    lines = Lines(sys.stderr.fileno(), requests.flush)
+    lines = StderrWriter(sys.stderr.fileno(), access_log.flush)
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     render: Any = plain if readable else _json
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, lambda *line: masked(render(*line))],
+        processors=[*shared, structlog.processors.format_exc_info, lambda *line: redact(render(*line))],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    requests.write = _writer(lines, readable=readable, wanted=_LEVELS[level] <= logging.INFO)
+    access_log.write = _writer(lines, readable=readable, wanted=_LEVELS[level] <= logging.INFO)
     _adopt_standard_loggers(_LEVELS[level])
     logging.captureWarnings(True)
 
 
-def _writer(lines: Lines, *, readable: bool, wanted: bool) -> Callable[[list[Plain]], None] | None:
+def _writer(lines: StderrWriter, *, readable: bool, wanted: bool) -> Callable[[list[RequestTuple]], None] | None:
     """What writes the lines of requests."""
     if not wanted:
         return None
-    return _plainly if readable else lambda gathered: lines.write(map(line, gathered))
+    return _write_text if readable else lambda gathered: lines.write(map(format_line, gathered))
 
 
-def _plainly(gathered: list[Plain]) -> None:
+def _write_text(gathered: list[RequestTuple]) -> None:
     log = structlog.get_logger()
-    for told in map(Told._make, gathered):
+    for told in map(RequestRecord._make, gathered):
         ms, trace = round(told.seconds * 1000, 3), {} if told.trace is None else {"trace": told.trace}
         log.info("request", trace_id=told.request_id, method=told.method, operation=told.operation, status=told.status,
                  ms=ms, key_id=told.key_id, **trace)  # fmt: skip
 
 
-def masked(text: str) -> str:
+def redact(text: str) -> str:
     """The text with `***` in place of every API key and token in it."""
     return _SECRET.sub("***", text)
 

@@ -16,14 +16,14 @@ WRITE_SECONDS = 1.0
 Gauges = Mapping[str, Callable[[], float]]
 
 
-class Meter:
+class RequestMetrics:
     """The figures of one process; counting costs a dictionary look-up and two additions, and nothing while off."""
 
     def __init__(self) -> None:
         self.on = False
         self._cells: dict[tuple[str | None, int], list[float]] = {}
 
-    def seen(self, operation: str | None, status: int, seconds: float) -> None:
+    def observe(self, operation: str | None, status: int, seconds: float) -> None:
         """Counts a request that was answered."""
         cell = self._cells.get((operation, status))
         if cell is None:
@@ -60,10 +60,10 @@ class Meter:
         }
 
 
-meter = Meter()
+request_metrics = RequestMetrics()
 
 
-def memory() -> float:
+def resident_memory_bytes() -> float:
     """The resident memory of this process in bytes; 0 where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

@@ -29,7 +29,7 @@ def serve(host: str, port: int) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="music-studio-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(folder))
+    registry.register(WorkerMetricsCollector(folder))
     start_http_server(port, host, registry)
     return folder
 
@@ -41,7 +41,7 @@ class Worker(NamedTuple):
     figures: dict[str, Any]
 
 
-class Figures(Collector):
+class WorkerMetricsCollector(Collector):
     """Adds up what the workers of one service have left in a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +50,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric there is; with no worker, each without a value."""
         workers = [
-            Worker(_lives(int(file.stem)), orjson.loads(file.read_bytes())) for file in self._folder.glob("*.json")
+            Worker(_is_running(int(file.stem)), orjson.loads(file.read_bytes())) for file in self._folder.glob("*.json")
         ]
         alive = [worker.figures for worker in workers if worker.alive]
         yield _requests([worker.figures for worker in workers])
@@ -90,7 +90,7 @@ def _refusals(workers: list[dict[str, Any]]) -> Metric:
     return family
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

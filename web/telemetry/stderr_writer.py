@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 
 # A write of so many bytes to a pipe is whole, whoever else writes to it (POSIX demands 512, Linux has 4096).
-WHOLE_BYTES = getattr(select, "PIPE_BUF", 512)
+ATOMIC_WRITE_BYTES = getattr(select, "PIPE_BUF", 512)
 
 
-class Lines:
+class StderrWriter:
     """Lines on their way to a file descriptor; `first` is called before each that structlog writes."""
 
     def __init__(self, descriptor: int, first: Callable[[], None] = lambda: None) -> None:
@@ -31,7 +31,7 @@ class Lines:
     def write(self, lines: Iterable[bytes]) -> None:
         """Writes lines now. Whoever reads no more must not stop the service: then they are lost."""
         with self._lock, contextlib.suppress(OSError):
-            for piece in _pieces([*lines]):
+            for piece in _chunks([*lines]):
                 self._write(piece)
 
     def _write(self, piece: bytes) -> None:
@@ -44,15 +44,15 @@ class Lines:
                 room.poll()
 
 
-def _pieces(lines: list[bytes]) -> Iterator[bytes]:
+def _chunks(lines: list[bytes]) -> Iterator[bytes]:
     """The lines in pieces that are written whole, where a single line is not longer than that."""
     whole = b"".join(lines)
-    if len(whole) <= WHOLE_BYTES:
+    if len(whole) <= ATOMIC_WRITE_BYTES:
         yield whole
         return
     piece = b""
     for line in lines:
-        if piece and len(piece) + len(line) > WHOLE_BYTES:
+        if piece and len(piece) + len(line) > ATOMIC_WRITE_BYTES:
             yield piece
             piece = b""
         piece += line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from web.asgi import App, Message, Receive, Scope, Send
-from web.context import current
+from web.context import current_request
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -14,7 +14,7 @@ TRACE = "music_studio.trace"
 TIMEOUT_SECONDS = 3
 
 
-class Traced:
+class TracingMiddleware:
     """An ASGI application around another: takes up a `traceparent` (W3C Trace Context), and hands it on inside."""
 
     def __init__(self, app: App, endpoint: str, version: str) -> None:
@@ -65,11 +65,11 @@ def _noting(span: Span, send: Send) -> Send:
 
 def _describe(span: Span) -> None:
     """The names of OpenTelemetry's semantic conventions; neither a query nor a credential is among them."""
-    exchange = current.get()
-    span.set_attribute("http.request.method", exchange.method)
-    span.set_attribute("url.path", exchange.path.decode("latin-1"))
-    span.set_attribute("request.id", exchange.request_id)
-    if exchange.found is not None:
-        span.update_name(f"{exchange.method} {exchange.found.path}")
-        span.set_attribute("http.route", exchange.found.path)
-        span.set_attribute("operation.id", exchange.found.id)
+    context = current_request.get()
+    span.set_attribute("http.request.method", context.method)
+    span.set_attribute("url.path", context.path.decode("latin-1"))
+    span.set_attribute("request.id", context.request_id)
+    if context.found is not None:
+        span.update_name(f"{context.method} {context.found.path}")
+        span.set_attribute("http.route", context.found.path)
+        span.set_attribute("operation.id", context.found.id)
