@@ -56,8 +56,8 @@ def create_app(settings: Settings) -> Application:
         IdempotencyGuard(idempotency, connection.transaction), enforce=settings.response_validation == "enforce"
     )
     front = _assembled(settings, lambda node: _handler(node, STORES), authenticator, runner, workers)
-    if settings.metrics_folder:
-        metrics.request_metrics.start(settings.metrics_folder, _gauges(front), front.limits.rejected)
+    if settings.metrics_dir:
+        metrics.request_metrics.start(settings.metrics_dir, _gauges(front), front.limits.rejected)
     return front
 
 
@@ -87,13 +87,13 @@ def create_mock(settings: Settings, memory: Memory) -> App:
 
 
 def _connect(settings: Settings) -> None:
-    bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.database_prepare}
+    bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.prepared_statements}
     connection.connect(settings.database_url, **bounds)
     if not settings.database_read_url:
         return
     if not connection.is_postgres():
         raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
-    connection.connect_replica(settings.database_read_url, settle_seconds=settings.database_settle_seconds, **bounds)
+    connection.connect_replica(settings.database_read_url, settle_seconds=settings.replica_lag_seconds, **bounds)
 
 
 def from_environment() -> App:
@@ -131,7 +131,7 @@ def _assembled(
     operations = list(_operations(document, settings, handler))
     mount = partial(docs_pages.register_docs, make=site.page, public_url=settings.public_url)
     connexion = connexion_app.create_connexion_app(
-        document, operations, runner, workers, mount, threads=settings.threads, lane=settings.lane
+        document, operations, runner, workers, mount, threads=settings.threads, lane=True
     )
     return Application(
         connexion,

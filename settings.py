@@ -12,12 +12,23 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "MUSIC_STUDIO_"
-OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the one name that the world has given it already
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has given it
 ROOT = Path(__file__).parent
+CONTRACT = str(ROOT / "openapi" / "openapi.yaml")
+# The folder of the key pepper: of a checkout its own, of an installed program (its launcher lies here) the current one.
+VAR = Path("var") if (ROOT / "launcher.py").is_file() else ROOT / "var"
+# The variables of earlier versions, and what to do about one that is still set.
+FORMER = {
+    "DATABASE_SETTLE_SECONDS": "is now MUSIC_STUDIO_REPLICA_LAG_SECONDS: rename it",
+    "DATABASE_PREPARE": "is now MUSIC_STUDIO_PREPARED_STATEMENTS: rename it",
+    "METRICS_FOLDER": "is now MUSIC_STUDIO_METRICS_DIR: rename it",
+    "GRACE_SECONDS": "is now MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS: rename it",
+    "LANE": "is gone and nothing replaces it, because all requests are answered in the same way now: remove it",
+}
 
 
 class BadSetting(ValueError):
-    """A variable whose value can not be used; the text says which, why and what is allowed."""
+    """A variable with an invalid value; the text names the variable, the value and what is allowed."""
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -27,6 +38,18 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or float(text) > 3600:
+        raise ValueError("a number of seconds from 0 to 3600, such as 0.25")
+    return float(text)
+
+
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise ValueError("the path of a file that exists")
+    return text
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
@@ -66,7 +89,7 @@ def _store(text: str) -> str:
 
 def _replica(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")):
-        raise ValueError("postgresql://..., a copy of a PostgreSQL in MUSIC_STUDIO_DATABASE_URL")
+        raise ValueError("postgresql://..., a replica of the PostgreSQL database in MUSIC_STUDIO_DATABASE_URL")
     return text
 
 
@@ -85,84 +108,97 @@ def _setting(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    database_url: str = _setting(
-        "sqlite:///var/music-studio.db", "where the data is: sqlite:///FILE or postgresql://..."
-    )
+    database_url: str = _setting("sqlite:///var/music-studio.db", "database: sqlite:///FILE or postgresql://...")
     database_read_url: str = _setting(
-        "", "copy of the PostgreSQL that may be asked by GETs: postgresql://...", _replica
+        "", "read replica of the PostgreSQL database, used by GET requests: postgresql://...", _replica
     )
-    database_settle_seconds: int = _setting(
-        5, "how long after a write its user reads from the primary only: longer than the copy lags", _whole(0, 3600)
+    replica_lag_seconds: int = _setting(
+        5, "seconds for which a user reads from the primary after a write; more than the replica lags", _whole(0, 3600)
     )
-    database_prepare: bool = _setting(
-        True, "PostgreSQL: prepare statements and set up sessions; off behind a pooler that shares sessions", _switch
+    prepared_statements: bool = _setting(
+        True, "PostgreSQL: use prepared statements and session settings; off behind a transaction pooler", _switch
     )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 takes a free one", _whole(0, 65535))
-    workers: int = _setting(1, "worker processes", _whole(1, 256))
+    workers: int = _setting(1, "number of worker processes", _whole(1, 256))
     threads: int = _setting(10, "worker threads, and database connections, of each process", _whole(1, 256))
+    header_timeout_seconds: int = _setting(10, "seconds in which the header of a request must arrive", _whole(1, 3600))
+    body_timeout_seconds: int = _setting(30, "seconds in which the body of a request must arrive", _whole(1, 3600))
+    write_timeout_seconds: int = _setting(30, "seconds in which a client must read a response", _whole(1, 3600))
+    keep_alive_timeout_seconds: int = _setting(75, "seconds that an idle connection stays open", _whole(1, 3600))
+    shutdown_timeout_seconds: int = _setting(
+        20, "seconds that open requests get to finish when the server stops", _whole(0, 3600)
+    )
+    max_concurrency: int = _setting(
+        256, "requests in flight in one process; the server answers 503 to more", _whole(1, 100_000)
+    )
+    contract: str = _setting(CONTRACT, "file of the OpenAPI document that the server serves", _file)
     key_pepper: str = _setting("", "secret mixed into stored key digests; empty: kept in var/key-pepper", secret=True)
-    key_pepper_file: str = _setting("", "file with that secret, for where the environment is no place for one")
+    key_pepper_file: str = _setting("", "file that holds the key pepper, instead of the environment")
+    key_cache_seconds: float = _setting(
+        0.25, "seconds for which a server may use a cached API key; a change of a key takes effect after them", _seconds
+    )
     rate_limit: str = _setting(
-        "", "requests of one credential, as in 100/minute; empty: as the contract says; off: no quotas at all", _quota
+        "", "requests of one credential, such as 100/minute; empty: the contract's limit; off: no rate limits", _quota
     )
     rate_limit_address: str = _setting(
-        "", "requests of one address, whoever asks; empty: as the contract says; off: no such quota", _quota
+        "", "requests of one client address; empty: the contract's limit; off: no limit of this kind", _quota
     )
     rate_limit_refusals: str = _setting(
-        "", "refused credentials of one address; empty: as the contract says; off: no such quota", _quota
+        "", "refused credentials of one client address; empty: the contract's limit; off: no limit of this kind", _quota
     )
     rate_limit_storage: str = _setting(
-        "", "where workers share quotas: redis://HOST:PORT/DB or redis+unix://PATH; empty: each counts alone", _store
+        "",
+        "Redis that counts for all workers: redis://HOST:PORT/DB or redis+unix://PATH; empty: each counts alone",
+        _store,
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "addresses or networks of proxies whose X-Forwarded-For is believed, separated by blanks", _networks
+        (), "addresses or networks of proxies whose X-Forwarded-For is trusted, separated by spaces", _networks
     )
     jwt_secret: str = _setting("", "shared secret of JWTs (HS256, HS384, HS512)", secret=True)
     jwt_jwks_file: str = _setting("", "file with the public keys of JWTs (JWKS)")
-    jwt_algorithms: tuple[str, ...] = _setting(
-        (), "JWT algorithms that are allowed; empty: HS256 or RS256 ES256", _words
-    )
+    jwt_algorithms: tuple[str, ...] = _setting((), "allowed JWT algorithms; empty: HS256 or RS256 ES256", _words)
     jwt_issuer: str = _setting("", "required `iss` of JWTs; empty: any")
     jwt_audience: str = _setting("", "required `aud` of JWTs; empty: any")
-    require_if_match: bool = _setting(False, "demand If-Match on every change of a collection: on or off", _switch)
+    require_if_match: bool = _setting(False, "require If-Match on every change of a collection: on or off", _switch)
     response_validation: str = _setting(
-        "enforce", "answers that break the contract: enforce (500) or report (log)", _one_of("enforce", "report")
-    )
-    lane: bool = _setting(
-        True, "answer from the compiled contract (on), or through Connexion's own stack (off)", _switch
+        "enforce", "responses that break the contract: enforce (500) or report (log)", _one_of("enforce", "report")
     )
     public_url: str = _setting(
-        "", "address that samples in /docs call: https://music.example; empty: the one that the reader typed", _origin
+        "", "server address in the samples of /docs: https://music.example; empty: the address of the reader", _origin
     )
-    cors_origins: tuple[str, ...] = _setting(
-        (), "origins that browsers may call from, exact, separated by blanks", _words
-    )
-    max_concurrency: int = _setting(256, "requests in flight in one process; more are answered 503", _whole(1, 100_000))
+    cors_origins: tuple[str, ...] = _setting((), "exact origins allowed by CORS, separated by spaces", _words)
     log_format: str = _setting(
         "auto", "auto (json unless on a terminal), json or text", _one_of("auto", "json", "text")
     )
     log_level: str = _setting("info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error"))
-    metrics_port: int = _setting(0, "port of the metrics, as Prometheus reads them; 0: none", _whole(0, 65535))
-    metrics_host: str = _setting("127.0.0.1", "address of the port of the metrics")
-    metrics_folder: str = _setting("", "where workers leave their figures; `serve` makes one")
+    metrics_port: int = _setting(0, "port of the Prometheus metrics; 0: no metrics", _whole(0, 65535))
+    metrics_host: str = _setting("127.0.0.1", "address of the Prometheus metrics")
+    metrics_dir: str = _setting("", "folder for the metrics of the workers; `serve` makes one")
     otlp_endpoint: str = _setting(
-        "", "OpenTelemetry collector that gets traces by OTLP over HTTP; empty: no traces", variable=OTLP_ENDPOINT
+        "", "OpenTelemetry collector of the traces, OTLP over HTTP; empty: no traces", variable=OTLP_ENDPOINT
     )
     server_timing: bool = _setting(
-        False, "callers who prefer it (Prefer: server-timing) see the server's share of the time: on or off", _switch
+        False, "Server-Timing for callers that send `Prefer: server-timing`: on or off", _switch
     )
-    grace_seconds: int = _setting(20, "seconds that open requests get when the server stops", _whole(0, 3600))
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of the environment; an empty variable counts as not set. Raises BadSetting."""
     environ = os.environ if environ is None else environ
+    _refuse_former(environ)
     known = {_variable(f): f for f in fields(Settings)}
     values = {
         f.name: _parse(name, f.metadata["parse"], environ[name]) for name, f in known.items() if environ.get(name)
     }
     return Settings(**values)
+
+
+def _refuse_former(environ: Mapping[str, str]) -> None:
+    """A variable of an earlier version would be passed over in silence, and its value lost."""
+    for name, advice in FORMER.items():
+        if environ.get(PREFIX + name):
+            raise BadSetting(f"{PREFIX}{name} {advice}.")
 
 
 def _variable(setting: Field[Any]) -> str:
@@ -207,13 +243,13 @@ def _shown(value: Any, secret: bool) -> str:
 
 
 def pepper(settings: Settings) -> bytes:
-    """The secret that key digests are mixed with; made once, readable by the owner alone, where none is set."""
+    """The secret mixed into key digests; without a setting, one is made in a file that only its owner can read."""
     if settings.key_pepper:
         return settings.key_pepper.encode()
     if settings.key_pepper_file:
         return _kept(Path(settings.key_pepper_file))
     home = re.fullmatch("sqlite:///(.+)", settings.database_url)
-    file = (Path(home[1]).parent if home else ROOT / "var") / "key-pepper"
+    file = (Path(home[1]).parent if home else VAR) / "key-pepper"
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         new = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -37,4 +37,4 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     # Whoever reads this through a pipe waits for it while the mock serves, so it must leave at once.
     typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(lines(url)))
     on_ready = partial(typer.echo, f"The mock listens on {url}", err=True)
-    raise typer.Exit(process.serve(application, opened, chosen.grace_seconds, on_ready, nullcontext()))
+    raise typer.Exit(process.serve(application, opened, chosen.shutdown_timeout_seconds, on_ready, nullcontext()))

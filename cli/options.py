@@ -29,7 +29,7 @@ def open_database(database_url: str | None) -> settings.Settings:
     from ops import database_setup
 
     chosen = settings.typed(database_url=database_url)
-    database_setup.open_database(chosen.database_url, prepare=chosen.database_prepare)
+    database_setup.open_database(chosen.database_url, prepare=chosen.prepared_statements)
     return chosen
 
 

@@ -43,7 +43,7 @@ def _measured(chosen: settings.Settings) -> settings.Settings:
         place = f"port {chosen.metrics_port} of {chosen.metrics_host}"
         raise CommandError(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
     typer.echo(f"Metrics are at http://{chosen.metrics_host}:{chosen.metrics_port}/metrics", err=True)
-    return settings.typed(metrics_folder=folder)
+    return settings.typed(metrics_dir=folder)
 
 
 @group.command()
@@ -67,13 +67,13 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     url = sockets.url(chosen.host, opened)
     if prepare:
         database_setup.migrate_database(chosen.database_url)
-    database_setup.open_database(chosen.database_url, prepare=chosen.database_prepare)
+    database_setup.open_database(chosen.database_url, prepare=chosen.prepared_statements)
     pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
     if prepare:
         typer.echo("\n".join(banner.startup_lines(url, demo_file(chosen), pepper)))
     chosen = _measured(chosen)
     on_ready = partial(typer.echo, f"Music Studio listens on {url}", err=True)
-    lifetime = (chosen.grace_seconds, on_ready, maintenance.hourly())
+    lifetime = (chosen.shutdown_timeout_seconds, on_ready, maintenance.hourly())
     if chosen.workers > 1:
         raise typer.Exit(process.supervise(opened, chosen.workers, *lifetime))
     import app

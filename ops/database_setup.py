@@ -86,5 +86,5 @@ def _explained(url: str) -> Iterator[None]:
 def _cause(problem: Exception) -> str:
     driver = problem if isinstance(problem, DBAPIError) else problem.__cause__
     words = str(driver.orig) if isinstance(driver, DBAPIError) else str(problem)
-    hint = "; behind a pooler, set MUSIC_STUDIO_DATABASE_PREPARE=off" if "startup parameter" in words else ""
+    hint = "; behind a pooler, set MUSIC_STUDIO_PREPARED_STATEMENTS=off" if "startup parameter" in words else ""
     return words.strip().split("\n", maxsplit=1)[0].rstrip(".") + hint

@@ -57,7 +57,7 @@ def test_a_request_that_takes_long_is_answered(tmp_path: Path) -> None:
 def test_an_idle_server_goes_at_once(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     migrate.upgrade(url)
-    with running(url, tmp_path, GRACE_SECONDS="3600") as server:
+    with running(url, tmp_path, SHUTDOWN_TIMEOUT_SECONDS="3600") as server:
         server.terminate()
 
 

@@ -206,7 +206,7 @@ def test_two_workers_share_one_quota(services: Services, server: Service, store:
     figures.mkdir()
     limited = services.start(
         server.database_url, WORKERS="2", RATE_LIMIT=f"{quota}/{DAY}", RATE_LIMIT_STORAGE=store.url,
-        METRICS_FOLDER=str(figures),
+        METRICS_DIR=str(figures),
     )  # fmt: skip
     key = server.key(ALICE)[1]
     rounds = at_once(24, lambda _: [_asked(limited, key) for _ in range(2 * quota // 24)])

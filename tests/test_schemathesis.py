@@ -91,9 +91,8 @@ def _mocked() -> Iterator[tuple[App, dict[str, str], str]]:
 
 
 def _settings(**given: str) -> settings.Settings:
-    lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
     given |= {"RATE_LIMIT": "off"}
-    return settings.load({f"MUSIC_STUDIO_{name}": given[name] for name in given} | lane)
+    return settings.load({f"MUSIC_STUDIO_{name}": given[name] for name in given})
 
 
 def _key(user: str) -> str:

@@ -22,7 +22,7 @@ def behind_a_pooler(folder: Path) -> Iterator[Place]:
     with databases.postgres_database() as url, pooled(url, folder) as through:
         limit_role(url)
         migrate.upgrade(through)
-        yield url, {"DATABASE_URL": through, "DATABASE_PREPARE": "off"}
+        yield url, {"DATABASE_URL": through, "PREPARED_STATEMENTS": "off"}
 
 
 @contextmanager

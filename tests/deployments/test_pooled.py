@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Iterator[Pooled]:
 
 
 def _command(url: str, *words: str, prepare: str = "off") -> subprocess.CompletedProcess[str]:
-    own = {**environment(url), "MUSIC_STUDIO_DATABASE_PREPARE": prepare}
+    own = {**environment(url), "MUSIC_STUDIO_PREPARED_STATEMENTS": prepare}
     command = [sys.executable, "-m", "cli", *words]
     return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60, check=False)
 
@@ -56,7 +56,7 @@ def test_a_start_without_limits_says_how_to_set_them(place: Pooled, tmp_path: Pa
             opened.execute(order.encode())
     with psycopg.connect(place.through.replace(_name(place), "/pgbouncer"), autocommit=True) as console:
         console.execute("RECONNECT")
-    with running(place.through, tmp_path, DATABASE_PREPARE="off") as server:
+    with running(place.through, tmp_path, PREPARED_STATEMENTS="off") as server:
         assert server.health("ready") == 200
 
 
@@ -75,7 +75,7 @@ def test_the_paper_names_the_limits_that_are_asked_for() -> None:
 def test_who_forgets_the_setting_is_told_of_it(place: Pooled) -> None:
     refused = _command(place.through, "serve", "--port", "0", prepare="on")
     assert refused.returncode == 1
-    assert "set MUSIC_STUDIO_DATABASE_PREPARE=off" in refused.stderr
+    assert "set MUSIC_STUDIO_PREPARED_STATEMENTS=off" in refused.stderr
 
 
 def test_a_migration_leaves_nothing_in_the_sessions(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         migrate.upgrade(pair.primary.url)
         url, copy = pair.primary.url, pair.copy.url
         with (
-            running(url, folder, DATABASE_READ_URL=copy, DATABASE_SETTLE_SECONDS="0") as hasty,
-            running(url, folder, DATABASE_READ_URL=copy, DATABASE_SETTLE_SECONDS="60") as careful,
+            running(url, folder, DATABASE_READ_URL=copy, REPLICA_LAG_SECONDS="0") as hasty,
+            running(url, folder, DATABASE_READ_URL=copy, REPLICA_LAG_SECONDS="60") as careful,
         ):
             yield Place(pair, hasty, careful)
 

@@ -73,7 +73,7 @@ def main() -> int:
     announce = partial(
         print, f"Music Studio listens on {sockets.url(chosen.host, opened)}", file=sys.stderr, flush=True
     )
-    return serving.serve(application, opened, chosen.grace_seconds, announce, nullcontext())
+    return serving.serve(application, opened, chosen.shutdown_timeout_seconds, announce, nullcontext())
 
 
 if __name__ == "__main__":

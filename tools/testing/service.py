@@ -306,9 +306,8 @@ def _populated(service: Service) -> Actors:
 def start(words: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen[bytes]:
     """A Python program of the project, with these settings and none of the machine's."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-    lane = {name: os.environ[name] for name in ("MUSIC_STUDIO_LANE",) if name in os.environ}
     given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
-    environ = own | lane | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
+    environ = own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
     return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environ, **streams)
 
 

@@ -1,0 +1,62 @@
+"""The settings take values of the documented form, and a variable of an earlier version is refused with advice."""
+
+from pathlib import Path
+
+import pytest
+
+import settings
+
+
+@pytest.mark.parametrize(
+    ("former", "advice"),
+    [
+        ("DATABASE_SETTLE_SECONDS", "is now MUSIC_STUDIO_REPLICA_LAG_SECONDS"),
+        ("DATABASE_PREPARE", "is now MUSIC_STUDIO_PREPARED_STATEMENTS"),
+        ("METRICS_FOLDER", "is now MUSIC_STUDIO_METRICS_DIR"),
+        ("GRACE_SECONDS", "is now MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS"),
+        ("LANE", "is gone and nothing replaces it"),
+    ],
+)
+def test_a_former_variable_is_refused_with_its_new_name(former: str, advice: str) -> None:
+    with pytest.raises(settings.BadSetting, match=f"^MUSIC_STUDIO_{former} {advice}.*\\.$"):
+        settings.load({f"MUSIC_STUDIO_{former}": "5"})
+    assert settings.load({f"MUSIC_STUDIO_{former}": ""}) == settings.Settings()
+
+
+def test_a_new_name_in_the_advice_is_a_setting() -> None:
+    variables = {row[0] for row in settings.describe()}
+    assert {name for advice in settings.FORMER.values() for name in advice.replace(":", "").split() if "_" in name} <= (
+        variables
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("KEY_CACHE_SECONDS", "-1"),
+        ("KEY_CACHE_SECONDS", "soon"),
+        ("KEY_CACHE_SECONDS", "nan"),
+        ("KEY_CACHE_SECONDS", "3601"),
+        ("HEADER_TIMEOUT_SECONDS", "0"),
+        ("BODY_TIMEOUT_SECONDS", "1.5"),
+        ("WRITE_TIMEOUT_SECONDS", "0"),
+        ("KEEP_ALIVE_TIMEOUT_SECONDS", "3601"),
+        ("SHUTDOWN_TIMEOUT_SECONDS", "-1"),
+        ("REPLICA_LAG_SECONDS", "a while"),
+        ("PREPARED_STATEMENTS", "yes"),
+        ("CONTRACT", "nowhere.yaml"),
+    ],
+)
+def test_a_value_of_another_form_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(settings.BadSetting, match=f"^MUSIC_STUDIO_{variable} is '{value}'; it must be .*\\.$"):
+        settings.load({f"MUSIC_STUDIO_{variable}": value})
+
+
+def test_values_of_the_documented_form_are_taken(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.yaml"
+    document.touch()
+    given = {"KEY_CACHE_SECONDS": "0", "KEEP_ALIVE_TIMEOUT_SECONDS": "5", "CONTRACT": str(document)}
+    taken = settings.load({f"MUSIC_STUDIO_{name}": value for name, value in given.items()})
+    assert (taken.key_cache_seconds, taken.keep_alive_timeout_seconds, taken.contract) == (0.0, 5, str(document))
+    assert settings.load({"MUSIC_STUDIO_KEY_CACHE_SECONDS": "1.5"}).key_cache_seconds == 1.5
+    assert Path(settings.load({}).contract).is_file()
