@@ -1,205 +1,171 @@
-"""The front authenticator: everything that serves a request, put together from settings."""
+"""Puts everything that serves a request together from settings; nothing here is shared by two applications."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import settings as environment
 import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
-from docsite import site
-from models import collection_tracks, collections, idempotency, keys
-from models.db import connection
-from models.interfaces import Stores
+from docsite.site import PageMaker
+from models.db.database import Database
 from settings import Settings
-from web import connexion_app, docs_pages
+from web import connexion_app
 from web.application import Application
 from web.asgi import App
 from web.contract import document as contract
-from web.contract.operations import Operation
-from web.contract.schemas import ValidatorCache
+from web.contract.document import Contract
+from web.contract.reading import operations
 from web.dispatch import Dispatcher
+from web.error_envelope import ErrorCatalog
 from web.http.cors import CORSPolicy
-from web.http.idempotency import IdempotencyGuard
-from web.ratelimit import limiter
+from web.ratelimit import quotas
 from web.ratelimit.client_address import TrustedProxies
 from web.ratelimit.counters import RedisCounter
-from web.router import Router
+from web.ratelimit.limiter import RateLimiter
 from web.security.authentication import Authenticator
 from web.security.key_usage import KeyUsageRecorder
 from web.telemetry import log_config, metrics
-from web.threadpool import ThreadPool
 
 if TYPE_CHECKING:
-    from mock.memory import Memory
     from web.security.jwt import JWTVerifier
 
 Handler = Callable[..., Any]
-STORES: Stores = {
-    "collections": collections,
-    "collection_tracks": collection_tracks,
-    "database": connection,
-}
 
 
 def create_app(settings: Settings) -> Application:
-    """The ASGI application. Raises BadSetting, or the failure of a contract and handlers that do not fit."""
-    _connect(settings)
-    workers = ThreadPool(settings.threads)
-    uses = KeyUsageRecorder(keys.record_uses, keys.USE_INTERVAL.total_seconds())
-    authenticator = Authenticator(environment.pepper(settings), _tokens(settings), workers, uses)
-    runner = Dispatcher(
-        IdempotencyGuard(idempotency, connection.transaction), enforce=settings.response_validation == "enforce"
-    )
-    front = _assembled(settings, lambda node: _handler(node, STORES), authenticator, runner, workers)
-    if settings.metrics_dir:
-        metrics.request_metrics.start(settings.metrics_dir, _gauges(front), front.limits.rejected)
-    return front
+    """The ASGI application, with a database of its own. Raises BadSetting."""
+    document = contract.load(Path(settings.contract))
+    database = open_database(settings)
+    dispatcher = Dispatcher(database, enforce=settings.response_validation == "enforce")
+    return assemble(settings, document, dispatcher, environment.pepper(settings), find_handler)
 
 
-def create_mock(settings: Settings, memory: Memory) -> App:
-    """The same application on rows in memory: an operation that it cannot do answers with the contract's example."""
-    from mock.accounts import PEPPER, People
+def create_mock(settings: Settings) -> App:
+    """The same application on a database in memory, with the demo, and examples where no handler is written."""
+    from mock.accounts import PEPPER, open_demo_database
     from mock.dispatcher import MockDispatcher, not_implemented
     from mock.examples import Examples
-    from mock.executor import Inline
-    from mock.idempotency import Answers
     from mock.middleware import PreferMiddleware
-    from mock.stores import shelves
 
-    stores, workers, people = shelves(memory), Inline(), People(memory)
-    uses = KeyUsageRecorder(people.note_uses, keys.USE_INTERVAL.total_seconds())
-    authenticator = Authenticator(
-        PEPPER, _tokens(settings), workers, uses, find=people.find, organizations_of=people.organizations_of
-    )
-    runner = MockDispatcher(
-        IdempotencyGuard(Answers(memory), memory.transaction), Examples(contract.document()), enforce=True
-    )
+    document = contract.load(Path(settings.contract))
+    database = open_demo_database()
+    dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
 
-    def handler(node: dict[str, Any]) -> Handler:
-        return _handler(node, stores) if is_kept(node, stores) else not_implemented
+    def handler(tag: str, name: str) -> Handler:
+        try:
+            return find_handler(tag, name)
+        except (ModuleNotFoundError, AttributeError):
+            return not_implemented
 
-    return PreferMiddleware(_assembled(settings, handler, authenticator, runner, workers))
-
-
-def _connect(settings: Settings) -> None:
-    bounds: dict[str, Any] = {"pool_size": settings.threads, "prepare": settings.prepared_statements}
-    connection.connect(settings.database_url, **bounds)
-    if not settings.database_read_url:
-        return
-    if not connection.is_postgres():
-        raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no copies to ask.")
-    connection.connect_replica(settings.database_read_url, settle_seconds=settings.replica_lag_seconds, **bounds)
+    return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler))
 
 
 def from_environment() -> App:
     """The application that the MUSIC_STUDIO_* variables describe: what a worker process starts."""
     settings = environment.load()
     log_config.configure(settings.log_format, settings.log_level)
-    front = create_app(settings)
+    application = create_app(settings)
+    if settings.metrics_dir:
+        metrics.request_metrics.start(settings.metrics_dir, _gauges(application), application.limiter.rejected)
     if not settings.otlp_endpoint:
-        return front
+        return application
     from web.telemetry.tracing import TracingMiddleware
 
-    return TracingMiddleware(front, settings.otlp_endpoint, contract.document()["info"]["version"])
+    return TracingMiddleware(application, settings.otlp_endpoint, application.contract.document["info"]["version"])
 
 
-def mock_with_demo() -> App:
-    """The mock that the same variables describe, with the demo inside."""
-    from mock.accounts import People
-    from mock.memory import Memory
-
-    settings, memory = environment.load(), Memory()
+def mock_from_environment() -> App:
+    """The mock that the same variables describe."""
+    settings = environment.load()
     log_config.configure(settings.log_format, settings.log_level)
-    memory.load_demo()
-    People(memory).add_demo()
-    return create_mock(settings, memory)
+    return create_mock(settings)
 
 
-def _assembled(
-    settings: Settings,
-    handler: Callable[[dict[str, Any]], Handler],
-    authenticator: Authenticator,
-    runner: Dispatcher,
-    workers: ThreadPool,
-) -> Application:
-    document = contract.document()
-    operations = list(_operations(document, settings, handler))
-    mount = partial(docs_pages.register_docs, make=site.page, public_url=settings.public_url)
-    connexion = connexion_app.create_connexion_app(
-        document, operations, runner, workers, mount, threads=settings.threads, lane=True
+def open_database(settings: Settings) -> Database:
+    """The database of the settings, and its replica. Raises BadSetting."""
+    database = Database(
+        settings.database_url,
+        pool_size=settings.threads,
+        prepared_statements=settings.prepared_statements,
+        replica_url=settings.database_read_url,
+        replica_lag_seconds=settings.replica_lag_seconds,
     )
+    if settings.database_read_url and not database.is_postgres:
+        raise environment.BadSetting("MUSIC_STUDIO_DATABASE_READ_URL is for PostgreSQL: SQLite has no replicas.")
+    return database
+
+
+def assemble(
+    settings: Settings,
+    document: dict[str, Any],
+    dispatcher: Dispatcher,
+    pepper: bytes,
+    find: Callable[[str, str], Handler],
+) -> Application:
+    """The application of a contract; `find` gives the handler of a tag and an operationId."""
+    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins)
+    limiter = _limiter(document, settings)
+    tags = {operation.id: operation.node["tags"][0] for operation in operations(document)}
+    connexion = connexion_app.create_connexion_app(
+        document,
+        lambda name: find(tags[name], name),
+        PageMaker(document),
+        settings.public_url,
+        errors,
+        dispatcher=dispatcher,
+        authenticator=Authenticator(
+            database, pepper, _jwt_verifier(settings), KeyUsageRecorder(database),
+            key_cache_seconds=settings.key_cache_seconds,
+        ),
+        limiter=limiter,
+        cors=cors,
+        body_timeout_seconds=settings.body_timeout_seconds,
+        require_if_match=settings.require_if_match,
+    )  # fmt: skip
     return Application(
         connexion,
-        Router(operations),
-        authenticator,
-        _limits(document, operations, settings),
-        CORSPolicy(settings.cors_origins),
-        most_in_flight=settings.max_concurrency,
-        pages=docs_pages.PATH,
-        enforce=runner.enforce,
-        timed=settings.server_timing,
+        Contract(document),
+        database,
+        limiter,
+        cors,
+        errors,
+        max_concurrency=settings.max_concurrency,
+        server_timing=settings.server_timing,
     )
 
 
-def _operations(
-    document: dict[str, Any], settings: Settings, handler: Callable[[dict[str, Any]], Handler]
-) -> Iterator[Operation]:
-    rules = ValidatorCache(document)
-    for path, item in document["paths"].items():
-        for method in contract.METHODS:
-            if method in item:
-                does = handler(item[method])
-                yield Operation(document, rules, path, method, does, demand_if_match=settings.require_if_match)
+def find_handler(tag: str, name: str) -> Handler:
+    """The function named by the operationId in the module named by the tag."""
+    handler: Handler = getattr(import_module(f"handlers.{tag}"), name)
+    return handler
 
 
-def _handler(node: dict[str, Any], stores: Stores) -> Handler:
-    """The function named by the operationId in the module named by the tag, with the stores that it names."""
-    function: Handler = getattr(import_module(f"handlers.{node['tags'][0]}"), node["operationId"])
-    given = {name: store for name, store in stores.items() if name in inspect.signature(function).parameters}
-    return partial(function, **given) if given else function
-
-
-def is_kept(node: dict[str, Any], stores: Stores) -> bool:
-    """Whether there is a handler, and all that it needs is in these stores.
-
-    A handler of the callers' data names a store; one that names none would reach for the database by itself.
-    """
-    module = f"handlers.{node['tags'][0]}"
-    function = getattr(import_module(module), node["operationId"], None) if find_spec(module) else None
-    if function is None:
-        return False
-    named = set(inspect.signature(function).parameters) & set(Stores.__annotations__)
-    return named <= set(stores) and bool(named or node.get("security") == [])
-
-
-def _limits(document: dict[str, Any], operations: list[Operation], settings: Settings) -> limiter.RateLimiter:
+def _limiter(document: dict[str, Any], settings: Settings) -> RateLimiter:
     """The contract's quotas as the operator wants them."""
     rules = {
-        limiter.CREDENTIAL: settings.rate_limit,
-        limiter.ADDRESS: settings.rate_limit_address,
-        limiter.AUTH_FAILURES: settings.rate_limit_refusals,
+        quotas.CREDENTIAL: settings.rate_limit,
+        quotas.ADDRESS: settings.rate_limit_address,
+        quotas.AUTH_FAILURES: settings.rate_limit_refusals,
     }
-    quotas = {} if settings.rate_limit == limiter.OFF else limiter.quotas(document, rules)
+    chosen = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rules)
     shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None
-    return limiter.RateLimiter(quotas, operations, TrustedProxies(settings.trusted_proxies), shared)
+    return RateLimiter(chosen, operations(document), TrustedProxies(settings.trusted_proxies), shared)
 
 
-def _gauges(front: Application) -> metrics.Gauges:
+def _gauges(application: Application) -> metrics.Gauges:
     """What the process holds right now, by the name of its metric."""
     return {
-        "requests_in_flight": lambda: front.in_flight,
-        "database_connections_in_use": connection.in_use,
-        "rate_limit_store_away": lambda: front.limits.is_degraded,
+        "requests_in_flight": lambda: application.in_flight,
+        "database_connections_in_use": lambda: application.database.in_use,
+        "rate_limit_store_unavailable": lambda: application.limiter.is_degraded,
         "memory_bytes": metrics.resident_memory_bytes,
     }
 
 
-def _tokens(settings: Settings) -> JWTVerifier | None:
+def _jwt_verifier(settings: Settings) -> JWTVerifier | None:
     """What verifies JWTs; its library is loaded only where some are taken."""
     if not settings.jwt_secret and not settings.jwt_jwks_file:
         return None

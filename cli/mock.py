@@ -9,7 +9,7 @@ import typer
 
 import settings
 from cli.options import LOOK, AsJson
-from cli.serve import Host, Port
+from cli.serve import Host, Port, server_options
 
 group = typer.Typer(**LOOK)
 Quota = Annotated[str, typer.Option(metavar="QUOTA", help="Of one key, such as 100/minute, or off.")]
@@ -33,8 +33,8 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
 
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
-    application = app.mock_with_demo()
+    application = app.mock_from_environment()
     # Whoever reads this through a pipe waits for it while the mock serves, so it must leave at once.
     typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(lines(url)))
     on_ready = partial(typer.echo, f"The mock listens on {url}", err=True)
-    raise typer.Exit(process.serve(application, opened, chosen.shutdown_timeout_seconds, on_ready, nullcontext()))
+    raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, nullcontext()))

@@ -1,6 +1,8 @@
 """What several commands share: their look, their options, and opening the database before the work."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,13 +26,14 @@ Organization = Annotated[str, typer.Option(help="Organization, such as org_abc12
 User = Annotated[str, typer.Option(help="User, such as user_alice.", metavar="ID")]
 
 
-def open_database(database_url: str | None) -> settings.Settings:
-    """The settings, once the database that they name is open and has the newest tables. Raises Refusal."""
+@contextmanager
+def open_database(database_url: str | None) -> Iterator[settings.Settings]:
+    """The settings, while the database that they name is open; it has the newest tables. Raises CommandError."""
     from ops import database_setup
 
     chosen = settings.typed(database_url=database_url)
-    database_setup.open_database(chosen.database_url, prepare=chosen.prepared_statements)
-    return chosen
+    with database_setup.open_database(chosen.database_url, prepared_statements=chosen.prepared_statements):
+        yield chosen
 
 
 def demo_file(chosen: settings.Settings) -> Path:

@@ -67,15 +67,25 @@ def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
     url = sockets.url(chosen.host, opened)
     if prepare:
         database_setup.migrate_database(chosen.database_url)
-    database_setup.open_database(chosen.database_url, prepare=chosen.prepared_statements)
-    pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
-    if prepare:
-        typer.echo("\n".join(banner.startup_lines(url, demo_file(chosen), pepper)))
+    with database_setup.open_database(chosen.database_url, prepared_statements=chosen.prepared_statements):
+        pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
+        if prepare:
+            typer.echo("\n".join(banner.startup_lines(url, demo_file(chosen), pepper)))
     chosen = _measured(chosen)
     on_ready = partial(typer.echo, f"Music Studio listens on {url}", err=True)
-    lifetime = (chosen.shutdown_timeout_seconds, on_ready, maintenance.hourly())
+    hourly = maintenance.hourly(chosen.database_url)
     if chosen.workers > 1:
-        raise typer.Exit(process.supervise(opened, chosen.workers, *lifetime))
+        raise typer.Exit(process.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
     import app
 
-    raise typer.Exit(process.serve(app.from_environment(), opened, *lifetime))
+    raise typer.Exit(process.serve(app.from_environment(), opened, server_options(chosen), on_ready, hourly))
+
+
+def server_options(chosen: settings.Settings) -> dict[str, int]:
+    """The timeouts of the HTTP server, in seconds."""
+    return {
+        "header_timeout": chosen.header_timeout_seconds,
+        "write_timeout": chosen.write_timeout_seconds,
+        "timeout_keep_alive": chosen.keep_alive_timeout_seconds,
+        "timeout_graceful_shutdown": chosen.shutdown_timeout_seconds,
+    }

@@ -7,9 +7,8 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from web.contract import document as contract
-
-JSON = "application/json"
+from web.contract import reading
+from web.contract.reading import OperationObject
 
 
 class Field(NamedTuple):
@@ -29,46 +28,25 @@ class Example(NamedTuple):
     value: Any
 
 
-class Operation:
-    """One operation, with every reference of its node followed."""
+class Operation(OperationObject):
+    """One operation of the contract with the texts of its pages."""
 
-    def __init__(self, document: dict[str, Any], path: str, method: str) -> None:
-        item = document["paths"][path]
-        self.node: dict[str, Any] = item[method]
-        self.id: str = self.node["operationId"]
+    def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
+        super().__init__(document, template, method)
         self.tag: str = self.node["tags"][0]
         self.summary: str = self.node["summary"]
         self.description: str = self.node["description"].strip()
         self.lead = " ".join(self.description.split("\n\n")[0].split())
         self.slug = self.id.replace("_", "-")
-        self.method = method.upper()
-        self.template = path
-        self.path: str = document["servers"][0]["url"].rstrip("/") + path
-        self.scope: str | None = self.node.get("x-scope")
-        self.secured = self.node.get("security", document["security"]) != []
+        self.secured = not self.is_public
         self.related: list[str] = self.node.get("x-related", [])
-        self.parameters = [
-            contract.lookup(document, node) for node in [*item.get("parameters", []), *self.node.get("parameters", [])]
-        ]
-        self._document = document
-
-    def follow(self, node: Any) -> Any:
-        return contract.lookup(self._document, node)
 
     def fields(self, place: str) -> list[Field]:
         """The parameters in `path`, `query` or `header`."""
         return [
             Field(node["name"], self._type(node["schema"]), node.get("required", False), self._meaning(node))
-            for node in self.parameters
-            if node["in"] == place
+            for node in self.parameters_in(place)
         ]
-
-    @cached_property
-    def body(self) -> dict[str, Any] | None:
-        """The node of the JSON body, where the operation takes one."""
-        node = self.node.get("requestBody")
-        found: dict[str, Any] | None = node and self.follow(node)["content"][JSON]
-        return found
 
     def body_fields(self) -> list[Field]:
         return self.properties(self.body["schema"]) if self.body else []
@@ -81,30 +59,22 @@ class Operation:
             for name, node in schema.get("properties", {}).items()
         ]
 
-    @cached_property
-    def responses(self) -> dict[int, dict[str, Any]]:
-        return {int(status): self.follow(node) for status, node in self.node["responses"].items()}
-
-    def success(self) -> tuple[int, dict[str, Any]]:
-        """The first status below 300 and its response."""
-        return min(self.responses.items())
-
     def returns(self) -> list[str]:
-        """What comes back when nothing is wrong: the answer's own words, and those of a 304."""
-        (_, first), *others = [(status, node) for status, node in self.responses.items() if status < 400]
+        """What a success returns: its description, and that of a 304."""
+        (_, first), *others = [(status, node) for status, node in self.by_status.items() if status < 400]
         return [first["description"], *(f"`{status}`: {node['description']}" for status, node in others)]
 
     def successes(self) -> list[Example]:
-        return [example for status in self.responses if status < 300 for example in self._examples(status)]
+        return [example for status in self.by_status if status < 300 for example in self._examples(status)]
 
     @cached_property
     def errors(self) -> list[Example]:
         """Every example of every error, in the order of the statuses."""
-        return [example for status in self.responses if status >= 400 for example in self._examples(status)]
+        return [example for status in self.by_status if status >= 400 for example in self._examples(status)]
 
     def _examples(self, status: int) -> Iterator[Example]:
         title = f"{status} {HTTPStatus(status).phrase}"
-        for media in self.responses[status]["content"].values():
+        for media in self.by_status[status]["content"].values():
             for index, example in enumerate(self.examples(media)):
                 summary = example.get("summary", "")
                 # A second example of a status says in what it differs.
@@ -140,9 +110,4 @@ def _bounds(schema: dict[str, Any]) -> Iterator[str]:
 
 def operations(document: dict[str, Any]) -> list[Operation]:
     """Every operation, in the contract's order."""
-    return [
-        Operation(document, path, method)
-        for path, item in document["paths"].items()
-        for method in contract.METHODS
-        if method in item
-    ]
+    return [Operation(document, node.template, node.method.lower()) for node in reading.operations(document)]

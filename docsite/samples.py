@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 import jinja2
 
 from docsite import literals
-from docsite.operations import JSON, Operation
+from docsite.operations import Operation
+from web.contract.reading import JSON
 
 HOME = Path(__file__).parent / "templates" / "samples"
 KEY_VARIABLE = "MUSIC_STUDIO_API_KEY"
@@ -101,7 +102,7 @@ def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
 
 
 def _answer(operation: Operation) -> Answer:
-    _, response = operation.success()
+    response = operation.by_status[operation.success]
     ((media_type, media),) = response["content"].items()
     schema = operation.follow(media["schema"])
     properties = schema.get("properties", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,6 @@ import jinja2
 from docsite import errors as catalogue
 from docsite import literals, samples
 from docsite.operations import Example, Operation, operations
-from web.contract import document as contract
 from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -138,11 +137,16 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def page(path: str) -> Page | None:
-    """The page of this service's contract at a path below /docs, or None where there is none."""
-    return _own().page(path)
+class PageMaker:
+    """The pages of a contract at paths below /docs; the site is built when the first page is asked for."""
 
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
 
-@cache
-def _own() -> Site:
-    return Site(contract.document(), ORIGIN)
+    @cached_property
+    def _site(self) -> Site:
+        return Site(self._document, ORIGIN)
+
+    def __call__(self, path: str) -> Page | None:
+        """The page at a path, or None where there is none."""
+        return self._site.page(path)

@@ -6,29 +6,23 @@ from collections.abc import Sequence
 from typing import cast
 
 from generated import wire
+from models import collection_tracks, collections
 from models.access import Caller
 from models.collection_queries import Collection
 from models.collection_track_queries import CollectionTrack
-from models.interfaces import Collections, CollectionTracks
 from web.responses import WithETag, format_timestamps
 
 
-def list_collections(
-    organization_id: str, limit: int, offset: int, caller: Caller, collections: Collections
-) -> wire.CollectionPage:
+def list_collections(organization_id: str, limit: int, offset: int, caller: Caller) -> wire.CollectionPage:
     rows = collections.list_page(caller, organization_id, limit, offset)
     return {"items": [view | {"track_count": None} for view in _views(rows)], "limit": limit, "offset": offset}
 
 
-def create_collection(
-    organization_id: str, body: wire.NewCollection, caller: Caller, collections: Collections
-) -> WithETag[wire.Collection]:
+def create_collection(organization_id: str, body: wire.NewCollection, caller: Caller) -> WithETag[wire.Collection]:
     return _tagged(collections.create(caller, organization_id, **body))
 
 
-def get_collection(
-    organization_id: str, collection_id: str, caller: Caller, collections: Collections
-) -> WithETag[wire.Collection]:
+def get_collection(organization_id: str, collection_id: str, caller: Caller) -> WithETag[wire.Collection]:
     return _tagged(collections.get(caller, organization_id, collection_id))
 
 
@@ -38,7 +32,6 @@ def update_collection(
     body: wire.CollectionPatch,
     caller: Caller,
     if_match: int | None,
-    collections: Collections,
 ) -> WithETag[wire.Collection]:
     return _tagged(
         collections.update(caller, organization_id, collection_id, cast("dict[str, str | None]", body), if_match)
@@ -46,7 +39,7 @@ def update_collection(
 
 
 def delete_collection(
-    organization_id: str, collection_id: str, caller: Caller, if_match: int | None, collections: Collections
+    organization_id: str, collection_id: str, caller: Caller, if_match: int | None
 ) -> wire.Acknowledgement:
     collections.delete(caller, organization_id, collection_id, if_match)
     return _done(collection_id, "Collection deleted.")
@@ -58,7 +51,6 @@ def list_collection_tracks(
     limit: int,
     offset: int,
     caller: Caller,
-    collection_tracks: CollectionTracks,
 ) -> WithETag[wire.CollectionTrackPage]:
     version, rows = collection_tracks.list_page(caller, organization_id, collection_id, limit, offset)
     body: wire.CollectionTrackPage = {
@@ -73,7 +65,6 @@ def add_collection_track(
     body: wire.NewCollectionTrack,
     caller: Caller,
     if_match: int | None,
-    collection_tracks: CollectionTracks,
 ) -> wire.Acknowledgement:
     collection_tracks.add(caller, organization_id, collection_id, body["track_id"], if_match)
     return _done(body["track_id"], "Track added to collection.")
@@ -85,7 +76,6 @@ def remove_collection_track(
     track_id: str,
     caller: Caller,
     if_match: int | None,
-    collection_tracks: CollectionTracks,
 ) -> wire.Acknowledgement:
     collection_tracks.remove(caller, organization_id, collection_id, track_id, if_match)
     return _done(track_id, "Track removed from collection.")
@@ -97,7 +87,6 @@ def reorder_collection(
     body: wire.CollectionOrder,
     caller: Caller,
     if_match: int | None,
-    collection_tracks: CollectionTracks,
 ) -> wire.Acknowledgement:
     collection_tracks.reorder(caller, organization_id, collection_id, body["ordered_track_ids"], if_match)
     return _done(collection_id, "Collection reordered.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from generated import wire
-from models.interfaces import Database
-from web.contract import document as contract
+from models.db.context import current_database
+from web.context import current_request
 from web.responses import RawBody, WithETag
 from web.server import lifespan_state
 
@@ -15,10 +13,9 @@ async def get_liveness() -> wire.Health:
     return {"status": "live"}
 
 
-async def get_readiness(database: Database) -> wire.Health:
+async def get_readiness() -> wire.Health:
     lifespan_state.require_not_draining()
-    # A thread of its own: the worker threads may all be busy, and that is when somebody asks.
-    await asyncio.to_thread(database.ready)
+    await current_database.get().require_ready()
     return {"status": "ready"}
 
 
@@ -31,5 +28,5 @@ async def get_openapi_yaml() -> WithETag[RawBody]:
 
 
 def _published(form: str) -> WithETag[RawBody]:
-    document = contract.published(form)
+    document = current_request.get().contract.published(form)
     return WithETag(RawBody(document.body, document.media_type), document.tag)

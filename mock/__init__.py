@@ -1,1 +1,1 @@
-"""The mock: the contract, the edge and the handlers of the service, on rows in memory instead of a database."""
+"""The mock: the service on a database in memory with the demo, and `Prefer` for any documented response."""

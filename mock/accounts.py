@@ -1,13 +1,10 @@
-"""Who may call the mock: the demo's users, with keys that are the same at every start, and whoever is added."""
+"""The mock's database in memory: the demo's rows, and users with keys that are the same at every start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-
-from mock.memory import Memory
-from models import keys
-from models.base import new_id, now
+from models import keys, organizations
+from models.db import migrate
+from models.db.database import Database
 from ops import demo, demo_keys
 
 PEPPER = b"mock"
@@ -19,51 +16,13 @@ SECRETS = {
 }
 
 
-class People:
-    """The keys and who belongs where: of models/keys.py and models/organizations.py, what the authenticator asks."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    def find(self, digest: bytes) -> keys.ApiKey | None:
-        """The key with this digest."""
-        return self._memory.keys.get(digest)
-
-    def organizations_of(self, user_id: str) -> frozenset[str]:
-        """Those in which the user has a key."""
-        return frozenset(key.organization_id for key in self._memory.keys.values() if key.user_id == user_id)
-
-    def note_uses(self, key_ids: frozenset[str]) -> None:
-        """Nobody looks at when a key of the mock was last used."""
-
-    def add(
-        self,
-        secret: str,
-        organization_id: str,
-        user_id: str,
-        scopes: Iterable[str] = demo_keys.SCOPES,
-        state: str = "active",
-        expires_at: datetime | None = None,
-        rate_limit: str | None = None,
-    ) -> keys.ApiKey:
-        """Let this secret be a key of that user."""
-        key = keys.ApiKey(
-            id=new_id("mkey_"),
-            organization_id=organization_id,
-            user_id=user_id,
-            hint=secret[: keys.HINT_LENGTH],
-            scopes=frozenset(scopes),
-            state=state,
-            created_at=now(),
-            expires_at=expires_at,
-            last_used_at=None,
-            rate_limit=rate_limit,
-            replaced_by=None,
-        )
-        self._memory.keys[keys.digest(secret, PEPPER)] = key
-        return key
-
-    def add_demo(self) -> None:
-        """Let in the demo's users with their printed keys."""
+def open_demo_database() -> Database:
+    """A new database in memory with the demo in it."""
+    database = Database("sqlite://")
+    migrate.upgrade(database.url)
+    with database.use():
+        demo.load()
         for name, (organization_id, user_id) in demo.USERS.items():
-            self.add(SECRETS[name], organization_id, user_id)
+            organizations.join(organization_id, user_id)
+            keys.make(organization_id, user_id, demo_keys.SCOPES, pepper=PEPPER, secret=SECRETS[name])
+    return database

@@ -1,4 +1,4 @@
-"""How the mock's answers come about: from a handler, or from the contract's examples."""
+"""Responses of the mock: the handler's, or one of the contract's examples."""
 
 from __future__ import annotations
 
@@ -6,51 +6,47 @@ from typing import NoReturn
 
 from mock.examples import Examples
 from mock.preferences import Preferences
+from models.db.database import Database
 from web.context import RequestContext
+from web.contract.operations import Operation
 from web.dispatch import Dispatcher
-from web.http.idempotency import IdempotencyGuard
 from web.responses import Response
 
 PREFERENCES = "preferences"
 
 
 def not_implemented() -> NoReturn:
-    """Stands for the handler of an operation that the mock cannot do."""
+    """Stands for the handler of an operation that is in the contract and not written yet."""
     raise RuntimeError("The contract's example is given in the place of this handler.")
 
 
 class MockDispatcher(Dispatcher):
     """Calls handlers as the service does; gives an example where one is asked for, and where there is no handler."""
 
-    def __init__(self, once: IdempotencyGuard, examples: Examples, *, enforce: bool) -> None:
-        super().__init__(once, enforce=enforce)
+    def __init__(self, database: Database, examples: Examples) -> None:
+        super().__init__(database, enforce=True)
         self.examples = examples
 
-    def call_sync(self, context: RequestContext) -> Response:
-        """The answer that was asked for, else the handler's. Raises what the handler raises."""
-        return self._wished(context) or super().call_sync(context)
-
-    async def call_async(self, context: RequestContext) -> Response:
-        """The answer that was asked for, else that of a handler that is a coroutine."""
-        return self._wished(context) or await super().call_async(context)
-
-    def _call(self, context: RequestContext) -> Response:
-        operation = context.operation
+    async def dispatch(self, operation: Operation, context: RequestContext) -> Response:
+        """The example that Prefer names, else the handler's response, else the example of the success."""
+        preferred = self._preferred(operation, context)
+        if preferred is not None:
+            return preferred
         if operation.handler is not not_implemented:
-            return super()._call(context)
-        shown = self.examples.find(operation.id, operation.success, None)
-        if shown is None:
+            return await super().dispatch(operation, context)
+        example = self.examples.find(operation.id, operation.success, None)
+        if example is None:
             raise RuntimeError(f"The contract shows no success of {operation.id}.")
-        return self.checked(context, shown.response(context.request_id))
+        return self.checked(operation, context, self.examples.response(example, context.request_id))
 
-    def _wished(self, context: RequestContext) -> Response | None:
+    def _preferred(self, operation: Operation, context: RequestContext) -> Response | None:
         """The example that Prefer names; None where it names none, or one that the contract does not show."""
-        wishes: Preferences = context.scope[PREFERENCES]
-        if wishes.code is None and wishes.example is None:
+        preferences: Preferences = context.scope[PREFERENCES]
+        if preferences.code is None and preferences.example is None:
             return None
-        shown = self.examples.find(context.operation.id, wishes.code, wishes.example)
-        if shown is None:
+        example = self.examples.find(operation.id, preferences.code, preferences.example)
+        if example is None:
             return None
-        wishes.applied += [f"code={wishes.code}"] if wishes.code is not None else []
-        wishes.applied += [f"example={wishes.example}"] if wishes.example is not None else []
-        return shown.response(context.request_id)
+        preferences.applied += [f"code={preferences.code}"] if preferences.code is not None else []
+        preferences.applied += [f"example={preferences.example}"] if preferences.example is not None else []
+        return self.examples.response(example, context.request_id)

@@ -1,4 +1,4 @@
-"""What the contract shows of every answer, ready to be given."""
+"""The contract's examples of every response, ready to be sent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from web import exceptions
-from web.contract import document as contract
+from web.contract.document import lookup
+from web.contract.reading import OperationObject, operations
+from web.error_envelope import ErrorCatalog
+from web.exceptions import RequestError
 from web.responses import Response
 
 # It would say of an answer that it was given before.
@@ -19,7 +21,7 @@ _RETRY_AFTER = 1
 
 
 class ResponseExample(NamedTuple):
-    """One documented example of an answer; without a media type it has no body."""
+    """One documented example of a response; without a media type it has no body."""
 
     status: int
     name: str
@@ -27,44 +29,44 @@ class ResponseExample(NamedTuple):
     media_type: str | None
     value: Any
 
-    def response(self, request_id: str) -> Response:
-        """The example as an answer to this request; an error has this request's id and moment."""
-        if self.status >= 400:
-            return exceptions.to_response(_Asked(self), request_id)
-        if self.media_type is None:
-            return Response(self.status, self.headers, b"")
-        headers = self.headers | {"content-type": self.media_type}
-        return Response(self.status, headers, orjson.dumps(self.value), self.value)
 
+class _ExampleError(RequestError):
+    """The failure that an example shows."""
 
-class _Asked(exceptions.RequestError):
-    """The failure that an example is of."""
-
-    def __init__(self, shown: ResponseExample) -> None:
-        error = shown.value["error"]
-        super().__init__(error["system_message"], shown.headers, **error["details"])
-        if "retry-after" in shown.headers:
+    def __init__(self, example: ResponseExample) -> None:
+        error = example.value["error"]
+        super().__init__(error["system_message"], example.headers, **error["details"])
+        if "retry-after" in example.headers:
             self.retry_after = error["details"].get("retry_after", _RETRY_AFTER)
-        self.code = error["code"]  # type: ignore[misc] # any class of failure has one code, and this may be any failure
+        self.code = error["code"]  # type: ignore[misc] # a class of failure has one code, and this may be any failure
 
 
 class Examples:
     """The examples of all operations of a document."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        nodes = [item[method] for item in document["paths"].values() for method in contract.METHODS if method in item]
-        self._shown = {node["operationId"]: list(_shown(document, node)) for node in nodes}
+    def __init__(self, document: dict[str, Any], errors: ErrorCatalog) -> None:
+        self._errors = errors
+        self._shown = {operation.id: list(_shown(operation)) for operation in operations(document)}
 
     def find(self, operation_id: str, status: int | None, name: str | None) -> ResponseExample | None:
         """The first example with this status and this name; None stands for any."""
         fitting = (one for one in self._shown[operation_id] if status in (None, one.status))
         return next((one for one in fitting if name in (None, one.name)), None)
 
+    def response(self, example: ResponseExample, request_id: str) -> Response:
+        """The example as a response to this request; an error has this request's id and time."""
+        if example.status >= 400:
+            return self._errors.to_response(_ExampleError(example), request_id)
+        if example.media_type is None:
+            return Response(example.status, example.headers, b"")
+        headers = example.headers | {"content-type": example.media_type}
+        return Response(example.status, headers, orjson.dumps(example.value), example.value)
 
-def _shown(document: dict[str, Any], node: dict[str, Any]) -> Iterator[ResponseExample]:
-    responses = {int(status): contract.lookup(document, found) for status, found in node["responses"].items()}
+
+def _shown(operation: OperationObject) -> Iterator[ResponseExample]:
+    document, responses = operation.document, operation.by_status
     listed = Counter(name for response in responses.values() for name in response.get("headers", {}))
-    everywhere = {name for name, count in listed.items() if count > len(responses) / 2}  # the edge sets those itself
+    everywhere = {name for name, count in listed.items() if count > len(responses) / 2}  # the server sets those itself
     for status, response in sorted(responses.items()):
         own = {name: response["headers"][name] for name in response.get("headers", {}) if name not in everywhere}
         headers = {name.lower(): _header(document, header) for name, header in own.items() if name not in _NEVER_SHOWN}
@@ -73,7 +75,7 @@ def _shown(document: dict[str, Any], node: dict[str, Any]) -> Iterator[ResponseE
 
 
 def _header(document: dict[str, Any], header: dict[str, Any]) -> str:
-    schema = contract.lookup(document, contract.lookup(document, header)["schema"])
+    schema = lookup(document, lookup(document, header)["schema"])
     return str(schema["example"])
 
 
@@ -83,6 +85,6 @@ def _bodies(document: dict[str, Any], response: dict[str, Any]) -> Iterator[tupl
         yield None, "", None
     for media_type, media in response.get("content", {}).items():
         for name, example in media.get("examples", {}).items():
-            yield media_type, name, contract.lookup(document, example)["value"]
+            yield media_type, name, lookup(document, example)["value"]
         if "examples" not in media:
-            yield media_type, "", media.get("example", contract.lookup(document, media["schema"]).get("example"))
+            yield media_type, "", media.get("example", lookup(document, media["schema"]).get("example"))

@@ -1,4 +1,4 @@
-"""The mock's outermost layer: reads Prefer, holds an answer back as long as was asked, and says what was heeded."""
+"""The mock's outermost layer: reads Prefer, delays the response, and says what was applied."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from web.asgi import App, Message, Receive, Scope, Send
 
 
 class PreferMiddleware:
-    """An ASGI application around Front; the service has none, and so pays no heed to these preferences."""
+    """An ASGI application around the service's, which ignores these preferences."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -19,24 +19,24 @@ class PreferMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        wishes = read(scope["headers"])
+        preferences = read(scope["headers"])
 
-        async def tell(message: Message) -> None:
+        async def send_applied(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await _wait(wishes)
-                message = {**message, "headers": [*message["headers"], *_told(wishes)]}
+                await _wait(preferences)
+                message = {**message, "headers": [*message["headers"], *_applied(preferences)]}
             await send(message)
 
         # Without the server's extension, in which the fields are lines already.
-        await self.app({**scope, PREFERENCES: wishes, "extensions": {}}, receive, tell)
+        await self.app({**scope, PREFERENCES: preferences, "extensions": {}}, receive, send_applied)
 
 
-async def _wait(wishes: Preferences) -> None:
-    if wishes.delay_ms is not None:
-        await asyncio.sleep(wishes.delay_ms / 1000)
-        wishes.applied.append(f"delay={wishes.delay_ms}")
+async def _wait(preferences: Preferences) -> None:
+    if preferences.delay_ms is not None:
+        await asyncio.sleep(preferences.delay_ms / 1000)
+        preferences.applied.append(f"delay={preferences.delay_ms}")
 
 
-def _told(wishes: Preferences) -> list[tuple[bytes, bytes]]:
+def _applied(preferences: Preferences) -> list[tuple[bytes, bytes]]:
     """Preference-Applied (RFC 7240 section 3)."""
-    return [(b"preference-applied", ", ".join(wishes.applied).encode("latin-1"))] if wishes.applied else []
+    return [(b"preference-applied", ", ".join(preferences.applied).encode("latin-1"))] if preferences.applied else []

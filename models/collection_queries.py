@@ -5,15 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import (
     Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKeyConstraint,
-    Index,
     Integer,
-    PrimaryKeyConstraint,
-    Table,
     Text,
-    UniqueConstraint,
     and_,
     bindparam,
     case,
@@ -23,49 +16,14 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import BIGINT, UTCDateTime, insert_or_ignore, metadata
-from models.tracks import tracks
+from models.base import BIGINT, insert_or_ignore
+from models.schema import collections, tracks
 
 CHANGEABLE = ("name", "description", "cover_track_id", "cover_image_url")
 
-collections = Table(
-    "collections",
-    metadata,
-    Column("organization_id", Text, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("owner_id", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("description", Text),
-    Column("cover_track_id", Text),
-    Column("cover_image_url", Text),
-    Column("track_count", Integer, nullable=False),
-    Column("version", BIGINT, nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    Column("updated_at", UTCDateTime, nullable=False),
-    Column("deleted_at", UTCDateTime),
-    PrimaryKeyConstraint("organization_id", "id"),
-    UniqueConstraint("organization_id", "owner_id", "id"),
-    ForeignKeyConstraint(["organization_id", "owner_id"], ["memberships.organization_id", "memberships.user_id"]),
-    ForeignKeyConstraint(["organization_id", "cover_track_id"], ["tracks.organization_id", "tracks.id"]),
-    CheckConstraint("length(name) BETWEEN 1 AND 512", name="name_length"),
-    CheckConstraint("length(description) <= 4096", name="description_length"),
-    CheckConstraint("length(cover_image_url) BETWEEN 1 AND 1024", name="cover_image_url_length"),
-    CheckConstraint("track_count BETWEEN 0 AND 10000", name="track_count_range"),
-    CheckConstraint("version >= 1", name="version_range"),
-    sqlite_strict=True,
-)
 
 _NEWEST_FIRST = (collections.c.created_at.desc(), collections.c.id.desc())
 _IS_LIVE = collections.c.deleted_at.is_(None)
-
-Index(
-    "ix_collections_newest_first",
-    collections.c.organization_id,
-    collections.c.owner_id,
-    *_NEWEST_FIRST,
-    sqlite_where=_IS_LIVE,
-    postgresql_where=_IS_LIVE,
-)
 
 
 class Collection(NamedTuple):

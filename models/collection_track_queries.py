@@ -4,12 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
-    Column,
-    ForeignKeyConstraint,
-    Index,
     Integer,
-    PrimaryKeyConstraint,
-    Table,
     Text,
     and_,
     bindparam,
@@ -21,31 +16,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.base import BIGINT, UTCDateTime, insert_or_ignore, metadata
-from models.collection_queries import IS_IT, collections
+from models.base import BIGINT, UTCDateTime, insert_or_ignore
+from models.collection_queries import IS_IT
 from models.ranks import GAP
-from models.tracks import tracks
-
-collection_tracks = Table(
-    "collection_tracks",
-    metadata,
-    Column("organization_id", Text, nullable=False),
-    Column("owner_id", Text, nullable=False),
-    Column("collection_id", Text, nullable=False),
-    Column("track_id", Text, nullable=False),
-    Column("rank", BIGINT, nullable=False),
-    Column("added_at", UTCDateTime, nullable=False),
-    # One index suits a member and the other an ordered page, and neither suits both: a planner without statistics,
-    # as for a new table, cannot take the wrong one and read a whole collection for every track.
-    PrimaryKeyConstraint("track_id", "collection_id", "owner_id", "organization_id"),
-    ForeignKeyConstraint(
-        ["organization_id", "owner_id", "collection_id"],
-        ["collections.organization_id", "collections.owner_id", "collections.id"],
-    ),
-    ForeignKeyConstraint(["organization_id", "track_id"], ["tracks.organization_id", "tracks.id"]),
-    Index("ix_collection_tracks_rank", "collection_id", "rank", "owner_id", "organization_id"),
-    sqlite_strict=True,
-)
+from models.schema import collection_tracks, collections, tracks
 
 
 class CollectionTrack(NamedTuple):

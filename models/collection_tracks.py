@@ -6,20 +6,10 @@ from models import collections, ranks, tracks
 from models.access import Caller
 from models.base import is_id, now
 from models.collection_queries import Collection
-from models.collection_track_queries import (
-    APPEND,
-    FIRST,
-    LIST,
-    LISTED,
-    MEMBER,
-    MOVE,
-    MOVE_ALL,
-    REMOVE,
-    CollectionTrack,
-    collection_tracks,
-)
+from models.collection_track_queries import APPEND, FIRST, LIST, LISTED, MEMBER, MOVE, MOVE_ALL, REMOVE, CollectionTrack
 from models.db import connection
 from models.exceptions import CollectionFull, InvalidValue, NotFound
+from models.schema import collection_tracks
 
 __all__ = ["MAX_TRACKS", "CollectionTrack", "add", "collection_tracks", "list_page", "remove", "reorder"]
 
@@ -75,7 +65,7 @@ def reorder(
 
     Raises Unacceptable for an id that is listed twice, Missing, then VersionMismatch.
     """
-    wanted = demand_distinct(track_ids)
+    wanted = require_distinct(track_ids)
     held = collections.lock(caller, organization_id, collection_id, version)
     moves = _moves(held, track_ids, wanted)
     if moves:
@@ -134,7 +124,7 @@ def full(collection_id: str) -> CollectionFull:
     return CollectionFull(f"A collection holds at most {MAX_TRACKS} tracks", collection_id=collection_id)
 
 
-def demand_distinct(track_ids: Sequence[str]) -> set[str]:
+def require_distinct(track_ids: Sequence[str]) -> set[str]:
     """The tracks that are listed; raises Unacceptable for one that is listed twice."""
     wanted = set(track_ids)
     if len(wanted) != len(track_ids):

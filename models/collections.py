@@ -8,20 +8,10 @@ from sqlalchemy import Row
 from models import tracks
 from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
-from models.collection_queries import (
-    CHANGE,
-    CHANGEABLE,
-    DELETE,
-    FIND,
-    INSERT,
-    LIST,
-    LOCK,
-    TOUCH,
-    Collection,
-    collections,
-)
+from models.collection_queries import CHANGE, CHANGEABLE, DELETE, FIND, INSERT, LIST, LOCK, TOUCH, Collection
 from models.db import connection
 from models.exceptions import InvalidValue, NotFound, VersionMismatch
+from models.schema import collections
 
 __all__ = ["Collection", "collections", "create", "delete", "get", "list_page", "update"]
 

@@ -6,14 +6,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
     bindparam,
     delete,
     func,
@@ -21,28 +13,10 @@ from sqlalchemy import (
     select,
 )
 
-from models.base import BIGINT, UTCDateTime, metadata, now
+from models.base import BIGINT, now
 from models.db import connection
 from models.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
-
-idempotency_keys = Table(
-    "idempotency_keys",
-    metadata,
-    Column("organization_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("headers", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    PrimaryKeyConstraint("organization_id", "user_id", "key"),
-    Index(None, "created_at"),
-    CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
-    CheckConstraint("length(fingerprint) = 32", name="fingerprint_length"),
-    CheckConstraint("status BETWEEN 100 AND 599", name="status_range"),
-    sqlite_strict=True,
-)
+from models.schema import idempotency_keys
 
 
 class StoredResponse(NamedTuple):
@@ -87,7 +61,7 @@ def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> S
     """
     if not connection.in_transaction():
         raise RuntimeError("A key is claimed inside the transaction that does the work.")
-    _demand_lock(organization_id, user_id, key)
+    _require_lock(organization_id, user_id, key)
     row = connection.fetch_one(FIND, organization_id=organization_id, user_id=user_id, key=key)
     if row is None:
         return None
@@ -122,7 +96,7 @@ def delete_expired(older_than_hours: float = 24) -> int:
     return forgotten + connection.execute(DELETE_BATCH_ROWS, before=before)
 
 
-def _demand_lock(organization_id: str, user_id: str, key: str) -> None:
+def _require_lock(organization_id: str, user_id: str, key: str) -> None:
     if not connection.is_postgres():
         return
     digest = hashlib.sha256(f"{organization_id}\n{user_id}\n{key}".encode()).digest()

@@ -3,31 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import CheckConstraint, Column, PrimaryKeyConstraint, Table, Text, bindparam, select
+from sqlalchemy import bindparam, select
 
-from models.base import UTCDateTime, insert_or_ignore, metadata
+from models.base import insert_or_ignore
 from models.db import connection
-
-# No foreign key: the log outlives the keys that it tells of.
-key_events = Table(
-    "key_events",
-    metadata,
-    Column("organization_id", Text, nullable=False),
-    Column("happened_at", UTCDateTime, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("command", Text, nullable=False),
-    Column("detail", Text),
-    PrimaryKeyConstraint("organization_id", "happened_at", "key_id", "event"),
-    CheckConstraint(
-        "event IN ('created', 'rotated', 'paused', 'resumed', 'revoked', 'expired', 'deleted')", name="event_known"
-    ),
-    CheckConstraint("length(actor) BETWEEN 1 AND 128", name="actor_length"),
-    CheckConstraint("length(command) BETWEEN 1 AND 64", name="command_length"),
-    CheckConstraint("length(detail) <= 512", name="detail_length"),
-    sqlite_strict=True,
-)
+from models.schema import key_events
 
 
 class Actor(NamedTuple):

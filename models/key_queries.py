@@ -4,15 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    PrimaryKeyConstraint,
-    Table,
     Text,
-    UniqueConstraint,
     bindparam,
     delete,
     literal,
@@ -21,36 +13,8 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import UTCDateTime, WordSet, insert_or_ignore, metadata
-from models.key_events import key_events
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", Text, nullable=False),
-    Column("organization_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("hint", Text, nullable=False),
-    Column("scopes", WordSet, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    Column("expires_at", UTCDateTime),
-    Column("last_used_at", UTCDateTime),
-    Column("rate_limit", Text),
-    Column("replaced_by", Text),
-    PrimaryKeyConstraint("id"),
-    UniqueConstraint("digest"),
-    ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
-    CheckConstraint("length(digest) = 32", name="digest_length"),
-    CheckConstraint("length(hint) = 8", name="hint_length"),
-    CheckConstraint("length(scopes) <= 512", name="scopes_length"),
-    CheckConstraint("state IN ('active', 'paused', 'deactivated')", name="state_known"),
-    CheckConstraint("length(rate_limit) BETWEEN 1 AND 32", name="rate_limit_length"),
-    Index(None, "organization_id", "user_id"),
-    Index(None, "expires_at"),
-    sqlite_strict=True,
-)
+from models.base import insert_or_ignore
+from models.schema import api_keys, key_events
 
 
 class ApiKey(NamedTuple):

@@ -9,8 +9,9 @@ from models.base import ID_TRIES, new_id, now
 from models.db import connection
 from models.key_events import PROGRAM, Actor, KeyEvent
 from models.key_format import digest, new_secret, well_formed
-from models.key_queries import ApiKey, api_keys
+from models.key_queries import ApiKey
 from models.revocation import wait_for_key_caches
+from models.schema import api_keys
 
 __all__ = [
     "STATES",
@@ -59,13 +60,14 @@ def make(
     pepper: bytes,
     rate_limit: str | None = None,
     key_id: str | None = None,
+    secret: str | None = None,
     by: Actor = PROGRAM,
 ) -> tuple[ApiKey, str]:
     """A new key of a member, and its secret, which is shown this once and kept nowhere.
 
-    `key_id` asks for a certain id, which must be free.
+    `key_id` and `secret` ask for certain ones, which must be free.
     """
-    secret = new_secret()
+    secret = secret or new_secret()
     for _ in range(ID_TRIES):
         row = connection.fetch_one(
             key_queries.INSERT,

@@ -3,45 +3,17 @@
 import re
 
 from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    ForeignKeyConstraint,
-    Index,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
     bindparam,
     select,
 )
 
-from models.base import UTCDateTime, insert_or_ignore, metadata, now
+from models.base import insert_or_ignore, now
 from models.db import connection
+from models.schema import memberships, organizations
 
 ORGANIZATION = re.compile(r"org_[A-Za-z0-9]{1,32}")
 USER = re.compile(r"[!-~]{1,64}")
 
-organizations = Table(
-    "organizations",
-    metadata,
-    Column("id", Text, nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    PrimaryKeyConstraint("id"),
-    CheckConstraint("length(id) BETWEEN 5 AND 36", name="id_length"),
-    sqlite_strict=True,
-)
-
-memberships = Table(
-    "memberships",
-    metadata,
-    Column("organization_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    PrimaryKeyConstraint("organization_id", "user_id"),
-    ForeignKeyConstraint(["organization_id"], ["organizations.id"]),
-    CheckConstraint("length(user_id) BETWEEN 1 AND 64", name="user_id_length"),
-    Index(None, "user_id"),  # a token names its user only
-    sqlite_strict=True,
-)
 
 INSERT = insert_or_ignore(organizations).values(id=bindparam("organization_id"), created_at=bindparam("now"))
 

@@ -1,7 +1,8 @@
-"""How long a server may go on believing what it knows of a key, and how a change of a key outlasts all such beliefs."""
+"""Lifetime of cached keys, and a decorator that delays a key change until every cache has expired."""
 
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -10,13 +11,14 @@ from models.db import connection
 P = ParamSpec("P")
 R = TypeVar("R")
 
-KEY_CACHE_SECONDS = 0.25
-# More than the lease, so that a clock that is read in coarse steps cannot make the two meet.
-_WAIT_SECONDS = KEY_CACHE_SECONDS + 0.02
+# The lifetime of a key in the caches of the servers; commands set it to what their settings say.
+key_cache_seconds: ContextVar[float] = ContextVar("key_cache_seconds", default=0.25)
+# A clock that is read in coarse steps must not make the two meet.
+MARGIN_SECONDS = 0.02
 
 
 def wait_for_key_caches(change: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function that commits a change of a key return when no server knows the key as it was before.
+    """Makes a function that commits a change of a key return when no server has the key cached as it was before.
 
     A false result says that nothing was changed, so that nothing is waited for. Inside a transaction nothing is either:
     there the function that commits is the one to be decorated.
@@ -26,7 +28,14 @@ def wait_for_key_caches(change: Callable[P, R]) -> Callable[P, R]:
     def whole(*args: P.args, **kwargs: P.kwargs) -> R:
         result = change(*args, **kwargs)
         if result and not connection.in_transaction():
-            time.sleep(_WAIT_SECONDS)
+            wait()
         return result
 
     return whole
+
+
+def wait() -> None:
+    """Sleeps until what a server has cached before now is no longer used."""
+    seconds = key_cache_seconds.get()
+    if seconds > 0:
+        time.sleep(seconds + MARGIN_SECONDS)

@@ -4,47 +4,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
-    CheckConstraint,
-    Column,
-    ForeignKeyConstraint,
-    Integer,
-    LargeBinary,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    UniqueConstraint,
     bindparam,
     select,
 )
 
-from models.base import ID_TRIES, Bool, UTCDateTime, insert_or_ignore, metadata, new_id, now
+from models.base import ID_TRIES, insert_or_ignore, new_id, now
 from models.db import connection
-
-tracks = Table(
-    "tracks",
-    metadata,
-    Column("organization_id", Text, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("creator_id", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("engine", Text),
-    Column("mode", Text),
-    Column("duration_ms", Integer),
-    Column("instrumental", Bool, nullable=False),
-    Column("licence_class", Text, nullable=False),
-    Column("source_digest", LargeBinary),
-    Column("created_at", UTCDateTime, nullable=False),
-    PrimaryKeyConstraint("organization_id", "id"),
-    UniqueConstraint("source_digest", "organization_id"),
-    ForeignKeyConstraint(["organization_id", "creator_id"], ["memberships.organization_id", "memberships.user_id"]),
-    CheckConstraint("length(title) BETWEEN 1 AND 512", name="title_length"),
-    CheckConstraint("length(engine) BETWEEN 1 AND 64", name="engine_length"),
-    CheckConstraint("length(mode) BETWEEN 1 AND 64", name="mode_length"),
-    CheckConstraint("duration_ms BETWEEN 0 AND 2147483647", name="duration_ms_range"),
-    CheckConstraint("length(licence_class) BETWEEN 1 AND 64", name="licence_class_length"),
-    CheckConstraint("length(source_digest) = 32", name="source_digest_length"),
-    sqlite_strict=True,
-)
+from models.schema import tracks
 
 
 class Track(NamedTuple):

@@ -46,11 +46,11 @@ def restore(file: Path, url: str, tell: Tell, *, force: bool = False) -> None:
     All of it takes effect or nothing does, also when the machine stops half-way.
     """
     target = _sqlite_file(url, "pg_restore --clean --if-exists --dbname=DATABASE FILE")
-    _demand_backup(file)
+    _require_backup(file)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _opened(target) as destination, _opened(file, read_only=True) as source:
-            _demand_unused(destination, target)
+            _require_unused(destination, target)
             if not force and _holds_data(destination):
                 raise CommandError(f"The database {target} holds data: --force replaces it.")
             source.backup(destination, pages=PAGES_AT_ONCE, progress=_progress(tell))
@@ -108,7 +108,7 @@ def _create(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _demand_backup(file: Path) -> None:
+def _require_backup(file: Path) -> None:
     if not file.is_file():
         raise CommandError(f"There is no file {file}.")
     try:
@@ -123,7 +123,7 @@ def _demand_backup(file: Path) -> None:
         raise CommandError(f"The backup {file} was made by a newer version of Music Studio.")
 
 
-def _demand_unused(destination: sqlite3.Connection, target: Path) -> None:
+def _require_unused(destination: sqlite3.Connection, target: Path) -> None:
     # To give up the log takes being the only one who has the file open.
     with contextlib.suppress(sqlite3.OperationalError):
         if destination.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",):

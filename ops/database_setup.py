@@ -8,6 +8,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from models.db import connection, engines
+from models.db.database import Database
 from models.exceptions import Unavailable
 from ops.errors import CommandError
 from ops.output import without_password
@@ -19,21 +20,23 @@ SETTINGS = text(
 )
 
 
-def open_database(url: str, *, prepare: bool = True) -> None:
-    """Connect, as the server does, to a database that is there and has the newest tables. Raises Refusal."""
+@contextmanager
+def open_database(url: str, *, prepared_statements: bool = True) -> Iterator[Database]:
+    """Opens a database that is there and has the newest tables, for the queries inside. Raises CommandError."""
     place = _place(url)
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         # SQLite would make an empty file of a mistyped name.
         raise CommandError(f"There is no database {place.database}: run `music-studio migrate` first.")
-    connection.connect(url, pool_size=2, prepare=prepare)
-    with _explained(url):
-        connection.fetch_one(ANYTHING)
-        _demand_limits()
-    _demand_newest_tables()
+    with Database(url, pool_size=2, prepared_statements=prepared_statements) as database:
+        with _explained(url):
+            connection.fetch_one(ANYTHING)
+            _require_limits(database)
+        _require_newest_tables(database)
+        yield database
 
 
 def migrate_database(url: str) -> None:
-    """Make the database when it is new, and bring its tables up to date. Raises Refusal."""
+    """Make the database when it is new, and bring its tables up to date. Raises CommandError."""
     from models.db import migrate  # and with it Alembic, which is nothing for a server that only serves
 
     _place(url)
@@ -57,9 +60,9 @@ def _place(url: str) -> URL:
         raise CommandError("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
 
 
-def _demand_limits() -> None:
+def _require_limits(database: Database) -> None:
     """A pooler gives connections that somebody else has opened, without what the server asks for."""
-    if not connection.is_postgres():
+    if not database.is_postgres:
         return
     found = {row.name: row for row in connection.fetch_all(SETTINGS)}
     missing = {name: value for name, value in engines.session_settings() if found[name].setting != value}
@@ -68,9 +71,9 @@ def _demand_limits() -> None:
         raise CommandError(f"Connections come without their limits. Run this, then RECONNECT in the pooler:{orders}")
 
 
-def _demand_newest_tables() -> None:
+def _require_newest_tables(database: Database) -> None:
     try:
-        connection.ready()
+        database.require_schema()
     except Unavailable as reason:
         raise CommandError(f"{reason.system_message}: run `music-studio migrate` first.") from reason
 

@@ -6,12 +6,10 @@ from typing import Any, Literal
 from sqlalchemy import and_, bindparam, delete, insert, select
 
 from models.base import insert_or_ignore
-from models.collection_queries import collections
-from models.collection_track_queries import collection_tracks
 from models.db import connection
-from models.organizations import join, organizations
+from models.organizations import join
 from models.ranks import GAP
-from models.tracks import tracks
+from models.schema import collection_tracks, collections, organizations, tracks
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"

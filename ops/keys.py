@@ -58,12 +58,12 @@ def rotate(
     Raises Refusal.
     """
     former = _found(key_id)
-    _demand_rotatable(former)
+    _require_rotatable(former)
     lived = None if former.expires_at is None else former.expires_at - former.created_at
     lifetime = lived if expires_in_days is None else timedelta(days=expires_in_days)
     done = keys.rotate(former, parse_duration(overlap), lifetime, pepper=pepper, by=by)
     if done is None:
-        _demand_rotatable(_found(key_id))
+        _require_rotatable(_found(key_id))
         raise CommandError(f"The key {key_id} was changed at the same moment: try again.")
     return _view(done.former), _view(done.made), done.secret
 
@@ -125,7 +125,7 @@ def _found(key_id: str) -> ApiKey:
     return key
 
 
-def _demand_rotatable(key: ApiKey) -> None:
+def _require_rotatable(key: ApiKey) -> None:
     """Raises Refusal for a key whose successor would open what is shut."""
     if key.state == "deactivated":
         raise CommandError(f"The key {key.id} was revoked, and that is for good: make a new one.")

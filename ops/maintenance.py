@@ -1,4 +1,4 @@
-"""What is done once an hour beside the serving of requests: old answers are forgotten, expired keys told to the log."""
+"""Hourly maintenance beside a server: deletes expired idempotency keys, and logs which API keys have expired."""
 
 import threading
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import structlog
 
 from models import idempotency, keys
+from models.db.database import Database
 from models.exceptions import Unavailable
 
 HOUR = 3600.0
@@ -15,25 +16,32 @@ log = structlog.get_logger("ops.maintenance")
 
 
 @contextmanager
-def hourly(interval_seconds: float = HOUR) -> Iterator[None]:
-    """Sweep now and then once an interval, in a thread of its own, until the block ends."""
+def hourly(database_url: str, interval_seconds: float = HOUR) -> Iterator[None]:
+    """Cleans up now and then once an interval, in a thread with a database of its own, until the block ends."""
     stopped = threading.Event()
-    sweeper = threading.Thread(target=_sweep, args=(stopped, interval_seconds), name="sweeper", daemon=True)
-    sweeper.start()
+    thread = threading.Thread(
+        target=_run, args=(database_url, stopped, interval_seconds), name="maintenance", daemon=True
+    )
+    thread.start()
     try:
         yield
     finally:
         stopped.set()
-        sweeper.join(1.0)
+        thread.join(1.0)
 
 
-def _sweep(stopped: threading.Event, interval_seconds: float) -> None:
+def _run(database_url: str, stopped: threading.Event, interval_seconds: float) -> None:
     while not stopped.is_set():
-        try:
-            if forgotten := idempotency.delete_expired():
-                log.info("old answers forgotten", answers=forgotten)
-            if expired := keys.log_expired(SERVER):
-                log.info("keys have expired", keys=expired)
-        except Unavailable as reason:
-            log.warning("hourly work not done", reason=reason.system_message)
+        with Database(database_url, pool_size=1):
+            _clean_up()
         stopped.wait(interval_seconds)
+
+
+def _clean_up() -> None:
+    try:
+        if deleted := idempotency.delete_expired():
+            log.info("expired idempotency keys deleted", count=deleted)
+        if expired := keys.log_expired(SERVER):
+            log.info("API keys expired", keys=expired)
+    except Unavailable as reason:
+        log.warning("maintenance failed, next try in an hour", reason=reason.system_message)

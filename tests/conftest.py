@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from tests.deployments.targets import PLACES
 from tools.testing import databases
 from tools.testing.cli_runner import Machine
 from tools.testing.probes import Scene
-from tools.testing.service import HOME, MOCK, Actors, Row, Service, Services, add_all, new_collection, operations
+from tools.testing.service import HOME, Actors, Service, Services, add_all, new_collection
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="Run every test that asks for a server on PostgreSQL too.")
     parser.addoption("--on", choices=PLACES, help="Run the tests of PostgreSQL on another deployment, and no others.")
 
 
@@ -26,31 +26,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what has nothing to say.
-
-    On another deployment that is what asks for no server or for SQLite; on the mock, an operation that it keeps no rows
-    for: it answers that one with the contract's example, whoever asks.
-    """
-    others = {item for item in items if _asks_for(item, MOCK) and _operation(item) in _unkept()}
-    if config.getoption("on"):
-        others |= {item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)}
+    """On another deployment, leaves out what asks for no server or for SQLite."""
+    if not config.getoption("on"):
+        return
+    others = {item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
-
-
-def _operation(item: pytest.Item) -> str:
-    row = item.callspec.params.get("operation")  # type: ignore[attr-defined]
-    return row.id if isinstance(row, Row) else ""
-
-
-@cache
-def _unkept() -> frozenset[str]:
-    import app  # only where the mock is asked for at all: it takes a second
-    from mock.memory import Memory
-    from mock.stores import shelves
-
-    stores = shelves(Memory())
-    return frozenset(row.id for row in operations() if not app.is_kept(row.node, stores))
 
 
 def _asks_for(item: pytest.Item, kind: str) -> bool:
@@ -72,11 +53,11 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test runs on each database; one of a module with `ALSO_ON = (MOCK,)` runs on the mock too."""
+    """A test that asks for a server runs on SQLite; with --all, and where it asks for it, on PostgreSQL too."""
     chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
     if "actors" in metafunc.fixturenames and "actors" not in chosen:
-        more: tuple[str, ...] = getattr(metafunc.module, "ALSO_ON", ())
-        metafunc.parametrize("actors", [*databases.KINDS, *more], indirect=True)
+        kinds = databases.KINDS if metafunc.config.getoption("all") or metafunc.config.getoption("on") else ("sqlite",)
+        metafunc.parametrize("actors", kinds, indirect=True)
 
 
 @pytest.fixture

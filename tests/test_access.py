@@ -12,19 +12,16 @@ from tools.testing.service import (
     ALICE,
     AWAY,
     HOME,
-    MOCK,
     NO_TRACK,
     NOBODYS,
     READ,
     WRITE,
-    Row,
     Service,
     assert_envelope,
     new_collection,
     operations,
 )
-
-ALSO_ON = (MOCK,)
+from web.contract.reading import OperationObject
 
 PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml"}
 # What is the same for an id that never was and for one of another organization: operation, field of the body, answer.
@@ -41,7 +38,7 @@ MALFORMED = {
 }
 ON_NO_RESOURCE = {"list_collections", "create_collection"}
 
-SECURED = [operation for operation in operations() if not operation.public]
+SECURED = [operation for operation in operations() if not operation.is_public]
 every_operation = pytest.mark.parametrize("operation", SECURED, ids=lambda operation: operation.id)
 
 
@@ -55,7 +52,7 @@ def test_every_operation_has_a_row() -> None:
 
 
 def test_every_id_in_a_body_has_a_row() -> None:
-    found = {(operation.id, name) for operation in SECURED for name in operation.body() if _is_id(name)}
+    found = {(operation.id, name) for operation in SECURED for name in operation.body_properties() if _is_id(name)}
     assert found == set(IDS_IN_BODIES), (
         f"Ids in bodies without a row: {sorted(found - set(IDS_IN_BODIES))}.\n"
         "Say in IDS_IN_BODIES of tests/test_access.py what an id of another organization is answered with there."
@@ -63,24 +60,24 @@ def test_every_id_in_a_body_has_a_row() -> None:
 
 
 def test_every_id_in_a_path_has_malformed_forms() -> None:
-    assert {name for operation in SECURED for name in operation.parameters("path")} == set(MALFORMED)
+    assert {name for operation in SECURED for name in operation.parameter_names("path")} == set(MALFORMED)
 
 
 def test_only_the_service_operations_are_public(server: Service) -> None:
-    public = [operation for operation in operations() if operation.public]
+    public = [operation for operation in operations() if operation.is_public]
     assert {operation.id for operation in public} == PUBLIC, "An operation for everybody is a decision: add it here."
     for operation in public:
         assert server.client().request(operation.method, server.url + operation.path).status_code == 200
 
 
 @every_operation
-def test_the_owner_succeeds(scene: Scene, operation: Row) -> None:
+def test_the_owner_succeeds(scene: Scene, operation: OperationObject) -> None:
     response = scene.ask(scene.alice, operation)
     assert response.status_code == min(int(status) for status in operation.node["responses"]), response.text
 
 
 @every_operation
-def test_without_a_valid_credential_nothing_is_answered(scene: Scene, operation: Row) -> None:
+def test_without_a_valid_credential_nothing_is_answered(scene: Scene, operation: OperationObject) -> None:
     service = scene.service
     for client, code in (
         (service.client(), "AUTHENTICATION_REQUIRED"),
@@ -94,7 +91,7 @@ def test_without_a_valid_credential_nothing_is_answered(scene: Scene, operation:
 
 
 @every_operation
-def test_a_key_does_what_its_scope_allows_and_no_more(scene: Scene, operation: Row) -> None:
+def test_a_key_does_what_its_scope_allows_and_no_more(scene: Scene, operation: OperationObject) -> None:
     needed = operation.node["x-scope"]
     lacking = READ if needed == WRITE else WRITE
     for scopes in ([lacking], []):
@@ -105,7 +102,7 @@ def test_a_key_does_what_its_scope_allows_and_no_more(scene: Scene, operation: R
 
 @every_operation
 def test_another_users_resource_looks_absent(
-    scene: Scene, bob: httpx.Client, mallory: httpx.Client, operation: Row
+    scene: Scene, bob: httpx.Client, mallory: httpx.Client, operation: OperationObject
 ) -> None:
     for stranger in (bob, mallory):
         if operation.id not in ON_NO_RESOURCE:
@@ -115,7 +112,7 @@ def test_another_users_resource_looks_absent(
 
 
 @every_operation
-def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, operation: Row) -> None:
+def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, operation: OperationObject) -> None:
     code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
     for client, theirs in ((mallory, HOME), (scene.alice, AWAY)):
         foreign = scene.refused(client, operation, code, organization_id=theirs)
@@ -124,7 +121,7 @@ def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, 
 
 
 @every_operation
-def test_a_key_of_the_owner_for_another_organization_reaches_nothing(scene: Scene, operation: Row) -> None:
+def test_a_key_of_the_owner_for_another_organization_reaches_nothing(scene: Scene, operation: OperationObject) -> None:
     """The rows are the user's own; the key is one for the organization next authenticator."""
     away = scene.service.client(scene.service.key(ALICE, AWAY)[1], AWAY)
     code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
@@ -140,19 +137,19 @@ def test_a_list_holds_the_callers_own_only(scene: Scene, bob: httpx.Client) -> N
 
 
 @every_operation
-def test_an_absent_id_in_a_path_is_not_found(scene: Scene, operation: Row) -> None:
-    if "collection_id" in operation.parameters("path"):
+def test_an_absent_id_in_a_path_is_not_found(scene: Scene, operation: OperationObject) -> None:
+    if "collection_id" in operation.parameter_names("path"):
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", collection_id=NOBODYS)
         assert response.json()["error"]["details"] == {"collection_id": NOBODYS}
-    if "track_id" in operation.parameters("path"):
+    if "track_id" in operation.parameter_names("path"):
         before = scene.service.snapshot(scene.ids["collection_id"])
         assert scene.ask(scene.alice, operation, track_id=NO_TRACK).status_code == 200
         assert scene.service.snapshot(scene.ids["collection_id"]) == before
 
 
 @every_operation
-def test_a_malformed_id_in_a_path_identifies_nothing(scene: Scene, operation: Row) -> None:
-    for name in operation.parameters("path"):
+def test_a_malformed_id_in_a_path_identifies_nothing(scene: Scene, operation: OperationObject) -> None:
+    for name in operation.parameter_names("path"):
         for malformed in MALFORMED[name]:
             code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
             scene.refused(scene.alice, operation, code, **{name: malformed})

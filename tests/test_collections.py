@@ -9,11 +9,10 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from models.collections import collections
 from models.db import connection
+from models.schema import collections
 from tools.testing.service import (
     HOME,
-    MOCK,
     NO_TRACK,
     NOBODYS,
     ON_DATABASES,
@@ -23,8 +22,6 @@ from tools.testing.service import (
     order_of,
     violations,
 )
-
-ALSO_ON = (MOCK,)
 
 Action = tuple[str, str, dict[str, Any] | None]
 FIELDS = [

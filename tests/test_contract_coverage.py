@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from settings import ROOT
 from tests import contract_coverage
 from tools.contract.coverage_facts import Exchange, Fact, Tally
 from tools.contract.coverage_report import BEYOND, Coverage, summary, write
-from tools.contract.operations import ROOT
 from tools.testing.service import HOME, NOBODYS, operations, resolved
 from web.contract import document as contract
 

@@ -22,7 +22,7 @@ def client(services: Services, tmp_path_factory: pytest.TempPathFactory) -> http
     file = tmp_path_factory.mktemp("contract") / "contract.json"
     file.write_text(json.dumps(_other(contract.document())), encoding="utf-8")
     url = services.actors("sqlite").service.database_url
-    started = services.start(url, program=("-m", "tools.testing.serve_other_contract", str(file)))
+    started = services.start(url, CONTRACT=str(file))
     return started.client(started.key(ALICE)[1])
 
 

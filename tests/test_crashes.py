@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.endurance.consistency import Chaos, demand_consistent, record
-from tools.endurance.crash import demand_nothing_lost, killed, worker_killed
-from tools.endurance.worker_kill import demand_only_its_own, kill_one
+from tools.endurance.consistency import Chaos, record, require_consistent
+from tools.endurance.crash import killed, require_nothing_lost, worker_killed
+from tools.endurance.worker_kill import kill_one, require_only_its_own
 from tools.testing import databases
 from tools.testing.server_process import Running, fresh
 
@@ -23,20 +23,20 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
 def test_a_power_cut_loses_nothing_and_doubles_nothing(server: Running) -> None:
     secret = server.key()
     for _ in range(2):
-        demand_nothing_lost(killed(server, secret))
+        require_nothing_lost(killed(server, secret))
 
 
 def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     with fresh("sqlite", tmp_path, workers=2) as server:
-        demand_nothing_lost(worker_killed(server, server.key()))
+        require_nothing_lost(worker_killed(server, server.key()))
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_a_worker_that_dies_takes_only_its_own_requests_along(kind: str, tmp_path: Path) -> None:
     with fresh(kind, tmp_path, workers=2) as server:
-        demand_only_its_own(kill_one(server, server.key()))
+        require_only_its_own(kill_one(server, server.key()))
 
 
 def test_what_clients_saw_through_crashes_and_pauses_is_one_history(server: Running) -> None:
     history = record(server, server.key(), Chaos(server, kills=1, pauses=1), seconds=4)
-    demand_consistent(history)
+    require_consistent(history)

@@ -3,19 +3,18 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Thread
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
-from uvicorn import Config, Server
 
+import app
+from settings import Settings
 from tools.testing.service import (
     ALICE,
     HOME,
-    MOCK,
     NOBODYS,
     ON_DATABASES,
     ON_ONE_DATABASE,
@@ -26,11 +25,11 @@ from tools.testing.service import (
     operations,
     raw,
 )
+from tools.testing.thread_server import serving
+from web.asgi import Receive, Scope, Send
 from web.contract import document as contract
 from web.exceptions import InternalError
 from web.responses import encode_headers
-
-ALSO_ON = (MOCK,)
 
 SECRET = "the shared secret of these tests, 32 bytes or more"
 
@@ -225,7 +224,7 @@ def test_every_documented_code_of_an_operation_is_in_the_catalogue() -> None:
     catalogue = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"]
     for operation in operations():
         for status in [int(status) for status in operation.node["responses"] if status >= "400"]:
-            shown = operation.codes(status)
+            shown = operation.error_codes(status)
             assert shown, f"{operation.id} shows no example for {status}"
             assert {catalogue[code]["status"] for code in shown} == {status}, f"{operation.id} {status}: {shown}"
 
@@ -379,18 +378,16 @@ def test_a_field_of_an_answer_is_one_line(end: str) -> None:
         encode_headers({"location": f"/v1{end}x-other: 1"})
 
 
-def test_where_the_edge_itself_fails_the_answer_is_the_envelope_too() -> None:
-    async def failing(_scope: object, _receive: object, _send: object) -> None:
-        raise RuntimeError("the edge itself")
+def test_an_application_that_fails_altogether_gives_the_envelope_too() -> None:
+    application = app.create_mock(Settings())
 
-    server = Server(Config(failing, http="web.server.protocol:Protocol", port=0, lifespan="off", log_config=None))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    answer = httpx.get(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1/health/live")
-    server.should_exit = True
-    thread.join(10)
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            raise RuntimeError("the application itself")
+        await application(scope, receive, send)
+
+    with serving(failing) as url:
+        answer = httpx.get(f"{url}/v1/health/live")
     assert_envelope(answer, InternalError.code, ("GET", "/v1/health/live"))
     assert answer.headers["connection"] == "close"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from settings import ROOT
 from tools.contract import checklist, doc_runner, mutation
 from tools.contract.mutant_checks import checkout_with
 from tools.contract.mutation_operators import OPERATORS
 from tools.contract.mutation_operators import mutants as made
-from tools.contract.operations import ROOT
 from web.contract import document as contract
 
 PAGE = (ROOT / checklist.PAGE).read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.db import migrate
-from tools.endurance.crash import demand_nothing_lost, terminated
+from tools.endurance.crash import require_nothing_lost, terminated
 from tools.endurance.load import Load
 from tools.testing import databases
 from tools.testing.server_process import Running, fresh, running
@@ -21,7 +21,7 @@ GRACE_SECONDS = 20
 def test_a_stop_under_load_cuts_nobody(kind: str, tmp_path: Path, workers: int) -> None:
     with fresh(kind, tmp_path, workers) as server:
         toll = terminated(server, server.key())
-    demand_nothing_lost(toll)
+    require_nothing_lost(toll)
     assert not toll.cuts
     assert toll.stopped <= GRACE_SECONDS
 

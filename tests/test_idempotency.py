@@ -11,7 +11,6 @@ import pytest
 
 from tools.testing.service import (
     HOME,
-    MOCK,
     NO_TRACK,
     ON_DATABASES,
     Service,
@@ -23,8 +22,6 @@ from tools.testing.service import (
     order_of,
     violations,
 )
-
-ALSO_ON = (MOCK,)
 
 TAKERS = {"create_collection", "add_collection_track"}
 # What a replay may tell differently: its own request id, its date, and that it is a replay.
@@ -50,7 +47,7 @@ def count(client: httpx.Client) -> int:
 
 
 def test_the_operations_that_take_a_key_are_here() -> None:
-    found = {operation.id for operation in operations() if "Idempotency-Key" in operation.parameters("header")}
+    found = {operation.id for operation in operations() if "Idempotency-Key" in operation.parameter_names("header")}
     assert found == TAKERS, "An operation that takes an Idempotency-Key needs its tests in test_idempotency.py."
 
 

@@ -14,7 +14,9 @@ from sqlalchemy import Delete, Insert, Update, text
 from models import keys
 from models.base import metadata
 from models.db import connection, engines
-from models.key_events import key_events, list_all
+from models.db.database import Database
+from models.key_events import list_all
+from models.schema import key_events
 from ops.maintenance import SERVER
 from tests.test_statements import statements
 from tools.testing.cli_runner import Machine, get
@@ -189,9 +191,8 @@ def test_no_secret_is_in_the_database(machine: Machine) -> None:
     machine.text("migrate")
     made = machine.json("keys", "create", *WHO)
     fresh = machine.json("keys", "rotate", made["id"])
-    connection.connect(machine.url)
-    kept = [repr(row) for table in metadata.sorted_tables for row in connection.fetch_all(table.select())]
-    connection.disconnect()
+    with Database(machine.url):
+        kept = [repr(row) for table in metadata.sorted_tables for row in connection.fetch_all(table.select())]
     assert any(made["id"] in row for row in kept)
     for secret in (made["api_key"], fresh["api_key"]):
         assert not [row for row in kept if secret[keys.HINT_LENGTH :] in row]
@@ -212,9 +213,9 @@ def test_a_key_that_has_expired_is_told_once(server: Service) -> None:
 def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: Machine) -> None:
     machine.text("migrate")
     made = machine.json("keys", "create", *WHO, "--rate-limit", "off")
-    connection.connect(machine.url)
-    for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
-        connection.execute(text(statement))
+    with Database(machine.url):
+        for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
+            connection.execute(text(statement))
     before = datetime.now(UTC)
     with (
         machine.serving("serve", "--port", "0", "--workers", "2") as (url, _),
@@ -222,9 +223,9 @@ def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: M
     ):
         assert {response.status_code for response in at_once(4, lambda _: _ask(client, url + LIST, 250))} == {200}
         time.sleep(2.5)  # the uses are written a second later
-    counted = connection.fetch_all(text("SELECT key_id FROM noted"))
-    found = keys.get(made["id"])
-    connection.disconnect()
+    with Database(machine.url):
+        counted = connection.fetch_all(text("SELECT key_id FROM noted"))
+        found = keys.get(made["id"])
     assert 1 <= len(counted) <= 2
     assert found is not None
     assert found.last_used_at is not None

@@ -6,13 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
-from uvicorn import Config
 
 from models.db import migrate
 from tools.testing import databases
 from tools.testing.server_process import Running, running
 from web.server.listener import Listener
-from web.server.process import PROTOCOL, GracefulServer
+from web.server.process import GracefulServer
+from web.server.protocol import Protocol, ServerConfig
 
 RUSH = 100
 FREE_FILES = 4
@@ -57,7 +57,9 @@ def test_nobody_stays_behind_who_is_let_in_while_the_server_stops(turns: int) ->
 
 async def _left_behind(turns: int) -> int:
     """How many are connected to a server that has stopped, so many turns of the loop after somebody came."""
-    config = Config(_unasked, interface="asgi3", http=PROTOCOL, ws="none", lifespan="off", timeout_graceful_shutdown=1)
+    config = ServerConfig(
+        _unasked, interface="asgi3", http=Protocol, ws="none", lifespan="off", timeout_graceful_shutdown=1
+    )
     config.load()
     server = GracefulServer(config)
     server.lifespan = config.lifespan_class(config)

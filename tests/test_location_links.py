@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tools.testing.probes import Scene
-from tools.testing.service import Row, operations, resolved
+from tools.testing.service import operations, resolved
+from web.contract.reading import OperationObject
 
 ROWS = {operation.id: operation for operation in operations()}
 
@@ -16,8 +17,8 @@ class Link(NamedTuple):
     """From an answer of `source` to a request of `target`; the values are runtime expressions (OpenAPI 3.0.3)."""
 
     name: str
-    source: Row
-    target: Row
+    source: OperationObject
+    target: OperationObject
     values: dict[str, str]
 
 
@@ -38,10 +39,10 @@ def test_a_link_leads_where_it_says(scene: Scene, link: Link) -> None:
     before = scene.ask(scene.alice, link.source)
     assert before.status_code < 300, before.text
     given = {name: _value(expression, scene, before) for name, expression in link.values.items()}
-    ids = {name: value for name, value in given.items() if name in link.target.parameters("path")}
+    ids = {name: value for name, value in given.items() if name in link.target.parameter_names("path")}
     after = scene.ask(scene.alice, link.target, {name: given[name] for name in given.keys() - ids}, **ids)
     assert after.status_code < 300, after.text
-    assert ids.keys() == set(link.target.parameters("path")), "A link names every id of the path that it leads to."
+    assert ids.keys() == set(link.target.parameter_names("path")), "A link names every id of the path that it leads to."
 
 
 def test_every_operation_on_a_resource_is_the_end_of_a_link() -> None:

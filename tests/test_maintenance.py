@@ -12,7 +12,8 @@ from models import idempotency, organizations
 from models.base import now
 from models.db import connection as database
 from models.db import migrate
-from models.idempotency import DELETE_BATCH, idempotency_keys
+from models.idempotency import DELETE_BATCH
+from models.schema import idempotency_keys
 from ops import maintenance
 from tools.testing import databases
 from tools.testing.server_process import connected, running
@@ -25,7 +26,7 @@ HOURS = (23, 25)
 def test_old_answers_are_forgotten_and_young_ones_stay(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
         _prepare(url, DELETE_BATCH * 2 + 7)
-        with connected(url), maintenance.hourly(0.05):
+        with connected(url), maintenance.hourly(url, 0.05):
             assert _soon_left() == ["young"]
             _store(["another"])
             assert _soon_left() == ["young"]
@@ -65,10 +66,8 @@ def _store(names: Sequence[str], hours: int = HOURS[1]) -> None:
         "body": b"{}",
         "created_at": now() - timedelta(hours=hours),
     }
-    with database.engine().connect() as connection:
-        connection.exec_driver_sql("BEGIN")
-        connection.execute(insert(idempotency_keys), [row | {"key": name} for name in names])
-        connection.exec_driver_sql("COMMIT")
+    rows = [row | {"key": name} for name in names]
+    database.transaction(lambda: database.execute_many(insert(idempotency_keys), rows))()
 
 
 def _soon_left(patience: float = 5) -> list[str]:

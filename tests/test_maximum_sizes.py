@@ -8,7 +8,7 @@ import pytest
 from limits import parse
 
 from models.base import new_id, now
-from models.collections import collections
+from models.schema import collections
 from tools.testing.service import HOME, ON_ONE_DATABASE, Service, assert_envelope, new_collection
 from web.contract import document as contract
 

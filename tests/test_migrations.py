@@ -14,8 +14,8 @@ from sqlalchemy import Connection, MetaData, inspect, text
 from models import collection_tracks, collections, idempotency, organizations, tracks
 from models.access import Caller
 from models.base import metadata
-from models.db import connection as database
-from models.db import engines, migrate, schema_version
+from models.db import connection, engines, migrate, schema_version
+from models.db.database import Database
 from models.exceptions import Unavailable
 from tools.testing import databases
 
@@ -28,13 +28,12 @@ ALICE = Caller("alice", frozenset({HOME}), frozenset(), None)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with databases.fresh(request.param, tmp_path) as found:
         yield found
-        database.disconnect()
 
 
 def test_an_upgraded_database_has_the_tables_of_the_code(url: str) -> None:
     migrate.upgrade(url)
-    with engines.create_unpooled(url, wait_seconds=1).connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    with engines.create_unpooled(url, wait_seconds=1).connect() as opened:
+        assert compare_metadata(MigrationContext.configure(opened), metadata) == []
 
 
 def test_an_upgraded_database_has_the_rules_of_the_code(url: str, tmp_path: Path) -> None:
@@ -60,55 +59,58 @@ def test_a_second_upgrade_changes_nothing(url: str) -> None:
     migrate.upgrade(url)
     _populate(url)
     migrate.upgrade(url)
-    database.connect(url)
-    assert [found.name for found in collections.list_page(ALICE, HOME, 10, 0)] == ["Focus"]
+    with Database(url):
+        assert [found.name for found in collections.list_page(ALICE, HOME, 10, 0)] == ["Focus"]
 
 
 @pytest.mark.slow
 def test_two_processes_may_migrate_at_once(url: str) -> None:
-    code = "import sys; from models import migrate; migrate.upgrade(sys.argv[1])"
+    code = "import sys; from models.db import migrate; migrate.upgrade(sys.argv[1])"
     command = [sys.executable, "-c", code, url]
     runs = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     told = [run.communicate(timeout=60)[1] for run in runs]
     assert [run.returncode for run in runs] == [0] * 4, told
-    database.connect(url)
-    assert database.ready()
+    with Database(url) as found:
+        found.require_schema()
 
 
 def test_a_database_without_the_newest_schema_is_not_ready(url: str) -> None:
-    database.connect(url)
-    with pytest.raises(Unavailable, match="no schema"):
-        database.ready()
-    migrate.upgrade(url)
-    assert database.ready()
-    migrate.downgrade(url, "base")
-    with pytest.raises(Unavailable, match="another schema"):
-        database.ready()
+    with Database(url) as found:
+        with pytest.raises(Unavailable, match="no schema"):
+            found.require_schema()
+        migrate.upgrade(url)
+        found.require_schema()
+        migrate.downgrade(url, "base")
+        with pytest.raises(Unavailable, match="another schema"):
+            found.require_schema()
 
 
 def test_a_server_works_on_through_the_migration_to_the_next_version(url: str) -> None:
     migrate.upgrade(url)
     _populate(url)
-    database.connect(url)
+    with Database(url) as found:
+        _work_on(url, found)
+
+
+def _work_on(url: str, found: Database) -> None:
     (held,) = collections.list_page(ALICE, HOME, 10, 0)
     _expand(url, 1)
-    assert database.ready()
+    found.require_schema()
     assert collections.get(ALICE, HOME, held.id) == held
     changed = collections.update(ALICE, HOME, held.id, {"name": "Rain"}, held.version)
     collection_tracks.remove(ALICE, HOME, held.id, str(held.cover_track_id), changed.version)
     collection_tracks.add(ALICE, HOME, held.id, str(held.cover_track_id), None)
     collection_tracks.reorder(ALICE, HOME, held.id, [str(held.cover_track_id)], None)
     assert len(collection_tracks.list_page(ALICE, HOME, held.id, 10, 0)[1]) == 1
-    database.transaction(idempotency.store)(HOME, "alice", "key", b"1" * 32, 200, {}, b"{}")
+    connection.transaction(idempotency.store)(HOME, "alice", "key", b"1" * 32, 200, {}, b"{}")
     collections.delete(ALICE, HOME, collections.create(ALICE, HOME, name="New").id, 1)
 
 
 def test_a_server_does_not_work_on_two_versions_behind(url: str) -> None:
     migrate.upgrade(url)
-    database.connect(url)
     _expand(url, 2)
-    with pytest.raises(Unavailable, match="another schema"):
-        database.ready()
+    with Database(url) as found, pytest.raises(Unavailable, match="another schema"):
+        found.require_schema()
 
 
 def test_a_missing_folder_for_the_file_is_made(tmp_path: Path) -> None:
@@ -122,10 +124,10 @@ def test_every_migration_has_a_number_one_above_the_last() -> None:
     assert schema_version.head() == names[-1][:4]
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/music", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize("url", ["mysql://localhost/music", "sqlite:///:memory:"])
 def test_a_database_of_another_kind_is_refused_in_a_sentence(url: str) -> None:
     with pytest.raises(ValueError, match="must be sqlite:///<file> or postgresql://"):
-        database.connect(url)
+        Database(url)
 
 
 def _expand(url: str, versions: int) -> None:
@@ -144,13 +146,12 @@ def _expand(url: str, versions: int) -> None:
 
 
 def _populate(url: str) -> None:
-    database.connect(url)
-    organizations.join(HOME, "alice")
-    track = tracks.add(HOME, "alice", title="Rain")
-    assert track is not None
-    made = collections.create(ALICE, HOME, name="Focus", cover_track_id=track.id)
-    collection_tracks.add(ALICE, HOME, made.id, track.id, None)
-    database.disconnect()
+    with Database(url):
+        organizations.join(HOME, "alice")
+        track = tracks.add(HOME, "alice", title="Rain")
+        assert track is not None
+        made = collections.create(ALICE, HOME, name="Focus", cover_track_id=track.id)
+        collection_tracks.add(ALICE, HOME, made.id, track.id, None)
 
 
 def _tables(url: str) -> set[str]:

@@ -14,13 +14,33 @@ import httpx
 import pytest
 import yaml
 
-from mock.memory import Memory
-from models.exceptions import IdempotencyKeyReused
+import app
+from mock.accounts import SECRETS
 from ops import demo
-from tools.testing.service import MOCK, NO_TRACK, ROOT, Row, Service, assert_envelope, operations, resolved
+from settings import Settings
+from tools.testing.service import NO_TRACK, ROOT, Actors, assert_envelope, new_collection, operations, resolved
+from tools.testing.thread_server import serving
+from web.contract.reading import OperationObject
 
-on_the_mock = pytest.mark.parametrize("actors", [MOCK], indirect=True)
 PLAYLISTS = {"items": [{"id": "mplay_4a1f9c7e2b8d", "name": "Sunday"}]}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving(app.create_mock(Settings(rate_limit="off"))) as served:
+        yield served
+
+
+@pytest.fixture
+def alice(url: str) -> Iterator[httpx.Client]:
+    headers = {"X-API-Key": SECRETS["alice"]}
+    with httpx.Client(base_url=f"{url}/v1/music/{demo.ORGANIZATION}/", headers=headers, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def collection(alice: httpx.Client) -> dict[str, Any]:
+    return new_collection(alice)
 
 
 class Terminal:
@@ -37,12 +57,11 @@ class Terminal:
 
 
 @contextmanager
-def typed(folder: Path, *words: str, tree: Path = ROOT) -> Iterator[Terminal]:
+def typed(folder: Path, *words: str, **settings: str) -> Iterator[Terminal]:
     command = [sys.executable, "-m", "cli", "mock", "--port", "0", *words]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(
-        command, cwd=folder, env={"MUSIC_STUDIO_LOG_LEVEL": "error", "PYTHONPATH": str(tree)}, **pipes
-    ) as process:
+    chosen = {f"MUSIC_STUDIO_{name}": value for name, value in {"LOG_LEVEL": "error", **settings}.items()}
+    with subprocess.Popen(command, cwd=folder, env={"PYTHONPATH": str(ROOT), **chosen}, **pipes) as process:
         try:
             yield Terminal(process)
         finally:
@@ -82,28 +101,13 @@ def test_its_keys_are_the_same_at_every_start_and_its_rows_are_not_kept(tmp_path
 
 @pytest.mark.slow
 def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    for name in (
-        "cli",
-        "web",
-        "generated",
-        "handlers",
-        "mock",
-        "models",
-        "ops",
-        "docsite",
-    ):
-        (tree / name).symlink_to(ROOT / name)
-    for name in ("app.py", "settings.py"):
-        shutil.copy(ROOT / name, tree)
-    shutil.copytree(ROOT / "openapi", tree / "openapi")
-    (tree / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")
-    index = tree / "openapi" / "openapi.yaml"
+    shutil.copytree(ROOT / "openapi", tmp_path / "openapi")
+    (tmp_path / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")
+    index = tmp_path / "openapi" / "openapi.yaml"
     text = index.read_text(encoding="utf-8")
     path = "\npaths:\n  /music/{organization_id}/playlists: {$ref: paths/playlists.yaml#/playlists}"
     index.write_text(text.replace("\npaths:", path, 1), encoding="utf-8")
-    with ExitStack() as clients, typed(tmp_path, tree=tree) as terminal:
+    with ExitStack() as clients, typed(tmp_path, CONTRACT=str(index)) as terminal:
         key = re.search(r"alice +\w+ +(msk_\w+)", terminal.printed)
         assert key is not None
         client = clients.enter_context(httpx.Client(base_url=f"{terminal.url}/v1/music/org_abc123/"))
@@ -122,9 +126,10 @@ def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path:
 each_operation = pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
 
 
-@on_the_mock
 @each_operation
-def test_every_documented_answer_can_be_asked_for(alice: httpx.Client, ids: dict[str, str], operation: Row) -> None:
+def test_every_documented_answer_can_be_asked_for(
+    alice: httpx.Client, ids: dict[str, str], operation: OperationObject
+) -> None:
     for status, name, value in _examples(operation):
         answer = _asked(alice, operation, ids, f"code={status}, example={name}")
         assert (answer.status_code, answer.headers["Preference-Applied"]) == (status, f"code={status}, example={name}")
@@ -138,10 +143,9 @@ def test_every_documented_answer_can_be_asked_for(alice: httpx.Client, ids: dict
         )
 
 
-@on_the_mock
 @each_operation
 def test_an_answer_that_is_asked_for_has_the_headers_of_its_status(
-    alice: httpx.Client, ids: dict[str, str], operation: Row
+    alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
     for status, node in operation.node["responses"].items():
         answer = _asked(alice, operation, ids, f"code={status}")
@@ -170,7 +174,7 @@ def _playlists() -> dict[str, Any]:
     }
 
 
-def _examples(operation: Row) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def _examples(operation: OperationObject) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Status, name and value of each answer that the contract shows by name."""
     for status, node in operation.node["responses"].items():
         for media in resolved(node).get("content", {}).values():
@@ -178,7 +182,6 @@ def _examples(operation: Row) -> Iterator[tuple[int, str, dict[str, Any]]]:
                 yield int(status), name, resolved(example)["value"]
 
 
-@on_the_mock
 def test_what_is_asked_for_takes_the_place_of_the_work(alice: httpx.Client, collection: dict[str, Any]) -> None:
     before = alice.get("collections").json()
     for code in (201, 503):
@@ -190,7 +193,6 @@ def test_what_is_asked_for_takes_the_place_of_the_work(alice: httpx.Client, coll
     assert (made.status_code, "Idempotent-Replayed" in made.headers) == (201, False)
 
 
-@on_the_mock
 @pytest.mark.parametrize(
     ("prefer", "status", "applied"),
     [
@@ -217,50 +219,34 @@ def test_prefer_is_read_as_rfc_7240_says(alice: httpx.Client, prefer: str, statu
     assert (answer.status_code, answer.headers.get("Preference-Applied")) == (status, applied)
 
 
-@on_the_mock
 def test_preferences_may_come_in_several_fields(alice: httpx.Client) -> None:
     answer = alice.get("collections", headers=[("Prefer", "delay=1"), ("Prefer", "code=503")])
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (503, "code=503, delay=1")
 
 
-@on_the_mock
-def test_what_would_be_refused_is_refused_all_the_same(alice: httpx.Client, server: Service) -> None:
+def test_what_would_be_refused_is_refused_all_the_same(alice: httpx.Client) -> None:
     wish = {"Prefer": "code=200, delay=1"}
     wrong = alice.get("collections?limit=0", headers=wish)
     assert_envelope(wrong, "VALIDATION_ERROR")
     assert wrong.headers["Preference-Applied"] == "delay=1"
-    assert_envelope(server.client().get("collections", headers=wish), "AUTHENTICATION_REQUIRED")
+    del alice.headers["X-API-Key"]
+    assert_envelope(alice.get("collections", headers=wish), "AUTHENTICATION_REQUIRED")
 
 
-def test_the_service_pays_no_heed_to_these_preferences(alice: httpx.Client) -> None:
+def test_the_service_ignores_these_preferences(actors: Actors) -> None:
+    alice = actors.service.client(actors.secrets["alice"])
     made = alice.post("collections", json={"name": "Made"}, headers={"Prefer": "code=503, delay=1"})
     assert (made.status_code, made.json()["name"], "Preference-Applied" in made.headers) == (201, "Made", False)
     shown = alice.get("collections", headers={"Prefer": "example=api_key_paused"})
     assert (shown.status_code, "Preference-Applied" in shown.headers) == (200, False)
 
 
-def test_what_fails_half_way_is_undone() -> None:
-    memory = Memory()
-    memory.load_demo()
-    before = (dict(memory.collections), dict(memory.members), dict(memory.answers))
-
-    @memory.transaction
-    def work() -> None:
-        memory.collections.clear()
-        memory.members[demo.COLLECTION] = {}
-        raise IdempotencyKeyReused("Half way")
-
-    with pytest.raises(IdempotencyKeyReused):
-        work()
-    assert (memory.collections, memory.members, memory.answers) == before
-
-
 @pytest.fixture
 def ids(collection: dict[str, Any]) -> dict[str, str]:
-    return {"organization_id": "org_home1", "collection_id": collection["id"], "track_id": NO_TRACK}
+    return {"organization_id": demo.ORGANIZATION, "collection_id": collection["id"], "track_id": NO_TRACK}
 
 
-def _asked(client: httpx.Client, operation: Row, ids: dict[str, str], prefer: str) -> httpx.Response:
+def _asked(client: httpx.Client, operation: OperationObject, ids: dict[str, str], prefer: str) -> httpx.Response:
     """The answer to a request of that operation which is valid, and has a wish."""
     content = operation.node.get("requestBody", {}).get("content", {}).get("application/json", {})
     examples = [example["value"] for example in content.get("examples", {}).values()]

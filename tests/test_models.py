@@ -1,5 +1,7 @@
 """What is stored and who may see it, on both databases, in peace, in a race and in an outage."""
 
+import asyncio
+import contextvars
 import random
 import secrets
 import sqlite3
@@ -7,23 +9,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert, select, text
+from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from models import collection_tracks, collections, idempotency, keys, organizations, tracks
+from models import collection_tracks, collections, idempotency, keys, organizations, schema, tracks
 from models.access import Caller
 from models.db import connection as database
-from models.db import migrate
+from models.db import engines, migrate
+from models.db.context import current_database
+from models.db.database import Database
 from models.exceptions import (
     AccessDenied,
     CollectionFull,
-    Failure,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     InvalidValue,
@@ -49,19 +52,26 @@ ALICE = caller("alice", HOME, ELSEWHERE)
 MALLORY = caller("mallory", HOME)
 
 
-def settle(url: str, pool_size: int = 10) -> None:
+@contextmanager
+def opened(url: str, pool_size: int = 10) -> Iterator[Database]:
+    """A new database with three members."""
     migrate.upgrade(url)
-    database.connect(url, pool_size=pool_size)
-    for organization, user in ((HOME, "alice"), (ELSEWHERE, "alice"), (HOME, "mallory")):
-        organizations.join(organization, user)
+    with Database(url, pool_size=pool_size) as found:
+        for organization, user in ((HOME, "alice"), (ELSEWHERE, "alice"), (HOME, "mallory")):
+            organizations.join(organization, user)
+        yield found
+
+
+def ready() -> bool:
+    """Whether the current database says that it is ready; raises Unavailable otherwise."""
+    asyncio.run(current_database.get().require_ready())
+    return True
 
 
 @pytest.fixture(params=databases.KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with databases.fresh(request.param, tmp_path) as url:
-        settle(url)
+    with databases.fresh(request.param, tmp_path) as url, opened(url):
         yield url
-        database.disconnect()
 
 
 def new_track(organization: str = HOME) -> str:
@@ -85,18 +95,19 @@ def order_of(collection: str) -> list[str]:
 
 
 def at_once(count: int, work: Callable[[int], object]) -> list[object]:
-    """What each of so many threads returned or raised."""
+    """What each of so many threads returned or raised, on the current database."""
     gate = threading.Barrier(count)
 
     def one(number: int) -> object:
         gate.wait()
         try:
             return work(number)
-        except Failure as failure:
-            return failure
+        except Exception as error:  # noqa: BLE001 - it is what the test looks at
+            return error
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
+        calls = [pool.submit(contextvars.copy_context().run, one, number) for number in range(count)]
+        return [call.result() for call in calls]
 
 
 def refused_in_time(work: Callable[[], object], seconds: float = PROMISED_SECONDS) -> None:
@@ -324,7 +335,7 @@ def test_ten_thousand_tracks_can_all_be_moved(store: str) -> None:
 @database.transaction
 def _multiply(found: str, pattern: str, ids: list[str]) -> None:
     """Add tracks like the first, faster than one by one."""
-    for table, column in ((tracks.tracks, "id"), (collection_tracks.collection_tracks, "track_id")):
+    for table, column in ((schema.tracks, "id"), (schema.collection_tracks, "track_id")):
         row = database.fetch_one(select(table).where(table.c[column] == pattern))
         assert row is not None
         database.execute_many(insert(table), [row._asdict() | {column: each} for each in ids])
@@ -332,7 +343,11 @@ def _multiply(found: str, pattern: str, ids: list[str]) -> None:
 
 
 def test_640_moves_by_16_writers_all_succeed(store: str) -> None:
-    database.connect(store, pool_size=16)
+    with Database(store, pool_size=16):
+        _move_by_many()
+
+
+def _move_by_many() -> None:
     found, ids = filled(30)
 
     def move(number: int) -> int:
@@ -521,65 +536,70 @@ def test_the_database_itself_refuses_what_may_not_be(store: str) -> None:
 
 
 def test_sqlite_lives_under_the_safe_settings(tmp_path: Path) -> None:
-    settle(databases.sqlite_url(tmp_path))
-    found = {
-        name: database.fetch_one(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
-    }
-    database.disconnect()
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    with opened(databases.sqlite_url(tmp_path)):
+        found = {name: database.fetch_one(text(f"PRAGMA {name}")) for name in names}
     assert [row[0] for row in found.values() if row is not None] == ["wal", 2, 1]
 
 
 @pytest.mark.slow
 def test_a_locked_file_refuses_writes_in_time_and_lets_reads_go_on(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
-    settle(url)
-    found, _ = filled(1)
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        answers = at_once(4, lambda _: refused_in_time(lambda: collections.delete(ALICE, HOME, found, None)))
-        assert answers == [None] * 4
-        refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found, NO_TRACK, None))
-        assert collections.get(ALICE, HOME, found).track_count == 1
-        assert database.ready()
-        other.execute("COMMIT")
-    soon(lambda: collections.delete(ALICE, HOME, found, None))
-    database.disconnect()
+    with opened(url):
+        found, _ = filled(1)
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answers = at_once(4, lambda _: refused_in_time(lambda: collections.delete(ALICE, HOME, found, None)))
+            assert answers == [None] * 4
+            refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found, NO_TRACK, None))
+            assert collections.get(ALICE, HOME, found).track_count == 1
+            assert ready()
+            other.execute("COMMIT")
+        soon(lambda: collections.delete(ALICE, HOME, found, None))
 
 
 def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None:
-    settle(databases.sqlite_url(tmp_path), pool_size=1)
-    made = collections.create(ALICE, HOME, name="Focus")
-    pages = database.fetch_one(text("PRAGMA page_count"))
-    assert pages is not None
-    said_by_the_writer = database.transaction(database.fetch_all)
-    said_by_the_writer(text(f"PRAGMA max_page_count = {pages[0]}"))
-    refused_in_time(
-        lambda: [collections.create(ALICE, HOME, name="x" * 512, description="x" * 4096) for _ in range(99)]
-    )
-    assert collections.get(ALICE, HOME, made.id) == made
-    said_by_the_writer(text("PRAGMA max_page_count = 1000000"))
-    collections.update(ALICE, HOME, made.id, {"description": "x" * 4096}, None)
-    database.disconnect()
+    with opened(databases.sqlite_url(tmp_path), pool_size=1):
+        made = collections.create(ALICE, HOME, name="Focus")
+        pages = database.fetch_one(text("PRAGMA page_count"))
+        assert pages is not None
+        said_by_the_writer = database.transaction(database.fetch_all)
+        said_by_the_writer(text(f"PRAGMA max_page_count = {pages[0]}"))
+        refused_in_time(
+            lambda: [collections.create(ALICE, HOME, name="x" * 512, description="x" * 4096) for _ in range(99)]
+        )
+        assert collections.get(ALICE, HOME, made.id) == made
+        said_by_the_writer(text("PRAGMA max_page_count = 1000000"))
+        collections.update(ALICE, HOME, made.id, {"description": "x" * 4096}, None)
 
 
 @pytest.mark.slow
-def test_a_busy_pool_refuses_in_time(store: str) -> None:
-    database.connect(store, pool_size=1)
-    held: list[Connection] = [database.engine().connect() for _ in range(3)]  # one, and two for what must not wait
-    refused_in_time(lambda: database.fetch_all(text("SELECT 1")))
-    for connection in held:
-        connection.close()
-    assert database.ready()
+def test_an_exhausted_pool_refuses_in_time() -> None:
+    with databases.postgres_database() as url, opened(url, pool_size=1) as found:
+        hold = threading.Barrier(4)  # one connection, and two for what must not wait
+
+        def wait() -> None:
+            hold.wait()
+            time.sleep(PROMISED_SECONDS)
+
+        def keep() -> None:
+            database.transaction(wait)()
+
+        with ThreadPoolExecutor(3) as pool, found.use():
+            held = [pool.submit(contextvars.copy_context().run, keep) for _ in range(3)]
+            hold.wait()
+            refused_in_time(lambda: database.fetch_all(text("SELECT 1")))
+            for one in held:
+                one.result()
+        assert ready()
 
 
 @pytest.fixture
 def breakable() -> Iterator[databases.Breakable]:
-    with databases.breakable_postgres() as server:
-        settle(server.url)
+    with databases.breakable_postgres() as server, opened(server.url):
         filled(1)
         at_once(6, lambda _: organizations.organizations_of("alice"))
         yield server
-        database.disconnect()
 
 
 @pytest.mark.slow
@@ -589,9 +609,9 @@ def test_a_stopped_postgresql_refuses_in_time_and_is_found_again(breakable: data
     for _ in range(3):
         refused_in_time(lambda: collections.get(ALICE, HOME, found.id))
         refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
-        refused_in_time(database.ready, seconds=1.2)
+        refused_in_time(ready, seconds=1.2)
     breakable.start()
-    assert database.ready()
+    assert ready()
     collection_tracks.add(ALICE, HOME, found.id, new_track(), None)
     assert collections.get(ALICE, HOME, found.id).track_count == 2
 
@@ -616,7 +636,7 @@ def test_a_silent_postgresql_refuses_in_time_and_is_found_again(breakable: datab
     answers = at_once(4, lambda _: refused_in_time(lambda: collections.get(ALICE, HOME, found.id)))
     assert answers == [None] * 4
     refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
-    refused_in_time(database.ready, seconds=1.2)
+    refused_in_time(ready, seconds=1.2)
     breakable.thaw()
     assert soon(lambda: collections.get(ALICE, HOME, found.id)) == found
     collections.delete(ALICE, HOME, found.id, None)
@@ -625,7 +645,7 @@ def test_a_silent_postgresql_refuses_in_time_and_is_found_again(breakable: datab
 @pytest.mark.slow
 def test_a_lock_of_another_on_postgresql_is_waited_for_a_second(breakable: databases.Breakable) -> None:
     (found,) = collections.list_page(ALICE, HOME, 10, 0)
-    with database.engine().connect() as other:
+    with engines.create_unpooled(breakable.url, wait_seconds=5).connect() as other:
         other.exec_driver_sql("BEGIN")
         other.execute(text("SELECT 1 FROM collections FOR UPDATE"))
         refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None), 1.5)

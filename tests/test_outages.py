@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from models.db import migrate
 from ops.backup import flaws
-from tools.endurance.outage import BACK_SECONDS, SLACK_SECONDS, Probe, demand_good, demand_only_live, demand_refused
+from tools.endurance.outage import BACK_SECONDS, SLACK_SECONDS, Probe, require_good, require_only_live, require_refused
 from tools.testing import databases
 from tools.testing.flaky_proxy import Proxy, proxied
 from tools.testing.server_process import Running, new_key, running
@@ -74,16 +74,16 @@ OUTAGES = {
 @pytest.mark.parametrize("name", OUTAGES)
 def test_an_absent_postgresql_is_told_in_time_and_found_again(wired: Wired, name: str) -> None:
     outage, probe = OUTAGES[name], wired.probe
-    demand_good(probe.reads() + probe.writes())
+    require_good(probe.reads() + probe.writes())
     outage.begin(wired)
     try:
-        demand_refused(probe.writes())
-        demand_refused(probe.reads())
-        demand_only_live(probe)
+        require_refused(probe.writes())
+        require_refused(probe.reads())
+        require_only_live(probe)
     finally:
         outage.end(wired)
     assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    demand_good(probe.reads() + probe.writes())
+    require_good(probe.reads() + probe.writes())
     assert probe.health("ready").status == 200
 
 
@@ -100,7 +100,7 @@ def test_a_restart_of_postgresql_is_over_when_it_is_over(wired: Wired) -> None:
     _crash(wired)
     wired.postgres.start()
     assert wired.probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    demand_good(wired.probe.reads() + wired.probe.writes())
+    require_good(wired.probe.reads() + wired.probe.writes())
 
 
 @pytest.fixture
@@ -116,12 +116,12 @@ def test_a_file_locked_by_another_process_can_be_read(filed: tuple[Path, Running
     file, _, probe = filed
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute(f"BEGIN {word}")
-        demand_refused(probe.writes())
-        demand_good(probe.reads())
+        require_refused(probe.writes())
+        require_good(probe.reads())
         assert probe.health("ready").status == 200
         other.execute("ROLLBACK")
     assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    demand_good(probe.writes())
+    require_good(probe.writes())
 
 
 def test_a_full_disk_can_be_read(filed: tuple[Path, Running, Probe]) -> None:
@@ -130,12 +130,12 @@ def test_a_full_disk_can_be_read(filed: tuple[Path, Running, Probe]) -> None:
     with server.file_size_limited(written + 64 * 1024):
         told = [probe.writes(1)[0] for _ in range(40)]
         assert {one.status for one in told} == {200, 503}, "the limit must be met"
-        demand_refused(probe.writes())
-        demand_good(probe.reads())
+        require_refused(probe.writes())
+        require_good(probe.reads())
         assert probe.health("live").status == 200
         assert probe.health("ready").status == 200
     assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    demand_good(probe.reads() + probe.writes())
+    require_good(probe.reads() + probe.writes())
     with closing(sqlite3.connect(file)) as opened:
         assert flaws(opened) == []
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Executable, Insert
 
-from models.db import connection as database
-from models.db import migrate
+from models.db import engines, migrate
 from tests.test_statements import statements
 from tools.testing import databases, seed
 from tools.testing.service import HOME
@@ -58,10 +57,10 @@ def planner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with databases.fresh(request.param, tmp_path_factory.mktemp("plans")) as url:
         migrate.upgrade(url)
         seed.fill(url, 3000, 100, 500, lambda _count: None)
-        database.connect(url)
-        with database.engine().connect() as connection:
+        engine = engines.create_pooled(url, pool_size=1, statement_timeout_ms=engines.STATEMENT_MS)
+        with engine.connect() as connection:
             yield connection
-        database.disconnect()
+        engine.dispose()
 
 
 def plan(connection: Connection, statement: Executable) -> list[str]:

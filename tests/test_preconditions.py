@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from tools.testing.service import (
-    MOCK,
     NOBODYS,
     ON_DATABASES,
     Service,
@@ -19,8 +18,6 @@ from tools.testing.service import (
     order_of,
     violations,
 )
-
-ALSO_ON = (MOCK,)
 
 Action = tuple[str, str, dict[str, Any] | None]
 # Every operation that takes If-Match: method, path below the collection, body. `#n` is the n-th track.
@@ -69,7 +66,7 @@ def subject(alice: httpx.Client, collection: dict[str, Any], five: list[str], tr
 
 
 def test_every_operation_with_if_match_is_here() -> None:
-    found = {operation.id for operation in operations() if "If-Match" in operation.parameters("header")}
+    found = {operation.id for operation in operations() if "If-Match" in operation.parameter_names("header")}
     assert found == set(CHANGES), "An operation that takes If-Match needs its row in CHANGES of test_preconditions.py."
 
 

@@ -186,7 +186,7 @@ def test_an_operation_has_the_quota_that_its_contract_names(
     other = json.loads(json.dumps(contract.document()))
     other["x-rate-limits"]["seldom"] = {"per": "credential", "requests": 2, "seconds": 86_400, "description": "Few."}
     other["paths"]["/music/{organization_id}/collections"]["get"]["x-rate-limit"] = "seldom"
-    limited = services.start(server.database_url, program=_program(other, tmp_path), RATE_LIMIT="")
+    limited = services.start(server.database_url, CONTRACT=_written(other, tmp_path), RATE_LIMIT="")
     client = limited.client(server.key(ALICE)[1])
     answers = [client.get("collections") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -194,10 +194,10 @@ def test_an_operation_has_the_quota_that_its_contract_names(
     new_collection(client)
 
 
-def _program(document: dict[str, Any], folder: Path) -> tuple[str, ...]:
+def _written(document: dict[str, Any], folder: Path) -> str:
     file = folder / "contract.json"
     file.write_text(json.dumps(document), encoding="utf-8")
-    return ("-m", "tools.testing.serve_other_contract", str(file))
+    return str(file)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from web.contract import document as contract
 from web.contract.operations import Operation
+from web.contract.reading import operations
 from web.contract.schemas import ValidatorCache
 from web.exceptions import MethodNotAllowed, NoSuchEndpoint
 from web.router import Router, allow
@@ -24,11 +25,8 @@ SEGMENTS = st.text(
 @cache
 def _operations() -> list[Operation]:
     document = contract.document()
-    rules = ValidatorCache(document)
-    found = [
-        (path, method) for path, item in document["paths"].items() for method in contract.METHODS if method in item
-    ]
-    return [Operation(document, rules, path, method, lambda **_: None) for path, method in found]
+    validators = ValidatorCache(document)
+    return [Operation(node, validators, lambda **_: None) for node in operations(document)]
 
 
 @cache

@@ -29,13 +29,12 @@ from schemathesis.schemas import BaseSchema
 
 import app
 import settings
-from mock.accounts import People
-from mock.memory import Memory
+from mock.accounts import SECRETS
 from models import keys, organizations, tracks
-from models.base import new_id
-from models.db import connection, migrate
+from models.db import migrate
+from ops import demo
 from tools.testing import databases
-from tools.testing.service import ALICE, BOB, HOME, MOCK, PEPPER, READ, WRITE, operations
+from tools.testing.service import ALICE, BOB, HOME, PEPPER, READ, WRITE, operations
 from web.asgi import App
 from web.telemetry import log_config
 
@@ -53,8 +52,9 @@ def served(kind: str, folder_factory: pytest.TempPathFactory, project: ProjectCo
     """The contract as the application itself publishes it, with the key of a user who has a track."""
     log_config.configure(level="error")  # thousands of lines about requests would hide what was found
     folder = folder_factory.mktemp("generated")
-    with _mocked() if kind == MOCK else _stored(kind, folder) as (application, secrets, track_id):
-        project.update(parameters={"path.organization_id": HOME})
+    with _mocked() if kind == "mock" else _stored(kind, folder) as (application, secrets, track_id):
+        organization = demo.ORGANIZATION if kind == "mock" else HOME
+        project.update(parameters={"path.organization_id": organization})
         _introduce(project, folder / "people.json", secrets)
         config = SchemathesisConfig(projects=ProjectsConfig(default=project), seed=int(SEED or 1))
         known = schemathesis.hook("before_call")(_sensible(track_id))
@@ -72,22 +72,25 @@ def _stored(kind: str, folder: Path) -> Iterator[tuple[App, dict[str, str], str]
     with databases.fresh(kind, folder) as url:
         migrate.upgrade(url)
         application = app.create_app(_settings(DATABASE_URL=url, KEY_PEPPER=PEPPER))
-        secrets = {user: _key(user) for user in (ALICE, BOB)}
-        track = tracks.add(HOME, ALICE, title="The only one")
-        assert track is not None
-        yield application, secrets, track.id
-        connection.disconnect()
+        with application.database.use():
+            secrets, track_id = _people()
+        yield application, secrets, track_id
+        application.database.close()
 
 
 @contextmanager
 def _mocked() -> Iterator[tuple[App, dict[str, str], str]]:
     """The same of the mock."""
-    memory, track_id = Memory(), new_id("mtrack_")
-    memory.tracks[HOME] = frozenset((track_id,))
-    secrets = {user: keys.new_secret() for user in (ALICE, BOB)}
-    for user, secret in secrets.items():
-        People(memory).add(secret, HOME, user)
-    yield app.create_mock(_settings(), memory), secrets, track_id
+    application = app.create_mock(_settings())
+    secrets = {ALICE: SECRETS["alice"], BOB: SECRETS["bob"]}
+    yield application, secrets, demo.TRACKS[0][0]
+
+
+def _people() -> tuple[dict[str, str], str]:
+    secrets = {user: _key(user) for user in (ALICE, BOB)}
+    track = tracks.add(HOME, ALICE, title="The only one")
+    assert track is not None
+    return secrets, track.id
 
 
 def _settings(**given: str) -> settings.Settings:
@@ -179,7 +182,7 @@ class Findings:
         return str(recorder.cases[case_id].value.as_curl_command())
 
 
-@pytest.mark.parametrize("kind", [*databases.KINDS, MOCK])
+@pytest.mark.parametrize("kind", [*databases.KINDS, "mock"])
 def test_every_operation_keeps_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None)
     project = ProjectConfig(generation=generation, checks=_checks(), phases=PhasesConfig.from_dict(_DEAF))
@@ -193,7 +196,7 @@ def test_every_operation_keeps_the_contract(kind: str, tmp_path_factory: pytest.
     assert not poor, f"{poor} never succeeded, so little is proved about them"
 
 
-@pytest.mark.parametrize("kind", [*databases.KINDS, MOCK])
+@pytest.mark.parametrize("kind", [*databases.KINDS, "mock"])
 def test_requests_that_follow_each_other_keep_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     # With its key among the parameters, the checks on what was made and deleted would never run.
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None, with_security_parameters=False)

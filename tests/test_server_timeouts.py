@@ -13,16 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from settings import Settings
 from tools.testing import service as harness
 from tools.testing.cases import HALF_CLOSE, HOST, JSON, LIST, LIVE, chunks, get, head
 from tools.testing.raw_client import Answer, Line, address, flaws
 from tools.testing.service import ON_ONE_DATABASE, Actors, Service, Services, at_once
-from tools.testing.short_timeouts import BODY_SECONDS, HEADERS_SECONDS, IDLE_SECONDS, READER_SECONDS
-from web.http.request_body import BODY_TIMEOUT_SECONDS
-from web.server.protocol import MAX_PIPELINED, Protocol
+from web.server.protocol import MAX_PIPELINED
 
 SILENT_CONNECTIONS = 900
-IDLE_REAL_SECONDS = 75
+HEADERS_SECONDS, BODY_SECONDS, IDLE_SECONDS, READER_SECONDS = 1, 2, 2, 1
+REAL = Settings()
+IDLE_REAL_SECONDS = REAL.keep_alive_timeout_seconds
 # What a busy machine may add to a limit before it counts as missed.
 SLACK_SECONDS = 8
 _MIB = 1024 * 1024
@@ -57,9 +58,11 @@ def quick(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def _impatient(database_url: str, log: Path) -> subprocess.Popen[bytes]:
     settings = {"DATABASE_URL": database_url, "KEY_PEPPER": harness.PEPPER, "LOG_FORMAT": "json", "RATE_LIMIT": "off"}
+    settings |= {"HEADER_TIMEOUT_SECONDS": "1", "BODY_TIMEOUT_SECONDS": "2", "KEEP_ALIVE_TIMEOUT_SECONDS": "2"}
+    settings |= {"WRITE_TIMEOUT_SECONDS": "1"}
     with log.open("wb") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "tools.testing.short_timeouts", "serve", "--port", "0"],
+            [sys.executable, "-m", "cli", "serve", "--port", "0"],
             cwd=harness.ROOT,
             env=os.environ | {f"MUSIC_STUDIO_{name}": value for name, value in settings.items()},
             stdin=subprocess.DEVNULL,
@@ -217,8 +220,8 @@ def test_who_asks_too_much_at_once_is_answered_in_part(quick: Quick) -> None:
 def test_the_real_limits_of_time(server: Service, actors: Actors) -> None:
     key = actors.secrets["alice"].encode()
     body = head(b"POST", LIST, b"X-API-Key: " + key, JSON, b"Content-Length: 400")
-    plans = [((), 0, Protocol.header_timeout), ((get()[:-2],), 1, Protocol.header_timeout)]
-    plans += [((body + b"{",), 1, BODY_TIMEOUT_SECONDS), ((get(),), 1, IDLE_REAL_SECONDS)]
+    plans = [((), 0, REAL.header_timeout_seconds), ((get()[:-2],), 1, REAL.header_timeout_seconds)]
+    plans += [((body + b"{",), 1, REAL.body_timeout_seconds), ((get(),), 1, IDLE_REAL_SECONDS)]
     with ThreadPoolExecutor(len(plans)) as pool:
         running = [(pool.submit(_cut, address(server), *pieces, answers=n), limit) for pieces, n, limit in plans]
         for cut, limit in running:

@@ -15,11 +15,9 @@ from tools.testing import databases
 from tools.testing.service import (
     ALICE,
     HOME,
-    MOCK,
     NOBODYS,
     ON_DATABASES,
     ON_ONE_DATABASE,
-    Row,
     Service,
     Services,
     add_all,
@@ -30,8 +28,7 @@ from tools.testing.service import (
     violations,
 )
 from web.contract import document
-
-ALSO_ON = (MOCK,)
+from web.contract.reading import OperationObject
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -123,7 +120,7 @@ def test_a_known_contract_is_not_sent_again(anybody: httpx.Client, path: str) ->
 
 @each_get
 def test_every_get_answers_head_alike(
-    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: Row
+    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
     path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
     for headers in (key, {}):
@@ -176,11 +173,11 @@ def test_a_trailing_slash_is_another_path(anybody: httpx.Client, alice: httpx.Cl
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
 def test_an_unknown_query_parameter_is_refused_everywhere(
-    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: Row
+    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
-    body: dict[str, Any] | None = {"name": "a"} if "name" in operation.body() else None
-    body = {"track_id": ids["track_id"]} if "track_id" in operation.body() else body
-    body = {"ordered_track_ids": []} if "ordered_track_ids" in operation.body() else body
+    body: dict[str, Any] | None = {"name": "a"} if "name" in operation.body_properties() else None
+    body = {"track_id": ids["track_id"]} if "track_id" in operation.body_properties() else body
+    body = {"ordered_track_ids": []} if "ordered_track_ids" in operation.body_properties() else body
     path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
     response = anybody.request(operation.method, path, params={"colour": "red"}, json=body, headers=key)
     assert violations(response) == {("query/colour", "additionalProperties")}

@@ -23,9 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.sql import visitors
 
 from models.base import metadata
-from models.collections import collections
-from models.db import connection as database
 from models.db import engines, migrate
+from models.schema import collections
 from tests.deployments.partitioned import BY, PARTS, make_tables, placed
 from tests.test_plans import plan
 from tests.test_statements import statements
@@ -118,14 +117,14 @@ def parts() -> Iterator[Connection]:
     """A connection of the service's own kind, to tables in parts."""
     with databases.postgres_database() as url:
         make_tables(url)
-        database.connect(url)
-        with database.engine().connect() as connection:
+        engine = engines.create_pooled(url, pool_size=1, statement_timeout_ms=engines.STATEMENT_MS)
+        with engine.connect() as connection:
             yield connection
-        database.disconnect()
+        engine.dispose()
 
 
 # The hourly sweep and an operator's list of all events are nobody's request, and go through all organizations.
-EVERYWHERE = {"models.idempotency.STEP", "models.idempotency.SWEEP", "models.key_events.LIST_ALL"}
+EVERYWHERE = {"models.idempotency.BATCH_END", "models.idempotency.DELETE_BATCH_ROWS", "models.key_events.LIST_ALL"}
 
 
 def _of_requests() -> list[str]:

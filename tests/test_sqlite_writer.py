@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from models import collections
+from models import collections, schema
 from models.collections import Collection
 from models.db import connection as database
 from models.db import migrate
+from models.db.database import Database
 from models.db.engines import BUSY_MS, create_unpooled
 from models.db.sqlite_writer import SQLiteWriter
 from models.exceptions import Unavailable
@@ -20,17 +21,16 @@ from models.organizations import join
 from tests.test_models import ALICE, HOME
 from tools.testing import databases
 
-NAMES = select(collections.collections.c.name)
+NAMES = select(schema.collections.c.name)
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     place = databases.sqlite_url(tmp_path)
     migrate.upgrade(place)
-    database.connect(place)
-    join(HOME, "alice")
-    yield place
-    database.disconnect()
+    with Database(place):
+        join(HOME, "alice")
+        yield place
 
 
 @database.transaction

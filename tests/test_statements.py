@@ -23,8 +23,7 @@ from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.elements import BinaryExpression
 
 import models
-from models.collection_queries import collections
-from models.collection_track_queries import collection_tracks
+from models.schema import collection_tracks, collections
 
 SCOPE = {"organization_id", "owner_id"}
 

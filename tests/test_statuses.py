@@ -26,7 +26,6 @@ from tools.testing.service import (
     READ,
     WRITE,
     Actors,
-    Row,
     Service,
     Services,
     at_once,
@@ -34,6 +33,7 @@ from tools.testing.service import (
     operations,
 )
 from web.contract import document as contract
+from web.contract.reading import OperationObject
 from web.http.request_body import MAX_BODY_BYTES
 
 ONE_DATABASE = "sqlite"
@@ -70,8 +70,7 @@ class Stage:
             quota |= {"requests": 1, "seconds": 86_400}
         file = self.services.folder / f"seldom-{secrets.token_hex(4)}.json"
         file.write_text(json.dumps(document), encoding="utf-8")
-        program = ("-m", "tools.testing.serve_other_contract", str(file))
-        return self.services.start(self.service.database_url, program=program, RATE_LIMIT="")
+        return self.services.start(self.service.database_url, CONTRACT=str(file), RATE_LIMIT="")
 
     @cached_property
     def troubled(self) -> Service:
@@ -95,13 +94,13 @@ class Stage:
 
     @cached_property
     def impatient(self) -> Service:
-        return self.services.start(self.service.database_url, program=("-m", "tools.testing.short_timeouts"))
+        return self.services.start(self.service.database_url, HEADER_TIMEOUT_SECONDS="1", BODY_TIMEOUT_SECONDS="1")
 
 
 class Asking:
     """One operation as it is asked for in a test: right, unless something is said otherwise."""
 
-    def __init__(self, stage: Stage, operation: Row) -> None:
+    def __init__(self, stage: Stage, operation: OperationObject) -> None:
         self.stage = stage
         self.operation = operation
 
@@ -111,7 +110,7 @@ class Asking:
         """The bytes of it: with alice's key unless another or none is given, and `tail` behind the path."""
         path = self.operation.path.format(**self.stage.ids() | ids) + tail
         secret = self.stage.key if key == "" else key
-        own = [] if secret is None or self.operation.public else [b"X-API-Key: " + secret.encode()]
+        own = [] if secret is None or self.operation.is_public else [b"X-API-Key: " + secret.encode()]
         body = self._body()
         lines = [*own, *fields, *([like, b"Content-Length: %d" % len(body)] if body else [])]
         return head((method or self.operation.method).encode(), path.encode(), *lines) + body
@@ -159,7 +158,7 @@ def _forbidden(asking: Asking) -> Answer:
 
 
 def _not_found(asking: Asking) -> Answer:
-    if "collection_id" in asking.operation.parameters("path"):
+    if "collection_id" in asking.operation.parameter_names("path"):
         return asking.answer(collection_id=NOBODYS)
     return asking.answer(tail="/")
 
@@ -229,7 +228,7 @@ def _fault(asking: Asking) -> Answer:
 
 
 def _unavailable(asking: Asking) -> Answer:
-    if asking.operation.public:
+    if asking.operation.is_public:
         return asking.answer(on=asking.stage.behind)
     sent = asking.request()
     with _busy(asking.stage):
@@ -295,12 +294,12 @@ def test_a_documented_status_is_met_on_every_operation(services: Services, actor
     assert not {name: said for name, said in wrong.items() if said}
 
 
-def _wrong(operation: Row, status: int, answer: Answer) -> str:
+def _wrong(operation: OperationObject, status: int, answer: Answer) -> str:
     """What is not as documented, in words; nothing where all is."""
     beyond = Fact("status", operation.id, str(status)) in BEYOND
     if answer.status != status or beyond:
         return "" if beyond and answer.status != status else f"{answer.status} {answer.body[:200]!r}"
     found = [*flaws(answer)] if status >= 400 else []
-    if status >= 400 and (code := json.loads(answer.body)["error"]["code"]) not in operation.codes(status):
+    if status >= 400 and (code := json.loads(answer.body)["error"]["code"]) not in operation.error_codes(status):
         found.append(f"the documentation does not show {code}")
     return "; ".join(found)

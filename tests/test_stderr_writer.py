@@ -15,10 +15,10 @@ from web.telemetry.stderr_writer import ATOMIC_WRITE_BYTES, StderrWriter
 # Two processes that write to one pipe as fast as they can, each its own letter.
 WRITER = """
 import sys
-from web.telemetry.stderr_writer import Lines
+from web.telemetry.stderr_writer import StderrWriter
 letters = [sys.argv[1].encode() * (number % 1000 + 1) + b"\\n" for number in range(4000)]
 for start in range(0, 4000, 16):
-    Lines(2).write(letters[start : start + 16])
+    StderrWriter(2).write(letters[start : start + 16])
 """
 
 

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tools.testing.service import HOME, MOCK, Actors
+from tools.testing.service import HOME, ON_ONE_DATABASE, Actors
 from tools.workflows import tutorial
 from tools.workflows.arazzo import HOME as DOCUMENT
 from tools.workflows.arazzo import Step, follows, links, workflows
 from tools.workflows.respect import respect
 from tools.workflows.servers import Served
-
-ALSO_ON = (MOCK,)
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def test_every_step_goes_as_the_document_says(served: Served) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("actors", [MOCK], indirect=True)
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("said", "wrong"),
     [

@@ -1,4 +1,4 @@
-"""One request and what is known of it so far; every room of the edge adds its part."""
+"""The request context: one request and what is known of it so far."""
 
 from __future__ import annotations
 
@@ -8,65 +8,54 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from web.telemetry import log_config
+from web.redaction import redact
 
 if TYPE_CHECKING:
     from models.access import Caller
     from web.asgi import Scope
+    from web.contract.document import Contract
     from web.contract.operations import Operation
-    from web.ratelimit.limiter import QuotaState
-    from web.responses import Response
+    from web.exceptions import Violation
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
 class RequestContext:
-    """A request on its way to an answer.
+    """A request on its way to a response.
 
-    `started` are seconds of the clock that durations are taken from, `arrived` is Unix time; `arguments` are the
-    handler's, filled in by validation; `body` are the bytes as they came.
+    `started` are seconds of the clock that durations are measured with, `arrived` is Unix time. `operation` is None
+    until the request is routed, `caller` until it is authenticated, `status` until the response is sent. `arguments`
+    are the handler's, `body` the bytes as they came, `rate_limit_headers` lines that are ready to be sent.
     """
 
     __slots__ = (
-        "answer",
-        "arguments",
-        "arrived",
-        "body",
-        "caller",
-        "found",
-        "headers",
-        "method",
-        "operation",
-        "path",
-        "path_values",
-        "quota_state",
-        "request_id",
-        "scope",
-        "started",
-        "violations",
+        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "headers", "method", "operation",
+        "overloaded", "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started",
+        "status", "violations",
     )  # fmt: skip
-    operation: Operation
-    """What was found; there is none before the request was routed."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, contract: Contract) -> None:
         self.started = time.perf_counter()
         self.arrived = time.time()
         self.scope = scope
+        self.contract = contract
         self.method: str = scope["method"]
         self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = _request_id(self.headers.get(b"x-request-id"))
-        self.found: Operation | None = None
+        self.operation: Operation | None = None
         self.path_values: dict[str, str] = {}
         self.caller: Caller | None = None
-        self.quota_state: QuotaState | None = None
+        self.rate_limit_headers = b""
+        self.cors_headers: dict[str, str] = {}
+        self.overloaded = self.send_timing = False
         self.body = b""
         self.arguments: dict[str, Any] = {}
-        self.violations: list[Any] = []
-        self.answer: Response | None = None
+        self.violations: list[Violation] = []
+        self.status: int | None = None
 
 
-current_request: ContextVar[RequestContext] = ContextVar("exchange")
+current_request: ContextVar[RequestContext] = ContextVar("current_request")
 
 
 def new_request_id() -> str:
@@ -79,6 +68,6 @@ def _request_id(theirs: bytes | None) -> str:
     if theirs is None or not _CLIENT_ID.fullmatch(theirs):
         return new_request_id()
     text = theirs.decode("ascii")
-    if log_config.redact(text) != text:
+    if redact(text) != text:
         return new_request_id()
     return text if text.startswith("req_") else "req_" + text

@@ -1,61 +1,85 @@
-"""The handler's turn: called once per request, its answer held against the contract before anything is committed."""
+"""Calls the handler and checks its response against the contract, before anything is committed."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import orjson
 import structlog
 
-from models.db import connection
+from models.db.database import Database
+from web.binding import handler_arguments
 from web.context import RequestContext
+from web.contract.operations import Operation
 from web.exceptions import InternalError
-from web.http.idempotency import IdempotencyGuard
-from web.responses import Response
+from web.http import idempotency, preconditions
+from web.responses import RawBody, Response, WithETag
 
 log = structlog.get_logger("web.dispatch")
 
 
 class Dispatcher:
-    """Calls handlers. `enforce`: an answer that breaks the contract becomes a 500; else it is only logged."""
+    """Calls handlers. `enforce`: a response that breaks the contract becomes a 500; else it is only logged."""
 
-    def __init__(self, once: IdempotencyGuard, *, enforce: bool) -> None:
-        self.once = once
+    def __init__(self, database: Database, *, enforce: bool) -> None:
+        self.database = database
         self.enforce = enforce
+        self._idempotency = idempotency.IdempotencyGuard()
 
-    def call_sync(self, context: RequestContext) -> Response:
-        """The answer of a plain handler; belongs in a worker thread. Raises what the handler raises."""
+    async def dispatch(self, operation: Operation, context: RequestContext) -> Response:
+        """The response of the operation's handler. Raises what the handler raises.
+
+        A coroutine runs on the event loop and must not block; where a plain function runs, the database decides.
+        """
+        if operation.is_async:
+            with self.database.use():
+                result = await operation.handler(**handler_arguments(operation, context))
+            return self.checked(operation, context, build_response(operation, context, result))
+        return await self.database.call(self.call, operation, context, writes=operation.writes)
+
+    def call(self, operation: Operation, context: RequestContext) -> Response:
+        """The response of a plain handler."""
         try:
-            copy = connection.get_replica()
-            if copy is None or context.caller is None:
-                return self._with_idempotency(context)
-            # A GET may read the copy, unless its caller has just written.
-            place = copy.reading_as if context.operation.method == "GET" else copy.writing_as
-            with place(context.caller.user_id):
-                return self._with_idempotency(context)
+            with self._read_your_writes(operation, context):
+                if operation.idempotent and b"idempotency-key" in context.headers:
+                    return self._idempotency(context, lambda: self._call(operation, context))
+                return self._call(operation, context)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape
 
-    async def call_async(self, context: RequestContext) -> Response:
-        """The answer of a handler that is a coroutine; it must not block."""
-        operation = context.operation
-        result = await operation.handler(**operation.arguments(context))
-        return self.checked(context, operation.response(context, result))
+    def _read_your_writes(self, operation: Operation, context: RequestContext) -> AbstractContextManager[None]:
+        """A GET may read the replica, unless its caller has just written."""
+        replica = self.database.replica
+        if replica is None or context.caller is None:
+            return nullcontext()
+        return (replica.writing_as if operation.writes else replica.reading_as)(context.caller.user_id)
 
-    def _with_idempotency(self, context: RequestContext) -> Response:
-        if context.operation.idempotent and b"idempotency-key" in context.headers:
-            return self.once(context, self._call)
-        return self._call(context)
+    def _call(self, operation: Operation, context: RequestContext) -> Response:
+        result = operation.handler(**handler_arguments(operation, context))
+        return self.checked(operation, context, build_response(operation, context, result))
 
-    def _call(self, context: RequestContext) -> Response:
-        operation = context.operation
-        result = operation.handler(**operation.arguments(context))
-        return self.checked(context, operation.response(context, result))
-
-    def checked(self, context: RequestContext, response: Response) -> Response:
-        """The answer, if it is what the contract documents. Raises InternalError when it is not and must be."""
-        operation = context.operation
-        flaw = operation.response_error(response.status, response.data)
-        if flaw is not None:
-            found = {"operation": operation.id, "status": response.status, "flaw": flaw[:2000]}
-            log.error("answer breaks the contract", trace_id=context.request_id, **found)
+    def checked(self, operation: Operation, context: RequestContext, response: Response) -> Response:
+        """The response, if the contract documents it. Raises InternalError when it does not and must."""
+        error = operation.response_error(response.status, response.data)
+        if error is not None:
+            found = {"operation": operation.id, "status": response.status, "error": error[:2000]}
+            log.error("response breaks the contract", trace_id=context.request_id, **found)
             if self.enforce:
-                raise InternalError("The answer did not match the contract; the trace id finds it in the log")
+                raise InternalError("The response did not match the contract; the trace id finds it in the log")
         return response
+
+
+def build_response(operation: Operation, context: RequestContext, result: Any) -> Response:
+    """A handler's result as the documented success, or 304 where the client knows it (RFC 9110 section 15.4.5)."""
+    headers = {"content-type": operation.produces}
+    if isinstance(result, WithETag):
+        tag = headers["etag"] = f'"{result.tag}"'
+        if operation.method == "GET" and preconditions.is_known(context.arguments.get("if_none_match"), tag):
+            return Response(304, {"etag": tag}, b"")
+        result = result.body
+    if isinstance(result, RawBody):
+        return Response(operation.success, headers, result.content)
+    if operation.success == 201:
+        headers["location"] = operation.location.expand(context.path_values, result)
+    return Response(operation.success, headers, orjson.dumps(result), result)

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import flask
+from werkzeug.exceptions import HTTPException
 
+from web.context import current_request
+from web.error_envelope import ErrorCatalog
 from web.exceptions import NoSuchEndpoint
 from web.http import preconditions
 
@@ -58,11 +61,20 @@ class EncodedPage(NamedTuple):
     headers: dict[str, str]
 
 
-def register_docs(app: flask.Flask, make: PageFactory, public_url: str) -> None:
-    """Serve what is below PATH; any other path there is answered with NoSuchEndpoint.
+def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog) -> None:
+    """Serve what is below PATH; any other path there gives the error of NoSuchEndpoint.
 
     The samples of the pages call `public_url`, or the host that the request names where it is empty.
     """
+
+    def handle(error: Exception) -> flask.Response:
+        if isinstance(error, HTTPException):
+            error = NoSuchEndpoint("No page has that path")
+        response = errors.to_response(error, current_request.get().request_id)
+        return flask.Response(response.body, response.status, response.headers)
+
+    for kind in (Exception, HTTPException):  # Connexion has a handler of its own for the second
+        app.register_error_handler(kind, handle)
     app.url_map.merge_slashes = False  # Flask would redirect, to whatever host the request names.
     view = partial(_serve, cache(make), public_url)
     app.add_url_rule(PATH, endpoint=PATH, view_func=view, defaults={"path": ""})

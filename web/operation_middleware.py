@@ -1,45 +1,140 @@
-"""The compiled lane: a Connexion middleware that answers from the compiled contract, without the rest of the stack."""
+"""The middleware that answers the operations of the contract, in the list that Connexion offers for middlewares.
+
+Connexion hands over the specification and the resolver (`add_api`). Each operation is compiled once; a request is then
+routed, authenticated, counted, bound, dispatched and sent here. Paths below /docs go on to Flask.
+"""
 
 from __future__ import annotations
 
-from web import connexion_adapters, exceptions
-from web.asgi import App, Receive, Scope, Send
+from typing import Any
+
+from connexion.middleware.abstract import SpecMiddleware
+from connexion.operations.openapi import OpenAPIOperation
+from connexion.resolver import Resolver
+from connexion.spec import Specification
+
+from models.exceptions import Failure, Unavailable
+from web import binding, docs_pages
+from web.asgi import App, Message, Receive, Scope, Send
 from web.context import RequestContext, current_request
+from web.contract.operations import Operation
+from web.contract.reading import operations
+from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
-from web.threadpool import ThreadPool
+from web.error_envelope import ErrorCatalog
+from web.exceptions import InternalError, MethodNotAllowed
+from web.http import request_body, request_checks
+from web.http.cors import CORSPolicy
+from web.ratelimit.limiter import RateLimiter
+from web.response_headers import send_response
+from web.responses import Response, from_messages
+from web.router import Router, allow
+from web.security.authentication import Authenticator
+
+_DOCS = docs_pages.PATH.encode()
+_BELOW_DOCS = _DOCS + b"/"
 
 
-class OperationMiddleware:
-    """Does what Connexion's routing, security, validation and Flask would do, with the same compiled operation.
+class OperationMiddleware(SpecMiddleware):
+    """Answers every operation; its parts are made from settings in app.py."""
 
-    With `everything` off it takes only the handlers that are coroutines: Flask would run them on a loop of its own.
-    """
-
-    def __init__(self, app: App, *, runner: Dispatcher, workers: ThreadPool, everything: bool) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        dispatcher: Dispatcher,
+        authenticator: Authenticator,
+        limiter: RateLimiter,
+        cors: CORSPolicy,
+        errors: ErrorCatalog,
+        body_timeout_seconds: float,
+        require_if_match: bool,
+    ) -> None:
         self.app = app
-        self.runner = runner
-        self.workers = workers
-        self.everything = everything
+        self.dispatcher = dispatcher
+        self.authenticator = authenticator
+        self.limiter = limiter
+        self.cors = cors
+        self.errors = errors
+        self.body_timeout_seconds = body_timeout_seconds
+        self.require_if_match = require_if_match
+        self.router = Router([])
+
+    def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
+        """Called by Connexion before the first request. Raises what Connexion raises where no handler is found."""
+        validators = ValidatorCache(specification.raw)
+        found = []
+        for node in operations(specification.raw):
+            known = OpenAPIOperation.from_spec(
+                specification, path=node.template, method=node.method.lower(), resolver=resolver
+            )
+            found.append(Operation(node, validators, known.function, require_if_match=self.require_if_match))
+        self.router = Router(found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         context = current_request.get()
-        if context.found is not None and (self.everything or context.found.is_async):
-            await self._take(context)
-        else:
-            await self.app(connexion_adapters.scope(context), connexion_adapters.content(context), send)
-
-    async def _take(self, context: RequestContext) -> None:
-        operation = context.operation
         try:
-            operation.read(context)
-            if operation.is_async:
-                context.answer = await self.runner.call_async(context)
-            else:
-                context.answer = await self.workers.run_on_loop_or_thread(
-                    self.runner.call_sync, context, writes=operation.writes
-                )
-        except Exception as failure:  # noqa: BLE001 - render tells failures from bugs, and logs the bugs
-            context.answer = exceptions.to_response(failure, context.request_id)
+            response = await self._respond(context, receive)
+        except request_body.ClientDisconnected:
+            raise
+        except Exception as failure:  # noqa: BLE001 - the catalog tells failures from bugs, and logs the bugs
+            response = self._checked_error(context, self.errors.to_response(failure, context.request_id))
+        await send_response(context, response, send)
+
+    async def _respond(self, context: RequestContext, receive: Receive) -> Response:
+        if context.path == _DOCS or context.path.startswith(_BELOW_DOCS):
+            return await self._docs(context, receive)
+        if context.method == "OPTIONS":
+            return self._options(context)
+        operation, context.path_values = self.router.find(context.method, context.path)
+        context.operation = operation
+        if not operation.public:
+            await self._admit(operation, context)
+        request_checks.negotiate(operation, context)
+        if request_checks.may_have_body(context.headers):
+            request_body.check_size(context)
+            context.body = await request_body.read(context, receive, self.body_timeout_seconds)
+        binding.bind(operation, context)
+        return await self.dispatcher.dispatch(operation, context)
+
+    async def _admit(self, operation: Operation, context: RequestContext) -> None:
+        """Authenticates, then counts the request of its credential."""
+        if context.overloaded:
+            raise Unavailable("Too many requests are in flight; try again soon")
+        try:
+            caller = context.caller = await self.authenticator.authenticate(operation, context)
+        except Failure as failure:
+            if self.errors.status(failure) == 401:
+                await self.limiter.count_auth_failure(context)
+            raise
+        counted = self.limiter.check_credential(operation, context, caller)
+        if counted is not None:
+            await counted
+
+    def _options(self, context: RequestContext) -> Response:
+        methods = allow(self.router.methods(context.path)[0])
+        return Response(204, {"allow": methods} | self.cors.preflight(context.headers, methods), b"")
+
+    async def _docs(self, context: RequestContext, receive: Receive) -> Response:
+        """What Flask answers."""
+        if context.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("Pages are read only", {"allow": "GET, HEAD"})
+        messages: list[Message] = []
+
+        async def collect(message: Message) -> None:
+            messages.append(message)
+
+        await self.app({**context.scope, "method": "GET"}, receive, collect)
+        return from_messages(messages)
+
+    def _checked_error(self, context: RequestContext, response: Response) -> Response:
+        """The error, or a 500 in its place when its operation does not document it."""
+        if context.operation is None:
+            return response
+        try:
+            return self.dispatcher.checked(context.operation, context, response)
+        except InternalError as error:
+            return self.errors.to_response(error, context.request_id)

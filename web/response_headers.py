@@ -1,9 +1,12 @@
-"""The last form of every answer: the header fields that none may lack, and what is told of the request."""
+"""Builds and sends every response: default headers, rate-limit and deprecation headers, then the access-log record."""
 
 from __future__ import annotations
 
+import time
+
 from web.asgi import Send
 from web.context import RequestContext
+from web.http import server_timing
 from web.number_cache import FormattedNumbers
 from web.responses import SINGLE_MESSAGE, Response, SerializedResponse, encode_headers
 from web.telemetry.access_log import access_log
@@ -20,10 +23,14 @@ _FIXED, _NAMES = encode_headers(DEFAULT_HEADERS), frozenset(DEFAULT_HEADERS)
 _LENGTH = FormattedNumbers(b"content-length: %d\r\n".__mod__)
 
 
-async def send_response(context: RequestContext, response: Response, cross_origin: dict[str, str], send: Send) -> None:
-    """Sends the answer; to HEAD without its content (RFC 9110 section 9.3.2)."""
-    if cross_origin:
-        response = response._replace(headers=response.headers | cross_origin)
+async def send_response(context: RequestContext, response: Response, send: Send) -> None:
+    """Sends a response; to HEAD without its content (RFC 9110 section 9.3.2)."""
+    context.status = response.status
+    further = dict(context.cors_headers)
+    if context.send_timing:
+        further |= server_timing.headers(context, response)
+    if further:
+        response = response._replace(headers=response.headers | further)
     head = build_headers(response, context.request_id, _extra_headers(context))
     content = b"" if context.method == "HEAD" else response.body
     if SINGLE_MESSAGE in context.scope.get("extensions", ()):
@@ -36,7 +43,7 @@ async def send_response(context: RequestContext, response: Response, cross_origi
 
 
 def build_headers(response: Response, request_id: str, further: bytes) -> bytes:
-    """The lines of an answer's header: the fixed fields, its own, which win, and what else there is to say."""
+    """The lines of a response's header: the default fields, its own, which win, and `further` lines."""
     own, fixed = response.headers, _FIXED
     if not _NAMES.isdisjoint(own):
         fixed = encode_headers({name: value for name, value in DEFAULT_HEADERS.items() if name not in own})
@@ -45,22 +52,20 @@ def build_headers(response: Response, request_id: str, further: bytes) -> bytes:
 
 
 def _extra_headers(context: RequestContext) -> bytes:
-    """Lines on what is left of a quota, and on an operation that goes away."""
-    found = b""
-    if context.quota_state is not None:
-        quota, window = context.quota_state
-        found = quota.headers(window)
-    return found if context.found is None else found + context.found.deprecation_headers
+    """Rate-limit and deprecation headers."""
+    operation = context.operation
+    return context.rate_limit_headers + (b"" if operation is None else operation.deprecation_headers)
 
 
-def record_request(context: RequestContext, status: int, seconds: float) -> None:
-    """What the log and the metrics are told of the request; its id is the one that the client got."""
-    found, caller = context.found, context.caller
+def record_request(context: RequestContext, status: int) -> None:
+    """Adds the request to the access log and the metrics."""
+    operation, caller = context.operation, context.caller
+    seconds = time.perf_counter() - context.started
     access_log.add(
         (
             context.request_id,
             context.method,
-            None if found is None else found.id,
+            None if operation is None else operation.id,
             status,
             seconds,
             None if caller is None else caller.key_id,

@@ -1,8 +1,8 @@
-"""What handlers may return beside a plain body, and what leaves the server."""
+"""What handlers may return beside a plain body, and the response that the server sends."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -61,3 +61,11 @@ class Response(NamedTuple):
     body: bytes
     data: Any = None
     """The body before it became bytes, where there is one: what response validation looks at."""
+
+
+def from_messages(messages: Sequence[Mapping[str, Any]]) -> Response:
+    """The whole response that ASGI messages say, without the fields that every response gets anyway."""
+    start, *parts = messages
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+    headers.pop("content-length", None)
+    return Response(start["status"], headers, b"".join(part.get("body", b"") for part in parts))

@@ -1,10 +1,12 @@
 """How a connection to either database is opened, and the limits that it lives under."""
 
+import secrets
 from typing import Any
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
 
 NAME = "music-studio"
+IN_MEMORY = "sqlite://"
 CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
 STATEMENT_MS = 2000
@@ -13,6 +15,8 @@ BUSY_MS = 2000
 LOCK_MS = 1200
 IDLE_MS = 10_000
 RECYCLE_SECONDS = 1800
+# A replica gets less than the primary: a reader who waits for it without an answer has to ask the primary too.
+REPLICA_STATEMENT_MS = 1000
 # What the server is given beyond its own statement_timeout before the client hangs up.
 CLIENT_TIMEOUT_MARGIN_SECONDS = 0.2
 
@@ -44,7 +48,7 @@ def session_settings(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str
 
 
 def parse_url(url: str) -> URL:
-    """The URL in SQLAlchemy's words; raises ValueError for a database that the service does not run on."""
+    """The URL as SQLAlchemy's object; raises ValueError for a database that the service does not run on."""
     found = make_url(url)
     kind = found.get_backend_name()
     if kind in ("postgresql", "postgres"):
@@ -52,6 +56,26 @@ def parse_url(url: str) -> URL:
     if kind == "sqlite" and found.database not in (None, "", ":memory:"):
         return found.set(drivername="sqlite+pysqlite")
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
+
+
+def is_postgres(url: str) -> bool:
+    """Whether the URL is one of PostgreSQL; raises ValueError as `parse_url` does."""
+    return parse_url(url).get_backend_name() == "postgresql"
+
+
+def is_in_memory(url: str) -> bool:
+    """Whether the URL is one that `unique_url` has made."""
+    return make_url(url).query.get("vfs") == "memdb"
+
+
+def unique_url(url: str) -> str:
+    """The URL itself; for `sqlite://` that of a new database in memory, which all connections of the process share.
+
+    It lives as long as one of them (SQLite's memdb VFS, since 3.36).
+    """
+    if url != IN_MEMORY:
+        return url
+    return f"sqlite+pysqlite:///file:/{secrets.token_hex(8)}?vfs=memdb&uri=true"
 
 
 def is_asyncpg_compatible(url: str) -> bool:
@@ -70,10 +94,12 @@ def create_pooled(url: str, *, pool_size: int, statement_timeout_ms: int, prepar
     if found.get_backend_name() == "sqlite":
         return _sqlite(found, BUSY_MS, **limits)
     options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
-    engine = create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
-    patience = statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_SECONDS
-    event.listen(engine, "do_connect", _bounded(patience))
-    return engine
+    return create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
+
+
+def client_timeout_seconds(statement_timeout_ms: int) -> float:
+    """How long a client waits for a statement before it hangs up on a silent server."""
+    return statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_SECONDS
 
 
 def create_unpooled(url: str, *, wait_seconds: int) -> Engine:
@@ -99,14 +125,3 @@ def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:
     return _CONNECTION | {
         "options": " ".join(f"-c {name}={value}" for name, value in session_settings(statement_timeout_ms))
     }
-
-
-def _bounded(patience: float) -> Any:
-    from models.db.psycopg_timeout import BoundedConnection  # its driver is loaded only where there is a PostgreSQL
-
-    def open_bounded(_dialect: object, _record: object, words: Any, options: Any) -> BoundedConnection:
-        connection = BoundedConnection.connect(*words, **options)
-        connection.patience = patience
-        return connection
-
-    return open_bounded

@@ -56,7 +56,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 def _make_folder(url: str) -> None:
     found = engines.parse_url(url)
-    if found.get_backend_name() == "sqlite" and found.database is not None:
+    if found.get_backend_name() == "sqlite" and found.database is not None and not engines.is_in_memory(url):
         Path(found.database).parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -5,27 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, exc
+from sqlalchemy import Connection, CursorResult, Engine, Executable, exc
 
+from models.db.context import WriteResult
 from models.db.engines import BUSY_MS
 from models.db.statements import StatementCache
-
-
-class WriteResult(NamedTuple):
-    """What a prepared statement gave; it is asked as a result of SQLAlchemy's is."""
-
-    rows: list[Any]
-    rowcount: int
-
-    def first(self) -> Row[Any] | None:
-        """The first row, or None."""
-        return self.rows[0] if self.rows else None
-
-    def all(self) -> list[Any]:
-        """Every row."""
-        return self.rows
 
 
 class SQLiteWriter:

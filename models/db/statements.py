@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Select, UpdateBase
+from sqlalchemy import Dialect, Executable, Select, UpdateBase
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from models.db import event_loop
-
-_READING = event_loop.LoopCall()
-R = TypeVar("R")
 Convert = Callable[[Any], Any]
 
 
@@ -65,7 +61,7 @@ class StatementCache:
         self._known: dict[int, tuple[Executable, Prepared | None]] = {}
 
     def get(self, statement: Executable) -> Prepared | None:
-        """None for what gives no rows, or has a part that only SQLAlchemy can fill in at run time."""
+        """None for raw text, and for a statement with a list whose length is known only at run time (`IN`)."""
         known = self._known.get(id(statement))
         if known is None:
             known = self._known[id(statement)] = (statement, prepare(statement, self._dialect))
@@ -74,88 +70,36 @@ class StatementCache:
 
 def prepare(statement: Executable, dialect: Dialect) -> Prepared | None:
     """The statement for that dialect; None as above."""
-    if not isinstance(statement, (Select, UpdateBase)) or not statement.exported_columns:
+    if not isinstance(statement, (Select, UpdateBase)):
         return None
     compiled = statement.compile(dialect=dialect)
     if any(bind.expanding for bind in compiled.binds.values()):
         return None
     kinds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
     fixed = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
-    columns = list(statement.exported_columns)
-    found = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
-    row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # noqa: PYI024 - known at run time
     order = compiled.positiontup or []
     names = tuple((name, kinds[name]) for name in order)
-    made = partial(tuple.__new__, row)  # as row._make does, without a function of Python for each row
     plain = itemgetter(*order) if len(order) > 1 and not any(kind for _, kind in names) else None
-    return Prepared(str(compiled), names, fixed, made, tuple((i, p) for i, p in found if p), plain)
+    return Prepared(str(compiled), names, fixed, *_row_factory(statement, dialect), plain)
 
 
-class FastPath(Protocol):
-    """Asks past SQLAlchemy: what is prepared needs no thread."""
-
-    takes_writes: bool
-
-    @property
-    def in_use(self) -> int:
-        """How many of its connections somebody works with."""
-
-    async def run(self, function: Callable[..., R], *args: Any) -> R:
-        """The result of a plain function, which asks with `rows`; it runs on the event loop."""
-
-    def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
-        """Every row; None when SQLAlchemy has to ask."""
-
-    def close(self) -> None:
-        """Close every connection."""
+def _row_factory(
+    statement: Select[Any] | UpdateBase, dialect: Dialect
+) -> tuple[Callable[[Any], Any], tuple[tuple[int, Convert], ...]]:
+    """What makes a row with named fields, and what to convert in which column."""
+    columns = list(statement.exported_columns)
+    row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # noqa: PYI024 - known at run time
+    found = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
+    # As row._make does, without a function of Python for each row.
+    return partial(tuple.__new__, row), tuple((i, convert) for i, convert in found if convert)
 
 
-class SQLiteReader:
-    """Runs prepared reads of one SQLite database, each thread on a connection of its own that it keeps.
-
-    The engine must have no pool: what is kept would be missing from it.
-    """
-
-    takes_writes = False
-    in_use = 0  # a read of SQLite is over before anybody could count it
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._cache = StatementCache(engine.dialect)
-        self._kept = threading.local()
-        self._open: list[PoolProxiedConnection] = []
-
-    async def run(self, function: Callable[..., R], *args: Any) -> R:
-        """The function's result, at once: readers of a write-ahead log wait for nobody."""
-        token = event_loop.current_loop_call.set(_READING)
-        try:
-            return function(*args)
-        finally:
-            event_loop.current_loop_call.reset(token)
-
-    def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
-        """Every row; None when SQLAlchemy has to ask, which also explains what failed."""
-        prepared = self._cache.get(statement) if isinstance(statement, Select) else None
-        if prepared is None:
-            return None
-        try:
-            return prepared.to_rows(self._connection().execute(prepared.text, prepared.values(binds)).fetchall())
-        except sqlite3.Error:
-            return None
-
-    def _connection(self) -> sqlite3.Connection:
-        kept: sqlite3.Connection | None = getattr(self._kept, "connection", None)
-        return self._opened() if kept is None else kept
-
-    def _opened(self) -> sqlite3.Connection:
-        borrowed = self._engine.raw_connection()
-        self._open.append(borrowed)
-        opened: Any = borrowed.driver_connection
-        kept: sqlite3.Connection = opened
-        self._kept.connection = kept
-        return kept
-
-    def close(self) -> None:
-        """Closes every connection that a thread keeps."""
-        while self._open:
-            self._open.pop().close()
+def expand(statement: Executable, dialect: DefaultDialect, binds: dict[str, Any]) -> tuple[Prepared, list[Any]]:
+    """A statement with lists in it, for these binds alone: its prepared form, and its values in order."""
+    compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined] # every statement of ours can
+    if not isinstance(compiled, SQLCompiler) or not isinstance(statement, (Select, UpdateBase)):
+        raise TypeError("Only statements built with SQLAlchemy run on the event loop.")
+    state = compiled.construct_expanded_state(binds)
+    order, given = state.positiontup or (), state.parameters
+    values = [state.processors[name](given[name]) if name in state.processors else given[name] for name in order]
+    return Prepared(state.statement, (), {}, *_row_factory(statement, dialect), None), values

@@ -80,8 +80,8 @@ def _assert_asked(operation: Operation, exchange: Exchange, stage: Stage) -> Non
 
 
 def _assert_answered(operation: Operation, exchange: Exchange, started: datetime) -> None:
-    status, response = operation.success()
-    assert exchange.status == status, exchange.answer.decode()
+    response = operation.by_status[operation.success]
+    assert exchange.status == operation.success, exchange.answer.decode()
     if "application/json" in response["content"]:
         media = response["content"]["application/json"]
         body = json.loads(exchange.answer)

@@ -11,11 +11,10 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, text
 
 from models import keys, organizations
-from models.collection_queries import collections
-from models.collection_track_queries import collection_tracks
 from models.db import connection, migrate
+from models.db.database import Database
 from models.ranks import GAP
-from models.tracks import tracks
+from models.schema import collection_tracks, collections, tracks
 from tools.bench.progress import Bar
 
 ORGANIZATION, READER, WRITER, REVOKED = "org_bench1", "user_reader", "user_writer", "user_revoked"
@@ -48,20 +47,14 @@ class Data:
 def load(url: str) -> Data:
     """Migrate an empty database and fill it; the ids are the same every time, the keys are not."""
     migrate.upgrade(url)
-    connection.connect(url, statement_timeout_ms=60_000)
-    try:
+    with Database(url, statement_timeout_ms=60_000):
         return _filled()
-    finally:
-        connection.disconnect()
 
 
 def sweep(url: str) -> None:
     """Take out what the creating load has made, so that every measurement meets the same tables."""
-    connection.connect(url, statement_timeout_ms=60_000)
-    try:
+    with Database(url, statement_timeout_ms=60_000):
         connection.execute(DROP_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
-    finally:
-        connection.disconnect()
 
 
 def _filled() -> Data:

@@ -13,7 +13,8 @@ from typing import Any
 import app
 from models import collection_tracks, collections, keys, organizations, tracks
 from models.access import Caller
-from models.db import connection, migrate
+from models.db import migrate
+from models.db.database import Database
 from settings import Settings
 from tools.bench import databases
 from web.telemetry import log_config
@@ -51,10 +52,9 @@ def opened(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
     with databases.fresh(kind, databases.cores()[2]) as url, folder as name, _logged(Path(name) / "requests.log"):
         settings = Settings(database_url=url, key_pepper=PEPPER, rate_limit="off", **changes)
         migrate.upgrade(url)
-        connection.connect(url)
-        path, key = _filled()
+        with Database(url):
+            path, key = _filled()
         yield Sample(settings, path, key)
-        connection.disconnect()
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def measure(plan: Plan, records: list[dict[str, Any]]) -> None:
     with Bar("Measuring", plan.turns()) as bar:
         for kind in plan.kinds:
             with prepared(kind) as stage:
-                stage.demand_agreement(plan.peers)
+                stage.require_agreement(plan.peers)
                 for number in range(plan.rounds):
                     for peer in plan.peers:
                         records += stage.turn(plan, peer, number, bar)
@@ -71,7 +71,7 @@ class Stage:
         log.unlink(missing_ok=True)
         return servers.running(peer, self.url, PEPPER, first, log, self.server_core, extra)
 
-    def demand_agreement(self, peers: Sequence[Peer]) -> None:
+    def require_agreement(self, peers: Sequence[Peer]) -> None:
         """Raises RuntimeError unless every peer answers as the service does."""
         asked = equivalence.questions(self.data)
         with self.running(BY_NAME[OURS]) as server:

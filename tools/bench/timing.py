@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from models import organizations, tracks
-from models.db import connection as database
+from models.db.database import Database
 from tools.bench import data, databases, servers
 from tools.bench.progress import Bar
 from tools.bench.targets import BY_NAME, OURS
@@ -130,13 +130,10 @@ def _measured(kind: str, per_class: int) -> Iterator[dict[str, Any]]:
 
 def _tracks_elsewhere(url: str) -> list[str]:
     """Ids of tracks of another organization."""
-    database.connect(url)
-    try:
+    with Database(url):
         organizations.join(ELSEWHERE, "user_elsewhere")
         made = [tracks.add(ELSEWHERE, "user_elsewhere", title="Theirs") for _ in range(FOREIGN_TRACKS)]
         return [track.id for track in made if track is not None]
-    finally:
-        database.disconnect()
 
 
 def _questions(mine: str, listed: list[str]) -> Iterator[Question]:

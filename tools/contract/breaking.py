@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from settings import ROOT
 from tools.contract import extra_rules, redocly_diff
 from tools.contract.change import LEVELS, Finding, highest
-from tools.contract.operations import ROOT
 
 RELEASED = ROOT / "openapi" / "released"
 WORKING = ROOT / "dist" / "openapi.json"

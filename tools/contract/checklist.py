@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from settings import ROOT
 from tools.contract import doc_runner
 from tools.contract.doc_runner import Step
-from tools.contract.operations import ROOT
 
 PAGE = "docs/adding-an-operation.md"
 OPERATIONS = ("get_labels", "add_labels")

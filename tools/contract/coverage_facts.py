@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from tools.contract.operations import Operation, examples, form, operations
 from tools.contract.schema_coverage import alike, keywords, parsed, place_of, reached, shape
 from web.contract.parameters import Parameter, parse_query
+from web.contract.reading import OperationObject, examples, operations, path_pattern
 from web.contract.schemas import Validator, ValidatorCache
 from web.exceptions import MalformedRequest, Violation
 
@@ -41,11 +41,8 @@ class Tally:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.found: set[Fact] = set()
-        self._base = document["servers"][0]["url"].rstrip("/")
         rules = ValidatorCache(document)
-        self._tried = [
-            _Tried(operation, form(self._base + operation.path), rules) for operation in operations(document)
-        ]
+        self._tried = [_Tried(operation, path_pattern(operation.path), rules) for operation in operations(document)]
 
     def expected(self) -> set[Fact]:
         """Everything that can be exercised."""
@@ -63,7 +60,7 @@ class Tally:
         path = exchange.path.rstrip("/") or "/"
         for tried in self._tried:
             found = tried.form.fullmatch(path)
-            if found and (exchange.status == 405 or exchange.method == tried.operation.method.upper()):
+            if found and (exchange.status == 405 or exchange.method == tried.operation.method):
                 yield Fact("status", tried.operation.id, str(exchange.status))
                 if exchange.status != 405 and path == exchange.path:
                     yield from tried.request(exchange, found.groupdict())
@@ -71,20 +68,20 @@ class Tally:
 
 
 class _Tried:
-    def __init__(self, operation: Operation, form: re.Pattern[str], rules: ValidatorCache) -> None:
+    def __init__(self, operation: OperationObject, form: re.Pattern[str], rules: ValidatorCache) -> None:
         self.operation = operation
         self.form = form
         self._parameters = {
-            f"{node['in']} {node['name']}": Parameter(node, node["schema"], rules) for node in operation.parameters()
+            f"{node['in']} {node['name']}": Parameter(node, node["schema"], rules) for node in operation.parameters
         }
-        media = operation.body()
-        self._body: Validator | None = rules.of(media["schema"]) if media else None
+        media = operation.body
+        self._body: Validator | None = rules.get(media["schema"]) if media else None
         self._schema = media["schema"] if media else {}
         self._bodies = examples(media, operation.document) if media else {}
         self._answers = {
             status: {name: value for media in node.get("content", {}).values()
                      for name, value in examples(media, operation.document).items()}
-            for status, node in operation.responses().items()
+            for status, node in operation.responses.items()
         }  # fmt: skip
 
     def _fact(self, kind: str, what: str) -> Fact:

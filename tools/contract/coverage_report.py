@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from settings import ROOT
 from tools.contract.coverage_facts import Fact
-from tools.contract.operations import ROOT
 
 FOLDER = ROOT / "dist" / "coverage"
 KINDS = {

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from tools.contract.change import Finding
-from tools.contract.operations import Operation, operations
+from web.contract.reading import OperationObject, operations
 
 Rule = Iterator[Finding]
 Described = dict[str, Any]
@@ -16,8 +16,8 @@ Described = dict[str, Any]
 
 def findings(base: dict[str, Any], revision: dict[str, Any]) -> list[Finding]:
     """The breaking changes among the operations that both contracts have, and in their catalogue of errors."""
-    after = {(operation.path, operation.method): operation for operation in operations(revision)}
-    pairs = [(old, after[old.path, old.method]) for old in operations(base) if (old.path, old.method) in after]
+    after = {(operation.template, operation.method): operation for operation in operations(revision)}
+    pairs = [(old, after[old.template, old.method]) for old in operations(base) if (old.template, old.method) in after]
     ways = (_credentials, _scope, _defaults, _tags, _fields)
     found = chain.from_iterable(way(old, new) for old, new in pairs for way in ways)
     whole = (_catalogue, _types, _path_names)
@@ -28,7 +28,7 @@ def _broken(whom: str, what: str, remedy: str) -> Finding:
     return Finding("major", whom, what, remedy)
 
 
-def _credentials(old: Operation, new: Operation) -> Rule:
+def _credentials(old: OperationObject, new: OperationObject) -> Rule:
     before, after = old.security(), new.security()
     if not before and after:
         yield _broken(
@@ -44,7 +44,7 @@ def _credentials(old: Operation, new: Operation) -> Rule:
             )
 
 
-def _scope(old: Operation, new: Operation) -> Rule:
+def _scope(old: OperationObject, new: OperationObject) -> Rule:
     before, after = old.node.get("x-scope"), new.node.get("x-scope")
     if after and before != after:
         yield _broken(
@@ -54,7 +54,7 @@ def _scope(old: Operation, new: Operation) -> Rule:
         )
 
 
-def _tags(old: Operation, new: Operation) -> Rule:
+def _tags(old: OperationObject, new: OperationObject) -> Rule:
     if old.node.get("tags") != new.node.get("tags"):
         yield _broken(
             f"who calls {old.title} through a generated client",
@@ -63,11 +63,11 @@ def _tags(old: Operation, new: Operation) -> Rule:
         )
 
 
-def _listed(operation: Operation) -> str:
+def _listed(operation: OperationObject) -> str:
     return "/".join(operation.node.get("tags", ["nowhere"]))
 
 
-def _defaults(old: Operation, new: Operation) -> Rule:
+def _defaults(old: OperationObject, new: OperationObject) -> Rule:
     before, after = dict(_inputs(old)), dict(_inputs(new))
     for place in before.keys() & after.keys():
         was, is_ = before[place].get("default"), after[place].get("default")
@@ -79,11 +79,11 @@ def _defaults(old: Operation, new: Operation) -> Rule:
             )
 
 
-def _fields(old: Operation, new: Operation) -> Rule:
+def _fields(old: OperationObject, new: OperationObject) -> Rule:
     """What differs in schemas and headers: null, unknown fields, and whether a header always comes."""
     yield from _narrowed(f"who sends {old.title}", dict(_inputs(old)), dict(_inputs(new)), sent=True)
-    for status, response in old.responses().items():
-        other = new.responses().get(status)
+    for status, response in old.responses.items():
+        other = new.responses.get(status)
         if other is not None:
             whom = f"who reads the {status} of {old.title}"
             yield from _narrowed(whom, dict(_outputs(old, response)), dict(_outputs(new, other)), sent=False)
@@ -113,28 +113,30 @@ def _headers(whom: str, before: dict[str, bool], after: dict[str, bool]) -> Rule
             yield _broken(whom, f"The header {name} does not always come any more.", "Keep sending it.")
 
 
-def _always(operation: Operation, response: Described) -> dict[str, bool]:
+def _always(operation: OperationObject, response: Described) -> dict[str, bool]:
     """The headers of a response, and whether each always comes."""
     nodes = response.get("headers", {}).items()
-    return {name: bool(operation.at(node).get("required", False)) for name, node in nodes}
+    return {name: bool(operation.follow(node).get("required", False)) for name, node in nodes}
 
 
-def _inputs(operation: Operation) -> Iterator[tuple[str, Described]]:
+def _inputs(operation: OperationObject) -> Iterator[tuple[str, Described]]:
     """Every place where a request can hold a value, with its schema."""
-    for node in operation.parameters():
+    for node in operation.parameters:
         yield f"{node['in']} {node['name']}", node["schema"]
-    media = operation.body()
+    media = operation.body
     if media:
         yield from _below(operation, media.get("schema", {}), "the body")
 
 
-def _outputs(operation: Operation, response: Described) -> Iterator[tuple[str, Described]]:
+def _outputs(operation: OperationObject, response: Described) -> Iterator[tuple[str, Described]]:
     for media in response.get("content", {}).values():
         yield from _below(operation, media.get("schema", {}), "the body")
 
 
-def _below(operation: Operation, node: Any, place: str, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Described]]:
-    schema = operation.at(node)
+def _below(
+    operation: OperationObject, node: Any, place: str, above: tuple[int, ...] = ()
+) -> Iterator[tuple[str, Described]]:
+    schema = operation.follow(node)
     if id(schema) in above:
         return
     above = (*above, id(schema))

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from settings import ROOT
 from tools.contract import breaking, redocly_diff
-from tools.contract.operations import ROOT
 
 BIN = Path(sys.executable).parent
 # The quickest tests that look at what clients meet, on one database; the first failure is enough.

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from settings import ROOT
 from tools.contract.mutant_checks import CHECKS, Check, checkout_with
 from tools.contract.mutation_operators import PER_OPERATOR, Mutant, mutants
-from tools.contract.operations import ROOT
 from web.contract import document as contract
 
 REPORT = ROOT / "dist" / "mutants.md"

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from settings import ROOT
 from tools.contract.change import Finding
-from tools.contract.operations import ROOT
 
 RULES = ROOT / "tools" / "contract" / "redocly.yaml"
 _QUIET = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tools.contract.operations import Operation
+from web.contract.reading import OperationObject
 from web.exceptions import Violation
 
 MAX_ITEMS = 50
@@ -28,9 +28,9 @@ _SILENT = {
 }
 
 
-def keywords(operation: Operation, schema: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def keywords(operation: OperationObject, schema: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Every rule of a request schema: where it holds, and its keyword."""
-    schema = operation.at(schema)
+    schema = operation.follow(schema)
     yield from ((place, keyword) for keyword in _rules(schema))
     yield from ((f"{place}/{name}", "required") for name in schema.get("required", []))
     for name, child in schema.get("properties", {}).items():
@@ -39,9 +39,9 @@ def keywords(operation: Operation, schema: Any, place: str = "") -> Iterator[tup
         yield from keywords(operation, schema["items"], f"{place}/*")
 
 
-def reached(operation: Operation, schema: Any, value: Any, place: str = "") -> Iterator[tuple[str, str, Any]]:
+def reached(operation: OperationObject, schema: Any, value: Any, place: str = "") -> Iterator[tuple[str, str, Any]]:
     """The rules that a body has met, with the value that each looks at."""
-    schema = operation.at(schema)
+    schema = operation.follow(schema)
     yield from ((place, keyword, value) for keyword in _rules(schema))
     if isinstance(value, dict):
         yield from ((f"{place}/{name}", "required", value) for name in schema.get("required", []))

@@ -4,7 +4,8 @@ import json
 import sys
 from typing import NamedTuple
 
-from web import exceptions
+from web.contract import document as contract
+from web.error_envelope import ErrorCatalog
 from web.response_headers import DEFAULT_HEADERS
 
 HSTS = "max-age=31536000"
@@ -37,6 +38,8 @@ PAGES = (
     Page((502, 503, 504), "SERVICE_UNAVAILABLE", "The proxy could not reach the service"),
 )
 
+CATALOG = ErrorCatalog(contract.document())
+
 
 def conf() -> str:
     """The text of errors.conf, to be included in a `server` block."""
@@ -44,7 +47,7 @@ def conf() -> str:
 
 
 def _block(page: Page) -> str:
-    status = exceptions.error_catalog()[page.code].status
+    status = CATALOG.entries[page.code].status
     # A location with a path, not a name: after a broken request line nginx has no address to go on with.
     path = f"/-/errors/{status}"
     lines = [
@@ -64,7 +67,7 @@ def _fields(status: int) -> list[str]:
 
 
 def _body(page: Page) -> str:
-    row = exceptions.error_catalog()[page.code]
+    row = CATALOG.entries[page.code]
     body = {
         "success": False,
         "error": {

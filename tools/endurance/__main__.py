@@ -18,8 +18,9 @@ from tools.endurance import consistency, crash, growth, races, soak, worker_kill
 from tools.endurance.report import Figure, at_most, exactly, show
 from tools.endurance.state_machine import Machine
 from tools.testing import databases
+from tools.testing.reference_model import modelled
 from tools.testing.server_process import Running, fresh, running
-from tools.testing.service import MOCK, Services
+from tools.testing.service import Actors, Services
 
 Part = Callable[[str, Path, Progress], Iterator[Figure]]
 STOPS, BACK_SECONDS, GRACE_SECONDS = 10, 5.0, 20.0
@@ -38,25 +39,32 @@ def race(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
 
 
 def sequences(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
-    """Random sequences of all operations, compared with the answers of the mock."""
+    """Random sequences of all operations, compared with the answers of the reference model."""
     services = Services(folder)
     try:
-        runs, task = [0], progress.add_task(f"{kind}: sequences", total=RUNS)
-
-        class Counted(Machine):
-            actors, mocked = services.actors(kind), services.actors(MOCK)
-
-            def __init__(self) -> None:
-                super().__init__()
-                runs[0] += 1
-                progress.advance(task)
-
-        checks = list(HealthCheck)
-        long = settings(max_examples=RUNS, stateful_step_count=STEPS, deadline=None, suppress_health_check=checks)
-        run_state_machine_as_test(Counted, settings=settings(long, database=None))
+        with modelled() as model:
+            task = progress.add_task(f"{kind}: sequences", total=RUNS)
+            runs = _run_sequences(services.actors(kind), model, lambda: progress.advance(task))
     finally:
         services.close()
-    yield Figure(f"sequences of {STEPS} steps that went as on the mock", kind, str(runs[0]), f">= {RUNS}", True)
+    yield Figure(f"sequences of {STEPS} steps that went as on the model", kind, str(runs), f">= {RUNS}", True)
+
+
+def _run_sequences(served: Actors, model: Actors, on_run: Callable[[], None]) -> int:
+    runs = [0]
+
+    class Counted(Machine):
+        actors, modelled = served, model
+
+        def __init__(self) -> None:
+            super().__init__()
+            runs[0] += 1
+            on_run()
+
+    checks = list(HealthCheck)
+    long = settings(max_examples=RUNS, stateful_step_count=STEPS, deadline=None, suppress_health_check=checks)
+    run_state_machine_as_test(Counted, settings=settings(long, database=None))
+    return runs[0]
 
 
 def crashes(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
@@ -132,7 +140,7 @@ def _history(kind: str, server: Running, progress: Progress, *more: Callable[[],
     while operations < OPERATIONS:
         chaos = consistency.Chaos(server, kills=3, pauses=3, more=more)
         found = consistency.record(server, server.key(), chaos, HISTORY_SECONDS)
-        consistency.demand_consistent(found)
+        consistency.require_consistent(found)
         operations += found.operations
         progress.update(task, completed=operations)
     yield Figure("operations of one history through crashes", kind, str(operations), f">= {OPERATIONS}", True)

@@ -96,28 +96,28 @@ def record(server: Running, secret: str, chaos: Chaos, seconds: float) -> Histor
     return history
 
 
-def demand_consistent(history: History) -> None:
+def require_consistent(history: History) -> None:
     """No acknowledged append is lost or doubled, a version is one list, and nobody sees the past after the present."""
     assert not history.unexpected, history.unexpected[:5]
     assert any(append.end for append in history.appends)
     for name, last in history.last.items():
         reads = sorted([read for read in history.reads if read.collection == name] + [last], key=lambda read: read.end)
         appends = [append for append in history.appends if append.collection == name]
-        _demand_appends(last, appends)
-        _demand_versions(reads)
-        _demand_no_past(reads, appends)
+        _require_appends(last, appends)
+        _require_versions(reads)
+        _require_no_past(reads, appends)
         if name == history.appended_only:
-            _demand_prefixes(reads)
+            _require_prefixes(reads)
 
 
-def _demand_appends(last: Read, appends: list[Append]) -> None:
+def _require_appends(last: Read, appends: list[Append]) -> None:
     assert len(set(last.order)) == len(last.order), "a track is in twice"
     told, asked = {one.track for one in appends if one.end}, {one.track for one in appends}
     assert told <= set(last.order), f"lost: {told - set(last.order)}"
     assert set(last.order) <= asked, "a track came in that nobody added"
 
 
-def _demand_versions(reads: list[Read]) -> None:
+def _require_versions(reads: list[Read]) -> None:
     seen: dict[int, tuple[str, ...]] = {}
     for read in reads:
         assert seen.setdefault(read.version, read.order) == read.order, f"version {read.version} was two lists"
@@ -125,7 +125,7 @@ def _demand_versions(reads: list[Read]) -> None:
     assert all(set(before) <= set(after) for before, after in pairwise(ordered)), "a later version had lost a track"
 
 
-def _demand_no_past(reads: list[Read], appends: list[Append]) -> None:
+def _require_no_past(reads: list[Read], appends: list[Append]) -> None:
     newest = 0
     ended = sorted(reads, key=lambda read: read.end)
     for read in sorted(reads, key=lambda read: read.start):
@@ -136,7 +136,7 @@ def _demand_no_past(reads: list[Read], appends: list[Append]) -> None:
         assert before <= set(read.order), "an append was acknowledged and then not seen"
 
 
-def _demand_prefixes(reads: list[Read]) -> None:
+def _require_prefixes(reads: list[Read]) -> None:
     for before, after in pairwise(sorted(reads, key=lambda read: read.version)):
         assert after.order[: len(before.order)] == before.order, "the order of what is only appended to has changed"
 

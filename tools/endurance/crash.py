@@ -84,13 +84,13 @@ def _serves(child: psutil.Process) -> bool:
         return False
 
 
-def demand_nothing_lost(toll: StopResult) -> None:
+def require_nothing_lost(toll: StopResult) -> None:
     assert toll.told >= WARM_UP
     assert (toll.lost, toll.doubled) == (0, 0), toll
     assert not toll.unexpected, toll.unexpected
 
 
-def demand_whole(server: Running) -> None:
+def require_whole(server: Running) -> None:
     """The file of a SQLite database is whole."""
     kind, _, file = server.database_url.partition(":///")
     if kind == "sqlite":
@@ -109,7 +109,7 @@ def _toll(
         load.await_told(WARM_UP)
         stopped, back = stop(load)
     found = names(server.database_url)
-    demand_whole(server)
+    require_whole(server)
     doubled = sum(count > 1 for count in found.values())
     lost = len(set(load.told) - set(found))
     return StopResult(len(load.told), lost, doubled, load.cut, load.unexpected, stopped, back)

@@ -13,8 +13,8 @@ from typing import Any, Self
 import httpx
 from sqlalchemy import select
 
-from models.collections import collections
 from models.db import connection as database
+from models.schema import collections
 from tools.testing.server_process import Running, connected
 
 RETRIED = (409, 503)

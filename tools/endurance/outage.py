@@ -65,7 +65,7 @@ class Probe:
         return _timed(lambda: client.request(method, self._path, json=body))
 
 
-def demand_refused(told: list[Told]) -> float:
+def require_refused(told: list[Told]) -> float:
     """Every answer must be a 503 that names a time, and come in time; the seconds of the slowest."""
     assert {one.status for one in told} == {503}, sorted({one.status for one in told})
     assert all(one.retry_after and one.retry_after.isdigit() for one in told), "503 without Retry-After"
@@ -74,11 +74,11 @@ def demand_refused(told: list[Told]) -> float:
     return slowest
 
 
-def demand_good(told: list[Told]) -> None:
+def require_good(told: list[Told]) -> None:
     assert {one.status for one in told} == {200}, sorted({one.status for one in told})
 
 
-def demand_only_live(probe: Probe) -> float:
+def require_only_live(probe: Probe) -> float:
     """The process is alive, and says within a second that it is not ready; the seconds that it took."""
     assert probe.health("live").status == 200
     ready = probe.health("ready")

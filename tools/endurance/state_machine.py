@@ -1,4 +1,4 @@
-"""Random sequences of all operations by several users, sent to a server and to the mock, which must answer alike."""
+"""Random sequences of all operations by several users, sent to a server and to a model, which must answer alike."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ NOTHING = Held("<nothing>", "alice")
 
 
 class Machine(RuleBasedStateMachine):
-    """Three users of one server and of the mock; `actors` and `mocked` are set by who runs it."""
+    """Three users of one server and of the reference model; who runs it sets `actors` and `modelled`."""
 
     actors: Actors
-    mocked: Actors
+    modelled: Actors
 
     def __init__(self) -> None:
         super().__init__()
-        self.sides = (Side(self.actors), Side(self.mocked))
+        self.sides = (Side(self.actors), Side(self.modelled))
         self.made = 0
 
     names = Bundle("names")
@@ -203,12 +203,12 @@ class Machine(RuleBasedStateMachine):
         self._compare(answers, f"{who} {method} {path} {body} {headers}")
 
     def _compare(self, answers: list[httpx.Response], request: str) -> None:
-        served, mocked = (side.plain(answer) for side, answer in zip(self.sides, answers, strict=True))
-        assert served == mocked, f"{request}\nthe server: {served}\nthe mock:   {mocked}"
+        served, modelled = (side.plain(answer) for side, answer in zip(self.sides, answers, strict=True))
+        assert served == modelled, f"{request}\nthe server: {served}\nthe model:  {modelled}"
         assert served[0] < 500, served
 
     def _if(self, field: str, match: str | None, name: Held) -> dict[str, str]:
-        """The condition, relative to the version that the mock has."""
+        """The condition, relative to the version that the model has."""
         if match is None:
             return {}
         shown = self.sides[1].ask(name.owner, "GET", f"collections/{name.word}", None, {})

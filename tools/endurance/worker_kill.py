@@ -45,12 +45,12 @@ def kill_one(server: Running, secret: str) -> KillResult:
         replaced = time.monotonic() - started
         load.await_told(WARM_UP)
     # A halted worker may hold a lock: not while others write.
-    _demand_service(server, successor)
+    _require_service(server, successor)
     strange = [f"{count} x {status}" for status, count in load.statuses.items() if status != 201]
     return KillResult(held, load.cut_ports, strange, replaced)
 
 
-def demand_only_its_own(loss: KillResult) -> None:
+def require_only_its_own(loss: KillResult) -> None:
     """Only requests on the connections of the dead worker may have failed, each once."""
     assert loss.held, "the worker had no connection, so its end proves nothing"
     assert len(loss.failed) == len(set(loss.failed)), f"a connection broke twice: {loss}"
@@ -72,7 +72,7 @@ def _successor(server: Running, before: list[psutil.Process]) -> psutil.Process:
     raise AssertionError("the worker was not replaced")
 
 
-def _demand_service(server: Running, successor: psutil.Process) -> None:
+def _require_service(server: Running, successor: psutil.Process) -> None:
     """With every other worker halted, whoever answers is the new one."""
     others = [worker for worker in workers(server) if worker != successor]
     for worker in others:

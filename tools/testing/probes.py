@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tools.testing.service import Row, Service, assert_envelope
+from tools.testing.service import Service, assert_envelope
+from web.contract.reading import OperationObject
 
 COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
 
@@ -30,14 +31,14 @@ class Scene(NamedTuple):
     ids: dict[str, str]
 
     def ask(
-        self, client: httpx.Client, operation: Row, headers: dict[str, str] | None = None, **ids: str
+        self, client: httpx.Client, operation: OperationObject, headers: dict[str, str] | None = None, **ids: str
     ) -> httpx.Response:
         """The probe of an operation, with some of alice's ids replaced."""
         known = self.ids | ids
         url = self.service.url + operation.path.format(**known)
         return client.request(operation.method, url, json=_filled(PROBES[operation.id], known), headers=headers)
 
-    def refused(self, client: httpx.Client, operation: Row, code: str, **ids: str) -> httpx.Response:
+    def refused(self, client: httpx.Client, operation: OperationObject, code: str, **ids: str) -> httpx.Response:
         """The same, when it must end in this error and leave every row as it was."""
         before = self.service.snapshot(self.ids["collection_id"])
         response = self.ask(client, operation, None, **ids)

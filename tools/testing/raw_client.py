@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Self
 from tests import contract_coverage
 from tools.testing.cases import HALF_CLOSE, LIVE, MARK, Case, Piece, get
 from tools.testing.service import Service
-from web import exceptions
 from web.contract import document as contract
 from web.contract.schemas import Validator
+from web.error_envelope import ErrorCatalog
 
 MAX_ERROR = 8 * 1024
 ALWAYS = {
@@ -23,6 +23,7 @@ ALWAYS = {
 WITH_STATUS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
 FIELDS = {"code", "message", "system_message", "type", "status", "details", "trace_id", "timestamp"}
 _DOCUMENT = contract.document()
+_CATALOG = ErrorCatalog(contract.document())
 _ENVELOPE = Validator(_DOCUMENT["components"]["schemas"]["ErrorEnvelope"], _DOCUMENT)
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*\r\n")
 _FIELD = re.compile(rb"([a-z0-9-]+): ([ -~]*)\r\n")
@@ -189,7 +190,7 @@ def _envelope(answer: Answer) -> Iterator[str]:
     envelope = json.loads(answer.body)
     yield from (f"{v.pointer} {v.message}" for v in _ENVELOPE.violations(envelope))
     error = envelope["error"]
-    row = exceptions.error_catalog()[error["code"]]
+    row = _CATALOG.entries[error["code"]]
     said = (error["status"], error["type"], error["message"], error["trace_id"], set(error))
     if (
         said != (row.status, row.type, row.message, answer.headers["x-request-id"], FIELDS)

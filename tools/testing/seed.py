@@ -9,12 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
-from models.collection_tracks import collection_tracks
-from models.collections import collections
 from models.db import engines
-from models.organizations import memberships, organizations
 from models.ranks import GAP
-from models.tracks import tracks
+from models.schema import collection_tracks, collections, memberships, organizations, tracks
 from tools.testing.service import HOME
 
 BATCH = 5000

@@ -17,7 +17,8 @@ import httpx
 import psutil
 
 from models import keys, organizations
-from models.db import connection, migrate
+from models.db import migrate
+from models.db.database import Database
 from tools.testing import databases
 from tools.testing.service import ALICE, FAULTS, HOME, PEPPER, READ, ROOT, WRITE
 
@@ -164,14 +165,9 @@ def new_key(database_url: str, user: str = ALICE) -> str:
         return keys.make(HOME, user, (READ, WRITE), pepper=PEPPER.encode())[1]
 
 
-@contextlib.contextmanager
-def connected(database_url: str) -> Iterator[None]:
-    """Connects `models` of this process."""
-    connection.connect(database_url, pool_size=2)
-    try:
-        yield
-    finally:
-        connection.disconnect()
+def connected(database_url: str) -> Database:
+    """Makes that database the one that `models` of this process queries: `with connected(url):`."""
+    return Database(database_url, pool_size=2)
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """The service as a client meets it: a real process that listens, the people who call it, and the rows behind it."""
 
 import contextlib
+import contextvars
 import http.client
 import json
 import os
@@ -15,29 +16,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
-from models import keys, organizations, tracks
+from models import keys, organizations, revocation, schema
 from models.base import metadata, new_id, now
-from models.collection_tracks import collection_tracks
-from models.collections import collections
-from models.db import circuit_breaker, engines, migrate
-from models.db import connection as database
+from models.db import circuit_breaker, connection, engines, migrate
+from models.db.database import Database
+from models.schema import collection_tracks, collections
 from tests import contract_coverage
 from tests.deployments.targets import PLACES
 from tools.testing import databases
 from web.contract import document as contract
+from web.contract import reading
+from web.contract.reading import OperationObject
 from web.contract.schemas import Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME, AWAY = "org_home1", "org_away1"
 ALICE, BOB, MALLORY = "user_alice", "user_bob", "user_mallory"
+PEOPLE = {"alice": (ALICE, HOME), "bob": (BOB, HOME), "mallory": (MALLORY, AWAY)}
 READ, WRITE = "music:read", "music:write"
 PEPPER = "pepper-of-the-tests"
 NOBODYS = "mcoll_000000000000"
@@ -61,13 +63,10 @@ SNAPSHOT = (
 ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
 # For what only shows in a database, or in several servers on one.
 ON_DATABASES = pytest.mark.parametrize("actors", databases.KINDS, indirect=True)
-MOCK = "mock"
 
 
 class Service:
     """A running server and its database; `expected` are the faults that its tests provoke on purpose."""
-
-    is_counted = True  # what it answers is a fact about the service
 
     def __init__(
         self,
@@ -84,15 +83,13 @@ class Service:
         self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
         self.url = _announced(self.process, self.log)
         self._clients: list[httpx.Client] = []
-        self._reader = self._opened()
+        self._reader = engines.create_pooled(url, pool_size=1, statement_timeout_ms=5000)
+        self._database: Database | None = None
 
     def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
         words = [*program, "serve", "--port", "0"]
         with self.log.open("wb") as file:
             return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-
-    def _opened(self) -> Engine | None:
-        return engines.create_pooled(self.database_url, pool_size=1, statement_timeout_ms=5000)
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         """A client whose relative paths are those of one organization; it is closed with the server."""
@@ -101,7 +98,7 @@ class Service:
             headers={} if secret is None else {"X-API-Key": secret},
             timeout=30,
             trust_env=False,
-            event_hooks={"response": [contract_coverage.answered] if self.is_counted else []},
+            event_hooks={"response": [contract_coverage.answered]},
             verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
         )
         self._clients.append(made)
@@ -110,8 +107,9 @@ class Service:
     def ask_to_stop(self) -> None:
         for client in self._clients:
             client.close()
-        if self._reader is not None:
-            self._reader.dispose()
+        self._reader.dispose()
+        if self._database is not None:
+            self._database.close()
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
@@ -138,22 +136,22 @@ class Service:
 
     @contextlib.contextmanager
     def store(self) -> Iterator[None]:
-        """Connects `models` of this process to the server's database."""
-        database.connect(self.database_url, pool_size=2)
-        try:
+        """Makes the server's database the one that `models` of this process queries."""
+        if self._database is None:
+            self._database = Database(self.database_url, pool_size=2)
+        revocation.key_cache_seconds.set(0.0)  # the servers of tests cache no key
+        with self._database.use():
             yield
-        finally:
-            database.disconnect()
 
     @contextlib.contextmanager
     def blocked_writes(self) -> Iterator[Connection]:
         """Holds what every writer of collections waits for."""
         engine = engines.create_unpooled(self.database_url, wait_seconds=5)
-        with engine.connect() as connection:
+        with engine.connect() as holder:
             lock = "LOCK TABLE collections IN SHARE ROW EXCLUSIVE MODE"
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else lock)
-            yield connection
-            connection.rollback()
+            holder.exec_driver_sql("BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else lock)
+            yield holder
+            holder.rollback()
         engine.dispose()
         time.sleep(circuit_breaker.PROBE_SECONDS)  # whoever was kept waiting in vain asks again only then
 
@@ -196,7 +194,7 @@ class Service:
         rows = [_track(organization, creator) for _ in range(count)]
         with self.store():
             organizations.join(organization, creator)
-            self._write(tracks.tracks, rows)
+            self._write(schema.tracks, rows)
         return [str(row["id"]) for row in rows]
 
     def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -205,17 +203,12 @@ class Service:
             self._write(table, rows)
 
     def _write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-        with database.engine().connect() as connection:
-            # The engine commits each statement unless told otherwise, and thousands of commits are slow.
-            connection.exec_driver_sql("BEGIN")
-            for start in range(0, len(rows), 500):
-                connection.execute(insert(table).values(rows[start : start + 500]))
-            connection.exec_driver_sql("COMMIT")
+        connection.transaction(lambda: connection.execute_many(insert(table), rows))()
 
     def alter(self, collection_id: str, **values: object) -> None:
         """Changes a collection's row past the service."""
         with self.store():
-            database.execute(update(collections).where(collections.c.id == collection_id).values(**values))
+            connection.execute(update(collections).where(collections.c.id == collection_id).values(**values))
 
     def age(self, collection_id: str) -> str:
         """Makes a collection as old as this timestamp, so that a second is enough to see it touched."""
@@ -231,9 +224,8 @@ class Service:
 
     def snapshot(self, collection_id: str) -> list[str]:
         """What a request could change: the row of one collection, and counts and sums over all rows of all tables."""
-        assert self._reader is not None
-        with self._reader.connect() as connection:
-            return [repr(connection.execute(ask, {"id": collection_id}).all()) for ask in SNAPSHOT]
+        with self._reader.connect() as reader:
+            return [repr(reader.execute(ask, {"id": collection_id}).all()) for ask in SNAPSHOT]
 
 
 class Actors(NamedTuple):
@@ -267,9 +259,7 @@ class Services:
         return self.start(url, **settings)
 
     def fresh_database(self, kind: str) -> str:
-        """The URL of a new database with tables and without rows; the mock has none, and is its own."""
-        if kind == MOCK:
-            return MOCK
+        """The URL of a new database with tables and without rows."""
         url = self._stack.enter_context(databases.fresh(kind, self.folder))
         migrate.upgrade(url)
         return url
@@ -278,8 +268,7 @@ class Services:
         self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
     ) -> Service:
         """A server of its own; it ends with the session."""
-        form: type[Service] = Service if database_url != MOCK else import_module("tools.testing.mock_service").Mocked
-        service = form(database_url, self.folder, settings, expected, program)
+        service = Service(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service
@@ -298,15 +287,14 @@ class Services:
 
 
 def _populated(service: Service) -> Actors:
-    people = {"alice": (ALICE, HOME), "bob": (BOB, HOME), "mallory": (MALLORY, AWAY)}
-    secret = {name: service.key(*person)[1] for name, person in people.items()}
+    secret = {name: service.key(*person)[1] for name, person in PEOPLE.items()}
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
 
 
 def start(words: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen[bytes]:
     """A Python program of the project, with these settings and none of the machine's."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **settings}
+    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, "KEY_CACHE_SECONDS": "0", **settings}
     environ = own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
     return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environ, **streams)
 
@@ -371,44 +359,15 @@ def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Respons
         answer = http.client.HTTPResponse(opened)
         answer.begin()
         content = answer.read()
-        if service.is_counted:
-            contract_coverage.overheard(b"".join(pieces), answer.status, content)
+        contract_coverage.overheard(b"".join(pieces), answer.status, content)
         return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
 
 
 def at_once(count: int, work: Any) -> list[Any]:
     """The results of so many calls work(0), work(1), ... that run side by side."""
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, range(count)))
-
-
-class Row(NamedTuple):
-    """One operation of the contract: where it is, and its node with the path's parameters in it."""
-
-    id: str
-    method: str
-    path: str
-    node: dict[str, Any]
-
-    @property
-    def public(self) -> bool:
-        return self.node.get("security") == []
-
-    def parameters(self, place: str) -> list[str]:
-        return [node["name"] for node in self.node["parameters"] if node["in"] == place]
-
-    def body(self) -> dict[str, Any]:
-        """The properties of its JSON body by name; none where it takes no body."""
-        content = self.node.get("requestBody", {}).get("content", {})
-        schema = resolved(content["application/json"]["schema"]) if content else {}
-        properties: dict[str, Any] = schema.get("properties", {})
-        return properties
-
-    def codes(self, status: int) -> set[str]:
-        """The error codes that its documentation shows for a status."""
-        answer = resolved(self.node["responses"].get(str(status), {}))
-        examples = answer.get("content", {}).get("application/json", {}).get("examples", {})
-        return {resolved(example)["value"]["error"]["code"] for example in examples.values()}
+        calls = [pool.submit(contextvars.copy_context().run, work, number) for number in range(count)]
+        return [call.result() for call in calls]
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
@@ -417,26 +376,16 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def operations() -> tuple[Row, ...]:
+def operations() -> tuple[OperationObject, ...]:
     """Every operation of the contract."""
-    rows = []
-    for path, item in contract.document()["paths"].items():
-        for method in contract.METHODS:
-            if method in item:
-                nodes = [resolved(node) for node in [*item.get("parameters", []), *item[method].get("parameters", [])]]
-                node = item[method] | {"parameters": nodes}
-                rows.append(Row(node["operationId"], method.upper(), "/v1" + path, node))
-    return tuple(rows)
+    return tuple(reading.operations(contract.document()))
 
 
-def operation_of(method: str, path: str) -> Row | None:
+def operation_of(method: str, path: str) -> OperationObject | None:
     """The operation that a request names, if it names one."""
     wanted = "GET" if method == "HEAD" else method
-    for row in operations():
-        form = re.sub(r"\{\w+\}", "[^/]+", row.path.replace(".", r"\."))
-        if row.method == wanted and re.fullmatch(form, path):
-            return row
-    return None
+    found = (o for o in operations() if o.method == wanted and reading.path_pattern(o.path).fullmatch(path))
+    return next(found, None)
 
 
 ENVELOPE = ["success", "error"]
@@ -465,8 +414,8 @@ def assert_envelope(response: httpx.Response, code: str, request: tuple[str, str
     flaws = list(_envelope_rules().violations(body))
     assert not flaws, f"{flaws} in {body}"
     operation = operation_of(*(request or (response.request.method, response.request.url.path)))
-    assert operation is None or code in operation.codes(response.status_code), (
-        f"{operation and operation.id} answered {code}, which its documentation does not show under {row['status']}."
+    assert operation is None or code in operation.error_codes(response.status_code), (
+        f"{operation.id} answered {code}, which its documentation does not show under {row['status']}."
     )
     return error
 

@@ -38,7 +38,7 @@ def load(home: Path = HOME) -> dict[str, Any]:
 
 @cache
 def document() -> dict[str, Any]:
-    """The contract of this service, read once; treat it as read-only."""
+    """The contract of this tree, for tools and tests; read once, so treat it as read-only."""
     return load()
 
 
@@ -76,6 +76,8 @@ class _Bundle:
         if not isinstance(node, dict):
             return node
         if isinstance(node.get("$ref"), str):
+            if node["$ref"].startswith("#/components/") and file == self.home:
+                return node  # a bundled document names its components itself
             name = self.names.get(self.place(node["$ref"], file))
             return {"$ref": name} if name else self.inline(node["$ref"], file)
         return {key: self.resolve(value, file) for key, value in node.items()}
@@ -103,21 +105,37 @@ def _walk(node: Any, pointer: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The contract in the form in which it is handed out."""
+    """The contract in the form in which clients get it."""
 
     body: bytes
     media_type: str
     tag: str
 
 
-@cache
-def published(form: str) -> Published:
-    """The bundled contract as `json` or `yaml`, with a tag that changes when it does."""
-    if form == "json":
-        body, media_type = json.dumps(document(), ensure_ascii=False).encode(), "application/json"
-    else:
-        text = yaml.dump(document(), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
-        body, media_type = text.encode(), "application/yaml"
+class Contract:
+    """The contract of one application. `document` is the bundled OpenAPI document; treat it as read-only."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._published: dict[str, Published] = {}
+
+    def published(self, form: str) -> Published:
+        """The document as `json` or `yaml`, with a tag that changes when it does."""
+        if form not in self._published:
+            self._published[form] = _json(self.document) if form == "json" else _yaml(self.document)
+        return self._published[form]
+
+
+def _json(document: dict[str, Any]) -> Published:
+    return _with_tag(json.dumps(document, ensure_ascii=False).encode(), "application/json")
+
+
+def _yaml(document: dict[str, Any]) -> Published:
+    text = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
+    return _with_tag(text.encode(), "application/yaml")
+
+
+def _with_tag(body: bytes, media_type: str) -> Published:
     return Published(body, media_type, hashlib.sha256(body).hexdigest()[:16])
 
 

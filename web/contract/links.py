@@ -20,7 +20,7 @@ class LocationTemplate:
         self._template = base + gets[link["operationId"]] if link else ""
         self._expressions: dict[str, str] = link.get("parameters", {}) if link else {}
 
-    def of(self, path_values: dict[str, str], body: dict[str, Any]) -> str:
+    def expand(self, path_values: dict[str, str], body: dict[str, Any]) -> str:
         """The path of the resource that `body` shows."""
         values = {name: _value(expression, path_values, body) for name, expression in self._expressions.items()}
         return self._template.format(**values)

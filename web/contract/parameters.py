@@ -26,7 +26,7 @@ class Parameter:
         self.required: bool = node.get("required", False)
         self.type: str = schema.get("type", "string")
         self.default = schema.get("default")
-        self.validator = rules.of(schema)
+        self.validator = rules.get(schema)
 
     def read(self, text: str | None, found: list[Violation]) -> Any:
         """The value of the raw text; what it breaks is added to `found`."""

@@ -81,7 +81,7 @@ class ValidatorCache:
         self._document = document
         self._made: dict[str, Validator] = {}
 
-    def of(self, schema: dict[str, Any]) -> Validator:
+    def get(self, schema: dict[str, Any]) -> Validator:
         """The compiled form of a schema of the document."""
         text = json.dumps(schema)
         if text not in self._made:

@@ -10,7 +10,6 @@ from web.exceptions import MalformedRequest, PayloadTooLarge, RequestTimeout
 from web.http.request_checks import has_body
 
 MAX_BODY_BYTES = 1024 * 1024
-BODY_TIMEOUT_SECONDS = 30
 _CLOSE = {"connection": "close"}
 
 
@@ -27,15 +26,15 @@ def check_size(context: RequestContext) -> None:
         raise _too_large()
 
 
-async def read(context: RequestContext, receive: Receive) -> bytes:
-    """The whole content. Raises PayloadTooLarge, RequestTimeout, ClientGone."""
+async def read(context: RequestContext, receive: Receive, timeout_seconds: float) -> bytes:
+    """The whole content. Raises PayloadTooLarge, RequestTimeout, ClientDisconnected."""
     if not has_body(context.headers):
         return b""
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             return await _whole(receive)
     except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {BODY_TIMEOUT_SECONDS} seconds", _CLOSE) from None
+        raise RequestTimeout(f"The body did not arrive within {timeout_seconds:g} seconds", _CLOSE) from None
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from web.context import RequestContext
+from web.contract.operations import Operation
 from web.exceptions import HeadersTooLarge, MalformedRequest, NotAcceptable, TargetTooLong, UnsupportedMediaType
 
 MAX_HEADER_FIELDS = 100
@@ -101,9 +102,9 @@ def _refuse_websocket(upgrade: bytes) -> None:
         raise MalformedRequest("This API does not speak WebSocket", CLOSE)
 
 
-def negotiate(context: RequestContext) -> None:
+def negotiate(operation: Operation, context: RequestContext) -> None:
     """Raises NotAcceptable or UnsupportedMediaType: what the client takes, and the form of what it sends."""
-    operation, headers = context.operation, context.headers
+    headers = context.headers
     if b"accept" in headers and not _accepts(context.scope["headers"], operation.produces):
         raise NotAcceptable(f"This operation answers {operation.produces}")
     if operation.body is not None and has_body(headers):

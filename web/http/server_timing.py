@@ -1,4 +1,4 @@
-"""Server-Timing, for callers who prefer to see it where the operator lets them."""
+"""The Server-Timing header, for callers who send `Prefer: server-timing` where the operator allows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def headers(context: RequestContext, response: Response) -> dict[str, str]:
 
     Strangers and refusals get none: how long a refusal took could tell what the refusal itself does not.
     """
-    if context.caller is None or response.status != context.operation.success:
+    operation = context.operation
+    if context.caller is None or operation is None or response.status != operation.success:
         return {}
     if not any(_name(preference) == PREFERENCE for preference in context.headers.get(b"prefer", b"").split(b",")):
         return {}

@@ -77,7 +77,7 @@ class RedisCounter:
         return self._retry_task is not None
 
     async def count(self, name: str, who: str, seconds: int, moment: float) -> Window | None:
-        """As Book.count does; None while the store does not answer, which is logged once."""
+        """As FixedWindowCounter.count does; None while the store does not answer, which is logged once."""
         if self._retry_task is not None:
             return None
         ends = window_end(who, seconds, moment)
@@ -90,7 +90,7 @@ class RedisCounter:
 
     def _mark_unavailable(self, failure: Exception) -> None:
         if self._retry_task is None:
-            log.warning("the store of the rate limits is away; every worker counts for itself", failure=repr(failure))
+            log.warning("rate limit store unavailable, counting per worker", failure=repr(failure))
             self._retry_task = asyncio.create_task(self._wait_until_back())
 
     async def _wait_until_back(self) -> None:
@@ -100,7 +100,7 @@ class RedisCounter:
             await asyncio.sleep(RETRY_SECONDS)
             answered = await self._ping()
         self._retry_task = None
-        log.warning("the store of the rate limits is back")
+        log.warning("rate limit store available again")
 
     async def _ping(self) -> bool:
         try:

@@ -1,81 +1,50 @@
-"""How often a caller may ask: the contract's quotas, of credentials and of addresses."""
+"""The rate limiter: counts requests in fixed windows and refuses with 429 what is over a quota.
+
+Who calls it, in this order, and what is counted:
+
+    server.protocol        malformed_request_headers   a request that never became one, of its address
+    application            check_address               every request, of its address, before anything else is looked at
+    operation_middleware   count_auth_failure          a 401, of its address, in a quota of its own
+    operation_middleware   check_credential            a request whose caller is known, of its key or its user
+
+Addresses are counted in this process: no store is asked before a request is known to be worth it. Credentials and
+failures to authenticate are counted in Redis where one is configured, so that all workers share a count; while Redis is
+unavailable each worker counts for itself (fails open), and `is_degraded` says so to the metrics. Whatever counts last
+leaves its headers in the request context, finished, so that nothing has to be looked up when the response is sent.
+What may not happen: that a failure of the store refuses a request, or that a request is counted twice in one quota.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Iterable, Mapping
-from math import ceil
-from typing import TYPE_CHECKING, Any
-
-from limits import parse
+from typing import TYPE_CHECKING
 
 from web.exceptions import RateLimited
-from web.number_cache import FormattedNumbers
-from web.ratelimit.counters import FixedWindowCounter, RedisCounter, Window
+from web.ratelimit.counters import RedisCounter, Window
+from web.ratelimit.quotas import ADDRESS, AUTH_FAILURES, OFF, Quota, seconds_until
 
 if TYPE_CHECKING:
     from models.access import Caller
     from web.context import RequestContext
     from web.contract.operations import Operation
+    from web.contract.reading import OperationObject
     from web.ratelimit.client_address import TrustedProxies
-
-OFF = "off"
-ADDRESS, CREDENTIAL, AUTH_FAILURES = "address", "credential", "refusals"
-
-
-class Quota:
-    """So many requests in a window of so many seconds; `per` says of whom."""
-
-    __slots__ = ("_header_template", "counter", "name", "per", "requests", "seconds")
-
-    def __init__(self, name: str, per: str, requests: int, seconds: int) -> None:
-        self.name = name
-        self.per = per
-        self.requests = requests
-        self.seconds = seconds
-        self.counter = FixedWindowCounter(seconds)
-        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers as they are sent: the end of a
-        # window is filled in first, and what is left of it later.
-        lines = (
-            f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %%d\r\nx-ratelimit-reset: %d\r\n"
-            f'ratelimit-policy: "{name}";q={requests};w={seconds}\r\nratelimit: "{name}";r=%%d;t=%%d\r\n'
-        )
-        self._header_template = FormattedNumbers(lines.encode().__mod__)
-
-    def headers(self, window: Window) -> bytes:
-        """What the header of an answer says of it."""
-        left = self.requests - window.count if self.requests > window.count else 0
-        return self._header_template[window.ends] % (left, left, seconds_until(window))
-
-    def with_rate(self, rule: str) -> Quota:
-        """The same quota with another rule, such as `1000/minute`."""
-        item = parse(rule)
-        return Quota(self.name, self.per, item.amount, item.get_expiry())
-
-
-# A quota, and how much of it was used.
-QuotaState = tuple[Quota, Window]
-
-
-def seconds_until(window: Window) -> int:
-    """Whole seconds until a window is over, one at least."""
-    left = ceil(window.ends - time.time())
-    return left if left > 0 else 1
 
 
 class RateLimiter:
-    """Counts requests: of an address in this process, of credentials and refusals where all workers see them."""
+    """Counts requests: of an address in this process, of credentials and failures where all workers see them."""
 
     def __init__(
         self,
         quotas: Mapping[str, Quota],
-        operations: Iterable[Operation],
+        operations: Iterable[OperationObject],
         proxies: TrustedProxies,
         shared: RedisCounter | None,
     ) -> None:
         self._quotas = quotas
         self._address = quotas.get(ADDRESS)
-        self._by_path = {o.path.encode(): quotas.get(o.quota) for o in operations if o.public}
+        self._by_path = {o.path.encode(): quotas.get(o.node["x-rate-limit"]) for o in operations if o.is_public}
         self._trusted_proxies = proxies
         self._shared = shared
         self._key_quotas: dict[tuple[str, str], Quota] = {}
@@ -83,41 +52,37 @@ class RateLimiter:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether this worker has to count for itself, though it should not."""
+        """Whether this worker counts for itself because the shared store is unavailable."""
         return self._shared is not None and self._shared.unavailable
 
-    def check_address(self, context: RequestContext) -> bool:
-        """Counts a request of its address, before anything else of it is looked at; whether it is one too many."""
+    def check_address(self, context: RequestContext) -> tuple[Quota, Window] | None:
+        """Counts a request of its address; the quota and window that it exceeds, or None."""
         quota = self._by_path.get(context.path, self._address)
         if quota is None:
-            return False
+            return None
         window = quota.counter.count(self._trusted_proxies.client_address(context.scope), context.arrived)
-        context.quota_state = quota, window
-        return window.count > quota.requests
+        context.rate_limit_headers = quota.headers(window)
+        return (quota, window) if window.count > quota.requests else None
 
     def malformed_request_headers(self, peer: str) -> bytes:
-        """Counts what never became a request; the lines of its answer's header about what is left to its address."""
+        """Counts a malformed request against its address; returns the rate-limit headers for its error response."""
         quota = self._address
-        return (
-            b""
-            if quota is None
-            else quota.headers(quota.counter.count(self._trusted_proxies.rate_limit_key(peer), time.time()))
-        )
+        if quota is None:
+            return b""
+        return quota.headers(quota.counter.count(self._trusted_proxies.rate_limit_key(peer), time.time()))
 
-    def error(self, context: RequestContext) -> RateLimited:
-        """The failure of a request that is one too many."""
-        if context.quota_state is None:
-            raise RuntimeError("A request that is one too many was not counted")
-        quota, window = context.quota_state
+    def error(self, quota: Quota, window: Window, context: RequestContext) -> RateLimited:
+        """The failure of a request over a quota."""
         self.rejected[quota.name] += 1
         if quota.per == ADDRESS:
             self._trusted_proxies.warn_once(context.scope)
         wait = seconds_until(window)
-        return RateLimited(f"The quota of this {quota.per} is spent", {"retry-after": str(wait)}, retry_after=wait)
+        message = f"Rate limit exceeded for this {quota.per}"
+        return RateLimited(message, {"retry-after": str(wait)}, retry_after=wait)
 
-    def check_credential(self, context: RequestContext, caller: Caller) -> Awaitable[None] | None:
-        """Counts a request of its credential; what has to be awaited where all workers count. Raises RateLimited."""
-        quota = self._quotas.get(context.operation.quota)
+    def check_credential(self, operation: Operation, context: RequestContext, caller: Caller) -> Awaitable[None] | None:
+        """Counts a request of its credential; to be awaited where a store is asked. Raises RateLimited."""
+        quota = self._quotas.get(operation.quota)
         if quota is not None and caller.rate_limit is not None:
             quota = self._key_quota(quota, caller.rate_limit)
         if quota is None:
@@ -141,9 +106,9 @@ class RateLimiter:
         self._require_left(context, quota, window or quota.counter.count(who, context.arrived))
 
     def _require_left(self, context: RequestContext, quota: Quota, window: Window) -> None:
-        context.quota_state = quota, window
+        context.rate_limit_headers = quota.headers(window)
         if window.count > quota.requests:
-            raise self.error(context)
+            raise self.error(quota, window, context)
 
     def _key_quota(self, quota: Quota, rule: str) -> Quota | None:
         if rule == OFF:
@@ -151,14 +116,3 @@ class RateLimiter:
         if (quota.name, rule) not in self._key_quotas:
             self._key_quotas[quota.name, rule] = quota.with_rate(rule)
         return self._key_quotas[quota.name, rule]
-
-
-def quotas(document: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, Quota]:
-    """The contract's quotas by name; `rules` are the operator's for a name or for credentials, and `off` leaves out."""
-    found = {}
-    for name, node in document.get("x-rate-limits", {}).items():
-        rule = rules.get(CREDENTIAL if node["per"] == CREDENTIAL else name)
-        quota = Quota(name, node["per"], node["requests"], node["seconds"])
-        if rule != OFF:
-            found[name] = quota.with_rate(rule) if rule else quota
-    return found

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from models import keys, organizations
 from models.access import Caller
-from models.revocation import KEY_CACHE_SECONDS
-from web.context import RequestContext, current_request
+from models.db.database import Database
+from web.context import RequestContext
+from web.contract.operations import Operation
 from web.exceptions import (
     AuthenticationRequired,
     KeyDeactivated,
@@ -23,7 +23,6 @@ from web.exceptions import (
 )
 from web.security.key_cache import TTLCache
 from web.security.key_usage import KeyUsageRecorder
-from web.threadpool import ThreadPool
 
 if TYPE_CHECKING:
     from web.security.jwt import JWTVerifier
@@ -34,27 +33,24 @@ _STATES: dict[str, type[RequestError]] = {"paused": KeyPaused, "deactivated": Ke
 
 
 class Authenticator:
-    """Turns the credentials of a request into its Caller; `find` knows the keys, `organizations_of` who is where."""
+    """Turns the credentials of a request into its Caller."""
 
     def __init__(
         self,
+        database: Database,
         pepper: bytes,
-        tokens: JWTVerifier | None,
-        workers: ThreadPool,
-        uses: KeyUsageRecorder,
+        jwt_verifier: JWTVerifier | None,
+        key_usage: KeyUsageRecorder,
         *,
-        find: Callable[[bytes], keys.ApiKey | None] = keys.find,
-        organizations_of: Callable[[str], frozenset[str]] = organizations.organizations_of,
+        key_cache_seconds: float,
     ) -> None:
+        self.database = database
         self.pepper = pepper
-        self.jwt_verifier = tokens
-        self.threads = workers
-        self._find = find
-        self._organizations_of = organizations_of
-        self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(KEY_CACHE_SECONDS)
-        self.key_usage = uses
+        self.jwt_verifier = jwt_verifier
+        self.key_usage = key_usage
+        self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(key_cache_seconds)
 
-    async def authenticate(self, context: RequestContext) -> Caller:
+    async def authenticate(self, operation: Operation, context: RequestContext) -> Caller:
         """The caller; every credential that is sent must be valid, and all must name the same user.
 
         Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid; ScopeMissing
@@ -66,7 +62,7 @@ class Authenticator:
             caller = _intersect(caller, await self._caller(credential))
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
-        needed = context.operation.scope
+        needed = operation.scope
         if needed is not None and needed not in caller.scopes:
             raise ScopeMissing(f"The credential lacks the scope {needed}", scope=needed)
         return caller
@@ -82,7 +78,7 @@ class Authenticator:
     async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
         """Looks up the key and caches it. A key change waits until every cache has expired (models/revocation.py)."""
         asked_at = monotonic()
-        key = await self.threads.run_on_loop_or_thread(self._find, keys.digest(secret, self.pepper), writes=False)
+        key = await self.database.call(keys.find, keys.digest(secret, self.pepper), writes=False)
         if key is None:
             raise _unauthenticated()
         known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
@@ -95,7 +91,7 @@ class Authenticator:
         if self.jwt_verifier is None:
             raise TokenInvalid("This server takes no JSON Web Tokens")
         claims = self.jwt_verifier.verify(credential)
-        found = await self.threads.run_on_loop_or_thread(self._organizations_of, claims.user_id, writes=False)
+        found = await self.database.call(organizations.organizations_of, claims.user_id, writes=False)
         if not found:
             raise TokenInvalid("The token names a user whom this server does not know")
         return Caller(claims.user_id, found, claims.scopes, None)
@@ -143,9 +139,3 @@ def _intersect(one: Caller, other: Caller) -> Caller:
 
 def _unauthenticated() -> AuthenticationRequired:
     return AuthenticationRequired("Missing or invalid authorization header")
-
-
-async def confirm(_credential: str) -> dict[str, str] | None:
-    """What Connexion's own security asks of each scheme: the caller whom the door has admitted, or nobody."""
-    caller = current_request.get().caller
-    return None if caller is None else {"sub": caller.user_id}

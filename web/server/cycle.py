@@ -9,10 +9,11 @@ from typing import Any
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from web import exceptions, response_headers
+from web import response_headers
 from web.context import new_request_id
 from web.exceptions import InternalError
 from web.responses import SINGLE_MESSAGE, SerializedResponse
+from web.server.lifespan_state import ERROR_CATALOG
 
 CLOSE = (b"connection", b"close")
 
@@ -51,7 +52,8 @@ class Cycle(RequestResponseCycle):
     async def send_500_response(self) -> None:
         """Called by uvicorn, which has logged why, when the application itself has failed."""
         request_id = new_request_id()
-        response = exceptions.to_response(InternalError("The application failed"), request_id)
+        catalog = self.scope["state"][ERROR_CATALOG]
+        response = catalog.to_response(InternalError("The application failed"), request_id)
         self.keep_alive = False
         self._write(
             STATUS_LINE[500],
@@ -74,7 +76,7 @@ class Cycle(RequestResponseCycle):
 
 
 # uvicorn makes cycles by this name, and offers no other way to choose their class.
-vars(httptools_impl)["RequestResponseCycle"] = Cycle
+httptools_impl.RequestResponseCycle = Cycle  # type: ignore[misc]
 
 
 class LingeringTransport(asyncio.Transport):

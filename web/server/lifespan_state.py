@@ -1,4 +1,4 @@
-"""What the server and the application tell each other in the state of ASGI's lifespan."""
+"""Keys of the ASGI lifespan state, in which server and application tell each other what they need."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from models.exceptions import Unavailable
 from web.context import current_request
 
 DRAINING = "draining"
-# The lines in the header of an answer to what the server refused before it was a request.
-RATE_LIMIT_HOOK = "unheard"
+# Counts a malformed request against its address; returns the rate-limit headers for its error response.
+RATE_LIMIT_HOOK = "rate_limit_hook"
+# The application's ErrorCatalog, for errors that the server itself answers.
+ERROR_CATALOG = "error_catalog"
 
 
 def require_not_draining() -> None:

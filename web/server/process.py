@@ -9,16 +9,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from uvicorn import Config, Server
+from uvicorn import Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
+from web.server.lifespan_state import DRAINING
 from web.server.listener import Listener
+from web.server.protocol import Protocol, ServerConfig
 
 DRAIN_SECONDS, STEP_SECONDS = 1.0, 0.02
 # What an accepted connection gets to bring its request, once no further connection is accepted.
@@ -26,13 +28,12 @@ QUIET_SECONDS = 1.0
 # The collector of cycles looks again when there are so many more objects than at its last look.
 GC_THRESHOLD = 50_000
 FACTORY = "app:from_environment"
-PROTOCOL = "web.server.protocol:Protocol"
 
 
 class GracefulServer(Server):
     """Stops in four steps: not ready, `connection: close` on every response, no new connections, all answered."""
 
-    def __init__(self, config: Config, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(self, config: ServerConfig, on_ready: Callable[[], None] | None = None) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
@@ -52,8 +53,8 @@ class GracefulServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         started = time.monotonic()
-        # Read by the edge: from here on readiness is refused.
-        self.lifespan.state["draining"] = True
+        # The application reads it: from here on readiness is refused.
+        self.lifespan.state[DRAINING] = True
         if self.server_state.connections:
             await self._drain()
         grace = self.config.timeout_graceful_shutdown or 0
@@ -91,6 +92,8 @@ class GracefulServer(Server):
 class Worker(multiprocess.Process):
     """One process of several; it stops by itself when the supervisor is gone."""
 
+    config: ServerConfig
+
     @property
     def server(self) -> Server:
         if self._server is None:
@@ -123,7 +126,7 @@ class Worker(multiprocess.Process):
 class Supervisor(multiprocess.Multiprocess):
     """Keeps the wanted number of workers alive, and says once that all of them serve."""
 
-    def __init__(self, config: Config, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: ServerConfig, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
         super().__init__(config, sockets)
         self._on_ready = on_ready
         self.ready = False
@@ -153,12 +156,15 @@ class Supervisor(multiprocess.Multiprocess):
 def serve(
     application: Any,
     sockets: list[socket.socket],
-    grace_seconds: int,
+    options: Mapping[str, Any],
     on_ready: Callable[[], None],
     background: AbstractContextManager[None],
 ) -> int:
-    """Serve in this process until a signal; returns the exit status. `background` is entered as long as it serves."""
-    server = GracefulServer(_config(application, 1, grace_seconds), on_ready)
+    """Serve in this process until a signal; returns the exit status. `background` is entered as long as it serves.
+
+    `options` are those of ServerConfig.
+    """
+    server = GracefulServer(server_config(application, 1, options), on_ready)
     # uvicorn raises the signal again once it has stopped in order. Meeting the server's own handler there, it has no
     # effect: a stop that was asked for is a success. Set this early, no signal is lost while the server starts.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -171,34 +177,34 @@ def serve(
 def supervise(
     sockets: list[socket.socket],
     workers: int,
-    grace_seconds: int,
+    options: Mapping[str, Any],
     on_ready: Callable[[], None],
     background: AbstractContextManager[None],
 ) -> int:
     """Serve in several processes, each with its own application, until a signal; returns the exit status."""
     # The supervisor makes its processes from this name and offers no other way to choose their class.
-    vars(multiprocess)["Process"] = Worker
-    supervisor = Supervisor(_config(FACTORY, workers, grace_seconds), sockets, on_ready)
+    multiprocess.Process = Worker  # type: ignore[misc]
+    supervisor = Supervisor(server_config(FACTORY, workers, options), sockets, on_ready)
     with background:
         supervisor.run()
     return 0 if supervisor.asked_to_stop else 1
 
 
-def _config(application: Any, workers: int, grace_seconds: int) -> Config:
-    return Config(
+def server_config(application: Any, workers: int, options: Mapping[str, Any]) -> ServerConfig:
+    return ServerConfig(
         application,
         factory=workers > 1,
         workers=workers,
-        http=PROTOCOL,
+        http=Protocol,
         ws="none",
         loop="uvloop",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=grace_seconds,
         timeout_worker_healthcheck=30,
+        **options,
     )
 
 

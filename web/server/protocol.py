@@ -1,21 +1,44 @@
-"""The HTTP server's side: uvicorn's protocol with limits on headers and time, and errors that are the envelope too."""
+"""One connection of the HTTP server: uvicorn's protocol with limits on size and time, and errors in the envelope.
+
+    state        reads   answers                          leaves when
+    READING      yes     requests as they come            an error, EOF, or too many pipelined requests
+    FINISHING    no      what was read, then the error    all of it is answered: LINGERING
+    HALF_CLOSED  no      what was read, then the error    all of it is answered: the transport closes
+    LINGERING    drops   nothing                          the client closes, or `linger` seconds are over
+    CLOSED       -       -                                -
+
+uvicorn calls the `on_*` hooks of its parser in the order of the request: on_message_begin, on_url, on_header,
+on_headers_complete, on_body, on_message_complete; and on_response_complete when a response was written. A hook that
+refuses calls `_fail`, which raises into the parser; uvicorn then calls `send_400_response`, which answers the error
+once everything read before it is answered (requests may be pipelined). Bytes that follow are dropped.
+
+LINGERING is the lingering close of RFC 9112 section 9.6: half-close, drain, close. Closing at once would send a reset,
+and the client could lose the response. Timers are those of web.server.timeouts (header timeout, keep-alive timeout)
+and the write timeout: a client that does not read its response is aborted.
+
+What may not happen: a response to bytes that follow an error, two responses to one request, a connection that outlives
+its timers, or an error of the protocol that is not the envelope (web.error_envelope).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from enum import IntEnum
+from typing import Any
 
 import httptools
 import structlog
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from web import exceptions, response_headers
+from web import response_headers
 from web.exceptions import HeadersTooLarge, MalformedRequest, RequestError, RequestTimeout, TargetTooLong
 from web.http import request_checks
 from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
 from web.responses import EXTENSIONS, Response
 from web.server.cycle import DEFAULT_HEADER_CACHE, LingeringTransport
-from web.server.lifespan_state import RATE_LIMIT_HOOK
+from web.server.lifespan_state import ERROR_CATALOG, RATE_LIMIT_HOOK
 from web.server.parser import Parser
 from web.server.timeouts import ConnectionTimeouts
 from web.telemetry.metrics import request_metrics
@@ -25,54 +48,81 @@ MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
 log = structlog.get_logger("web.server.protocol")
 
 
-class Protocol(HttpToolsProtocol):
-    """One connection; the hooks are uvicorn's own, in the order in which it calls them. Times are in seconds."""
+class ConnectionState(IntEnum):
+    """What a connection does; the table is in the module's docstring."""
 
-    header_timeout = 10.0
-    write_timeout = 30.0
-    linger = 2.0
+    READING = 0
+    FINISHING = 1
+    HALF_CLOSED = 2
+    LINGERING = 3
+    CLOSED = 4
+
+
+class ServerConfig(Config):
+    """uvicorn's configuration with the timeouts of a connection, in seconds."""
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        header_timeout: float = 10.0,
+        write_timeout: float = 30.0,
+        linger: float = 2.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(app, **options)
+        self.header_timeout, self.write_timeout, self.linger = header_timeout, write_timeout, linger
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection; the hooks are uvicorn's own, in the order in which it calls them."""
+
+    config: ServerConfig
     parser: Parser  # type: ignore[assignment] # it stands before uvicorn's
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.parser = Parser(self)
         self._lingering = LingeringTransport(self.transport, self.close_gracefully)
-        self._closing = False
-        self._reading_stopped = False
-        self._half_closed = False
+        self._state = ConnectionState.READING
         self._unanswered = 0
         self._error: RequestError | None = None
         self._in_head = self._begun = self._upgrade_ignored = False
         self._head_bytes = self._field_bytes = self._fields = 0
         self._write_timer: asyncio.TimerHandle | None = None
         self._timeouts = ConnectionTimeouts(
-            self.loop, self.header_timeout, self.timeout_keep_alive, self._on_header_timeout, self._on_keepalive_timeout
+            self.loop,
+            self.config.header_timeout,
+            self.timeout_keep_alive,
+            self._on_header_timeout,
+            self._on_keepalive_timeout,
         )
         self._timeouts.start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closing = self._reading_stopped = True
+        self._state = ConnectionState.CLOSED
         self._timeouts.cancel()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._reading_stopped:
+        if self._state:
             return
         self._begun = False
         super().data_received(data)
-        if self._in_head and not self._reading_stopped:
+        if self._in_head and not self._state:
             self._check_head_size(0 if self._begun else len(data))
-        if (self._in_head or not self._unanswered) and not self._reading_stopped:
+        if (self._in_head or not self._unanswered) and not self._state:
             self._timeouts.start_header_timer()
-        if len(self.pipeline) > MAX_PIPELINED and not self._reading_stopped:
+        if len(self.pipeline) > MAX_PIPELINED and not self._state:
             self._stop_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to keep the connection for writing: a client that has asked all it wants may still listen."""
-        self._half_closed = True
-        self._stop_reading()
-        return self._unanswered > 0 and not self._closing
+        if self._state >= ConnectionState.LINGERING:
+            return False
+        self._stop_reading(ConnectionState.HALF_CLOSED)
+        return self._unanswered > 0
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -129,7 +179,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._unanswered -= 1
-        if self._closing:
+        if self._state >= ConnectionState.LINGERING:
             return
         if self._unanswered:
             super().on_response_complete()
@@ -140,12 +190,12 @@ class Protocol(HttpToolsProtocol):
         self._timeouts.start_keepalive_timer()
         if self._error is not None:
             self._respond_and_close(self._error)
-        elif self._reading_stopped:
+        elif self._state:
             self.close_gracefully()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_timer = self.loop.call_later(self.write_timeout, self.transport.abort)
+        self._write_timer = self.loop.call_later(self.config.write_timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -153,25 +203,25 @@ class Protocol(HttpToolsProtocol):
             self._write_timer.cancel()
 
     def close_gracefully(self) -> None:
-        """Says goodbye, then reads on for a moment: closing at once would reset the connection under the answer."""
-        self._closing = self._reading_stopped = True
+        """Lingering close: half-close, drain for `linger` seconds, close."""
+        half_closed, self._state = self._state is ConnectionState.HALF_CLOSED, ConnectionState.LINGERING
         self._timeouts.cancel_header_timer()
         self.pipeline.clear()
         self.flow.resume_reading()
-        if self._half_closed or not self.transport.can_write_eof():
+        if half_closed or not self.transport.can_write_eof():
             self.transport.close()
         elif not self.transport.is_closing():
             self.transport.write_eof()
-            self.loop.call_later(self.linger, self.transport.close)
-            self.loop.call_later(self.write_timeout, self.transport.abort)
+            self.loop.call_later(self.config.linger, self.transport.close)
+            self.loop.call_later(self.config.write_timeout, self.transport.abort)
 
     def _fail(self, error: RequestError) -> None:
         self._error = error
         raise httptools.HttpParserError(error.system_message)
 
     def _reject(self, error: RequestError) -> None:
-        """Refuses what is being read, once all that was read before it has its answer."""
-        self._reading_stopped = True
+        """Answers the error, once everything that was read before it is answered."""
+        self._state = max(self._state, ConnectionState.FINISHING)
         self._timeouts.cancel_header_timer()
         if not self._in_head and self._unanswered and self.cycle.more_body and not self._dropped():
             return
@@ -180,9 +230,9 @@ class Protocol(HttpToolsProtocol):
         else:
             self._respond_and_close(error)
 
-    def _stop_reading(self) -> None:
-        """Answers the whole requests that were read, and then parts (RFC 9112 section 9.6)."""
-        self._reading_stopped = True
+    def _stop_reading(self, state: ConnectionState = ConnectionState.FINISHING) -> None:
+        """Stops reading, answers the requests already parsed, closes (RFC 9112 section 9.6)."""
+        self._state = state
         self._timeouts.cancel_header_timer()
         if self._unanswered and self.cycle.more_body and not self._in_head:
             self._dropped()
@@ -208,7 +258,7 @@ class Protocol(HttpToolsProtocol):
 
     def _on_header_timeout(self) -> None:
         if self._in_head:
-            self._reject(RequestTimeout(f"The header did not arrive within {self.header_timeout:g} seconds"))
+            self._reject(RequestTimeout(f"The header did not arrive within {self.config.header_timeout:g} seconds"))
         else:
             self._on_keepalive_timeout()
 
@@ -218,7 +268,7 @@ class Protocol(HttpToolsProtocol):
 
     def _respond_and_close(self, error: RequestError) -> None:
         request_id = "req_" + secrets.token_hex(8)
-        response = exceptions.to_response(error, request_id)
+        response = self.app_state[ERROR_CATALOG].to_response(error, request_id)
         log.info("request", trace_id=request_id, status=response.status, refused=error.system_message)
         if request_metrics.on:
             request_metrics.observe(None, response.status, 0.0)

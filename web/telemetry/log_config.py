@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import orjson
 import structlog
 
+from web.redaction import redact
 from web.telemetry.access_log import RequestRecord, RequestTuple, access_log, format_line
 from web.telemetry.stderr_writer import StderrWriter
 
-_SECRET = re.compile(r"msk_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.?[0-9A-Za-z_-]*")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -50,11 +49,6 @@ def _write_text(gathered: list[RequestTuple]) -> None:
         ms, trace = round(told.seconds * 1000, 3), {} if told.trace is None else {"trace": told.trace}
         log.info("request", trace_id=told.request_id, method=told.method, operation=told.operation, status=told.status,
                  ms=ms, key_id=told.key_id, **trace)  # fmt: skip
-
-
-def redact(text: str) -> str:
-    """The text with `***` in place of every API key and token in it."""
-    return _SECRET.sub("***", text)
 
 
 def _json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:

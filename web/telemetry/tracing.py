@@ -69,7 +69,7 @@ def _describe(span: Span) -> None:
     span.set_attribute("http.request.method", context.method)
     span.set_attribute("url.path", context.path.decode("latin-1"))
     span.set_attribute("request.id", context.request_id)
-    if context.found is not None:
-        span.update_name(f"{context.method} {context.found.path}")
-        span.set_attribute("http.route", context.found.path)
-        span.set_attribute("operation.id", context.found.id)
+    if context.operation is not None:
+        span.update_name(f"{context.method} {context.operation.path}")
+        span.set_attribute("http.route", context.operation.path)
+        span.set_attribute("operation.id", context.operation.id)

@@ -1,0 +1,149 @@
+"""PostgreSQL on the event loop: plain functions in greenlets, asyncpg, prepared statements, a bounded pool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.util.concurrency import await_, greenlet_spawn
+
+from models.db import driver_errors, engines, retry
+from models.db.asyncpg_pool import AsyncpgConnection, Pool
+from models.db.circuit_breaker import CircuitBreaker
+from models.db.context import Binds, WriteResult, current_executor, current_transaction
+from models.db.statements import StatementCache, expand
+
+R = TypeVar("R")
+
+
+class AsyncpgExecutor:
+    """Lets plain functions query PostgreSQL while the event loop goes on: each runs in a greenlet that can be left."""
+
+    is_postgres = True
+
+    def __init__(self, url: str, breaker: CircuitBreaker, *, pool_size: int, statement_timeout_ms: int) -> None:
+        self._dialect = dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's constructor has no annotations
+        self._cache = StatementCache(self._dialect)
+        self._breaker = breaker
+        self._pool = Pool(engines.parse_url(url), size=pool_size, statement_timeout_ms=statement_timeout_ms)
+
+    @property
+    def in_use(self) -> int:
+        """How many connections somebody works with."""
+        return self._pool.in_use
+
+    async def run(self, function: Callable[..., R], *args: Any) -> R:
+        """The function's result; whenever it waits for the database, other requests have their turn."""
+        token = current_executor.set(self)
+        try:
+            return await greenlet_spawn(function, *args)
+        finally:
+            current_executor.reset(token)
+
+    def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
+        """Every row. Raises Unavailable."""
+        return self._alone(statement, binds).rows
+
+    def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
+        """How many rows the statement wrote. Raises Unavailable."""
+        return self._alone(statement, binds).rowcount
+
+    def transaction(self, work: Callable[[], R]) -> R:
+        """Runs the work as one transaction, and again when it conflicts with another. Raises Unavailable."""
+        with driver_errors.translate_errors():
+            return retry.with_conflict_retry(
+                lambda: self._committed(work), lambda seconds: await_(asyncio.sleep(seconds))
+            )
+
+    def close(self) -> None:
+        """Hangs up on PostgreSQL."""
+        self._pool.close()
+
+    def _alone(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
+        with driver_errors.translate_errors():
+            return retry.retry_policy(statement)(lambda: await_(self._on_a_connection(statement, binds)))
+
+    async def _on_a_connection(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
+        await self._pool.acquire()
+        try:
+            # Only now: while this request waited for a connection, another may have waited for an answer in vain.
+            with self._breaker.guard():
+                connection = await self._pool.connection()
+                try:
+                    return await self.run_statement(connection, statement, binds)
+                finally:
+                    self._pool.put_back(connection)
+        finally:
+            self._pool.release()
+
+    def _committed(self, work: Callable[[], R]) -> R:
+        await_(self._pool.acquire())
+        try:
+            with self._breaker.guard():
+                connection = retry.with_reconnect(lambda: await_(self._begin()))
+                try:
+                    return self._in_transaction(connection, work)
+                finally:
+                    self._pool.put_back(connection)
+        finally:
+            self._pool.release()
+
+    async def _begin(self) -> AsyncpgConnection:
+        connection = await self._pool.connection()
+        try:
+            await self._pool.ask(connection, "BEGIN", ())
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    def _in_transaction(self, connection: AsyncpgConnection, work: Callable[[], R]) -> R:
+        token = current_transaction.set(AsyncpgTransaction(self, connection))
+        try:
+            result = work()
+            await_(self._pool.ask(connection, "COMMIT", ()))
+            return result
+        except BaseException:
+            await_(self._roll_back(connection))
+            raise
+        finally:
+            current_transaction.reset(token)
+
+    async def _roll_back(self, connection: AsyncpgConnection) -> None:
+        try:
+            if connection.is_usable():
+                await self._pool.ask(connection, "ROLLBACK", ())
+        except BaseException:
+            connection.terminate()  # which rolls back too
+            raise
+
+    async def run_statement(self, connection: AsyncpgConnection, statement: Executable, binds: Any) -> WriteResult:
+        """What the statement gives on that connection; with a sequence of binds it runs once for each."""
+        prepared = self._cache.get(statement)
+        if not isinstance(binds, dict):
+            if prepared is None:
+                raise TypeError("A statement with a list in it cannot run many times at once.")
+            await self._pool.ask_many(connection, prepared.text, [prepared.values(dict(row)) for row in binds])
+            return WriteResult([], len(binds))
+        if prepared is None:
+            prepared, values = expand(statement, self._dialect, binds)
+            rows, rowcount = await self._pool.ask(connection, prepared.text, values, keep=False)
+        else:
+            rows, rowcount = await self._pool.ask(connection, prepared.text, prepared.values(binds))
+        return WriteResult(prepared.to_rows(rows), rowcount)
+
+
+class AsyncpgTransaction:
+    """The open transaction of one request, for the plain function that runs in a greenlet."""
+
+    __slots__ = ("_connection", "_executor")
+
+    def __init__(self, executor: AsyncpgExecutor, connection: AsyncpgConnection) -> None:
+        self._executor, self._connection = executor, connection
+
+    def execute(self, statement: Executable, binds: Binds) -> WriteResult:
+        """Runs a statement; with a sequence of binds, once for each."""
+        return await_(self._executor.run_statement(self._connection, statement, binds))

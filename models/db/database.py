@@ -1,0 +1,173 @@
+"""One open database: which driver runs a statement, on the event loop or in a thread.
+
+                          reads                    writes and transactions
+    SQLite                event loop, sqlite3      one of the threads, one connection
+    PostgreSQL            event loop, asyncpg      event loop, asyncpg
+    PostgreSQL, pooled    a thread, psycopg        a thread, psycopg
+    commands              calling thread           calling thread (sqlite3, psycopg)
+
+The server runs a handler through `Database.call`, which decides once, before the handler begins: no handler is ever
+started again elsewhere. On PostgreSQL the handler runs in a greenlet, so it stays a plain function while the event loop
+goes on. "Pooled" is PostgreSQL behind a transaction pooler (`prepared_statements=False`), or with an option in its URL
+that only libpq knows.
+
+A query (models.db.connection) finds what runs it through a context variable. `call` sets it, and `with database:` does
+for a command, so two databases in one process do not meet. What may not happen: a write of SQLite on the event loop,
+which it would block, and a query outside of a database; both raise RuntimeError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Select, column, select, table
+from sqlalchemy.exc import DBAPIError
+
+from models.db import engines, schema_version
+from models.db.circuit_breaker import CircuitBreaker
+from models.db.context import Executor, LoopExecutor, current_database, current_executor
+from models.db.replica import Replica
+from models.exceptions import Unavailable
+
+R = TypeVar("R")
+READY_SECONDS = 1.0
+# Connections and threads for readiness and the use of keys, which must not wait for requests.
+RESERVED = 2
+_REVISIONS: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
+
+
+class Database:
+    """An open database. No connection is made before the first statement. Raises ValueError for another kind of URL.
+
+    `url` is `sqlite:///FILE`, `sqlite://` (in memory) or `postgresql://HOST/NAME`. `pool_size` bounds connections and
+    threads. Without `prepared_statements` nothing is kept in a session of PostgreSQL, so a pooler may share sessions.
+    `replica_url` names a copy that answers reads; a user who writes reads the primary for `replica_lag_seconds`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        statement_timeout_ms: int = engines.STATEMENT_MS,
+        prepared_statements: bool = True,
+        replica_url: str = "",
+        replica_lag_seconds: float = 0.0,
+    ) -> None:
+        self.url = engines.unique_url(url)
+        self.is_postgres = engines.is_postgres(self.url)
+        self._prepared_statements = prepared_statements
+        breaker = CircuitBreaker()
+        self._in_threads = self._thread_executor(self.url, breaker, pool_size, statement_timeout_ms)
+        self._on_loop = self._loop_executor(self.url, breaker, pool_size, statement_timeout_ms)
+        self._reserved = self._loop_executor(self.url, breaker, RESERVED, statement_timeout_ms)
+        self._threads = ThreadPoolExecutor(pool_size, "worker")
+        self._reserved_threads = ThreadPoolExecutor(RESERVED, "reserved")
+        self.replica: Replica | None = None
+        if replica_url:
+            self._read_from(replica_url, replica_lag_seconds, pool_size)
+
+    def _read_from(self, url: str, lag_seconds: float, size: int) -> None:
+        breaker, limit_ms = CircuitBreaker(), engines.REPLICA_STATEMENT_MS
+        on_loop = self._loop_executor(url, breaker, size, limit_ms)
+        if self._on_loop is not None and on_loop is not None:
+            self._on_loop = self.replica = Replica(self._on_loop, on_loop, lag_seconds)
+        else:
+            copy = self._thread_executor(url, breaker, size, limit_ms)
+            self._on_loop = None
+            self._in_threads = self.replica = Replica(self._in_threads, copy, lag_seconds)
+
+    def _thread_executor(self, url: str, breaker: CircuitBreaker, size: int, limit_ms: int) -> Executor:
+        if not self.is_postgres:
+            from models.db.sqlite import SQLiteExecutor
+
+            return SQLiteExecutor(url, breaker, pool_size=size)
+        from models.db.psycopg_executor import PsycopgExecutor
+
+        return PsycopgExecutor(
+            url, breaker, pool_size=size, statement_timeout_ms=limit_ms, prepared_statements=self._prepared_statements
+        )
+
+    def _loop_executor(self, url: str, breaker: CircuitBreaker, size: int, limit_ms: int) -> LoopExecutor | None:
+        if not self.is_postgres or not self._prepared_statements or not engines.is_asyncpg_compatible(url):
+            return None
+        from models.db.asyncpg_executor import AsyncpgExecutor
+
+        return AsyncpgExecutor(url, breaker, pool_size=size, statement_timeout_ms=limit_ms)
+
+    async def call(self, function: Callable[..., R], *args: Any, writes: bool, reserved: bool = False) -> R:
+        """The result of a plain function that queries this database.
+
+        `writes`: whether it may change something. `reserved`: on connections of its own, not on those of requests.
+        """
+        on_loop = self._reserved if reserved else self._on_loop
+        if on_loop is not None:
+            return await on_loop.run(function, *args)
+        if not self.is_postgres and not writes:
+            return self._at_once(function, *args)
+        with self.use():
+            work = partial(contextvars.copy_context().run, function, *args)
+        threads = self._reserved_threads if reserved else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+    def _at_once(self, function: Callable[..., R], *args: Any) -> R:
+        """Reads of SQLite take microseconds and wait for nobody, so the event loop runs them itself."""
+        token = current_executor.set(self._in_threads.read_only)  # type: ignore[attr-defined] # SQLite's has it
+        try:
+            return function(*args)
+        finally:
+            current_executor.reset(token)
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are in use, by threads and by the event loop."""
+        return sum(part.in_use for part in (self._in_threads, self._on_loop, self._reserved) if part is not None)
+
+    def require_schema(self) -> None:
+        """Raises Unavailable unless the schema is one that this version of the service works on."""
+        try:
+            found = {row.version_num for row in current_executor.get().rows(_REVISIONS, {})}
+        except DBAPIError as error:
+            raise Unavailable("The database has no schema yet") from error
+        if not schema_version.is_compatible(found):
+            raise Unavailable("The database has another schema than this version of the service needs")
+
+    async def require_ready(self) -> None:
+        """Raises Unavailable unless the database answers within a second and has the right schema."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self.call(self.require_schema, writes=True, reserved=True)
+        except TimeoutError:
+            raise Unavailable("The database does not answer") from None
+
+    @contextmanager
+    def use(self) -> Iterator[Self]:
+        """Makes this the database of the queries inside."""
+        tokens = current_database.set(self), current_executor.set(self._in_threads)
+        try:
+            yield self
+        finally:
+            current_database.reset(tokens[0])
+            current_executor.reset(tokens[1])
+
+    def __enter__(self) -> Self:
+        self._used = self.use()
+        return self._used.__enter__()
+
+    def __exit__(self, *failure: object) -> None:
+        self._used.__exit__(None, None, None)
+        self.close()
+
+    def close(self) -> None:
+        """Closes every connection and thread."""
+        for part in (self._reserved, self._on_loop, self._in_threads):
+            if part is not None:
+                part.close()
+        for threads in (self._threads, self._reserved_threads):
+            threads.shutdown(wait=False)

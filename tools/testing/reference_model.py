@@ -1,0 +1,197 @@
+"""An independent model of collections in plain Python, which the service must answer like on every database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from types import FunctionType
+from typing import Any, cast
+
+import httpx
+
+import app
+from models import keys, organizations
+from models.access import Caller, require_membership
+from models.base import is_id, new_id, now
+from models.collection_queries import Collection
+from models.collection_track_queries import CollectionTrack
+from models.collection_tracks import MAX_TRACKS, full, require_distinct, track_not_found
+from models.collections import cover_error, not_found, require_version
+from models.db import migrate
+from models.db.database import Database
+from settings import Settings
+from tools.testing.service import AWAY, HOME, PEOPLE, PEPPER, READ, WRITE, Actors, Service
+from tools.testing.thread_server import serving
+from web.contract import document as contract
+from web.dispatch import Dispatcher
+
+
+class Rows:
+    """Everything that the model holds: tracks by organization, collections by id, and their tracks in order."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[str, frozenset[str]] = {}
+        self.collections: dict[str, Collection] = {}
+        self.members: dict[str, dict[str, datetime]] = {}
+
+
+class Collections:
+    """The functions of models/collections.py that handlers call; each raises what its namesake raises."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def list_page(self, caller: Caller, organization_id: str, limit: int, offset: int) -> list[Collection]:
+        require_membership(caller, organization_id)
+        whose = (organization_id, caller.user_id)
+        own = [row for row in self._rows.collections.values() if (row.organization_id, row.owner_id) == whose]
+        return sorted(own, key=lambda row: (row.created_at, row.id), reverse=True)[offset : offset + limit]
+
+    def create(self, caller: Caller, organization_id: str, *, name: str, **fields: str | None) -> Collection:
+        require_membership(caller, organization_id)
+        self._require_cover(organization_id, fields.get("cover_track_id"))
+        moment = now()
+        optional = dict.fromkeys(("description", "cover_track_id", "cover_image_url")) | fields
+        own: dict[str, Any] = {"organization_id": organization_id, "id": new_id("mcoll_"), "owner_id": caller.user_id}
+        counted: dict[str, Any] = {"track_count": 0, "version": 1, "created_at": moment, "updated_at": moment}
+        made = Collection(**own, name=name, **cast("Any", optional), **counted)
+        self._rows.collections[made.id], self._rows.members[made.id] = made, {}
+        return made
+
+    def get(self, caller: Caller, organization_id: str, collection_id: str) -> Collection:
+        found = self._rows.collections.get(collection_id)
+        if (
+            found is None
+            or organization_id not in caller.organizations
+            or (found.organization_id, found.owner_id) != (organization_id, caller.user_id)
+        ):
+            raise not_found(collection_id)
+        return found
+
+    def update(
+        self,
+        caller: Caller,
+        organization_id: str,
+        collection_id: str,
+        changes: Mapping[str, str | None],
+        version: int | None,
+    ) -> Collection:
+        before = self.lock(caller, organization_id, collection_id, version)
+        self._require_cover(organization_id, changes.get("cover_track_id"))
+        after = before._replace(**cast("dict[str, Any]", changes))
+        return before if after == before else self.put(after)
+
+    def delete(self, caller: Caller, organization_id: str, collection_id: str, version: int | None) -> None:
+        row = self.lock(caller, organization_id, collection_id, version)
+        del self._rows.collections[row.id], self._rows.members[row.id]
+
+    def lock(self, caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
+        row = self.get(caller, organization_id, collection_id)
+        require_version(row, version)
+        return row
+
+    def put(self, changed: Collection) -> Collection:
+        row = changed._replace(version=changed.version + 1, updated_at=now())
+        self._rows.collections[row.id] = row
+        return row
+
+    def _require_cover(self, organization_id: str, cover_track_id: str | None) -> None:
+        if cover_track_id is not None and cover_track_id not in self._rows.tracks.get(organization_id, ()):
+            raise cover_error()
+
+
+class CollectionTracks:
+    """The functions of models/collection_tracks.py that handlers call; each raises what its namesake raises."""
+
+    def __init__(self, rows: Rows, collections: Collections) -> None:
+        self._rows = rows
+        self._collections = collections
+
+    def list_page(
+        self, caller: Caller, organization_id: str, collection_id: str, limit: int, offset: int
+    ) -> tuple[int, list[CollectionTrack]]:
+        row = self._collections.get(caller, organization_id, collection_id)
+        members = enumerate(self._rows.members[row.id].items())
+        page = [CollectionTrack(track, position, added) for position, (track, added) in members]
+        return row.version, page[offset : offset + limit]
+
+    def add(self, caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
+        row = self._collections.lock(caller, organization_id, collection_id, version)
+        members = self._rows.members[row.id]
+        if track_id not in self._rows.tracks.get(organization_id, ()):
+            raise track_not_found(track_id)
+        if track_id in members:
+            return
+        if row.track_count >= MAX_TRACKS:
+            raise full(row.id)
+        self._put(row, members | {track_id: now()})
+
+    def remove(
+        self, caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None
+    ) -> None:
+        row = self._collections.lock(caller, organization_id, collection_id, version)
+        if not is_id(track_id, "mtrack_"):
+            raise track_not_found(track_id)
+        members = self._rows.members[row.id]
+        if track_id in members:
+            self._put(row, {track: added for track, added in members.items() if track != track_id})
+
+    def reorder(
+        self, caller: Caller, organization_id: str, collection_id: str, track_ids: Sequence[str], version: int | None
+    ) -> None:
+        require_distinct(track_ids)
+        row = self._collections.lock(caller, organization_id, collection_id, version)
+        members = self._rows.members[row.id]
+        first = {track: members[track] for track in track_ids if track in members}
+        ordered = first | {track: added for track, added in members.items() if track not in first}
+        if list(ordered) != list(members):
+            self._put(row, ordered)
+
+    def _put(self, row: Collection, members: dict[str, datetime]) -> None:
+        self._rows.members[row.id] = members
+        self._collections.put(row._replace(track_count=len(members)))
+
+
+@contextmanager
+def modelled() -> Iterator[Actors]:
+    """A server on the model: the same people, with twelve tracks and a foreign one."""
+    document, rows, database = contract.document(), Rows(), Database("sqlite://")
+    own, foreign = [new_id("mtrack_") for _ in range(12)], new_id("mtrack_")
+    rows.tracks = {HOME: frozenset(own), AWAY: frozenset((foreign,))}
+    migrate.upgrade(database.url)
+    with database.use():
+        secrets = {name: _key(user, home) for name, (user, home) in PEOPLE.items()}
+    dispatcher = Dispatcher(database, enforce=True)
+    chosen = Settings(rate_limit="off")
+    application = app.assemble(chosen, document, dispatcher, PEPPER.encode(), partial(handler_on, rows))
+    with serving(application) as url:
+        yield Actors(Modelled(url), secrets, own, foreign)
+
+
+def _key(user: str, organization: str) -> str:
+    organizations.join(organization, user)
+    return keys.make(organization, user, (READ, WRITE), pepper=PEPPER.encode())[1]
+
+
+class Modelled(Service):
+    """The server of the model, as far as its clients need it: it runs in this process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
+        headers = {} if secret is None else {"X-API-Key": secret}
+        base = f"{self.url}/v1/music/{organization}/"
+        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False)
+
+
+def handler_on(rows: Rows, tag: str, name: str) -> app.Handler:
+    """The service's own handler, with the model in the place of `models`."""
+    handler: Any = app.find_handler(tag, name)
+    collections = Collections(rows)
+    names = {"collections": collections, "collection_tracks": CollectionTracks(rows, collections)}
+    on_model = FunctionType(handler.__code__, {**handler.__globals__, **names}, handler.__name__, handler.__defaults__)
+    on_model.__annotations__ = handler.__annotations__
+    return on_model

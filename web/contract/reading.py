@@ -1,0 +1,119 @@
+"""One reading of the contract's operations, for the server, the documentation site, the tools and the tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from web.contract.document import METHODS, lookup
+
+JSON = "application/json"
+
+
+class OperationObject:
+    """An Operation Object (OpenAPI 3.0.3) with its path and what it shares with others; references are followed.
+
+    `template` is the path as the document spells it, `path` the same below the server's URL, `method` upper case.
+    """
+
+    def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
+        item = document["paths"][template]
+        self.document = document
+        self.template = template
+        self.path: str = _base(document) + template
+        self.method = method.upper()
+        self.node: dict[str, Any] = item[method]
+        self.id = str(self.node.get("operationId", f"{method} {template}"))
+        self.title = f"{self.method} {template}"
+        self.path_names: list[str] = re.findall(r"\{(\w+)\}", template)
+        self.scope: str | None = self.node.get("x-scope")
+        self.is_public = self.node.get("security", document.get("security", [])) == []
+        self._shared: list[Any] = item.get("parameters", [])
+
+    def follow(self, node: Any) -> Any:
+        """The node itself, or what its `$ref` names."""
+        return lookup(self.document, node)
+
+    @cached_property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Those of the path and its own, each with its schema in place."""
+        nodes = [self.follow(node) for node in [*self._shared, *self.node.get("parameters", [])]]
+        return [node | {"schema": self.follow(node.get("schema", {}))} for node in nodes]
+
+    def parameters_in(self, place: str) -> list[dict[str, Any]]:
+        """The parameters in `path`, `query` or `header`."""
+        return [node for node in self.parameters if node["in"] == place]
+
+    def parameter_names(self, place: str) -> list[str]:
+        """Their names."""
+        return [node["name"] for node in self.parameters_in(place)]
+
+    @cached_property
+    def body(self) -> dict[str, Any] | None:
+        """The media object of its JSON request body; None where it takes none."""
+        content = self.follow(self.node.get("requestBody", {})).get("content", {})
+        found: dict[str, Any] | None = self.follow(content[JSON]) if JSON in content else None
+        return found
+
+    def body_properties(self) -> dict[str, Any]:
+        """The properties of its JSON body by name."""
+        schema = self.follow(self.body["schema"]) if self.body else {}
+        properties: dict[str, Any] = schema.get("properties", {})
+        return properties
+
+    @cached_property
+    def responses(self) -> dict[str, dict[str, Any]]:
+        """Every response by its status, `default` included."""
+        return {status: self.follow(node) for status, node in self.node["responses"].items()}
+
+    @cached_property
+    def by_status(self) -> dict[int, dict[str, Any]]:
+        """The responses with a status of their own, in the document's order."""
+        return {int(status): node for status, node in self.responses.items() if status.isdigit()}
+
+    @property
+    def success(self) -> int:
+        """The status of the first success."""
+        return min(self.by_status)
+
+    def error_codes(self, status: int) -> set[str]:
+        """The error codes that the examples of a status show."""
+        media = self.by_status.get(status, {}).get("content", {}).get(JSON, {})
+        return {value["error"]["code"] for value in examples(media, self.document).values()}
+
+    def security(self) -> list[frozenset[tuple[str, str]]]:
+        """The alternatives, each as the (scheme, scope) pairs that it asks for; none of them means public."""
+        listed = self.node.get("security", self.document.get("security", []))
+        return [
+            frozenset((name, scope) for name, scopes in alternative.items() for scope in (scopes or [""]))
+            for alternative in listed
+        ]
+
+
+def operations(document: dict[str, Any]) -> Iterator[OperationObject]:
+    """Every operation of a document, in its order."""
+    for template, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield OperationObject(document, template, method)
+
+
+def examples(media: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The values of a media object's examples by name; a single one is called `example`."""
+    if "example" in media:
+        return {"example": media["example"]}
+    return {name: lookup(document, node)["value"] for name, node in media.get("examples", {}).items()}
+
+
+def path_pattern(path: str) -> re.Pattern[str]:
+    """What the paths of a template look like; the names in braces become groups."""
+    pieces = re.split(r"\{(\w+)\}", path)
+    return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces)))
+
+
+def _base(document: dict[str, Any]) -> str:
+    servers = document.get("servers") or [{"url": ""}]
+    url: str = servers[0]["url"]
+    return url.rstrip("/")

@@ -1,0 +1,80 @@
+"""The error envelope: the only place that builds an error body, from the contract's catalog of errors."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+
+from models.exceptions import Failure
+from web.exceptions import InternalError
+from web.redaction import redact
+from web.responses import Response
+
+MAX_TEXT_LENGTH = 128
+CHALLENGE = 'Bearer realm="music-studio", ApiKey realm="music-studio", header="X-API-Key"'
+log = structlog.get_logger("web.error_envelope")
+
+
+class CatalogEntry(NamedTuple):
+    """What the contract says of one error code."""
+
+    status: int
+    type: str
+    message: str
+
+
+class ErrorCatalog:
+    """The error codes of a contract (`x-errors`), and the response that each failure becomes."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        entries = document["components"]["schemas"]["ErrorCode"]["x-errors"]
+        self.entries = {code: CatalogEntry(e["status"], e["type"], e["message"]) for code, e in entries.items()}
+
+    def status(self, failure: Failure) -> int:
+        """The status of the failure's code."""
+        return self.entries[failure.code].status
+
+    def to_response(self, error: BaseException, request_id: str) -> Response:
+        """The envelope of a failure; anything else is a bug, which is logged, and the response names only its id."""
+        failure = error if isinstance(error, Failure) else _internal_error(error, request_id)
+        entry = self.entries[failure.code]
+        body = {
+            "code": failure.code,
+            "message": entry.message,
+            "system_message": failure.system_message,
+            "type": entry.type,
+            "status": entry.status,
+            "details": _redact(failure.details),
+            "trace_id": request_id,
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        envelope = {"success": False, "error": body}
+        return Response(entry.status, _headers(failure, entry.status), orjson.dumps(envelope), envelope)
+
+
+def _headers(failure: Failure, status: int) -> dict[str, str]:
+    headers = {"content-type": "application/json"} | dict(getattr(failure, "headers", {}))
+    retry_after = getattr(failure, "retry_after", None)
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
+    if status == 401:
+        headers["www-authenticate"] = CHALLENGE
+    return headers
+
+
+def _redact(value: Any) -> Any:
+    """The same details with every text cut and without secrets, so that no error repeats a long input or a key."""
+    if isinstance(value, str):
+        value = redact(value)
+        return value if len(value) <= MAX_TEXT_LENGTH else value[: MAX_TEXT_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    if isinstance(value, dict):
+        return {key: _redact(item) for key, item in value.items()}
+    return [_redact(item) for item in value] if isinstance(value, list) else value
+
+
+def _internal_error(error: BaseException, request_id: str) -> Failure:
+    log.error("unexpected failure", trace_id=request_id, exc_info=error)
+    return InternalError("Something went wrong on our side; the trace id finds it in the log")
