@@ -207,8 +207,12 @@ def _variable(setting: Field[Any]) -> str:
 
 
 def typed(**values: object) -> Settings:
-    """The settings with what was typed on the command line; worker processes find it in the environment too."""
-    os.environ.update({PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None})
+    """The settings with the options of the command line, which worker processes find in the environment."""
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    for setting in fields(Settings):
+        if setting.name in given:
+            _parse("--" + setting.name.replace("_", "-"), setting.metadata["parse"], given[setting.name])
+    os.environ.update({PREFIX + name.upper(): value for name, value in given.items()})
     return load()
 
 

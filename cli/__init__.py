@@ -1,1 +1,1 @@
-"""The words that an operator types, one module for each group of commands; what they do is in ops/."""
+"""The command line, one module for each group of commands; what a command does is in ops/."""

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import typer
 
 import settings
-from cli.options import LOOK, AsJson, Database, Organization, User, open_database
+from cli.options import AsJson, Database, Organization, User, named_group, open_database
 from ops import output as screen
 
-group = typer.Typer(help="API keys: make, rotate, list, pause, resume, revoke, and their log.", **LOOK)
+group = named_group("Create, rotate, list, pause, resume and revoke API keys.")
 
-KeyId = Annotated[str, typer.Argument(help="The key's id, mkey_...; never the key itself.", metavar="KEY_ID")]
-Only = Annotated[str | None, typer.Option("--organization", help="Only those of this organization.", metavar="ID")]
+KeyId = Annotated[str, typer.Argument(help="Id of the key, mkey_...; never the key itself.", metavar="KEY_ID")]
+Only = Annotated[str | None, typer.Option("--organization", help="Only the keys of this organization.", metavar="ID")]
 Output = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write the key to a new file for its owner's eyes, and do not print it."),
+    typer.Option(metavar="FILE", help="New file for the key, readable by its owner only; nothing is printed."),
 ]
 
 
@@ -25,31 +25,36 @@ def create_key(
     organization: Organization,
     user: User,
     scope: Annotated[
-        list[str] | None, typer.Option(help="music:read or music:write; can be given twice.", metavar="SCOPE")
+        list[str] | None,
+        typer.Option(help="music:read or music:write; repeat the option for both. Default: both.", metavar="SCOPE"),
     ] = None,
-    expires_in_days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="1 to 3650 days.")] = 90,
-    never_expires: Annotated[bool, typer.Option("--never-expires", help="It works until it is revoked.")] = False,
+    expires_in_days: Annotated[
+        int, typer.Option(min=1, max=3650, metavar="N", help="Days until the key expires.")
+    ] = 90,
+    never_expires: Annotated[bool, typer.Option("--never-expires", help="The key works until it is revoked.")] = False,
     rate_limit: Annotated[
-        str | None, typer.Option(metavar="LIMIT", help="Such as 500/minute, or off; else the server's own limit.")
+        str | None,
+        typer.Option(
+            metavar="LIMIT", help="Rate limit of the key, such as 500/minute, or off. Default: the limit of the server."
+        ),
     ] = None,
     output: Output = None,
     as_json: AsJson = False,
     database_url: Database = None,
 ) -> None:
-    """Make a key, which is printed this once.
+    """Create a key and print it.
 
-    Its organization and user are made when they are new. Without --scope it may do everything; without
-    --expires-in-days it works for 90 days, because a forgotten key should not work for ever.
+    The key cannot be shown again. The organization and the user are created if they do not exist.
     """
     chosen = open_database(database_url)
     from ops import keys, secret_file
 
     days, by = None if never_expires else expires_in_days, keys.author("keys create")
-    with secret_file.write(output) as hand:
+    with secret_file.write(output) as write:
         made, secret = keys.create(
             organization, user, scope or (), days, settings.pepper(chosen), rate_limit=rate_limit, by=by
         )
-        hand(secret)
+        write(secret)
     _show_secret({}, made, secret, output, as_json)
 
 
@@ -57,29 +62,34 @@ def create_key(
 def rotate_key(
     key_id: KeyId,
     overlap: Annotated[
-        str, typer.Option(metavar="TIME", help="How long both keys work, such as 30m, 24h or 7d; 0s ends it now.")
+        str,
+        typer.Option(
+            metavar="TIME", help="Time during which both keys work, such as 30m, 24h or 7d; 0s ends the old key now."
+        ),
     ] = "24h",
     expires_in_days: Annotated[
         int | None,
-        typer.Option(min=1, max=3650, metavar="N", help="How long the new key works; else as long as the former."),
+        typer.Option(
+            min=1, max=3650, metavar="N", help="Days until the new key expires. Default: the lifetime of the old key."
+        ),
     ] = None,
     output: Output = None,
     as_json: AsJson = False,
     database_url: Database = None,
 ) -> None:
-    """Put a new key in the place of one that is in use, without a gap.
+    """Replace a key with a new one, without a gap.
 
-    The new key has the same user, scopes and limit, and is printed this once. Both keys work until the overlap is
-    over; then the former has expired.
+    The new key has the same user, scopes and rate limit. It is printed now and cannot be shown again. Both keys work
+    during the overlap; then the old key expires.
     """
     chosen = open_database(database_url)
     from ops import keys, secret_file
 
-    with secret_file.write(output) as hand:
+    with secret_file.write(output) as write:
         former, made, secret = keys.rotate(
             key_id, overlap, expires_in_days, settings.pepper(chosen), keys.author("keys rotate")
         )
-        hand(secret)
+        write(secret)
     if not as_json:
         typer.echo(f"{key_id} is replaced by {made['id']}.", err=True)
         typer.echo(f"Both work until {screen.text(former['expires_at'])}; then {key_id} has expired.", err=True)
@@ -88,16 +98,22 @@ def rotate_key(
 
 @group.command("list")
 def list_keys(organization: Only = None, as_json: AsJson = False, database_url: Database = None) -> None:
-    """List the keys by id, without their secrets."""
+    """List the keys, oldest first, without their secrets.
+
+    A terminal shows the most important columns; a pipe and --json get all of them.
+    """
     open_database(database_url)
     from ops import keys
 
-    screen.show(keys.COLUMNS, keys.listed(organization), as_json)
+    screen.show(keys.COLUMNS, keys.listed(organization), as_json, on_terminal=keys.BRIEF_COLUMNS)
 
 
 @group.command("log")
 def list_events(organization: Only = None, as_json: AsJson = False, database_url: Database = None) -> None:
-    """List what became of the keys, when, and who did it, oldest first."""
+    """List the changes of keys, oldest first.
+
+    Each entry has the time, the key, the change and its author.
+    """
     open_database(database_url)
     from ops import keys
 
@@ -110,14 +126,14 @@ def _changing(action: str) -> Callable[..., None]:
         from ops import keys
 
         changed = keys.change(key_id, action, keys.author(f"keys {action}"))
-        screen.show(keys.COLUMNS, [changed], as_json)
+        screen.show(keys.COLUMNS, [changed], as_json, on_terminal=keys.BRIEF_COLUMNS)
 
     return change_key
 
 
 group.command("pause", help="Refuse a key until it is resumed.")(_changing("pause"))
-group.command("resume", help="Let a paused key work again.")(_changing("resume"))
-group.command("revoke", help="End a key for good.")(_changing("revoke"))
+group.command("resume", help="Accept a paused key again.")(_changing("resume"))
+group.command("revoke", help="Refuse a key for good.")(_changing("revoke"))
 
 
 def _show_secret(
@@ -127,7 +143,7 @@ def _show_secret(
     if as_json:
         screen.show_json({**made, **where, **more})
         return
-    told = "The key is shown only now:" if output is None else f"The key is in {output}, which only you can read."
-    typer.echo(f"{made['id']}, expires: {screen.text(made['expires_at'] or 'never')}. {told}", err=True)
+    place = "The key is shown only now:" if output is None else f"The key is in {output}, which only you can read."
+    typer.echo(f"{made['id']}, expires: {screen.text(made['expires_at'] or 'never')}. {place}", err=True)
     if output is None:
         typer.echo(secret)

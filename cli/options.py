@@ -1,6 +1,5 @@
-"""What several commands share: their look, their options, and opening the database before the work."""
+"""Options that several commands share, and opening the database for a command."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,20 +9,34 @@ import typer
 
 import settings
 
-LOOK: dict[str, Any] = {
-    "no_args_is_help": True,
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": "rich" if sys.stdout.isatty() else None,
-}
-
 Database = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://...; else MUSIC_STUDIO_DATABASE_URL."),
+    typer.Option(metavar="URL", help="Database: sqlite:///FILE or postgresql://... [MUSIC_STUDIO_DATABASE_URL]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Organization = Annotated[str, typer.Option(help="Organization, such as org_abc123.", metavar="ID")]
 User = Annotated[str, typer.Option(help="User, such as user_alice.", metavar="ID")]
+
+
+def named_group(summary: str) -> typer.Typer:
+    """A group of commands under one name, which prints its help when it is given no command."""
+    return typer.Typer(help=summary, callback=show_help, invoke_without_command=True)
+
+
+def show_help(ctx: typer.Context) -> None:
+    """Print the help of a group that was given no command."""
+    if ctx.invoked_subcommand is None and (text := ctx.get_help()):
+        typer.echo(text)
+
+
+def report(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
+    """Print the result of a command that lists nothing: a sentence on stderr, or facts as JSON."""
+    from ops import output
+
+    if as_json:
+        output.show_json(facts)
+    else:
+        typer.echo(sentence, err=True)
 
 
 @contextmanager
@@ -37,7 +50,7 @@ def open_database(database_url: str | None) -> Iterator[settings.Settings]:
 
 
 def demo_file(chosen: settings.Settings) -> Path:
-    """Where the keys of the demo are kept between two starts."""
+    """The file that keeps the keys of the demo between two starts."""
     from ops import database_setup
 
     return database_setup.folder(chosen.database_url, Path("var")) / "demo-keys.json"

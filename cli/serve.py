@@ -1,77 +1,100 @@
-"""The commands that serve, and the one that asks a server how it is: serve, up and health."""
+"""The commands that run and check a server: up, serve and health."""
 
+from contextlib import ExitStack
 from functools import partial
-from typing import Annotated, NoReturn
+from socket import socket
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import settings
-from cli.options import LOOK, Database, demo_file
+from cli.options import AsJson, Database, demo_file
+from ops import output
 from ops.errors import CommandError
 
-group = typer.Typer(**LOOK)
+group = typer.Typer()
 
-Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="To listen on; else MUSIC_STUDIO_HOST.")]
-Port = Annotated[int | None, typer.Option(metavar="N", help="0 takes a free one; else MUSIC_STUDIO_PORT.")]
-Workers = Annotated[int | None, typer.Option(metavar="N", help="Processes; else MUSIC_STUDIO_WORKERS.")]
-
-
-@group.command()
-def serve(host: Host = None, port: Port = None, workers: Workers = None, database_url: Database = None) -> None:
-    """Serve the API until it is stopped."""
-    _serve(settings.typed(host=host, port=port, workers=workers, database_url=database_url), prepare=False)
+Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of the server. [MUSIC_STUDIO_HOST]")]
+Port = Annotated[
+    int | None, typer.Option(metavar="N", help="Port of the server; 0 takes a free port. [MUSIC_STUDIO_PORT]")
+]
+Workers = Annotated[int | None, typer.Option(metavar="N", help="Number of worker processes. [MUSIC_STUDIO_WORKERS]")]
 
 
 @group.command()
-def up(host: Host = None, port: Port = None, workers: Workers = None, database_url: Database = None) -> None:
-    """Migrate, load the demo, say how to try it, serve.
+def up(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    database_url: Database = None,
+) -> None:
+    """Migrate the database, load the demo data and serve.
 
-    The demo goes into an empty database only; one with other data is served as it is.
+    The demo data goes into an empty database only; a database with other data is served unchanged.
     """
-    _serve(settings.typed(host=host, port=port, workers=workers, database_url=database_url), prepare=True)
+    chosen = settings.typed(host=host, port=port, workers=workers, database_url=database_url)
+    _serve(chosen, prepare=True, as_json=as_json)
 
 
-def _measured(chosen: settings.Settings) -> settings.Settings:
-    """The settings of workers whose metrics are answered by this process, if they are wanted."""
-    if not chosen.metrics_port:
-        return chosen
-    from web.telemetry import metrics_exporter
-
-    try:
-        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port)
-    except OSError as problem:
-        place = f"port {chosen.metrics_port} of {chosen.metrics_host}"
-        raise CommandError(f"The metrics cannot be told on {place}: {problem.strerror}.") from None
-    typer.echo(f"Metrics are at http://{chosen.metrics_host}:{chosen.metrics_port}/metrics", err=True)
-    return settings.typed(metrics_dir=folder)
+@group.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    database_url: Database = None,
+) -> None:
+    """Serve the API until SIGTERM or Ctrl+C."""
+    chosen = settings.typed(host=host, port=port, workers=workers, database_url=database_url)
+    _serve(chosen, prepare=False, as_json=as_json)
 
 
 @group.command()
 def health(
     host: Host = None,
     port: Port = None,
-    ready: Annotated[bool, typer.Option("--ready", help="Ask for the database too.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Check the database of the server too.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Ask the server of this machine whether it answers; the exit status is 0 or 1."""
-    from ops import healthcheck as asking
+    """Check the server on this machine.
+
+    The exit status is 0 if the server is healthy, and 1 otherwise.
+    """
+    from ops import healthcheck
 
     chosen = settings.typed(host=host, port=port)
-    asking.demand(chosen.host, chosen.port, ready=ready)
+    facts = healthcheck.check(chosen.host, chosen.port, ready=ready)
+    if as_json:
+        output.show_json(facts)
+    else:
+        typer.echo(f"The server on {chosen.host} port {chosen.port} is {'ready' if ready else 'alive'}.")
 
 
-def _serve(chosen: settings.Settings, *, prepare: bool) -> NoReturn:
+def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoReturn:
+    from web.server import sockets
+
+    opened = sockets.listen(chosen.host, chosen.port)
+    with ExitStack() as closing:
+        for one in opened:
+            closing.callback(one.close)
+        _run(chosen, opened, prepare=prepare, as_json=as_json)
+
+
+def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
     from ops import banner, database_setup, maintenance
     from web.server import process, sockets
 
-    opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
     if prepare:
         database_setup.migrate_database(chosen.database_url)
     with database_setup.open_database(chosen.database_url, prepared_statements=chosen.prepared_statements):
         pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
+        chosen = _with_metrics(chosen)
+        facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
-            typer.echo("\n".join(banner.startup_lines(url, demo_file(chosen), pepper)))
-    chosen = _measured(chosen)
+            facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
+    _announce(facts, prepare=prepare, as_json=as_json)
     on_ready = partial(typer.echo, f"Music Studio listens on {url}", err=True)
     hourly = maintenance.hourly(chosen.database_url)
     if chosen.workers > 1:
@@ -89,3 +112,34 @@ def server_options(chosen: settings.Settings) -> dict[str, int]:
         "timeout_keep_alive": chosen.keep_alive_timeout_seconds,
         "timeout_graceful_shutdown": chosen.shutdown_timeout_seconds,
     }
+
+
+def _announce(facts: dict[str, Any], *, prepare: bool, as_json: bool) -> None:
+    from ops import banner
+
+    if as_json:
+        output.show_json(facts)
+    elif prepare:
+        typer.echo("\n".join(banner.lines(facts)))
+    if facts["metrics_url"]:
+        typer.echo(f"Metrics are at {facts['metrics_url']}", err=True)
+
+
+def _metrics_url(chosen: settings.Settings) -> str | None:
+    return f"http://{chosen.metrics_host}:{chosen.metrics_port}/metrics" if chosen.metrics_port else None
+
+
+def _with_metrics(chosen: settings.Settings) -> settings.Settings:
+    """The settings of workers whose metrics this process serves, if metrics are wanted."""
+    if not chosen.metrics_port:
+        return chosen
+    from web.telemetry import metrics_exporter
+
+    try:
+        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port)
+    except OSError as problem:
+        place, reason = f"{chosen.metrics_host}:{chosen.metrics_port}", (problem.strerror or str(problem)).lower()
+        raise CommandError(
+            f"Cannot serve metrics on {place}: {reason}. Choose another MUSIC_STUDIO_METRICS_PORT."
+        ) from None
+    return settings.typed(metrics_dir=folder)

@@ -3,15 +3,19 @@
 import typer
 
 import settings
-from cli.options import LOOK, AsJson
+from cli.options import AsJson
 from ops import output
 
-group = typer.Typer(**LOOK)
+group = typer.Typer()
 
 
 @group.command("settings")
 def list_settings(as_json: AsJson = False) -> None:
-    """List the environment variables and what they do."""
+    """List the settings, which are environment variables.
+
+    A pipe and --json get the defaults too.
+    """
     columns = ("variable", "default", "value", "meaning")
     rows = [dict(zip(columns, row, strict=True)) for row in settings.describe(settings.typed())]
-    output.show(columns, [row | {"value": output.without_password(row["value"])} for row in rows], as_json)
+    shown = [row | {"value": output.without_password(row["value"])} for row in rows]
+    output.show(columns, shown, as_json, on_terminal=("variable", "value", "meaning"))

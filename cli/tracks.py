@@ -6,30 +6,30 @@ from typing import Annotated
 
 import typer
 
-from cli.options import LOOK, AsJson, Database, Organization, User, open_database
+from cli.options import AsJson, Database, Organization, User, named_group, open_database
 from ops import output
 
-group = typer.Typer(help="Tracks: import audio files, list.", **LOOK)
+group = named_group("Import and list tracks.")
 
 
 @group.command("import")
 def import_tracks(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of audio files, with all folders below it.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of audio files; its subfolders are included.")],
     organization: Organization,
     user: User,
     as_json: AsJson = False,
     database_url: Database = None,
 ) -> None:
-    """Make tracks of a folder of audio files.
+    """Import a folder of audio files as tracks.
 
-    Titles and durations come from the files, and organization and user are made when they are new. A file that is
-    there already, byte for byte, is not added again: importing twice adds nothing.
+    Titles and durations come from the files. The organization and the user are created if they do not exist. A file
+    whose bytes were imported before is not added again.
     """
     open_database(database_url)
     from ops import importer, keys
 
-    keys.join(organization, user)
     paths = importer.files(folder)
+    keys.join(organization, user)
     report = importer.Report()
     for path in output.progress(paths, len(paths), "Importing"):
         importer.import_file(organization, user, path, report)

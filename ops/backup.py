@@ -1,9 +1,8 @@
-"""Copies a SQLite database while it is in use, and puts such a copy back."""
+"""Backup of a SQLite database while it is in use, and its restore."""
 
 import contextlib
 import os
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,23 +12,23 @@ from sqlalchemy.exc import ArgumentError
 from models.db import engines, schema_version
 from ops.errors import CommandError
 
-# Told how many pages of how many are copied.
-Tell = Callable[[int, int], None]
+# Receives the number of copied pages and the total.
+Progress = Callable[[int, int], None]
 PAGES_AT_ONCE = 1000
 WAIT_SECONDS = 5.0
 
 
-def save(url: str, file: Path, tell: Tell) -> None:
-    """Write the database as it is at one moment to a new file, for its owner's eyes alone. Raises Refusal."""
+def save(url: str, file: Path, progress: Progress) -> None:
+    """Write the database at one moment to a new file that only its owner can read. Raises CommandError."""
     source = _sqlite_file(url, "pg_dump --format=custom --file=FILE DATABASE")
     if not source.exists():
-        raise CommandError(f"There is no database {source}.")
+        raise CommandError(f"There is no database {source}: name another one with --database-url.")
     if file.exists():
         raise CommandError(f"There is already a file {file}: name another one.")
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        _copy(source, part, tell)
-        # To rename replaces whatever has come to be there meanwhile, so the name is taken first.
+        _copy(source, part, progress)
+        # A rename would replace a file that was created meanwhile, so the name is taken first.
         _create(file)
         part.replace(file)
     except FileExistsError:
@@ -40,10 +39,10 @@ def save(url: str, file: Path, tell: Tell) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(file: Path, url: str, tell: Tell, *, force: bool = False) -> None:
-    """Make a backup the database; one that holds data is replaced with `force` only, one in use never. Raises Refusal.
+def restore(file: Path, url: str, progress: Progress, *, force: bool = False) -> None:
+    """Replace the database with a backup. Raises CommandError for one in use, or with data and without `force`.
 
-    All of it takes effect or nothing does, also when the machine stops half-way.
+    All of it takes effect or nothing does, even if the machine stops half-way.
     """
     target = _sqlite_file(url, "pg_restore --clean --if-exists --dbname=DATABASE FILE")
     _require_backup(file)
@@ -52,31 +51,17 @@ def restore(file: Path, url: str, tell: Tell, *, force: bool = False) -> None:
         with _opened(target) as destination, _opened(file, read_only=True) as source:
             _require_unused(destination, target)
             if not force and _holds_data(destination):
-                raise CommandError(f"The database {target} holds data: --force replaces it.")
-            source.backup(destination, pages=PAGES_AT_ONCE, progress=_progress(tell))
+                raise CommandError(f"The database {target} holds data: add --force to replace it.")
+            source.backup(destination, pages=PAGES_AT_ONCE, progress=_callback(progress))
     except sqlite3.Error as problem:
         raise CommandError(f"The database {target} cannot be written: {problem}.") from problem
 
 
 def flaws(connection: sqlite3.Connection) -> list[str]:
-    """What is wrong with a database: its pages, its indexes, and rows that point at nothing."""
-    told = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-    strays = [f"a row of {row[0]} points at nothing" for row in connection.execute("PRAGMA foreign_key_check")]
-    return [line for line in told if line != "ok"] + strays
-
-
-@contextmanager
-def bar(label: str) -> Iterator[Tell]:
-    """Shows how far it is on stderr when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as shown:
-        task = shown.add_task(label, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+    """The damage of a database: of its pages and indexes, and references to rows that do not exist."""
+    damage = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    strays = [f"a row of {row[0]} refers to a missing row" for row in connection.execute("PRAGMA foreign_key_check")]
+    return [line for line in damage if line != "ok"] + strays
 
 
 def _sqlite_file(url: str, instead: str) -> Path:
@@ -85,18 +70,18 @@ def _sqlite_file(url: str, instead: str) -> Path:
     except (ArgumentError, ValueError) as problem:
         raise CommandError("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
     if place.get_backend_name() != "sqlite":
-        raise CommandError(f"This is for SQLite files; PostgreSQL brings a tool of its own: {instead}.")
+        raise CommandError(f"This command is for SQLite; for PostgreSQL run `{instead}`.")
     return Path(str(place.database))
 
 
-def _copy(source: Path, part: Path, tell: Tell) -> None:
+def _copy(source: Path, part: Path, progress: Progress) -> None:
     _create(part)
     with _opened(source) as reader, _opened(part) as writer:
-        # An open read keeps the moment: without it, every write of a running server would start the copy anew.
+        # An open read transaction fixes the moment: without it, each write of a running server would restart the copy.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        reader.backup(writer, pages=PAGES_AT_ONCE, progress=_progress(tell))
-        # One file by itself; a server that opens it goes back to a log beside it.
+        reader.backup(writer, pages=PAGES_AT_ONCE, progress=_callback(progress))
+        # The copy is one file; a server that opens it switches back to a write-ahead log.
         writer.execute("PRAGMA journal_mode = DELETE").fetchall()
         if found := flaws(writer):
             raise sqlite3.DatabaseError(f"its copy is damaged, {found[0]}")
@@ -110,21 +95,21 @@ def _create(file: Path) -> None:
 
 def _require_backup(file: Path) -> None:
     if not file.is_file():
-        raise CommandError(f"There is no file {file}.")
+        raise CommandError(f"There is no file {file}: name a file that `music-studio backup` has written.")
     try:
         with _opened(file, read_only=True) as found:
             schema = found.execute("SELECT version_num FROM alembic_version").fetchone()
             broken = flaws(found)
     except sqlite3.Error as problem:
-        raise CommandError(f"The file {file} is no backup of Music Studio.") from problem
+        raise CommandError(f"The file {file} is no backup of Music Studio: name another one.") from problem
     if schema is None or broken:
-        raise CommandError(f"The file {file} is no whole backup of Music Studio.")
+        raise CommandError(f"The file {file} is an incomplete or damaged backup of Music Studio: name another one.")
     if schema[0] > schema_version.head():
-        raise CommandError(f"The backup {file} was made by a newer version of Music Studio.")
+        raise CommandError(f"The backup {file} was made by a newer version of Music Studio: update this one first.")
 
 
 def _require_unused(destination: sqlite3.Connection, target: Path) -> None:
-    # To give up the log takes being the only one who has the file open.
+    # Only a process that alone has the file open can leave the write-ahead log.
     with contextlib.suppress(sqlite3.OperationalError):
         if destination.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",):
             return
@@ -144,8 +129,8 @@ def _opened(file: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connecti
         yield connection
 
 
-def _progress(tell: Tell) -> Callable[[int, int, int], None]:
-    def progress(_status: int, remaining: int, total: int) -> None:
-        tell(total - remaining, total)
+def _callback(progress: Progress) -> Callable[[int, int, int], None]:
+    def callback(_status: int, remaining: int, total: int) -> None:
+        progress(total - remaining, total)
 
-    return progress
+    return callback

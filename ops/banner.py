@@ -1,16 +1,27 @@
-"""What the first start prints: where the documentation is, and a request that works."""
+"""What a starting server prints: the address of its documentation, and with the demo a request that works."""
 
 from pathlib import Path
+from typing import Any
 
 from ops import demo, demo_keys
 
 
-def startup_lines(url: str, key_file: Path, pepper: bytes) -> list[str]:
-    """Loads the demo into an empty database; a database with other data is served as it is, without a demo key."""
+def facts(url: str, metrics_url: str | None) -> dict[str, Any]:
+    """The addresses of the server."""
+    return {"url": url, "docs_url": f"{url}/docs", "metrics_url": metrics_url}
+
+
+def demo_facts(key_file: Path, pepper: bytes) -> dict[str, Any] | None:
+    """The keys of the demo, which is loaded into an empty database; None for a database with other data."""
     if demo.contents() == "nothing":
         demo.load()
-    docs = f"Docs:      {url}/docs"
-    if demo.contents() != "demo":
+    return demo_keys.current(key_file, pepper) if demo.contents() == "demo" else None
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    docs = f"Docs:      {facts['docs_url']}"
+    if facts["demo"] is None:
         return [docs]
-    key = demo_keys.current(key_file, pepper)["users"]["alice"]["api_key"]
-    return [docs, f"Demo key:  {key}", f'Try:       curl -H "X-API-Key: {key}" {url}{demo.PAGE}']
+    key = facts["demo"]["users"]["alice"]["api_key"]
+    return [docs, f"Demo key:  {key}", f'Try:       curl -H "X-API-Key: {key}" {facts["url"]}{demo.PAGE}']

@@ -1,24 +1,31 @@
-"""Asks a server of this machine whether it answers, as a container's health check does."""
+"""Checks a server on this machine, for example as the health check of a container."""
 
 import http.client
+from typing import Any
 
 from ops.errors import CommandError
 
 LIVE, READY = "/v1/health/live", "/v1/health/ready"
 EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
-PATIENCE_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 
 
-def demand(host: str, port: int, *, ready: bool) -> None:
-    """Raises Refusal unless the server answers that it is alive, or ready when that is asked for."""
+def check(host: str, port: int, *, ready: bool) -> dict[str, Any]:
+    """The address that was asked and its status; raises CommandError unless the server is alive, or ready if asked."""
     path = READY if ready else LIVE
-    asked = http.client.HTTPConnection(EVERY_ADDRESS.get(host, host), port, timeout=PATIENCE_SECONDS)
+    address = EVERY_ADDRESS.get(host, host)
+    connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_SECONDS)
     try:
-        asked.request("GET", path)
-        status = asked.getresponse().status
+        connection.request("GET", path)
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as problem:
-        raise CommandError(f"The server on {host} port {port} does not answer: {problem}.") from problem
+        reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+        raise CommandError(
+            f"The server on {host} port {port} does not respond ({reason}): start it, or name another --host or --port."
+        ) from problem
     finally:
-        asked.close()
+        connection.close()
     if status != 200:
-        raise CommandError(f"The server on {host} port {port} answers {status} to {path}.")
+        raise CommandError(f"The server on {host} port {port} answers {status} to {path}: see its log.")
+    literal = f"[{address}]" if ":" in address else address
+    return {"url": f"http://{literal}:{port}{path}", "status": status, "healthy": True}

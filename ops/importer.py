@@ -1,4 +1,4 @@
-"""Reads a folder of audio files into an organization's tracks."""
+"""Imports a folder of audio files as tracks of an organization."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ COLUMNS = ("id", "title", "duration_ms", "creator_id", "created_at")
 
 
 class Unreadable(Exception):
-    """A file that does not become a track; its text is the reason."""
+    """A file that cannot be imported; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file: the id of its new track, or the reason why there is none."""
+    """The result for one file: the id of its new track, or the reason why there is none."""
 
     file: str
     track_id: str | None = None
@@ -45,9 +45,9 @@ class Report:
 
 
 def files(folder: Path) -> list[Path]:
-    """All files below `folder`, in a steady order. Raises Refusal when there is no such folder."""
+    """All files below `folder`, sorted. Raises CommandError if it is not a folder."""
     if not folder.is_dir():
-        raise CommandError(f"{folder} is not a folder.")
+        raise CommandError(f"{folder} is not a folder: name a folder of audio files.")
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -58,7 +58,7 @@ def read(path: Path) -> Audio:
     except OSError as problem:
         raise Unreadable(f"cannot be opened: {problem.strerror}") from problem
     except Exception as problem:
-        # Damaged files break the readers of tags in many ways, and none of them may end the import.
+        # A damaged file can raise any exception in the tag readers, and none may end the import.
         raise Unreadable(f"damaged: {_one_line(str(problem)) or type(problem).__name__}") from problem
     if audio is None:
         raise Unreadable("not an audio file")
@@ -66,7 +66,7 @@ def read(path: Path) -> Audio:
 
 
 def import_file(organization_id: str, user_id: str, path: Path, report: Report) -> None:
-    """Make a track of one file and add what happened to the report; the same bytes twice are one track."""
+    """Import one file and add the result to the report; the same bytes twice are one track."""
     try:
         audio = read(path)
     except Unreadable as reason:
@@ -82,7 +82,7 @@ def import_file(organization_id: str, user_id: str, path: Path, report: Report) 
 
 
 def lines(report: Report) -> list[str]:
-    """The report for a person: what was skipped and why, then how many of each."""
+    """The report for people: skipped files with reasons, then the numbers."""
     skipped = [f"skipped {one.file}: {one.reason}" for one in report.skipped]
     counts = f"{len(report.added)} added, {len(report.already_there)} already there, {len(report.skipped)} skipped"
     return [*skipped, counts]
@@ -94,7 +94,7 @@ def listed(organization_id: str) -> list[dict[str, Any]]:
 
 
 def _shown(path: Path) -> str:
-    # A file name may hold bytes that are no text: they come as lone surrogates, which neither screen nor database take.
+    # Bytes of a file name that are no text become lone surrogates, which no terminal and no database accepts.
     return str(path).encode("utf-8", "replace").decode()
 
 

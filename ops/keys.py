@@ -1,4 +1,4 @@
-"""Keys as an operator handles them: made, rotated, listed, paused, resumed and revoked, and what became of them."""
+"""API keys for an operator: create, rotate, list, pause, resume, revoke, and the log of these changes."""
 
 import os
 import re
@@ -13,6 +13,7 @@ from models.keys import Actor, ApiKey
 from ops.errors import CommandError
 
 COLUMNS = ApiKey._fields
+BRIEF_COLUMNS = ("id", "organization_id", "user_id", "scopes", "state", "expires_at", "last_used_at")
 EVENT_COLUMNS = key_events.KeyEvent._fields
 SCOPES = ("music:read", "music:write")
 STATE_AFTER = {"pause": "paused", "resume": "active", "revoke": "deactivated"}
@@ -22,7 +23,7 @@ MAX_OVERLAP = timedelta(days=366)
 
 
 def author(command: str) -> Actor:
-    """Who runs this command, as the machine knows them: the account, and who has logged in when that is another."""
+    """Who runs this command: the account of the process, and the login name if that is another."""
     account = _account()
     try:
         person = os.getlogin()
@@ -41,11 +42,14 @@ def create(
     rate_limit: str | None = None,
     by: Actor,
 ) -> tuple[dict[str, Any], str]:
-    """Make a key, and its organization and user when they are new; no days: it does not expire. Raises Refusal."""
+    """Make a key, and its organization and user if they are new. Raises CommandError.
+
+    `expires_in_days`: None for a key that does not expire.
+    """
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise CommandError(f"{unknown[0]!r} is not a scope: choose {' or '.join(SCOPES)}.")
     if rate_limit is not None and not LIMIT.fullmatch(rate_limit):
-        raise CommandError(f"{rate_limit!r} is not a limit: it is `off` or a number per unit, such as 500/minute.")
+        raise CommandError(f"{rate_limit!r} is not a limit: use `off` or a number per unit, such as 500/minute.")
     made, secret = _make(organization_id, user_id, scopes or SCOPES, expires_in_days, pepper, rate_limit, by)
     return _view(made), secret
 
@@ -53,9 +57,9 @@ def create(
 def rotate(
     key_id: str, overlap: str, expires_in_days: int | None, pepper: bytes, by: Actor
 ) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """The former key, the one in its place, and its secret; no days: it lives as long as the former was made for.
+    """The old key, the new key, and the secret of the new key. Raises CommandError.
 
-    Raises Refusal.
+    `expires_in_days`: None for the lifetime of the old key.
     """
     former = _found(key_id)
     _require_rotatable(former)
@@ -64,7 +68,7 @@ def rotate(
     done = keys.rotate(former, parse_duration(overlap), lifetime, pepper=pepper, by=by)
     if done is None:
         _require_rotatable(_found(key_id))
-        raise CommandError(f"The key {key_id} was changed at the same moment: try again.")
+        raise CommandError(f"The key {key_id} was changed at the same time: try again.")
     return _view(done.former), _view(done.made), done.secret
 
 
@@ -74,20 +78,20 @@ def listed(organization_id: str | None) -> list[dict[str, Any]]:
 
 
 def events(organization_id: str | None) -> list[dict[str, Any]]:
-    """What became of the keys and who did it, oldest first."""
+    """Every change of a key and its author, oldest first."""
     return [event._asdict() for event in key_events.list_all(organization_id)]
 
 
 def change(key_id: str, action: str, by: Actor) -> dict[str, Any]:
-    """Pause, resume or revoke a key, from the next request on. Raises Refusal for no such key or a revoked one."""
+    """Pause, resume or revoke a key. Raises CommandError for a key that does not exist or was revoked."""
     _found(key_id)
     if not keys.set_state(key_id, STATE_AFTER[action], by):
-        raise CommandError(f"The key {key_id} was revoked, and that is for good: make a new one.")
+        raise CommandError(f"The key {key_id} was revoked for good: create a new key.")
     return _view(_found(key_id))
 
 
 def join(organization_id: str, user_id: str) -> None:
-    """Make the organization and the membership when they are new. Raises Refusal for an id of the wrong form."""
+    """Make the organization and the membership if they are new. Raises CommandError for an invalid id."""
     try:
         organizations.join(organization_id, user_id)
     except ValueError as reason:
@@ -95,11 +99,11 @@ def join(organization_id: str, user_id: str) -> None:
 
 
 def parse_duration(text: str) -> timedelta:
-    """A length of time: a whole number and s, m, h or d. Raises Refusal for another form, or more than a year."""
+    """A whole number and s, m, h or d, up to a year. Raises CommandError."""
     found = re.fullmatch("([0-9]{1,9})([smhd])", text)
     length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
     if length is None or length > MAX_OVERLAP:
-        raise CommandError(f"{text!r} is not a length of time up to a year: write it like 30m, 24h or 7d.")
+        raise CommandError(f"{text!r} is not a length of time up to a year: use a form such as 30m, 24h or 7d.")
     return length
 
 
@@ -121,20 +125,20 @@ def _make(
 def _found(key_id: str) -> ApiKey:
     key = keys.get(key_id)
     if key is None:
-        raise CommandError(f"There is no key {key_id}: `music-studio keys list` shows all.")
+        raise CommandError(f"There is no key {key_id}: `music-studio keys list` shows all keys.")
     return key
 
 
 def _require_rotatable(key: ApiKey) -> None:
-    """Raises Refusal for a key whose successor would open what is shut."""
+    """Raises CommandError for a key that does not work any more: a new one would open what is shut."""
     if key.state == "deactivated":
-        raise CommandError(f"The key {key.id} was revoked, and that is for good: make a new one.")
+        raise CommandError(f"The key {key.id} was revoked for good: create a new key.")
     if key.state == "paused":
         raise CommandError(f"The key {key.id} is paused: resume it first.")
     if key.replaced_by is not None:
-        raise CommandError(f"The key {key.id} was replaced by {key.replaced_by} already: rotate that one.")
+        raise CommandError(f"The key {key.id} was replaced by {key.replaced_by}: rotate that key.")
     if key.expires_at is not None and key.expires_at <= now():
-        raise CommandError(f"The key {key.id} has expired: make a new one.")
+        raise CommandError(f"The key {key.id} has expired: create a new key.")
 
 
 def _account() -> str:
@@ -143,11 +147,11 @@ def _account() -> str:
         import pwd
 
         return pwd.getpwuid(number()).pw_name
-    except (ImportError, KeyError):  # another kind of machine, or a container's number without a name
+    except (ImportError, KeyError):  # not Unix, or an id without a name in a container
         return f"uid {number()}"
 
 
 def _view(key: ApiKey) -> dict[str, Any]:
-    """A key as people see it: one whose time is over is expired, whatever else it may be but revoked."""
+    """A key as it is printed; past its expiry its state is expired, unless it was revoked."""
     over = key.state != "deactivated" and key.expires_at is not None and key.expires_at <= now()
     return key._asdict() | {"scopes": sorted(key.scopes), "state": "expired" if over else key.state}

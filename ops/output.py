@@ -1,9 +1,10 @@
-"""What an operator sees: tables and bars on a terminal, plain columns in a pipe, JSON when asked for."""
+"""Output of commands: tables and progress bars on a terminal, tab-separated columns in a pipe, JSON on request."""
 
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,35 +12,55 @@ Step = TypeVar("Step")
 
 
 def show_json(value: object) -> None:
-    """Print `value` as JSON; times become ISO 8601."""
+    """Print `value` as JSON, at once; times become ISO 8601."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=text) + "\n")
+    sys.stdout.flush()
 
 
-def show(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    """Print the rows: as JSON, as a table on a terminal, else one line each with tabs between the columns."""
-    cells = [[text(row[column]) for column in columns] for row in rows]
-    headings = [column.upper() for column in columns]
+def show(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    as_json: bool,
+    *,
+    on_terminal: Sequence[str] | None = None,
+) -> None:
+    """Print rows: as JSON, as a table on a terminal, else one line per row with tabs between the columns.
+
+    `on_terminal`: the columns that a terminal has room for.
+    """
     if as_json:
         show_json(rows)
     elif sys.stdout.isatty():
-        _draw(headings, cells)
+        _show_table(*_cells(on_terminal or columns, rows))
     else:
+        headings, cells = _cells(columns, rows)
         sys.stdout.writelines("\t".join(line) + "\n" for line in [headings, *cells])
 
 
 def progress(steps: Iterable[Step], total: int, label: str) -> Iterator[Step]:
-    """The same steps, with a bar on stderr while they are taken when that is a terminal."""
+    """The same steps, with a progress bar on stderr if that is a terminal."""
+    with progress_bar(label) as update:
+        for done, step in enumerate(steps, start=1):
+            yield step
+            update(done, total)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr if that is a terminal; it is given the number of steps done, and of all steps."""
     if not sys.stderr.isatty():
-        yield from steps
+        yield lambda _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    yield from track(steps, description=label, total=total, console=Console(stderr=True))
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def text(value: object) -> str:
-    """Text for a cell: a dash for nothing, whole seconds of UTC for a time, blanks between the items of a list."""
+    """Text for a cell: a dash for nothing, whole seconds of UTC for a time, spaces between the items of a list."""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, list):
@@ -48,16 +69,23 @@ def text(value: object) -> str:
 
 
 def without_password(address: str) -> str:
-    """A database address that may be shown."""
+    """A database URL without its password."""
     return re.sub("(://[^:/@]*:)[^/]*@", r"\1***@", address)
 
 
-def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _cells(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    return [column.upper() for column in columns], [[text(row[column]) for column in columns] for row in rows]
+
+
+def _show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, heading in enumerate(headings):
+        # The first column names the row, and must stay fit to be copied.
+        table.add_column(heading, no_wrap=index == 0)
     for row in rows:
         # Text, not str: a title in square brackets is no markup.
         table.add_row(*(Text(cell, overflow="fold") for cell in row))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.deployments.targets import PLACES
 from tools.testing import databases
-from tools.testing.cli_runner import Machine
+from tools.testing.cli_runner import Shell
 from tools.testing.probes import Scene
 from tools.testing.service import HOME, Actors, Service, Services, add_all, new_collection
 
@@ -145,16 +145,16 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
 
 
 @pytest.fixture(params=databases.KINDS)
-def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
-    """An operator's machine without tables yet; a test that asks for it runs once on each database."""
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
+    """An operator's shell and a database without tables; a test that asks for it runs once on each database."""
     with databases.fresh(request.param, tmp_path) as url:
-        yield Machine(tmp_path, url)
+        yield Shell(tmp_path, url)
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Machine:
+def sqlite(tmp_path: Path) -> Shell:
     """The same with SQLite only, for what the database has no part in."""
-    return Machine(tmp_path, databases.sqlite_url(tmp_path))
+    return Shell(tmp_path, databases.sqlite_url(tmp_path))
 
 
 def _client(actors: Actors, name: str) -> httpx.Client:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tools.testing.cli_runner import Machine, get
+from tools.testing.cli_runner import Shell, get
 
 PAGE = {
     "id": "mcoll_4a1f9c7e2b8d",
@@ -31,9 +31,9 @@ def _client(url: str, key: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
 
 
-def test_the_demo_is_the_reference_page(machine: Machine) -> None:
-    machine.text("migrate")
-    demo = machine.json("demo")
+def test_the_demo_is_the_reference_page(shell: Shell) -> None:
+    shell.text("migrate")
+    demo = shell.json("demo")
     assert demo["organization_id"] == "org_abc123"
     assert demo["collection_id"] == PAGE["id"]
     keys = {name: user["api_key"] for name, user in demo["users"].items()}
@@ -42,7 +42,7 @@ def test_the_demo_is_the_reference_page(machine: Machine) -> None:
         "bob": ("user_bob", "org_abc123"),
         "mallory": ("user_mallory", "org_def456"),
     }
-    with machine.serving("serve", "--port", "0") as (url, _):
+    with shell.serving("serve", "--port", "0") as (url, _):
         assert get(url + COLLECTION, keys["alice"]).json() == PAGE
         assert get(url + COLLECTION, keys["bob"]).status_code == 404
         assert get(url + COLLECTION, keys["mallory"]).status_code == 404
@@ -53,22 +53,22 @@ def test_the_demo_is_the_reference_page(machine: Machine) -> None:
     assert len(tracks) == 12
 
 
-def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(machine: Machine) -> None:
-    machine.text("migrate")
-    former, fresh = machine.json("demo"), machine.json("demo")
-    own = machine.json("keys", "create", "--organization", "org_abc123", "--user", "user_alice")
-    machine.json("demo")
-    listed = {key["id"] for key in machine.json("keys", "list")}
+def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(shell: Shell) -> None:
+    shell.text("migrate")
+    former, fresh = shell.json("demo"), shell.json("demo")
+    own = shell.json("keys", "create", "--organization", "org_abc123", "--user", "user_alice")
+    shell.json("demo")
+    listed = {key["id"] for key in shell.json("keys", "list")}
     assert len(listed) == 4
     assert own["id"] in listed
     assert former["users"]["alice"]["api_key"] != fresh["users"]["alice"]["api_key"]
-    kept = json.loads(_demo_file(machine).read_text())
-    with machine.serving("serve", "--port", "0") as (url, _):
+    kept = json.loads(_demo_file(shell).read_text())
+    with shell.serving("serve", "--port", "0") as (url, _):
         assert get(url + COLLECTION, kept["users"]["alice"]["api_key"]).json() == PAGE
         assert get(url + COLLECTION, fresh["users"]["alice"]["api_key"]).status_code == 401
 
 
-def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Machine) -> None:
+def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0") as (url, _):
@@ -81,29 +81,29 @@ def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Machine) -> Non
             assert alice.get(made).json()["name"] == "Mine"
 
 
-def test_the_demo_refuses_a_database_with_other_data(machine: Machine) -> None:
-    machine.text("migrate")
-    machine.text("keys", "create", "--organization", "org_real", "--user", "ida")
-    assert "other data" in machine.refusal("demo", "--json")
-    assert len(machine.json("keys", "list")) == 1
+def test_the_demo_refuses_a_database_with_other_data(shell: Shell) -> None:
+    shell.text("migrate")
+    shell.text("keys", "create", "--organization", "org_real", "--user", "ida")
+    assert "other data" in shell.refusal("demo", "--json")
+    assert len(shell.json("keys", "list")) == 1
 
 
-def test_the_first_start_needs_nothing_and_the_second_changes_nothing(machine: Machine) -> None:
-    with machine.serving("up", "--port", "0") as (url, _):
-        first = (machine.folder / "stdout").read_text()
+def test_the_first_start_needs_nothing_and_the_second_changes_nothing(shell: Shell) -> None:
+    with shell.serving("up", "--port", "0") as (url, _):
+        first = (shell.folder / "stdout").read_text()
         key = re.search(r"msk_\w{36}", first)
         assert key is not None
         assert f"{url}/docs" in first
         curl = re.search(r'curl -H "X-API-Key: (\S+)" (\S+)$', first, re.MULTILINE)
         assert curl is not None
         assert get(curl[2], curl[1]).json() == PAGE
-    with machine.serving("up", "--port", "0") as (url, _):
-        assert key[0] in (machine.folder / "stdout").read_text()
+    with shell.serving("up", "--port", "0") as (url, _):
+        assert key[0] in (shell.folder / "stdout").read_text()
         assert get(url + COLLECTION, key[0]).json() == PAGE
-    assert len(machine.json("keys", "list")) == 3
+    assert len(shell.json("keys", "list")) == 3
 
 
-def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Machine) -> None:
+def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Shell) -> None:
     with sqlite.serving("up", "--port", "0"):
         former = json.loads(_demo_file(sqlite).read_text())["users"]["alice"]["api_key"]
     assert stat.S_IMODE(_demo_file(sqlite).stat().st_mode) == 0o600
@@ -115,7 +115,7 @@ def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Machine) -> 
         assert get(url + COLLECTION, fresh).status_code == 200
 
 
-def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Machine) -> None:
+def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Shell) -> None:
     sqlite.text("migrate")
     sqlite.text("keys", "create", "--organization", "org_real", "--user", "ida")
     with sqlite.serving("up", "--port", "0"):
@@ -123,27 +123,27 @@ def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Machine) 
     assert len(sqlite.json("keys", "list")) == 1
 
 
-def test_a_key_is_shown_once_and_works_until_it_is_paused_or_revoked(machine: Machine) -> None:
-    machine.text("migrate")
-    secret = machine.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()
-    assert secret not in machine.text("keys", "list")
-    [listed] = machine.json("keys", "list", "--organization", "org_real")
+def test_a_key_is_shown_once_and_works_until_it_is_paused_or_revoked(shell: Shell) -> None:
+    shell.text("migrate")
+    secret = shell.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()
+    assert secret not in shell.text("keys", "list")
+    [listed] = shell.json("keys", "list", "--organization", "org_real")
     assert listed["scopes"] == ["music:read", "music:write"]
     assert listed["hint"] == secret[:8]
     assert listed["expires_at"] is not None
-    with machine.serving("serve", "--port", "0") as (url, _):
+    with shell.serving("serve", "--port", "0") as (url, _):
         asked = f"{url}/v1/music/org_real/collections"
         assert get(asked, secret).status_code == 200
-        assert machine.json("keys", "pause", listed["id"])[0]["state"] == "paused"
+        assert shell.json("keys", "pause", listed["id"])[0]["state"] == "paused"
         assert get(asked, secret).json()["error"]["code"] == "API_KEY_PAUSED"
-        machine.text("keys", "resume", listed["id"])
+        shell.text("keys", "resume", listed["id"])
         assert get(asked, secret).status_code == 200
-        machine.text("keys", "revoke", listed["id"])
+        shell.text("keys", "revoke", listed["id"])
         assert get(asked, secret).json()["error"]["code"] == "API_KEY_DEACTIVATED"
-    assert "for good" in machine.refusal("keys", "resume", listed["id"])
+    assert "for good" in shell.refusal("keys", "resume", listed["id"])
 
 
-def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Machine) -> None:
+def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Shell) -> None:
     sqlite.text("migrate")
     who = ("keys", "create", "--organization", "org_real", "--user", "ida")
     assert sqlite.json(*who, "--scope", "music:read", "--never-expires")["expires_at"] is None
@@ -162,14 +162,14 @@ def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Machine)
         (("tracks", "import", "nowhere", "--organization", "org_real", "--user", "ida"), "is not a folder"),
     ],
 )
-def test_a_mistake_is_one_sentence(sqlite: Machine, words: tuple[str, ...], says: str) -> None:
+def test_a_mistake_is_one_sentence(sqlite: Shell, words: tuple[str, ...], says: str) -> None:
     sqlite.text("migrate")
     assert says in sqlite.refusal(*words)
 
 
 @pytest.mark.parametrize("command", ["serve", "demo"])
-def test_a_database_that_is_not_migrated_says_what_to_do(machine: Machine, command: str) -> None:
-    assert "run `music-studio migrate` first" in machine.refusal(command)
+def test_a_database_that_is_not_migrated_says_what_to_do(shell: Shell, command: str) -> None:
+    assert "run `music-studio migrate` first" in shell.refusal(command)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_database_that_is_not_migrated_says_what_to_do(machine: Machine, comma
         ("postgresql://ida:secret-word@127.0.0.1:1/music", "cannot be used: "),
     ],
 )
-def test_a_database_that_cannot_be_used_is_one_sentence(sqlite: Machine, url: str, says: str) -> None:
+def test_a_database_that_cannot_be_used_is_one_sentence(sqlite: Shell, url: str, says: str) -> None:
     for command in ("migrate", "up"):
         words = (command, "--database-url", url, *(("--port", "0") if command == "up" else ()))
         sentence = sqlite.refusal(*words)
@@ -189,18 +189,18 @@ def test_a_database_that_cannot_be_used_is_one_sentence(sqlite: Machine, url: st
         assert "secret-word" not in sentence
 
 
-def test_a_port_in_use_is_one_sentence_and_nothing_else_happens(sqlite: Machine) -> None:
+def test_a_port_in_use_is_one_sentence_and_nothing_else_happens(sqlite: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"port {port}: address already in use" in sqlite.refusal("up", "--port", port)
     assert not list(sqlite.folder.glob("*.db"))
 
 
-def test_a_setting_of_the_wrong_form_is_one_sentence(sqlite: Machine) -> None:
+def test_a_setting_of_the_wrong_form_is_one_sentence(sqlite: Shell) -> None:
     assert "MUSIC_STUDIO_PORT is 'many'" in sqlite.refusal("serve", MUSIC_STUDIO_PORT="many")
 
 
-def test_the_settings_are_listed_with_secrets_masked(sqlite: Machine) -> None:
+def test_the_settings_are_listed_with_secrets_masked(sqlite: Shell) -> None:
     secrets = {
         "MUSIC_STUDIO_JWT_SECRET": "canary-of-the-jwt",
         "MUSIC_STUDIO_DATABASE_URL": "postgresql://ida:canary-of-the-database@db/music",
@@ -217,7 +217,7 @@ def test_the_settings_are_listed_with_secrets_masked(sqlite: Machine) -> None:
 
 
 @pytest.mark.slow
-def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlite: Machine) -> None:
+def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0", "--workers", "2") as (url, _):
@@ -236,7 +236,7 @@ def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlit
 
 
 @pytest.mark.slow
-def test_no_request_is_cut_when_the_server_stops(sqlite: Machine) -> None:
+def test_no_request_is_cut_when_the_server_stops(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0") as (url, process), _client(url, key) as alice:
@@ -248,5 +248,5 @@ def test_no_request_is_cut_when_the_server_stops(sqlite: Machine) -> None:
         assert last.headers["Connection"] == "close"
 
 
-def _demo_file(machine: Machine) -> Path:
-    return machine.folder / ("" if machine.url.startswith("sqlite") else "var") / "demo-keys.json"
+def _demo_file(shell: Shell) -> Path:
+    return shell.folder / ("" if shell.url.startswith("sqlite") else "var") / "demo-keys.json"

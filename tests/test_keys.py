@@ -1,4 +1,4 @@
-"""Keys over their life: made into a file, used, rotated without a gap, and told of in a log that holds no secret."""
+"""Keys over their life: written to a file, used, rotated without a gap, and logged without their secrets."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from models.key_events import list_all
 from models.schema import key_events
 from ops.maintenance import SERVER
 from tests.test_statements import statements
-from tools.testing.cli_runner import Machine, get
+from tools.testing.cli_runner import Shell, get
 from tools.testing.service import ALICE, Service, at_once
 
 WHO = ("--organization", "org_real", "--user", "ida")
@@ -40,21 +40,21 @@ def refused_for(response: httpx.Response) -> Any:
     return None if response.status_code == 200 else response.json()["error"]["code"]
 
 
-def told(machine: Machine, *words: str) -> list[tuple[str, str]]:
-    return [(event["event"], event["key_id"]) for event in machine.json("keys", "log", *words)]
+def logged(shell: Shell, *words: str) -> list[tuple[str, str]]:
+    return [(event["event"], event["key_id"]) for event in shell.json("keys", "log", *words)]
 
 
 def _life(key: Any) -> timedelta:
     return datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
 
 
-def test_a_rotated_key_and_the_new_one_both_work_until_the_overlap_is_over(machine: Machine) -> None:
-    machine.text("migrate")
-    made = machine.json("keys", "create", *WHO, "--scope", "music:read", "--rate-limit", "500/minute")
-    with machine.serving("serve", "--port", "0") as (url, _):
-        done = machine.run("keys", "rotate", made["id"], "--overlap", "8s")
+def test_a_rotated_key_and_the_new_one_both_work_until_the_overlap_is_over(shell: Shell) -> None:
+    shell.text("migrate")
+    made = shell.json("keys", "create", *WHO, "--scope", "music:read", "--rate-limit", "500/minute")
+    with shell.serving("serve", "--port", "0") as (url, _):
+        done = shell.run("keys", "rotate", made["id"], "--overlap", "8s")
         fresh = done.stdout.strip()
-        former, new = machine.json("keys", "list")
+        former, new = shell.json("keys", "list")
         assert [refused_for(get(url + LIST, secret)) for secret in (made["api_key"], fresh)] == [None, None]
         ends = datetime.fromisoformat(former["expires_at"])
         time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1)
@@ -68,10 +68,10 @@ def test_a_rotated_key_and_the_new_one_both_work_until_the_overlap_is_over(machi
         datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"]) for key in (new, made)
     ]
     assert abs(lived[0] - lived[1]) <= timedelta(seconds=1)
-    assert told(machine) == [("created", made["id"]), ("created", new["id"]), ("rotated", made["id"])]
+    assert logged(shell) == [("created", made["id"]), ("created", new["id"]), ("rotated", made["id"])]
 
 
-def test_an_overlap_of_nothing_ends_the_former_key_at_once(sqlite: Machine) -> None:
+def test_an_overlap_of_nothing_ends_the_former_key_at_once(sqlite: Shell) -> None:
     sqlite.text("migrate")
     made = sqlite.json("keys", "create", *WHO, "--never-expires")
     rotated = sqlite.json("keys", "rotate", made["id"], "--overlap", "0s")
@@ -83,13 +83,13 @@ def test_an_overlap_of_nothing_ends_the_former_key_at_once(sqlite: Machine) -> N
         assert refused_for(get(url + LIST, rotated["api_key"])) is None
 
 
-def test_rotation_never_makes_a_key_live_longer(sqlite: Machine) -> None:
+def test_rotation_never_makes_a_key_live_longer(sqlite: Shell) -> None:
     sqlite.text("migrate")
     made = sqlite.json("keys", "create", *WHO, "--expires-in-days", "1")
     assert sqlite.json("keys", "rotate", made["id"], "--overlap", "7d")["replaced"]["expires_at"] == made["expires_at"]
 
 
-def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Machine) -> None:
+def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Shell) -> None:
     sqlite.text("migrate")
     paused, revoked, replaced, ended = (sqlite.json("keys", "create", *WHO)["id"] for _ in range(4))
     sqlite.text("keys", "pause", paused)
@@ -97,7 +97,7 @@ def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Machine) -> None:
     sqlite.text("keys", "rotate", replaced)
     successor = sqlite.json("keys", "rotate", ended, "--overlap", "0s")["id"]
     assert "is paused: resume it first" in sqlite.refusal("keys", "rotate", paused)
-    assert "was revoked, and that is for good" in sqlite.refusal("keys", "rotate", revoked)
+    assert "was revoked for good: create a new key" in sqlite.refusal("keys", "rotate", revoked)
     assert "was replaced by mkey_" in sqlite.refusal("keys", "rotate", replaced)
     assert f"was replaced by {successor}" in sqlite.refusal("keys", "rotate", ended)
     assert "There is no key" in sqlite.refusal("keys", "rotate", "mkey_000000000000")
@@ -106,14 +106,14 @@ def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Machine) -> None:
     assert len(sqlite.json("keys", "list")) == 6
 
 
-def test_a_limit_of_another_form_is_one_sentence(sqlite: Machine) -> None:
+def test_a_limit_of_another_form_is_one_sentence(sqlite: Shell) -> None:
     sqlite.text("migrate")
     for limit in ("many", "0/minute", "5/fortnight", "5/minute;6/hour"):
         assert "is not a limit" in sqlite.refusal("keys", "create", *WHO, "--rate-limit", limit)
 
 
 @pytest.mark.parametrize("command", ["create", "rotate"])
-def test_a_key_goes_to_a_file_that_only_its_owner_reads(sqlite: Machine, command: str) -> None:
+def test_a_key_goes_to_a_file_that_only_its_owner_reads(sqlite: Shell, command: str) -> None:
     sqlite.text("migrate")
     file = sqlite.folder / "key"
     words = ("create", *WHO) if command == "create" else ("rotate", sqlite.json("keys", "create", *WHO)["id"])
@@ -132,7 +132,7 @@ def test_a_key_goes_to_a_file_that_only_its_owner_reads(sqlite: Machine, command
     assert json.loads(printed)["file"] == str(other)
 
 
-def test_a_file_that_is_there_is_neither_overwritten_nor_followed(sqlite: Machine) -> None:
+def test_a_file_that_is_there_is_neither_overwritten_nor_followed(sqlite: Shell) -> None:
     sqlite.text("migrate")
     there, link = sqlite.folder / "there", sqlite.folder / "link"
     there.write_text("mine")
@@ -145,20 +145,20 @@ def test_a_file_that_is_there_is_neither_overwritten_nor_followed(sqlite: Machin
     assert sqlite.json("keys", "list") == []
 
 
-def test_a_key_that_is_not_made_leaves_no_file(sqlite: Machine) -> None:
+def test_a_key_that_is_not_made_leaves_no_file(sqlite: Shell) -> None:
     sqlite.text("migrate")
     file = sqlite.folder / "key"
     assert "is not a scope" in sqlite.refusal("keys", "create", *WHO, "--scope", "all", "--output", str(file))
     assert not file.exists()
 
 
-def test_the_log_tells_what_became_of_a_key_and_who_did_it(machine: Machine) -> None:
-    machine.text("migrate")
-    made = machine.json("keys", "create", *WHO, "--expires-in-days", "2")
+def test_the_log_tells_what_became_of_a_key_and_who_did_it(shell: Shell) -> None:
+    shell.text("migrate")
+    made = shell.json("keys", "create", *WHO, "--expires-in-days", "2")
     for action in ("pause", "resume", "revoke"):
-        machine.text("keys", action, made["id"])
-    other = machine.json("keys", "create", "--organization", "org_other", "--user", "ben")
-    log = machine.json("keys", "log", "--organization", "org_real")
+        shell.text("keys", action, made["id"])
+    other = shell.json("keys", "create", "--organization", "org_other", "--user", "ben")
+    log = shell.json("keys", "log", "--organization", "org_real")
     assert [event["event"] for event in log] == ["created", "paused", "resumed", "revoked"]
     assert [event["command"] for event in log] == ["keys create", "keys pause", "keys resume", "keys revoke"]
     assert {event["key_id"] for event in log} == {made["id"]}
@@ -167,12 +167,12 @@ def test_the_log_tells_what_became_of_a_key_and_who_did_it(machine: Machine) -> 
     assert log[0]["detail"] == f"for ida, music:read music:write, expires {made['expires_at']}"
     moments = [datetime.fromisoformat(event["happened_at"]) for event in log]
     assert moments == sorted(moments)
-    assert told(machine)[-1] == ("created", other["id"])
-    shown = machine.text("keys", "log")
+    assert logged(shell)[-1] == ("created", other["id"])
+    shown = shell.text("keys", "log")
     assert shown.startswith("ORGANIZATION_ID\tHAPPENED_AT\tKEY_ID\tEVENT\tACTOR\tCOMMAND\tDETAIL\n")
 
 
-def test_the_keys_of_the_demo_are_in_the_log(sqlite: Machine) -> None:
+def test_the_keys_of_the_demo_are_in_the_log(sqlite: Shell) -> None:
     sqlite.text("migrate")
     sqlite.text("demo")
     sqlite.text("demo")
@@ -187,11 +187,11 @@ def test_no_statement_changes_what_the_log_says() -> None:
     assert not [told for told in on_events if isinstance(told, Update | Delete)]
 
 
-def test_no_secret_is_in_the_database(machine: Machine) -> None:
-    machine.text("migrate")
-    made = machine.json("keys", "create", *WHO)
-    fresh = machine.json("keys", "rotate", made["id"])
-    with Database(machine.url):
+def test_no_secret_is_in_the_database(shell: Shell) -> None:
+    shell.text("migrate")
+    made = shell.json("keys", "create", *WHO)
+    fresh = shell.json("keys", "rotate", made["id"])
+    with Database(shell.url):
         kept = [repr(row) for table in metadata.sorted_tables for row in connection.fetch_all(table.select())]
     assert any(made["id"] in row for row in kept)
     for secret in (made["api_key"], fresh["api_key"]):
@@ -210,27 +210,27 @@ def test_a_key_that_has_expired_is_told_once(server: Service) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(machine: Machine) -> None:
-    machine.text("migrate")
-    made = machine.json("keys", "create", *WHO, "--rate-limit", "off")
-    with Database(machine.url):
-        for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[machine.url.partition(":")[0]]):
+def test_a_thousand_requests_write_the_use_of_their_key_twice_at_most(shell: Shell) -> None:
+    shell.text("migrate")
+    made = shell.json("keys", "create", *WHO, "--rate-limit", "off")
+    with Database(shell.url):
+        for statement in ("CREATE TABLE noted (key_id TEXT)", *COUNTED[shell.url.partition(":")[0]]):
             connection.execute(text(statement))
     before = datetime.now(UTC)
     with (
-        machine.serving("serve", "--port", "0", "--workers", "2") as (url, _),
+        shell.serving("serve", "--port", "0", "--workers", "2") as (url, _),
         httpx.Client(headers={"X-API-Key": made["api_key"]}, timeout=30, trust_env=False) as client,
     ):
         assert {response.status_code for response in at_once(4, lambda _: _ask(client, url + LIST, 250))} == {200}
         time.sleep(2.5)  # the uses are written a second later
-    with Database(machine.url):
+    with Database(shell.url):
         counted = connection.fetch_all(text("SELECT key_id FROM noted"))
         found = keys.get(made["id"])
     assert 1 <= len(counted) <= 2
     assert found is not None
     assert found.last_used_at is not None
     assert before <= found.last_used_at <= datetime.now(UTC)
-    assert machine.json("keys", "list")[0]["last_used_at"] is not None
+    assert shell.json("keys", "list")[0]["last_used_at"] is not None
 
 
 @pytest.mark.slow

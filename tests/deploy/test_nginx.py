@@ -11,7 +11,7 @@ import pytest
 from tools.deploy.nginx import NAME, Proxy, free_port, running
 from tools.testing import databases
 from tools.testing import service as harness
-from tools.testing.cli_runner import Machine
+from tools.testing.cli_runner import Shell
 from web.response_headers import DEFAULT_HEADERS
 
 LIST = b"/v1/music/org_real/collections"
@@ -21,10 +21,10 @@ LIST = b"/v1/music/org_real/collections"
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, str]]:
     """A proxy with the service behind it, and a key."""
     folder = tmp_path_factory.mktemp("proxy")
-    machine = Machine(folder, databases.sqlite_url(folder))
-    machine.text("migrate")
-    key = machine.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()
-    with machine.serving("serve", "--port", "0") as (url, _), running(folder, int(url.rpartition(":")[2])) as proxy:
+    shell = Shell(folder, databases.sqlite_url(folder))
+    shell.text("migrate")
+    key = shell.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()
+    with shell.serving("serve", "--port", "0") as (url, _), running(folder, int(url.rpartition(":")[2])) as proxy:
         yield proxy, key
 
 

@@ -1,8 +1,9 @@
-"""An operator's machine: a folder, a database and the command line, as a process that somebody has typed."""
+"""An operator's shell: a folder, a database and the command line, in this process or as a process of its own."""
 
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -14,12 +15,17 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
+
+from cli.main import cli
+from models.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
+Done = subprocess.CompletedProcess[str]
 
 
-class Machine:
-    """One operator's machine: an own folder, an own database, and the command line."""
+class Shell:
+    """One operator's shell: an own folder, an own database, and the command line."""
 
     def __init__(self, folder: Path, url: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
@@ -28,12 +34,44 @@ class Machine:
         self.environ = own | database | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
         self.folder = folder
 
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli", *words]
-        environ = self.environ | variables
+    def run(self, *words: str, **variables: str) -> Done:
+        """Run a command in this process, which saves the start of Python; it must not serve."""
+        with contextlib.chdir(self.folder), _environment(self.environ | variables):
+            try:
+                done = CliRunner().invoke(cli, words, catch_exceptions=False)
+            finally:
+                connection.disconnect()
+        return Done(words, done.exit_code, done.stdout, done.stderr)
+
+    def start(self, *words: str, **variables: str) -> Done:
+        """Run a command in a process of its own."""
         return subprocess.run(
-            command, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-m", "cli", *words],
+            cwd=self.folder,
+            env=self.environ | variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
+
+    def on_terminal(self, *words: str, columns: int = 200, **variables: str) -> str:
+        """The output of a command in a process of its own, on a terminal of this width."""
+        environ = self.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns)} | variables
+        ours, its = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "cli", *words],
+            cwd=self.folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=its,
+            stderr=its,
+        ) as process:
+            os.close(its)
+            output = b"".join(_read(ours))
+        os.close(ours)
+        assert process.returncode == 0, output
+        return output.decode().replace("\r\n", "\n")
 
     def text(self, *words: str) -> str:
         done = self.run(*words)
@@ -44,7 +82,7 @@ class Machine:
         return json.loads(self.text(*words, "--json"))
 
     def refusal(self, *words: str, **variables: str) -> str:
-        """The one sentence that a command ends with."""
+        """The one sentence that a command ends with when it fails."""
         done = self.run(*words, **variables)
         assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
         assert re.fullmatch(r"music-studio: [^\n]+\.\n", done.stderr), done.stderr
@@ -71,6 +109,26 @@ class Machine:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+def _read(terminal: int) -> Iterator[bytes]:
+    # Linux answers EIO once the last process has closed the other side.
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 65536):
+            yield chunk
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Options of a command go into the environment too, from where the next test must not get them."""
+    before = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(variables)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
