@@ -31,16 +31,16 @@ def demo(as_json: AsJson = False, database_url: Database = None) -> None:
     page's collection and replaces the demo's keys; it keeps what else the demo's users have created. A database with
     other data is refused.
     """
-    chosen = open_database(database_url)
-    from ops import demo as rows
-    from ops import demo_keys
+    with open_database(database_url) as chosen:
+        from ops import demo as rows
+        from ops import demo_keys
 
-    rows.load()
-    printed = demo_keys.renew(demo_file(chosen), settings.pepper(chosen))
-    if as_json:
-        output.show_json(printed)
-    else:
-        output.show(("user_id", "organization_id", "api_key"), list(printed["users"].values()), as_json)
+        rows.load()
+        printed = demo_keys.renew(demo_file(chosen), settings.pepper(chosen))
+        if as_json:
+            output.show_json(printed)
+        else:
+            output.show(("user_id", "organization_id", "api_key"), list(printed["users"].values()), as_json)
 
 
 @group.command()

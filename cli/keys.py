@@ -46,16 +46,16 @@ def create_key(
 
     The key cannot be shown again. The organization and the user are created if they do not exist.
     """
-    chosen = open_database(database_url)
-    from ops import keys, secret_file
+    with open_database(database_url) as chosen:
+        from ops import keys, secret_file
 
-    days, by = None if never_expires else expires_in_days, keys.author("keys create")
-    with secret_file.write(output) as write:
-        made, secret = keys.create(
-            organization, user, scope or (), days, settings.pepper(chosen), rate_limit=rate_limit, by=by
-        )
-        write(secret)
-    _show_secret({}, made, secret, output, as_json)
+        days, by = None if never_expires else expires_in_days, keys.author("keys create")
+        with secret_file.write(output) as write:
+            made, secret = keys.create(
+                organization, user, scope or (), days, settings.pepper(chosen), rate_limit=rate_limit, by=by
+            )
+            write(secret)
+        _show_secret({}, made, secret, output, as_json)
 
 
 @group.command("rotate")
@@ -82,18 +82,18 @@ def rotate_key(
     The new key has the same user, scopes and rate limit. It is printed now and cannot be shown again. Both keys work
     during the overlap; then the old key expires.
     """
-    chosen = open_database(database_url)
-    from ops import keys, secret_file
+    with open_database(database_url) as chosen:
+        from ops import keys, secret_file
 
-    with secret_file.write(output) as write:
-        former, made, secret = keys.rotate(
-            key_id, overlap, expires_in_days, settings.pepper(chosen), keys.author("keys rotate")
-        )
-        write(secret)
-    if not as_json:
-        typer.echo(f"{key_id} is replaced by {made['id']}.", err=True)
-        typer.echo(f"Both work until {screen.text(former['expires_at'])}; then {key_id} has expired.", err=True)
-    _show_secret({"replaced": former}, made, secret, output, as_json)
+        with secret_file.write(output) as write:
+            former, made, secret = keys.rotate(
+                key_id, overlap, expires_in_days, settings.pepper(chosen), keys.author("keys rotate")
+            )
+            write(secret)
+        if not as_json:
+            typer.echo(f"{key_id} is replaced by {made['id']}.", err=True)
+            typer.echo(f"Both work until {screen.text(former['expires_at'])}; then {key_id} has expired.", err=True)
+        _show_secret({"replaced": former}, made, secret, output, as_json)
 
 
 @group.command("list")
@@ -102,10 +102,10 @@ def list_keys(organization: Only = None, as_json: AsJson = False, database_url: 
 
     A terminal shows the most important columns; a pipe and --json get all of them.
     """
-    open_database(database_url)
-    from ops import keys
+    with open_database(database_url):
+        from ops import keys
 
-    screen.show(keys.COLUMNS, keys.listed(organization), as_json, on_terminal=keys.BRIEF_COLUMNS)
+        screen.show(keys.COLUMNS, keys.listed(organization), as_json, on_terminal=keys.BRIEF_COLUMNS)
 
 
 @group.command("log")
@@ -114,19 +114,19 @@ def list_events(organization: Only = None, as_json: AsJson = False, database_url
 
     Each entry has the time, the key, the change and its author.
     """
-    open_database(database_url)
-    from ops import keys
+    with open_database(database_url):
+        from ops import keys
 
-    screen.show(keys.EVENT_COLUMNS, keys.events(organization), as_json)
+        screen.show(keys.EVENT_COLUMNS, keys.events(organization), as_json)
 
 
 def _changing(action: str) -> Callable[..., None]:
     def change_key(key_id: KeyId, as_json: AsJson = False, database_url: Database = None) -> None:
-        open_database(database_url)
-        from ops import keys
+        with open_database(database_url):
+            from ops import keys
 
-        changed = keys.change(key_id, action, keys.author(f"keys {action}"))
-        screen.show(keys.COLUMNS, [changed], as_json, on_terminal=keys.BRIEF_COLUMNS)
+            changed = keys.change(key_id, action, keys.author(f"keys {action}"))
+            screen.show(keys.COLUMNS, [changed], as_json, on_terminal=keys.BRIEF_COLUMNS)
 
     return change_key
 

@@ -41,12 +41,23 @@ def report(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
 
 @contextmanager
 def open_database(database_url: str | None) -> Iterator[settings.Settings]:
-    """The settings, while the database that they name is open; it has the newest tables. Raises CommandError."""
+    """The settings, while the database that they name is open. Raises CommandError."""
+    chosen = settings.typed(database_url=database_url)
+    with opened_database(chosen):
+        yield chosen
+
+
+@contextmanager
+def opened_database(chosen: settings.Settings) -> Iterator[None]:
+    """Opens the database of the settings, which must have the newest tables. Raises CommandError."""
     from ops import database_setup
 
-    chosen = settings.typed(database_url=database_url)
-    with database_setup.open_database(chosen.database_url, prepared_statements=chosen.prepared_statements):
-        yield chosen
+    options: dict[str, Any] = {
+        "prepared_statements": chosen.prepared_statements,
+        "key_cache_seconds": chosen.key_cache_seconds,
+    }
+    with database_setup.open_database(chosen.database_url, **options):
+        yield
 
 
 def demo_file(chosen: settings.Settings) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import settings
-from cli.options import AsJson, Database, demo_file
+from cli.options import AsJson, Database, demo_file, opened_database
 from ops import output
 from ops.errors import CommandError
 
@@ -88,7 +88,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     url = sockets.url(chosen.host, opened)
     if prepare:
         database_setup.migrate_database(chosen.database_url)
-    with database_setup.open_database(chosen.database_url, prepared_statements=chosen.prepared_statements):
+    with opened_database(chosen):
         pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
         chosen = _with_metrics(chosen)
         facts = banner.facts(url, _metrics_url(chosen))

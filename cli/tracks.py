@@ -25,24 +25,24 @@ def import_tracks(
     Titles and durations come from the files. The organization and the user are created if they do not exist. A file
     whose bytes were imported before is not added again.
     """
-    open_database(database_url)
-    from ops import importer, keys
+    with open_database(database_url):
+        from ops import importer, keys
 
-    paths = importer.files(folder)
-    keys.join(organization, user)
-    report = importer.Report()
-    for path in output.progress(paths, len(paths), "Importing"):
-        importer.import_file(organization, user, path, report)
-    if as_json:
-        output.show_json(dataclasses.asdict(report))
-    else:
-        typer.echo("\n".join(importer.lines(report)))
+        paths = importer.files(folder)
+        keys.join(organization, user)
+        report = importer.Report()
+        for path in output.progress(paths, len(paths), "Importing"):
+            importer.import_file(organization, user, path, report)
+        if as_json:
+            output.show_json(dataclasses.asdict(report))
+        else:
+            typer.echo("\n".join(importer.lines(report)))
 
 
 @group.command("list")
 def list_tracks(organization: Organization, as_json: AsJson = False, database_url: Database = None) -> None:
     """List the tracks of an organization, oldest first."""
-    open_database(database_url)
-    from ops import importer
+    with open_database(database_url):
+        from ops import importer
 
-    output.show(importer.COLUMNS, importer.listed(organization), as_json)
+        output.show(importer.COLUMNS, importer.listed(organization), as_json)

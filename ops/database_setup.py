@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import URL, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from models import revocation
 from models.db import connection, engines
 from models.db.database import Database
 from models.exceptions import Unavailable
@@ -21,8 +22,12 @@ SETTINGS = text(
 
 
 @contextmanager
-def open_database(url: str, *, prepared_statements: bool = True) -> Iterator[Database]:
-    """Opens a database that is there and has the newest tables, for the queries inside. Raises CommandError."""
+def open_database(url: str, *, prepared_statements: bool = True, key_cache_seconds: float = 0.25) -> Iterator[Database]:
+    """Opens a database that is there and has the newest tables, for the queries inside. Raises CommandError.
+
+    `key_cache_seconds`: how long servers may use a cached API key, so how long a change of a key waits.
+    """
+    revocation.key_cache_seconds.set(key_cache_seconds)
     place = _place(url)
     if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
         # SQLite would make an empty file of a mistyped name.

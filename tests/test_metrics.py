@@ -74,7 +74,7 @@ def test_what_the_workers_hold_is_told(measured: Measured) -> None:
     assert _soon(measured, ("music_studio_workers", ()), 2.0)
     found = measured.scrape()
     assert found["music_studio_memory_bytes", ()] > 2 * 20 * 1024 * 1024
-    for name in ("requests_in_flight", "database_connections_in_use", "rate_limit_store_away"):
+    for name in ("requests_in_flight", "database_connections_in_use", "rate_limit_store_unavailable"):
         assert found[f"music_studio_{name}", ()] >= 0
 
 

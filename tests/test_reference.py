@@ -90,7 +90,7 @@ def test_the_errors_page_names_who_answers_a_code(reader: httpx.Client) -> None:
 def test_the_tutorial_is_the_one_that_was_tried(reader: httpx.Client) -> None:
     text = _text(reader, f"{HOME}/tutorial.md")
     # It is for the reader's own mock, wherever it is read: no address of this server takes the place of that one.
-    told = (ROOT / "generated" / "tutorial.md").read_text(encoding="utf-8")
+    told = (ROOT / "docsite" / "tutorial.md").read_text(encoding="utf-8")
     assert text == told.replace("http://127.0.0.1:8080", "http://localhost:8080")
     anchors = re.findall(r'<h[1-3] id="([^"]+)"', _text(reader, f"{HOME}/tutorial"))
     assert len(anchors) == len(set(anchors)) == len(re.findall("^#+ ", text, re.MULTILINE))
@@ -101,7 +101,7 @@ def test_the_changelog_is_the_project_s(reader: httpx.Client) -> None:
 
 
 def test_the_tutorial_is_the_one_that_is_run_and_asks_the_mock_of_the_reader(reader: httpx.Client) -> None:
-    kept = (ROOT / "generated" / "tutorial.md").read_text(encoding="utf-8")
+    kept = (ROOT / "docsite" / "tutorial.md").read_text(encoding="utf-8")
     assert "export SERVER=http://127.0.0.1:8080\n" in kept
     assert _text(reader, f"{HOME}/tutorial.md") == kept.replace("http://127.0.0.1:8080", "http://localhost:8080")
 

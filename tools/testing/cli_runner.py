@@ -18,7 +18,6 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import cli
-from models.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 Done = subprocess.CompletedProcess[str]
@@ -37,10 +36,7 @@ class Shell:
     def run(self, *words: str, **variables: str) -> Done:
         """Run a command in this process, which saves the start of Python; it must not serve."""
         with contextlib.chdir(self.folder), _environment(self.environ | variables):
-            try:
-                done = CliRunner().invoke(cli, words, catch_exceptions=False)
-            finally:
-                connection.disconnect()
+            done = CliRunner().invoke(cli, words, catch_exceptions=False)
         return Done(words, done.exit_code, done.stdout, done.stderr)
 
     def start(self, *words: str, **variables: str) -> Done:

@@ -56,6 +56,13 @@ def check_headers(context: RequestContext) -> None:
         _check_rare(headers, scope["http_version"])
 
 
+def too_many_fields() -> HeadersTooLarge:
+    """The failure of a header with more fields or bytes than the server reads."""
+    return HeadersTooLarge(
+        f"The request has more than {MAX_HEADER_FIELDS} header fields or {MAX_HEADER_BYTES} bytes of them"
+    )
+
+
 def _check_rare(headers: dict[bytes, bytes], version: str) -> None:
     if not _LOOK_ALIKES.isdisjoint(headers):
         raise MalformedRequest("A header field looks like one of ours but is spelled with an underscore")

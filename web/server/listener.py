@@ -71,6 +71,6 @@ class Listener:
         """Without a free file nobody can be accepted until somebody leaves; to try at once would only spin."""
         if problem.errno not in SHORTAGES:
             raise problem
-        log.warning("connections wait", reason=problem.strerror, seconds=PAUSE_SECONDS)
+        log.warning("accept paused, out of file descriptors", reason=problem.strerror, seconds=PAUSE_SECONDS)
         self._loop.remove_reader(self._listening)
         self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)

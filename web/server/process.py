@@ -18,9 +18,10 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
+from web.server.config import ServerConfig
 from web.server.lifespan_state import DRAINING
 from web.server.listener import Listener
-from web.server.protocol import Protocol, ServerConfig
+from web.server.protocol import Protocol
 
 DRAIN_SECONDS, STEP_SECONDS = 1.0, 0.02
 # What an accepted connection gets to bring its request, once no further connection is accepted.

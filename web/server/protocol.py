@@ -23,29 +23,23 @@ its timers, or an error of the protocol that is not the envelope (web.error_enve
 from __future__ import annotations
 
 import asyncio
-import secrets
 from enum import IntEnum
-from typing import Any
 
 import httptools
-import structlog
-from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from web import response_headers
-from web.exceptions import HeadersTooLarge, MalformedRequest, RequestError, RequestTimeout, TargetTooLong
+from web.exceptions import MalformedRequest, RequestError, RequestTimeout, TargetTooLong
 from web.http import request_checks
 from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
-from web.responses import EXTENSIONS, Response
-from web.server.cycle import DEFAULT_HEADER_CACHE, LingeringTransport
-from web.server.lifespan_state import ERROR_CATALOG, RATE_LIMIT_HOOK
+from web.responses import EXTENSIONS
+from web.server import error_response
+from web.server.config import ServerConfig
+from web.server.cycle import LingeringTransport
 from web.server.parser import Parser
 from web.server.timeouts import ConnectionTimeouts
-from web.telemetry.metrics import request_metrics
 
 MAX_PIPELINED = 256
 MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
-log = structlog.get_logger("web.server.protocol")
 
 
 class ConnectionState(IntEnum):
@@ -56,22 +50,6 @@ class ConnectionState(IntEnum):
     HALF_CLOSED = 2
     LINGERING = 3
     CLOSED = 4
-
-
-class ServerConfig(Config):
-    """uvicorn's configuration with the timeouts of a connection, in seconds."""
-
-    def __init__(
-        self,
-        app: Any,
-        *,
-        header_timeout: float = 10.0,
-        write_timeout: float = 30.0,
-        linger: float = 2.0,
-        **options: Any,
-    ) -> None:
-        super().__init__(app, **options)
-        self.header_timeout, self.write_timeout, self.linger = header_timeout, write_timeout, linger
 
 
 class Protocol(HttpToolsProtocol):
@@ -90,13 +68,8 @@ class Protocol(HttpToolsProtocol):
         self._in_head = self._begun = self._upgrade_ignored = False
         self._head_bytes = self._field_bytes = self._fields = 0
         self._write_timer: asyncio.TimerHandle | None = None
-        self._timeouts = ConnectionTimeouts(
-            self.loop,
-            self.config.header_timeout,
-            self.timeout_keep_alive,
-            self._on_header_timeout,
-            self._on_keepalive_timeout,
-        )
+        limits = self.config.header_timeout, self.timeout_keep_alive
+        self._timeouts = ConnectionTimeouts(self.loop, *limits, self._on_header_timeout, self._on_keepalive_timeout)
         self._timeouts.start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -145,7 +118,7 @@ class Protocol(HttpToolsProtocol):
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
         if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
-            self._fail(_too_many_fields())
+            self._fail(request_checks.too_many_fields())
 
     def on_headers_complete(self) -> None:
         self._timeouts.cancel_header_timer()
@@ -254,7 +227,7 @@ class Protocol(HttpToolsProtocol):
     def _check_head_size(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._reject(_too_many_fields())
+            self._reject(request_checks.too_many_fields())
 
     def _on_header_timeout(self) -> None:
         if self._in_head:
@@ -267,31 +240,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def _respond_and_close(self, error: RequestError) -> None:
-        request_id = "req_" + secrets.token_hex(8)
-        response = self.app_state[ERROR_CATALOG].to_response(error, request_id)
-        log.info("request", trace_id=request_id, status=response.status, refused=error.system_message)
-        if request_metrics.on:
-            request_metrics.observe(None, response.status, 0.0)
-        self.transport.write(self._serialize(response, request_id))
+        peer = self.client[0] if self.client else ""
+        head_only = bool(self.url) and self.parser.get_method() == b"HEAD"
+        self.transport.write(error_response.serialize(error, self.app_state, self.server_state, peer, head_only))
         self.close_gracefully()
-
-    def _serialize(self, response: Response, request_id: str) -> bytes:
-        content = b"" if self.url and self.parser.get_method() == b"HEAD" else response.body
-        response = response._replace(headers=response.headers | {"connection": "close"})
-        general = DEFAULT_HEADER_CACHE.lines(self.server_state.default_headers)
-        further = b""
-        if RATE_LIMIT_HOOK in self.app_state:
-            further = self.app_state[RATE_LIMIT_HOOK](self.client[0] if self.client else "")
-        return (
-            STATUS_LINE[response.status]
-            + general
-            + response_headers.build_headers(response, request_id, further)
-            + b"\r\n"
-            + content
-        )
-
-
-def _too_many_fields() -> HeadersTooLarge:
-    return HeadersTooLarge(
-        f"The request has more than {MAX_HEADER_FIELDS} header fields or {MAX_HEADER_BYTES} bytes of them"
-    )

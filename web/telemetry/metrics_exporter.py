@@ -19,7 +19,7 @@ PREFIX = "music_studio_"
 GAUGES = {
     "requests_in_flight": "Requests that wait for their answer.",
     "database_connections_in_use": "Connections to the database that somebody works with.",
-    "rate_limit_store_away": "Workers that count for themselves, because the store of the rate limits is away.",
+    "rate_limit_store_unavailable": "Workers that count alone because the rate limit store is unavailable.",
     "memory_bytes": "Resident memory of the workers.",
 }
 

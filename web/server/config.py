@@ -1,0 +1,23 @@
+"""Configuration of the HTTP server: uvicorn's, with the timeouts of a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn import Config
+
+
+class ServerConfig(Config):
+    """uvicorn's configuration with the timeouts of a connection, in seconds."""
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        header_timeout: float = 10.0,
+        write_timeout: float = 30.0,
+        linger: float = 2.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(app, **options)
+        self.header_timeout, self.write_timeout, self.linger = header_timeout, write_timeout, linger
