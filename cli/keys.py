@@ -9,6 +9,10 @@ import typer
 import settings
 from cli.options import AsJson, Database, Organization, User, named_group, open_database
 from ops import output as screen
+from ops.errors import CommandError
+
+# A forgotten key should not work for ever.
+DEFAULT_DAYS = 90
 
 group = named_group("Create, rotate, list, pause, resume and revoke API keys.")
 
@@ -29,8 +33,8 @@ def create_key(
         typer.Option(help="music:read or music:write; repeat the option for both. Default: both.", metavar="SCOPE"),
     ] = None,
     expires_in_days: Annotated[
-        int, typer.Option(min=1, max=3650, metavar="N", help="Days until the key expires.")
-    ] = 90,
+        int | None, typer.Option(min=1, max=3650, metavar="N", help="Days until the key expires. Default: 90.")
+    ] = None,
     never_expires: Annotated[bool, typer.Option("--never-expires", help="The key works until it is revoked.")] = False,
     rate_limit: Annotated[
         str | None,
@@ -46,10 +50,12 @@ def create_key(
 
     The key cannot be shown again. The organization and the user are created if they do not exist.
     """
+    if never_expires and expires_in_days is not None:
+        raise CommandError("A key that never expires has no days: give --never-expires or --expires-in-days.")
     with open_database(database_url) as chosen:
         from ops import keys, secret_file
 
-        days, by = None if never_expires else expires_in_days, keys.author("keys create")
+        days, by = None if never_expires else expires_in_days or DEFAULT_DAYS, keys.author("keys create")
         with secret_file.write(output) as write:
             made, secret = keys.create(
                 organization, user, scope or (), days, settings.pepper(chosen), rate_limit=rate_limit, by=by
@@ -117,7 +123,7 @@ def list_events(organization: Only = None, as_json: AsJson = False, database_url
     with open_database(database_url):
         from ops import keys
 
-        screen.show(keys.EVENT_COLUMNS, keys.events(organization), as_json)
+        screen.show(keys.EVENT_COLUMNS, keys.events(organization), as_json, on_terminal=keys.BRIEF_EVENT_COLUMNS)
 
 
 def _changing(action: str) -> Callable[..., None]:

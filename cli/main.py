@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from typer.core import TyperGroup
 
 import settings
@@ -49,6 +48,8 @@ class CommandLine(TyperGroup):
 def _show_version(wanted: bool) -> None:
     """The contract's version is the project's: the package's metadata must say the same."""
     if wanted:
+        import yaml
+
         document = yaml.load(Path(settings.CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)
         typer.echo(f"{NAME} {document['info']['version']}")
         raise typer.Exit

@@ -15,6 +15,7 @@ from ops.errors import CommandError
 COLUMNS = ApiKey._fields
 BRIEF_COLUMNS = ("id", "organization_id", "user_id", "scopes", "state", "expires_at", "last_used_at")
 EVENT_COLUMNS = key_events.KeyEvent._fields
+BRIEF_EVENT_COLUMNS = ("happened_at", "key_id", "event", "actor", "command", "detail")
 SCOPES = ("music:read", "music:write")
 STATE_AFTER = {"pause": "paused", "resume": "active", "revoke": "deactivated"}
 LIMIT = re.compile("off|[1-9][0-9]{0,8}/(second|minute|hour|day)")

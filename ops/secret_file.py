@@ -1,4 +1,4 @@
-"""Hands a secret over to a file that only its owner can read, so that no screen or shell history ever holds it."""
+"""Writes a secret to a new file that only its owner can read, so that no screen and no shell history holds it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from ops.errors import CommandError
 
 @contextmanager
 def write(file: Path | None) -> Iterator[Callable[[str], None]]:
-    """What takes the secret; without a file it does nothing. The file is there before the secret is made, or never.
+    """A function that writes the secret; without a file it does nothing. The file is created before the secret is.
 
-    Raises Refusal for a file that exists, which may be open to others or be a link to somewhere else.
+    Raises CommandError for a file that exists, which may be readable by others or be a link.
     """
     if file is None:
         yield lambda _secret: None

@@ -1,4 +1,4 @@
-"""What an operator types does what it says, twice as well as once, and says in one sentence why it cannot."""
+"""The commands do what they say, repeated too, and explain in one sentence why they cannot."""
 
 import contextlib
 import json
@@ -158,6 +158,20 @@ def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Shell) -
         (("keys", "create", "--organization", "real", "--user", "ida"), "An organization id is"),
         (("keys", "create", "--organization", "org_real", "--user", "i d a"), "A user id is"),
         (("keys", "create", "--organization", "org_real", "--user", "ida", "--scope", "all"), "is not a scope"),
+        (
+            (
+                "keys",
+                "create",
+                "--organization",
+                "org_real",
+                "--user",
+                "ida",
+                "--never-expires",
+                "--expires-in-days",
+                "5",
+            ),
+            "give --never-expires or --expires-in-days",
+        ),
         (("keys", "pause", "mkey_000000000000"), "There is no key"),
         (("tracks", "import", "nowhere", "--organization", "org_real", "--user", "ida"), "is not a folder"),
     ],
