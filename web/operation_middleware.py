@@ -42,6 +42,7 @@ class OperationMiddleware(SpecMiddleware):
         self,
         app: App,
         *,
+        document: dict[str, Any],
         dispatcher: Dispatcher,
         authenticator: Authenticator,
         limiter: RateLimiter,
@@ -51,6 +52,7 @@ class OperationMiddleware(SpecMiddleware):
         require_if_match: bool,
     ) -> None:
         self.app = app
+        self.document = document
         self.dispatcher = dispatcher
         self.authenticator = authenticator
         self.limiter = limiter
@@ -62,9 +64,9 @@ class OperationMiddleware(SpecMiddleware):
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises what Connexion raises where no handler is found."""
-        validators = ValidatorCache(specification.raw)
+        validators = ValidatorCache(self.document)
         found = []
-        for node in operations(specification.raw):
+        for node in operations(self.document):
             known = OpenAPIOperation.from_spec(
                 specification, path=node.template, method=node.method.lower(), resolver=resolver
             )

@@ -94,7 +94,7 @@ class AsyncpgExecutor:
     async def _begin(self) -> AsyncpgConnection:
         connection = await self._pool.connection()
         try:
-            await self._pool.ask(connection, "BEGIN", ())
+            await self._pool.ask(connection, "BEGIN")
         except BaseException:
             connection.terminate()
             raise
@@ -104,7 +104,7 @@ class AsyncpgExecutor:
         token = current_transaction.set(AsyncpgTransaction(self, connection))
         try:
             result = work()
-            await_(self._pool.ask(connection, "COMMIT", ()))
+            await_(self._pool.ask(connection, "COMMIT"))
             return result
         except BaseException:
             await_(self._roll_back(connection))
@@ -115,7 +115,7 @@ class AsyncpgExecutor:
     async def _roll_back(self, connection: AsyncpgConnection) -> None:
         try:
             if connection.is_usable():
-                await self._pool.ask(connection, "ROLLBACK", ())
+                await self._pool.ask(connection, "ROLLBACK")
         except BaseException:
             connection.terminate()  # which rolls back too
             raise

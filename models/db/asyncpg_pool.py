@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -48,27 +48,18 @@ class AsyncpgConnection:
         """Whether another should take its place."""
         return monotonic() >= self._recycle_at
 
-    async def run(self, text: str, values: Sequence[Any], *, keep: bool) -> tuple[list[Any], int]:
-        """The rows, and how many were written; `keep` the statement prepared. Raises what the driver raises."""
-        statement = self._statements.get(text) or await self._connection.prepare(text)
-        if keep:
-            self._statements[text] = statement
-        rows: list[Any] = await statement.fetch(*values)
-        written = statement.get_statusmsg().rpartition(" ")[2]
-        return rows, int(written) if written.isdigit() else 0
+    async def run(self, text: str, values: Sequence[Any], *, keep: bool = True) -> tuple[list[Any], int]:
+        """The rows, and how many were written; `keep` the statement prepared. Raises what the driver raises.
 
-    async def run_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Runs the statement once for each row of values."""
-        statement = self._statements.get(text)
-        if statement is None:
-            statement = self._statements[text] = await self._connection.prepare(text)
-        await statement.executemany(rows)
-
-    async def bounded(self, work: Callable[[], Any]) -> Any:
-        """What the work gives. Hangs up on a server that has gone silent."""
+        Hangs up on a server that has gone silent.
+        """
         watch = self._loop.call_later(self._timeout, self.terminate)
         try:
-            return await work()
+            statement = self._statements.get(text)
+            if statement is None:
+                statement = await self._prepare(text, keep=keep)
+            rows: list[Any] = await statement.fetch(*values)
+            return rows, len(rows) if rows else _rowcount(statement)
         except asyncpg.PostgresError:
             raise
         except BaseException:
@@ -76,6 +67,25 @@ class AsyncpgConnection:
             raise
         finally:
             watch.cancel()
+
+    async def run_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Runs the statement once for each row of values."""
+        watch = self._loop.call_later(self._timeout, self.terminate)
+        try:
+            statement = self._statements.get(text) or await self._prepare(text, keep=True)
+            await statement.executemany(rows)
+        except BaseException as error:
+            if not isinstance(error, asyncpg.PostgresError):
+                self.terminate()
+            raise
+        finally:
+            watch.cancel()
+
+    async def _prepare(self, text: str, *, keep: bool) -> PreparedStatement:
+        statement: PreparedStatement = await self._connection.prepare(text)
+        if keep:
+            self._statements[text] = statement
+        return statement
 
     def terminate(self) -> None:
         """Closes it at once; with its event loop it has ended already."""
@@ -125,27 +135,27 @@ class Pool:
         self._idle.append(connection)
 
     async def ask(
-        self, connection: AsyncpgConnection, text: str, values: Sequence[Any], *, keep: bool = True
+        self, connection: AsyncpgConnection, text: str, values: Sequence[Any] = (), *, keep: bool = True
     ) -> tuple[list[Any], int]:
         """The rows, and how many were written. Raises SQLAlchemy's errors, as the other driver does through it."""
-        found: tuple[list[Any], int] = await self._bounded(
-            connection, text, lambda: connection.run(text, values, keep=keep)
-        )
-        return found
+        try:
+            return await connection.run(text, values, keep=keep)
+        except _FAULTS as fault:
+            raise self._error(connection, fault, text) from fault
 
     async def ask_many(self, connection: AsyncpgConnection, text: str, rows: Sequence[Sequence[Any]]) -> None:
         """Runs the statement once for each row of values. Raises SQLAlchemy's errors."""
-        await self._bounded(connection, text, lambda: connection.run_many(text, rows))
-
-    async def _bounded(self, connection: AsyncpgConnection, text: str, work: Callable[[], Any]) -> Any:
         try:
-            return await connection.bounded(work)
+            await connection.run_many(text, rows)
         except _FAULTS as fault:
-            if isinstance(fault, _ENDED) or not connection.is_usable():
-                connection.terminate()
-                self.close()  # what ended one has most likely ended all
-                raise _disconnected(fault, text) from fault
-            raise _in_sqlalchemy(fault, text) from fault
+            raise self._error(connection, fault, text) from fault
+
+    def _error(self, connection: AsyncpgConnection, fault: Exception, text: str) -> Exception:
+        if isinstance(fault, _ENDED) or not connection.is_usable():
+            connection.terminate()
+            self.close()  # what ended one has most likely ended all
+            return _disconnected(fault, text)
+        return _in_sqlalchemy(fault, text)
 
     async def _connect(self) -> AsyncpgConnection:
         try:
@@ -160,6 +170,12 @@ class Pool:
         """Hangs up on all that is idle."""
         while self._idle:
             self._idle.pop().terminate()
+
+
+def _rowcount(statement: PreparedStatement) -> int:
+    """How many rows a statement wrote that gave none."""
+    written = statement.get_statusmsg().rpartition(" ")[2]
+    return int(written) if written.isdigit() else 0
 
 
 def _in_sqlalchemy(fault: Exception, text: str) -> Exception:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn import Config
 from uvicorn.server import ServerState
 
+from web.server.config import ServerConfig
 from web.server.protocol import Protocol
 
 
@@ -51,7 +51,9 @@ class Connection:
     """A kept-alive connection to an application."""
 
     def __init__(self, application: Any) -> None:
-        config = Config(application, http=Protocol, ws="none", log_config=None, access_log=False, server_header=False)
+        config = ServerConfig(
+            application, http=Protocol, ws="none", log_config=None, access_log=False, server_header=False
+        )
         config.load()
         self.line = Line()
         self.protocol = Protocol(config, ServerState(), {}, asyncio.get_running_loop())
