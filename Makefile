@@ -13,6 +13,9 @@ EXAMPLES ?= 1000
 SOAK_MINUTES ?= 10
 DEPLOYED := $(patsubst %,tests/test_%.py,access collections concurrency idempotency preconditions)
 SEEDS ?= $(shell date +%s)
+CONTRACT := $(shell find openapi tools/contract tools/deploy -type f -not -name '*.pyc')
+# Test databases and logs belong in memory where there is a disk of it.
+PYTEST = PYTEST_DEBUG_TEMPROOT=$(firstword $(wildcard /dev/shm) $(TMPDIR) /tmp) $(BIN)/python -m pytest -n 2 --dist loadfile
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet
 
@@ -41,9 +44,15 @@ run: $(RUNTIME) ## Start the service with a demo inside (PORT=8080 DATABASE_URL=
 mock: $(RUNTIME) ## Start the contract without a database, for those who write clients (PORT=8080)
 	@exec $(BIN)/python -m cli mock $${PORT:+--port "$$PORT"}
 
-test: static ## Prove everything: contract, generated files, style, types, layers, behaviour on both databases
+quick: style types contract ## The inner loop, under a minute: style, types, contract if it changed, tests on SQLite
+	@$(PYTEST) -m "not slow and not postgresql"
+
+check: style types contract ## Before a commit, under three minutes: the same on both databases, but for slow tests
+	@$(PYTEST) --all -m "not slow"
+
+test: style types contract ## Everything, under ten minutes: also what is slow, and how much of the contract was exercised
 	@($(call debian,redis-server:redis-server)) || echo "Without it the tests that need it are skipped."
-	@$(BIN)/python -m pytest -n 2 --contract-coverage
+	@$(PYTEST) --all --contract-coverage
 
 test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages, against the server with the demo
 	@$(call debian,curl:curl go:golang javac:default-jdk-headless cargo:cargo php:php-cli ruby:ruby)
@@ -73,9 +82,6 @@ sizes: $(TOOLS) ## Say what a row costs on PostgreSQL, measured on a million col
 test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
 	@$(call debian,pgbouncer:pgbouncer)
 	@for on in pooled spread replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $$(ls -d tests/deployments/test_$$on.py 2>/dev/null) $(DEPLOYED) || exit 1; done
-
-check: static ## The quick part of test: all but the tests marked slow
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
 	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE) $(WORKFLOWS)
@@ -141,8 +147,10 @@ clean: ## Remove all that can be made again; var/ with its database stays
 	@rm -rf .venv node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-static: $(LINTERS) $(BUNDLE)
-	@$(MAKE) --no-print-directory -j 2 lint breaking types drift style
+# Done again only when the contract, or what looks at it, has changed.
+contract: dist/.contract
+dist/.contract: $(LINTERS) $(BUNDLE) $(CONTRACT) $(NGINX_ERRORS) generated/wire.py spectral.yaml redocly.yaml CHANGELOG.md pyproject.toml package.json
+	@$(MAKE) --no-print-directory -j 2 lint breaking drift && touch $@
 types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)
@@ -160,7 +168,7 @@ debian = missing=; for pair in $(1); do command -v $${pair%%:*} >/dev/null || mi
 # One way to write the typed bodies, so that `generate` and `drift` cannot differ; the flags stand in pyproject.toml.
 wire = mkdir -p $(1) && $(BIN)/datamodel-codegen --input $(BUNDLE) --output $(1)/wire.py
 
-$(BUNDLE): $(TOOLS) web/contract/document.py $(shell find openapi -name '*.yaml')
+$(BUNDLE): $(TOOLS) web/contract/document.py $(filter openapi/%.yaml,$(CONTRACT))
 	@mkdir -p $(@D) && $(BIN)/python -m web.contract.document > $@
 
 $(RUNTIME): requirements.lock

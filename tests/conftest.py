@@ -14,6 +14,9 @@ from tools.testing.cli_runner import Shell
 from tools.testing.probes import Scene
 from tools.testing.service import HOME, Actors, Service, Services, add_all, new_collection
 
+# Fixtures that start a PostgreSQL whatever the test is parametrized with.
+POSTGRESQL_FIXTURES = {"breakable", "parts", "postgres"}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Run every test that asks for a server on PostgreSQL too.")
@@ -26,12 +29,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On another deployment, leaves out what asks for no server or for SQLite."""
+    """Marks what needs PostgreSQL; on another deployment, leaves out what asks for no server or for SQLite."""
+    for item in items:
+        if _needs_postgresql(item):
+            item.add_marker(pytest.mark.postgresql)
     if not config.getoption("on"):
         return
     others = {item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
+
+
+def _needs_postgresql(item: pytest.Item) -> bool:
+    chosen = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "postgresql" in chosen or bool(POSTGRESQL_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
 def _asks_for(item: pytest.Item, kind: str) -> bool:

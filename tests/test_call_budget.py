@@ -4,10 +4,13 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tools.bench import call_budget
 from tools.bench.targets import ROOT
 
 
+@pytest.mark.slow
 def test_one_get_takes_as_many_calls_and_bytes_as_it_did() -> None:
     # A process of its own: counting looks at every call, and other tests' threads would be in it.
     told = subprocess.run(

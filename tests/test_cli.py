@@ -31,6 +31,7 @@ def _client(url: str, key: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=30, trust_env=False)
 
 
+@pytest.mark.slow
 def test_the_demo_is_the_reference_page(shell: Shell) -> None:
     shell.text("migrate")
     demo = shell.json("demo")
@@ -53,6 +54,7 @@ def test_the_demo_is_the_reference_page(shell: Shell) -> None:
     assert len(tracks) == 12
 
 
+@pytest.mark.slow
 def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(shell: Shell) -> None:
     shell.text("migrate")
     former, fresh = shell.json("demo"), shell.json("demo")
@@ -68,6 +70,7 @@ def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(shell: Shell) 
         assert get(url + COLLECTION, fresh["users"]["alice"]["api_key"]).status_code == 401
 
 
+@pytest.mark.slow
 def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
@@ -88,6 +91,7 @@ def test_the_demo_refuses_a_database_with_other_data(shell: Shell) -> None:
     assert len(shell.json("keys", "list")) == 1
 
 
+@pytest.mark.slow
 def test_the_first_start_needs_nothing_and_the_second_changes_nothing(shell: Shell) -> None:
     with shell.serving("up", "--port", "0") as (url, _):
         first = (shell.folder / "stdout").read_text()
@@ -103,6 +107,7 @@ def test_the_first_start_needs_nothing_and_the_second_changes_nothing(shell: She
     assert len(shell.json("keys", "list")) == 3
 
 
+@pytest.mark.slow
 def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Shell) -> None:
     with sqlite.serving("up", "--port", "0"):
         former = json.loads(_demo_file(sqlite).read_text())["users"]["alice"]["api_key"]
@@ -115,6 +120,7 @@ def test_a_stored_demo_key_that_no_longer_works_is_replaced(sqlite: Shell) -> No
         assert get(url + COLLECTION, fresh).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Shell) -> None:
     sqlite.text("migrate")
     sqlite.text("keys", "create", "--organization", "org_real", "--user", "ida")
@@ -123,6 +129,7 @@ def test_a_database_with_other_data_is_served_without_the_demo(sqlite: Shell) ->
     assert len(sqlite.json("keys", "list")) == 1
 
 
+@pytest.mark.slow
 def test_a_key_is_shown_once_and_works_until_it_is_paused_or_revoked(shell: Shell) -> None:
     shell.text("migrate")
     secret = shell.text("keys", "create", "--organization", "org_real", "--user", "ida").strip()

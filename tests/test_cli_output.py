@@ -111,6 +111,7 @@ def test_the_commands_of_the_database_report_as_json(sqlite: Shell) -> None:
     assert sqlite.json("restore", str(copy)) == {"file": str(copy), **migrated}
 
 
+@pytest.mark.slow
 def test_health_reports_what_it_has_asked(sqlite: Shell) -> None:
     sqlite.text("migrate")
     with sqlite.serving("serve", "--port", "0", "--json") as (url, _):
@@ -126,6 +127,7 @@ def test_health_reports_what_it_has_asked(sqlite: Shell) -> None:
     assert f"The server on 127.0.0.1 port {port} does not respond" in sqlite.refusal("health", "--port", port)
 
 
+@pytest.mark.slow
 def test_the_first_start_reports_as_json(sqlite: Shell) -> None:
     with sqlite.serving("up", "--port", "0", "--json") as (url, _):
         facts = json.loads((sqlite.folder / "stdout").read_text())

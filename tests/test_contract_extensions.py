@@ -93,6 +93,7 @@ def test_a_precondition_is_where_the_contract_has_its_header(services: Services,
     assert client.get(f"collections/{made}", headers=known).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_time_is_told_to_callers_who_prefer_it(services: Services) -> None:
     service = services.actors("sqlite").service
     timed = services.variant(service, SERVER_TIMING="on")

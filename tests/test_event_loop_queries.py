@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import collections, organizations, schema
 from models.access import Caller
-from models.db import connection, migrate
+from models.db import connection
 from models.db.context import current_database
 from models.db.database import Database
 from models.exceptions import NotFound, Unavailable
@@ -30,18 +30,17 @@ END = select(func.pg_terminate_backend(bindparam("pid")).label("ended"))
 
 @pytest.fixture(params=databases.KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    with databases.fresh(request.param, tmp_path) as url:
+    with databases.migrated(request.param, tmp_path) as url:
         yield from _opened(url)
 
 
 @pytest.fixture
 def postgres() -> Iterator[Database]:
-    with databases.postgres_database() as url:
+    with databases.migrated("postgresql", Path()) as url:
         yield from _opened(url)
 
 
 def _opened(url: str) -> Iterator[Database]:
-    migrate.upgrade(url)
     with Database(url, pool_size=2, statement_timeout_ms=1000) as database:
         organizations.join(HOME, "alice")
         yield database
@@ -121,11 +120,11 @@ def test_every_handler_runs_where_its_database_says(store: Database) -> None:
 
 
 def test_a_write_of_sqlite_on_the_event_loop_is_a_mistake(tmp_path: Path) -> None:
-    for database in _opened(databases.sqlite_url(tmp_path)):
-        assert not database.is_postgres
-        for work in (collections.create, connection.transaction(collections.create)):
-            with pytest.raises(RuntimeError, match=r"operations other than GET"):
-                on_loop(ask(partial(work, ALICE, HOME, name="Focus")))
+    with databases.migrated("sqlite", tmp_path) as url:
+        for _ in _opened(url):
+            for work in (collections.create, connection.transaction(collections.create)):
+                with pytest.raises(RuntimeError, match=r"operations other than GET"):
+                    on_loop(ask(partial(work, ALICE, HOME, name="Focus")))
 
 
 def test_two_transactions_that_conflict_are_run_again_on_the_event_loop(postgres: Database) -> None:
@@ -200,9 +199,10 @@ def test_a_query_outside_of_a_database_says_what_to_do() -> None:
 
 
 def test_two_databases_in_one_process_do_not_meet(tmp_path: Path) -> None:
-    for first in _opened(databases.sqlite_url(tmp_path)):
-        collections.create(ALICE, HOME, name="first")
-        for _ in _opened(databases.sqlite_url(tmp_path)):
-            assert collections.list_page(ALICE, HOME, 5, 0) == []
-        assert [found.name for found in collections.list_page(ALICE, HOME, 5, 0)] == ["first"]
-        assert first.in_use == 0
+    with databases.migrated("sqlite", tmp_path) as url, databases.migrated("sqlite", tmp_path) as other:
+        for first in _opened(url):
+            collections.create(ALICE, HOME, name="first")
+            for _ in _opened(other):
+                assert collections.list_page(ALICE, HOME, 5, 0) == []
+            assert [found.name for found in collections.list_page(ALICE, HOME, 5, 0)] == ["first"]
+            assert first.in_use == 0

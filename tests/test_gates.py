@@ -15,6 +15,7 @@ from web.contract import document as contract
 PAGE = (ROOT / checklist.PAGE).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_operator_makes_a_mutant_and_every_mutant_differs() -> None:
     found = list(made(contract.load(), 1))
     assert {mutant.operator for mutant in found} == set(OPERATORS)

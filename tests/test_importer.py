@@ -110,6 +110,7 @@ def _names(outcomes: list[dict[str, Any]]) -> set[str]:
     return {Path(one["file"]).name for one in outcomes}
 
 
+@pytest.mark.slow
 def test_a_folder_is_imported_once_however_often_it_is_asked_for(url: str, music: Path) -> None:
     first = json.loads(_cli(url, "tracks", "import", str(music), *WHO, "--json"))
     assert _names(first["added"]) == {"beep.mp3", "copy of plain.wav", "song.flac", "tagged.wav", "tone.aiff"}
@@ -137,6 +138,7 @@ def test_a_folder_is_imported_once_however_often_it_is_asked_for(url: str, music
     assert {track["id"] for track in listed} == {one["track_id"] for one in first["added"]}
 
 
+@pytest.mark.slow
 def test_the_report_for_people_says_what_was_skipped_and_why(tmp_path: Path, music: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     _cli(url, "migrate")

@@ -48,6 +48,7 @@ def _life(key: Any) -> timedelta:
     return datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
 
 
+@pytest.mark.slow
 def test_a_rotated_key_and_the_new_one_both_work_until_the_overlap_is_over(shell: Shell) -> None:
     shell.text("migrate")
     made = shell.json("keys", "create", *WHO, "--scope", "music:read", "--rate-limit", "500/minute")
@@ -71,6 +72,7 @@ def test_a_rotated_key_and_the_new_one_both_work_until_the_overlap_is_over(shell
     assert logged(shell) == [("created", made["id"]), ("created", new["id"]), ("rotated", made["id"])]
 
 
+@pytest.mark.slow
 def test_an_overlap_of_nothing_ends_the_former_key_at_once(sqlite: Shell) -> None:
     sqlite.text("migrate")
     made = sqlite.json("keys", "create", *WHO, "--never-expires")
@@ -89,6 +91,7 @@ def test_rotation_never_makes_a_key_live_longer(sqlite: Shell) -> None:
     assert sqlite.json("keys", "rotate", made["id"], "--overlap", "7d")["replaced"]["expires_at"] == made["expires_at"]
 
 
+@pytest.mark.slow
 def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Shell) -> None:
     sqlite.text("migrate")
     paused, revoked, replaced, ended = (sqlite.json("keys", "create", *WHO)["id"] for _ in range(4))
@@ -112,6 +115,7 @@ def test_a_limit_of_another_form_is_one_sentence(sqlite: Shell) -> None:
         assert "is not a limit" in sqlite.refusal("keys", "create", *WHO, "--rate-limit", limit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["create", "rotate"])
 def test_a_key_goes_to_a_file_that_only_its_owner_reads(sqlite: Shell, command: str) -> None:
     sqlite.text("migrate")

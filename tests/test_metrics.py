@@ -36,6 +36,7 @@ def measured(services: Services) -> Measured:
     return Measured(services)
 
 
+@pytest.mark.slow
 def test_one_scrape_counts_what_all_workers_have_answered(measured: Measured) -> None:
     before = measured.scrape()
     key = measured.service.key(ALICE)[1].encode()

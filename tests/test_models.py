@@ -54,8 +54,7 @@ MALLORY = caller("mallory", HOME)
 
 @contextmanager
 def opened(url: str, pool_size: int = 10) -> Iterator[Database]:
-    """A new database with three members."""
-    migrate.upgrade(url)
+    """A migrated database with three members."""
     with Database(url, pool_size=pool_size) as found:
         for organization, user in ((HOME, "alice"), (ELSEWHERE, "alice"), (HOME, "mallory")):
             organizations.join(organization, user)
@@ -70,7 +69,7 @@ def ready() -> bool:
 
 @pytest.fixture(params=databases.KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with databases.fresh(request.param, tmp_path) as url, opened(url):
+    with databases.migrated(request.param, tmp_path) as url, opened(url):
         yield url
 
 
@@ -537,15 +536,14 @@ def test_the_database_itself_refuses_what_may_not_be(store: str) -> None:
 
 def test_sqlite_lives_under_the_safe_settings(tmp_path: Path) -> None:
     names = ("journal_mode", "synchronous", "foreign_keys")
-    with opened(databases.sqlite_url(tmp_path)):
+    with databases.migrated("sqlite", tmp_path) as url, opened(url):
         found = {name: database.fetch_one(text(f"PRAGMA {name}")) for name in names}
     assert [row[0] for row in found.values() if row is not None] == ["wal", 2, 1]
 
 
 @pytest.mark.slow
 def test_a_locked_file_refuses_writes_in_time_and_lets_reads_go_on(tmp_path: Path) -> None:
-    url = databases.sqlite_url(tmp_path)
-    with opened(url):
+    with databases.migrated("sqlite", tmp_path) as url, opened(url):
         found, _ = filled(1)
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -559,7 +557,7 @@ def test_a_locked_file_refuses_writes_in_time_and_lets_reads_go_on(tmp_path: Pat
 
 
 def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None:
-    with opened(databases.sqlite_url(tmp_path), pool_size=1):
+    with databases.migrated("sqlite", tmp_path) as url, opened(url, pool_size=1):
         made = collections.create(ALICE, HOME, name="Focus")
         pages = database.fetch_one(text("PRAGMA page_count"))
         assert pages is not None
@@ -575,7 +573,7 @@ def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_an_exhausted_pool_refuses_in_time() -> None:
-    with databases.postgres_database() as url, opened(url, pool_size=1) as found:
+    with databases.migrated("postgresql", Path()) as url, opened(url, pool_size=1) as found:
         hold = threading.Barrier(4)  # one connection, and two for what must not wait
 
         def wait() -> None:
@@ -596,10 +594,12 @@ def test_an_exhausted_pool_refuses_in_time() -> None:
 
 @pytest.fixture
 def breakable() -> Iterator[databases.Breakable]:
-    with databases.breakable_postgres() as server, opened(server.url):
-        filled(1)
-        at_once(6, lambda _: organizations.organizations_of("alice"))
-        yield server
+    with databases.breakable_postgres() as server:
+        migrate.upgrade(server.url)
+        with opened(server.url):
+            filled(1)
+            at_once(6, lambda _: organizations.organizations_of("alice"))
+            yield server
 
 
 @pytest.mark.slow

@@ -82,6 +82,7 @@ def test_a_key_can_have_a_quota_of_its_own(services: Services, server: Service) 
     assert few.get("collections").headers["RateLimit-Policy"] == '"default";q=2;w=86400'
 
 
+@pytest.mark.slow
 def test_who_waits_as_long_as_told_is_let_in(services: Services, server: Service) -> None:
     limited = services.start(server.database_url, RATE_LIMIT="2/second")
     client = limited.client(server.key(ALICE)[1])

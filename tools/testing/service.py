@@ -25,12 +25,13 @@ from sqlalchemy import Connection, Table, bindparam, func, insert, select, updat
 
 from models import keys, organizations, revocation, schema
 from models.base import metadata, new_id, now
-from models.db import circuit_breaker, connection, engines, migrate
+from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
 from models.schema import collection_tracks, collections
 from tests import contract_coverage
 from tests.deployments.targets import PLACES
-from tools.testing import databases
+from tools.testing import databases, fork_server
+from tools.testing.fork_server import Forked
 from web.contract import document as contract
 from web.contract import reading
 from web.contract.reading import OperationObject
@@ -86,10 +87,13 @@ class Service:
         self._reader = engines.create_pooled(url, pool_size=1, statement_timeout_ms=5000)
         self._database: Database | None = None
 
-    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes]:
-        words = [*program, "serve", "--port", "0"]
+    def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes] | Forked:
+        self.log.touch()
+        if program == PROGRAM and "WORKERS" not in settings:  # which the server would spawn by itself
+            return fork_server.start(("serve", "--port", "0"), _environment(settings), ROOT, self.log)
         with self.log.open("wb") as file:
-            return start(words, settings, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            words = [sys.executable, *program, "serve", "--port", "0"]
+            return subprocess.Popen(words, cwd=ROOT, env=_environment(settings), stdout=file, stderr=file)
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         """A client whose relative paths are those of one organization; it is closed with the server."""
@@ -260,9 +264,7 @@ class Services:
 
     def fresh_database(self, kind: str) -> str:
         """The URL of a new database with tables and without rows."""
-        url = self._stack.enter_context(databases.fresh(kind, self.folder))
-        migrate.upgrade(url)
-        return url
+        return self._stack.enter_context(databases.migrated(kind, self.folder))
 
     def start(
         self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
@@ -291,15 +293,15 @@ def _populated(service: Service) -> Actors:
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
 
 
-def start(words: Sequence[str], settings: Mapping[str, str], **streams: Any) -> subprocess.Popen[bytes]:
-    """A Python program of the project, with these settings and none of the machine's."""
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """These settings and none of the machine's; servers of tests cache no key and stop at once."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, "KEY_CACHE_SECONDS": "0", **settings}
-    environ = own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environ, **streams)
+    quick = {"KEY_CACHE_SECONDS": "0", "SHUTDOWN_TIMEOUT_SECONDS": "1"}
+    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **quick, **settings}
+    return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
 
 
-def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
+def _announced(process: subprocess.Popen[bytes] | Forked, log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if found := re.search(r"listens on (http://\S+)", log.read_text(encoding="utf-8", errors="replace")):
