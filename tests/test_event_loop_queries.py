@@ -57,9 +57,7 @@ def on_loop(work: Coroutine[Any, Any, R]) -> R:
         try:
             return await work
         finally:
-            for executor in (current_database.get()._on_loop, current_database.get()._reserved):
-                if executor is not None:
-                    executor.close()
+            current_database.get().close_loop_connections()
             await asyncio.sleep(0.02)
 
     return asyncio.run(whole())

@@ -63,7 +63,16 @@ def opened(url: str, pool_size: int = 10) -> Iterator[Database]:
 
 def ready() -> bool:
     """Whether the current database says that it is ready; raises Unavailable otherwise."""
-    asyncio.run(current_database.get().require_ready())
+    database = current_database.get()
+
+    async def require() -> None:
+        try:
+            await database.require_ready()
+        finally:
+            database.close_loop_connections()
+            await asyncio.sleep(0.02)
+
+    asyncio.run(require())
     return True
 
 

@@ -19,7 +19,7 @@ from web.contract.schemas import Validator
 # For windows that no test may see the end of.
 DAY = "day"
 FIELDS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy")
-AWAY, BACK = "the store of the rate limits is away", "the store of the rate limits is back"
+AWAY, BACK = "rate limit store unavailable, counting per worker", "rate limit store available again"
 DECLARED = contract.document()["x-rate-limits"]
 
 

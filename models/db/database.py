@@ -164,10 +164,15 @@ class Database:
         self._used.__exit__(None, None, None)
         self.close()
 
-    def close(self) -> None:
-        """Closes every connection and thread."""
-        for part in (self._reserved, self._on_loop, self._in_threads):
+    def close_loop_connections(self) -> None:
+        """Closes the connections of the event loop, which must end with it."""
+        for part in (self._reserved, self._on_loop):
             if part is not None:
                 part.close()
+
+    def close(self) -> None:
+        """Closes every connection and thread."""
+        self.close_loop_connections()
+        self._in_threads.close()
         for threads in (self._threads, self._reserved_threads):
             threads.shutdown(wait=False)

@@ -12,6 +12,8 @@ import structlog
 # To accept a connection takes a fraction of the time that an answer takes.
 ACCEPTS_PER_CONNECTION = 4
 PAUSE_SECONDS = 1.0
+# More than any queue of a listening socket.
+MAX_QUEUED = 65_536
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = structlog.get_logger("web.server.listener")
 
@@ -35,8 +37,10 @@ class Listener:
         self._resume()
 
     def close(self) -> None:
-        """Accept no more; what waits in the socket stays in it."""
+        """Accepts what waits in the queue, which closing the socket would reset, and closes the socket at once."""
         self._loop.remove_reader(self._listening)
+        self._accept(MAX_QUEUED)
+        self._listening.close()
         if self._pause is not None:
             self._pause.cancel()
 
@@ -48,8 +52,8 @@ class Listener:
     def _resume(self) -> None:
         self._loop.add_reader(self._listening, self._accept)
 
-    def _accept(self) -> None:
-        for _ in range(ACCEPTS_PER_CONNECTION * len(self._connections) or 1):
+    def _accept(self, limit: int = 0) -> None:
+        for _ in range(limit or ACCEPTS_PER_CONNECTION * len(self._connections) or 1):
             try:
                 accepted, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

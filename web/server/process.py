@@ -56,21 +56,28 @@ class GracefulServer(Server):
         started = time.monotonic()
         # The application reads it: from here on readiness is refused.
         self.lifespan.state[DRAINING] = True
+        self._announce_close()
         if self.server_state.connections:
-            await self._drain()
+            await self._wait(DRAIN_SECONDS)
+        await self._stop_listening()
+        await self._wait(QUIET_SECONDS, until_quiet=True)
         grace = self.config.timeout_graceful_shutdown or 0
         self.config.timeout_graceful_shutdown = max(0, grace - math.ceil(time.monotonic() - started))
+        await super().shutdown(sockets=[])
+        # The end of the process is in order only for what the collector sees.
+        gc.unfreeze()
+
+    async def _stop_listening(self) -> None:
+        """Accepts what waits in the queue, then refuses new connections."""
         for listener in self.servers:
             listener.close()
             # Its last connections are told to end with the others.
             await listener.wait_closed()
-        await super().shutdown(sockets=sockets)
-        # The end of the process is in order only for what the collector sees.
-        gc.unfreeze()
+        self.servers = []
 
-    async def _drain(self) -> None:
+    def _announce_close(self) -> None:
         # A request may be on its way on a connection that looks idle; closing it would cut that request. So a client
-        # is told in its next answer not to use the connection again (RFC 9112, section 9.6), and gets time to ask.
+        # is told in its next response not to use the connection again (RFC 9112, section 9.6), and gets time to send.
         state = self.server_state
         state.default_headers = [*state.default_headers, (b"connection", b"close")]
         for connection in state.connections:
@@ -78,8 +85,6 @@ class GracefulServer(Server):
             cycle: Any = getattr(connection, "cycle", None)
             if cycle is not None:
                 cycle.keep_alive = False
-        await self._wait(DRAIN_SECONDS)
-        await self._wait(QUIET_SECONDS, until_quiet=True)
 
     async def _wait(self, seconds: float, *, until_quiet: bool = False) -> None:
         """Serve on for a while, at most half of the grace; a second signal ends it."""
