@@ -1,4 +1,4 @@
-"""The swap test: docs/adding-an-operation.md is followed in a copy, and all that is derived must then be there."""
+"""The swap test: follows docs/adding-an-operation.md in a copy of the project, then looks for all generated files."""
 
 from __future__ import annotations
 
@@ -23,27 +23,31 @@ TYPES = ("NewLabels", "Labels", "LabelName")
 LANGUAGES = ("python", "typescript", "go", "java", "rust", "php", "ruby", "csharp", "kotlin")
 REFERENCE = "dist/docs/api-reference/music"
 SAMPLES = ("curl", "python", "javascript", "typescript", "go", "java", "rust", "php", "ruby")
-# What the commands write, and nobody by hand.
-WRITTEN = {"generated/wire.py"}
+# Committed files that the commands of the page write.
+GENERATED = {"generated/wire.py"}
 _TOOLS = (".venv", "node_modules")
+_OUTPUT_CHARACTERS = 6000
 
 
 def copy(folder: Path) -> dict[str, bytes]:
-    """The project's own files in a folder, with its tools linked; gives back what each file held."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True,
-        check=True,
-    ).stdout.splitlines()  # fmt: skip
-    for name in listed:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    """Copy the project's files into a folder and link its tools there; returns the content of every file."""
+    for name in _project_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     for name in _TOOLS:
         (folder / name).symlink_to(ROOT / name)
-    return _held(folder)
+    return _contents(folder)
 
 
-def _held(folder: Path) -> dict[str, bytes]:
+def _project_files() -> list[str]:
+    """The files that are in Git or could be added to it."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """The content of every file by its path, without tools, build products and caches."""
     skipped = {*_TOOLS, "dist", "var"}
     files = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
     return {
@@ -54,48 +58,53 @@ def _held(folder: Path) -> dict[str, bytes]:
 
 
 def follow(page: list[Step], folder: Path) -> Iterator[str]:
-    """Does every step; yields what goes wrong, and stops there."""
-    environment = os.environ | {"NO_COLOR": "1"}
+    """Do every step; yields the first failure and stops there."""
     for step in page:
         if step.file:
-            print(f"  writes {step.file}", flush=True)
+            print(f"  write {step.file}", flush=True)
             doc_runner.write(step, folder)
         for command in step.commands:
-            print(f"  runs   {command}", end="", flush=True)
-            started = time.monotonic()
-            said = doc_runner.run(command, folder, environment)
-            print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
-            if said:
-                yield f"{command} failed:\n{said[-6000:]}"
+            output = _run(command, folder)
+            if output:
+                yield f"{command} failed:\n{output[-_OUTPUT_CHARACTERS:]}"
                 return
 
 
+def _run(command: str, folder: Path) -> str:
+    print(f"  run   {command}", end="", flush=True)
+    started = time.monotonic()
+    output = doc_runner.run(command, folder, os.environ | {"NO_COLOR": "1"})
+    print(f"  ({time.monotonic() - started:.0f} s)", flush=True)
+    return output
+
+
 def missing(folder: Path, page: list[Step], before: dict[str, bytes]) -> Iterator[str]:
-    """What should have come by itself and is not there, and what was touched without a word on the page."""
+    """Yields every place that lacks a type or an operation, and every changed file that the page does not show."""
     wire = (folder / "generated" / "wire.py").read_text(encoding="utf-8")
     yield from (f"generated/wire.py has no type {name}" for name in TYPES if not re.search(rf"\b{name}\b", wire))
     for operation in OPERATIONS:
         yield from _not_in_reference(folder, operation)
-        for language in LANGUAGES:
-            if not _mentions(folder / "dist" / "clients" / language, operation):
-                yield f"dist/clients/{language} does not have {operation}"
-    shown = {step.file for step in page if step.file}
-    after = _held(folder)
-    touched = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    yield from (f"{name} changed, and the page does not show it" for name in sorted(touched - shown - WRITTEN))
+        yield from _not_in_clients(folder, operation)
+    yield from _not_on_page(folder, page, before)
 
 
 def _not_in_reference(folder: Path, operation: str) -> Iterator[str]:
     file = folder / REFERENCE / f"{operation.replace('_', '-')}.md"
     if not file.exists():
-        yield f"{REFERENCE}/{file.name} is not there"
+        yield f"{REFERENCE}/{file.name} does not exist"
         return
     text = file.read_text(encoding="utf-8").lower()
     yield from (f"{file.name} has no sample in {name}" for name in SAMPLES if name not in text)
 
 
+def _not_in_clients(folder: Path, operation: str) -> Iterator[str]:
+    for language in LANGUAGES:
+        if not _mentions(folder / "dist" / "clients" / language, operation):
+            yield f"dist/clients/{language} does not have {operation}"
+
+
 def _mentions(folder: Path, operation: str) -> bool:
-    """Whether any file below has the operation's name, in whatever spelling the language likes."""
+    """Whether a file of the folder has the name of the operation, in snake case, camel case or kebab case."""
     wanted = operation.replace("_", "")
     return any(
         wanted in re.sub(r"[_-]", "", file.read_text(encoding="utf-8", errors="ignore")).lower()
@@ -104,21 +113,33 @@ def _mentions(folder: Path, operation: str) -> bool:
     )
 
 
+def _not_on_page(folder: Path, page: list[Step], before: dict[str, bytes]) -> Iterator[str]:
+    after = _contents(folder)
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    shown = {step.file for step in page if step.file}
+    yield from (f"{name} changed, and the page does not show it" for name in sorted(changed - shown - GENERATED))
+
+
+def _failures(folder: Path) -> list[str]:
+    """Follow the page in a new copy of the project, and look for what must then be there."""
+    before = copy(folder)
+    page = list(doc_runner.steps((folder / PAGE).read_text(encoding="utf-8")))
+    return list(follow(page, folder)) or list(missing(folder, page, before))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make swap", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the copy for a look")
+    parser.add_argument("--keep", action="store_true", help="keep the copy")
     kept = parser.parse_args().keep
     folder = Path(tempfile.mkdtemp(prefix="music-studio-swap-"))
     print(f"Following {PAGE} in {folder}", flush=True)
     try:
-        before = copy(folder)
-        page = list(doc_runner.steps((folder / PAGE).read_text(encoding="utf-8")))
-        found = list(follow(page, folder)) or list(missing(folder, page, before))
+        failures = _failures(folder)
     finally:
         if not kept:
             shutil.rmtree(folder)
-    print("\n".join(found) or "All that is derived is there, and nothing else was touched.")
-    return 1 if found else 0
+    print("\n".join(failures) or "All generated files have the operations, and no other file changed.")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

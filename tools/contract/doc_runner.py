@@ -1,4 +1,4 @@
-"""Follows a page of instructions to the letter: the files that it shows are written, its commands are run."""
+"""Follows a page of instructions: writes the files that it shows and runs its commands."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_WORD = re.compile(r'([a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
+_ATTRIBUTE = re.compile(r'([a-z-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 
 
 class Step(NamedTuple):
-    """One block of the page: a file with its text, or commands; `how` says where the text goes."""
+    """One code block of the page: a file, whose attributes say where the text goes, or commands."""
 
     language: str
-    how: dict[str, str]
+    attributes: dict[str, str]
     text: str
 
     @property
     def file(self) -> str:
-        return self.how.get("file", "")
+        return self.attributes.get("file", "")
 
     @property
     def commands(self) -> list[str]:
@@ -29,44 +29,49 @@ class Step(NamedTuple):
 
 
 def steps(page: str) -> Iterator[Step]:
-    """The blocks of a page, in order."""
-    for language, words, text in _BLOCK.findall(page):
-        how = {key: (quoted or plain).replace('\\"', '"') for key, quoted, plain in _WORD.findall(words)}
-        yield Step(language, how, text)
+    """The code blocks of a page, in order."""
+    for language, info, text in _BLOCK.findall(page):
+        found = _ATTRIBUTE.findall(info)
+        yield Step(language, {name: (quoted or plain).replace('\\"', '"') for name, quoted, plain in found}, text)
 
 
 def write(step: Step, folder: Path) -> None:
-    """Does what a step says of a file. Raises ValueError where the page and the project do not fit."""
+    """Write the file of a step, or change it. Raises ValueError where the page does not fit the project."""
     file = folder / step.file
     text = file.read_text(encoding="utf-8") if file.exists() else ""
-    if "below" in step.how:
-        file.write_text(_below(text, step), encoding="utf-8")
-    elif "instead-of" in step.how:
-        file.write_text(_instead(text, step.file, step.how["instead-of"], step.text), encoding="utf-8")
+    if "below" in step.attributes:
+        text = _inserted(text, step)
+    elif "instead-of" in step.attributes:
+        text = _replaced(text, step, step.attributes["instead-of"], step.text)
     elif file.exists():
-        raise ValueError(f"{step.file} is there already, and the page writes it anew")
+        raise ValueError(f"{step.file} exists already, and the page creates it.")
     else:
-        file.write_text(step.text, encoding="utf-8")
+        text = step.text
+    file.write_text(text, encoding="utf-8")
 
 
-def _below(text: str, step: Step) -> str:
-    wanted = step.how["below"]
-    if wanted == "the-end":
+def _inserted(text: str, step: Step) -> str:
+    """The text with that of the step below a line or at the end."""
+    line = step.attributes["below"]
+    if line == "the-end":
         return f"{text.rstrip()}\n\n{step.text}"
-    return _instead(text, step.file, wanted, f"{wanted}\n{step.text}")
+    return _replaced(text, step, line, f"{line}\n{step.text}")
 
 
-def _instead(text: str, name: str, wanted: str, new: str) -> str:
+def _replaced(text: str, step: Step, line: str, new: str) -> str:
+    """The text with new lines in the place of the only line that reads so."""
     lines = text.splitlines(keepends=True)
-    found = [number for number, line in enumerate(lines) if line.rstrip("\n") == wanted]
+    found = [number for number, candidate in enumerate(lines) if candidate.rstrip("\n") == line]
     if len(found) != 1:
-        raise ValueError(f"{name} has no line, or several, that read {wanted!r}")
-    return "".join([*lines[: found[0]], new, *lines[found[0] + 1 :]])
+        raise ValueError(f"{step.file} needs exactly one line {line!r}, and has {len(found)}.")
+    lines[found[0]] = new
+    return "".join(lines)
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> str:
-    """What a command says that fails; nothing of one that does not."""
-    told = subprocess.run(
+    """The output of a command that failed; an empty string for a command that succeeded."""
+    result = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    return "" if told.returncode == 0 else f"{told.stdout}{told.stderr}".strip() or f"status {told.returncode}"
+    output = f"{result.stdout}{result.stderr}".strip()
+    return "" if result.returncode == 0 else output or f"status {result.returncode}"
