@@ -39,6 +39,21 @@ def test_the_front_doors_reach_handlers_through_the_contract_only() -> None:
     )
 
 
+def test_nothing_imports_the_tests_and_the_service_imports_no_tool() -> None:
+    service_files = set(service())
+    found = [
+        at(file, line)
+        for file in everything()
+        for line, name in _imports(file)
+        if (name == "tests" and file.is_relative_to(ROOT / "tools")) or (name == "tools" and file in service_files)
+    ]
+    assert not found, (
+        f"An import goes the wrong way:{listed(found)}\n"
+        "tests/ may import tools/, tools/ may import the service, and nothing the other way round. What tests and tools "
+        "share belongs in tools/testing/."
+    )
+
+
 def test_only_settings_reads_the_environment() -> None:
     found = [at(file, line) for file in service() if file.name != "settings.py" for line in _environment(file)]
     assert not found, (

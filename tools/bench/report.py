@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from tools.bench import chart, databases, goals, many_connections
-from tools.bench.targets import ALL, BY_NAME, OURS
+from tools.bench.targets import ALL, BY_NAME, OURS, ROOT
 from tools.bench.workloads import ALL as WORKLOADS
 from tools.bench.workloads import BY_NAME as WORKLOAD
 
@@ -56,7 +56,7 @@ def about(how: dict[str, Any]) -> dict[str, Any]:
 
 def publish(folder: Path, found: dict[str, Any]) -> None:
     """What the README shows: the tables, the raw records, and one chart with both databases."""
-    (folder / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (ROOT / "dist" / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (folder / "benchmark.md").write_text(markdown("bench", found), encoding="utf-8")
     pictures = [_bars(found["records"], kind) for kind in _kinds(found["records"])]
     (folder / "benchmark.svg").write_text(chart.stacked(pictures), encoding="utf-8")
