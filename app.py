@@ -1,4 +1,4 @@
-"""Puts everything that serves a request together from settings; nothing here is shared by two applications."""
+"""Application factories: build the service or the mock from settings. Two applications share no state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import settings as environment
-import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
+import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from docsite.site import PageMaker
 from models.db.database import Database
 from settings import Settings
@@ -36,7 +36,7 @@ Handler = Callable[..., Any]
 
 
 def create_app(settings: Settings) -> Application:
-    """The ASGI application, with a database of its own. Raises BadSetting."""
+    """The ASGI application, with its own Database. Raises BadSetting."""
     document = contract.load(Path(settings.contract))
     database = open_database(settings)
     dispatcher = Dispatcher(database, enforce=settings.response_validation == "enforce")
@@ -44,7 +44,10 @@ def create_app(settings: Settings) -> Application:
 
 
 def create_mock(settings: Settings) -> App:
-    """The same application on a database in memory, with the demo, and examples where no handler is written."""
+    """The mock: the same application on in-memory SQLite with the demo data; operations without handler give examples.
+
+    Decision 4.
+    """
     from mock.accounts import PEPPER, open_demo_database
     from mock.dispatcher import MockDispatcher, not_implemented
     from mock.examples import Examples
@@ -64,7 +67,7 @@ def create_mock(settings: Settings) -> App:
 
 
 def from_environment() -> App:
-    """The application that the MUSIC_STUDIO_* variables describe: what a worker process starts."""
+    """The application configured by the MUSIC_STUDIO_* variables; the factory of each worker process."""
     settings = environment.load()
     log_config.configure(settings.log_format, settings.log_level)
     application = create_app(settings)
@@ -78,14 +81,14 @@ def from_environment() -> App:
 
 
 def mock_from_environment() -> App:
-    """The mock that the same variables describe."""
+    """The mock configured by the MUSIC_STUDIO_* variables."""
     settings = environment.load()
     log_config.configure(settings.log_format, settings.log_level)
     return create_mock(settings)
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of the settings, and its replica. Raises BadSetting."""
+    """The Database of the settings, with its replica if there is one. Raises BadSetting."""
     database = Database(
         settings.database_url,
         pool_size=settings.threads,
@@ -105,7 +108,7 @@ def assemble(
     pepper: bytes,
     find: Callable[[str, str], Handler],
 ) -> Application:
-    """The application of a contract; `find` gives the handler of a tag and an operationId."""
+    """The application of a contract; `find` returns the handler for a tag and an operationId."""
     database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins)
     limiter = _limiter(document, settings)
     tags = {operation.id: operation.node["tags"][0] for operation in operations(document)}
@@ -144,19 +147,19 @@ def find_handler(tag: str, name: str) -> Handler:
 
 
 def _limiter(document: dict[str, Any], settings: Settings) -> RateLimiter:
-    """The contract's quotas as the operator wants them."""
-    rules = {
+    """The rate limiter with the contract's quotas, as changed by the settings."""
+    rates = {
         quotas.CREDENTIAL: settings.rate_limit,
         quotas.ADDRESS: settings.rate_limit_address,
         quotas.AUTH_FAILURES: settings.rate_limit_refusals,
     }
-    chosen = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rules)
+    enabled = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rates)
     shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None
-    return RateLimiter(chosen, operations(document), TrustedProxies(settings.trusted_proxies), shared)
+    return RateLimiter(enabled, operations(document), TrustedProxies(settings.trusted_proxies), shared)
 
 
 def _gauges(application: Application) -> metrics.Gauges:
-    """What the process holds right now, by the name of its metric."""
+    """Functions that read the gauges of this process, by metric name."""
     return {
         "requests_in_flight": lambda: application.in_flight,
         "database_connections_in_use": lambda: application.database.in_use,
@@ -166,7 +169,7 @@ def _gauges(application: Application) -> metrics.Gauges:
 
 
 def _jwt_verifier(settings: Settings) -> JWTVerifier | None:
-    """What verifies JWTs; its library is loaded only where some are taken."""
+    """The JWT verifier, or None if none is configured; its library is imported only when it is needed."""
     if not settings.jwt_secret and not settings.jwt_jwks_file:
         return None
     from web.security.jwt import JWTVerifier

@@ -1,6 +1,6 @@
-"""Between socket and handler: everything that would be the same for an API about cars."""
+"""HTTP layer. Nothing here knows about music."""
 
 import warnings
 
-# Connexion imports Starlette's test client, which has begun to ask for another HTTP library; that is not our call.
+# Connexion imports Starlette's test client, which warns that it prefers another HTTP library than httpx.
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient` is deprecated")

@@ -1,4 +1,7 @@
-"""The outermost ASGI application: every request enters here, and every response has passed here."""
+"""The outermost ASGI application: every request enters here, and every response leaves through it.
+
+Decision 2.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ log = structlog.get_logger("web.application")
 
 
 class Application:
-    """Makes the request context, counts the request of its address, checks its header, and catches what escapes."""
+    """Creates the request context, counts the address quota, checks the headers, and handles every exception."""
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class Application:
             return
         except Exception as failure:
             if context.status is not None:
-                raise  # the response has begun: the server closes the connection
+                raise  # the response has started: the server closes the connection
             response = self.errors.to_response(failure, context.request_id)
             await response_headers.send_response(context, response, send)
         finally:

@@ -1,4 +1,4 @@
-"""The types of ASGI, in one spelling."""
+"""Types of ASGI: scope, messages, receive, send and application."""
 
 from __future__ import annotations
 

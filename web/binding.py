@@ -1,4 +1,7 @@
-"""Binds a request to its operation: parameters and body become arguments, or one error with every violation."""
+"""Binds a request to its operation: parameters and body become handler arguments, or one error lists every violation.
+
+Decision 1.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from web.http import preconditions
 
 
 def bind(operation: Operation, context: RequestContext) -> None:
-    """Fills in the arguments. Raises Invalid with every violation, MalformedRequest, PreconditionRequired."""
+    """Fills `context.arguments`. Raises Invalid with every violation, MalformedRequest, PreconditionRequired."""
     arguments, violations = context.arguments, context.violations
     arguments.update(context.path_values)
     query = context.scope["query_string"]
-    given = _query(operation, query, violations) if query else {}
+    values = _query_values(operation, query, violations) if query else {}
     for name, parameter in operation.query.items():
-        arguments[parameter.argument] = parameter.read(given.get(name), violations)
+        arguments[parameter.argument] = parameter.read(values.get(name), violations)
     for name_bytes, parameter in operation.header_parameters.items():
         raw = context.headers.get(name_bytes)
         arguments[parameter.argument] = parameter.read(None if raw is None else raw.decode("latin-1"), violations)
@@ -33,22 +36,22 @@ def bind(operation: Operation, context: RequestContext) -> None:
 
 
 def handler_arguments(operation: Operation, context: RequestContext) -> dict[str, Any]:
-    """What the handler takes, by name."""
-    known = context.arguments | {"caller": context.caller}
-    if "if_match" in known:
-        known["if_match"] = preconditions.expected_version(known["if_match"])
-    return {name: known[name] for name in operation.handler_args}
+    """The keyword arguments of the handler."""
+    arguments = context.arguments | {"caller": context.caller}
+    if "if_match" in arguments:
+        arguments["if_match"] = preconditions.expected_version(arguments["if_match"])
+    return {name: arguments[name] for name in operation.handler_args}
 
 
-def _query(operation: Operation, query: bytes, violations: list[Violation]) -> dict[str, str]:
-    given: dict[str, str] = {}
+def _query_values(operation: Operation, query: bytes, violations: list[Violation]) -> dict[str, str]:
+    values: dict[str, str] = {}
     for name, value in parse_query(query):
         if name not in operation.query:
             violations.append(Violation(f"query/{sanitize(name)}", "additionalProperties", "is not a known parameter"))
-        elif name in given:
+        elif name in values:
             violations.append(Violation(f"query/{name}", "maxItems", "must be given once at most"))
-        given[name] = value
-    return given
+        values[name] = value
+    return values
 
 
 def _bind_body(operation: Operation, context: RequestContext) -> None:

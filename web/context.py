@@ -1,4 +1,4 @@
-"""The request context: one request and what is known of it so far."""
+"""Request context: one request and everything known about it so far, in a context variable."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
 class RequestContext:
-    """A request on its way to a response.
+    """The state of one request.
 
-    `started` are seconds of the clock that durations are measured with, `arrived` is Unix time. `operation` is None
-    until the request is routed, `caller` until it is authenticated, `status` until the response is sent. `arguments`
-    are the handler's, `body` the bytes as they came, `rate_limit_headers` lines that are ready to be sent.
+    `started` is in seconds of time.perf_counter(), `arrived` in Unix seconds. `operation` is None until the request is
+    routed, `caller` until it is authenticated, `status` until the response is sent. `arguments` are the handler's,
+    `body` is the raw request body, `rate_limit_headers` are encoded header lines.
     """
 
     __slots__ = (
@@ -59,15 +59,18 @@ current_request: ContextVar[RequestContext] = ContextVar("current_request")
 
 
 def new_request_id() -> str:
-    """An id for one request: nobody has to be kept from guessing it, so any good random number will do."""
+    """A new request id: `req_` and 16 hexadecimal digits. It is no secret, so `random` is good enough."""
     return "req_" + random.getrandbits(64).to_bytes(8, "big").hex()
 
 
-def _request_id(theirs: bytes | None) -> str:
-    """The client's own id where it has the allowed form and is no secret, else a new one; all begin with `req_`."""
-    if theirs is None or not _CLIENT_ID.fullmatch(theirs):
+def _request_id(client_id: bytes | None) -> str:
+    """The client's X-Request-ID if it is valid and contains no secret, else a new id; each begins with `req_`.
+
+    Decision 18.
+    """
+    if client_id is None or not _CLIENT_ID.fullmatch(client_id):
         return new_request_id()
-    text = theirs.decode("ascii")
+    text = client_id.decode("ascii")
     if redact(text) != text:
         return new_request_id()
     return text if text.startswith("req_") else "req_" + text

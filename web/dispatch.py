@@ -1,4 +1,7 @@
-"""Calls the handler and checks its response against the contract, before anything is committed."""
+"""Calls the handler and checks its response against the contract, before the transaction commits.
+
+Decisions 1 and 31.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Dispatcher:
     async def dispatch(self, operation: Operation, context: RequestContext) -> Response:
         """The response of the operation's handler. Raises what the handler raises.
 
-        A coroutine runs on the event loop and must not block; where a plain function runs, the database decides.
+        A coroutine runs on the event loop and must not block; Database.call chooses where a plain function runs.
         """
         if operation.is_async:
             with self.database.use():
@@ -39,7 +42,7 @@ class Dispatcher:
         return await self.database.call(self.call, operation, context, writes=operation.writes)
 
     def call(self, operation: Operation, context: RequestContext) -> Response:
-        """The response of a plain handler."""
+        """The response of a handler that is a plain function."""
         try:
             with self._read_your_writes(operation, context):
                 if operation.idempotent and b"idempotency-key" in context.headers:
@@ -49,7 +52,7 @@ class Dispatcher:
             raise RuntimeError("a handler tried to stop the process") from escape
 
     def _read_your_writes(self, operation: Operation, context: RequestContext) -> AbstractContextManager[None]:
-        """A GET may read the replica, unless its caller has just written."""
+        """A GET may read from the replica, unless its user has written within `replica_lag_seconds`."""
         replica = self.database.replica
         if replica is None or context.caller is None:
             return nullcontext()
@@ -60,18 +63,18 @@ class Dispatcher:
         return self.checked(operation, context, build_response(operation, context, result))
 
     def checked(self, operation: Operation, context: RequestContext, response: Response) -> Response:
-        """The response, if the contract documents it. Raises InternalError when it does not and must."""
+        """The response. If it breaks the contract, that is logged, and raises InternalError if `enforce`."""
         error = operation.response_error(response.status, response.data)
         if error is not None:
-            found = {"operation": operation.id, "status": response.status, "error": error[:2000]}
-            log.error("response breaks the contract", trace_id=context.request_id, **found)
+            fields = {"operation": operation.id, "status": response.status, "error": error[:2000]}
+            log.error("response breaks the contract", trace_id=context.request_id, **fields)
             if self.enforce:
                 raise InternalError("The response did not match the contract; the trace id finds it in the log")
         return response
 
 
 def build_response(operation: Operation, context: RequestContext, result: Any) -> Response:
-    """A handler's result as the documented success, or 304 where the client knows it (RFC 9110 section 15.4.5)."""
+    """The success response of a handler's result, or 304 if If-None-Match has its tag (RFC 9110 section 15.4.5)."""
     headers = {"content-type": operation.produces}
     if isinstance(result, WithETag):
         tag = headers["etag"] = f'"{result.tag}"'

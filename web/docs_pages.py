@@ -1,4 +1,7 @@
-"""Serves /docs: the static files of docsite/static/ and the pages generated from the contract."""
+"""Serves /docs: the static files of docsite/static/ and the pages generated from the contract.
+
+Decisions 50 to 52.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from web.http import preconditions
 
 PATH = "/docs"
 HOME = Path(__file__).parents[1] / "docsite" / "static"
-# Made pages name this address; where they are served, the reader's own stands in its place.
+# Generated pages contain this address; when a page is served, the public address replaces it.
 ORIGIN = "http://127.0.0.1:8080"
 _NOTHING_ELSE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 POLICY = (
@@ -39,32 +42,32 @@ FILES: dict[str, tuple[str, dict[str, str]]] = {
     "scalar.js": ("scalar.js", _SCRIPT),
     "page.css": ("page.css", {"Content-Type": "text/css; charset=utf-8"}),
 }
-# A copy may be kept, and is asked about before each use: after an upgrade nobody sees a mixture of old and new.
-_KEPT = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
+# Caches must revalidate each use, so that no page mixes files of two versions after an upgrade.
+_CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
 
 
 class Page(NamedTuple):
-    """What is at one path: the bytes, and the fields that say what they are."""
+    """One page: its bytes and its representation headers."""
 
     content: bytes
     headers: Mapping[str, str]
 
 
 PageFactory = Callable[[str], Page | None]
-"""The page at a path below PATH, or None where there is none; it is asked once for each path."""
+"""Returns the page at a path below PATH, or None if there is none; called once per path."""
 
 
 class EncodedPage(NamedTuple):
-    """A page as it is sent: the bytes and their header fields, with a strong entity tag (RFC 9110 section 8.8.3)."""
+    """A page in one content coding: its bytes and headers, with a strong entity tag (RFC 9110 section 8.8.3)."""
 
     body: bytes
     headers: dict[str, str]
 
 
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog) -> None:
-    """Serve what is below PATH; any other path there gives the error of NoSuchEndpoint.
+    """Registers the routes of PATH; an unknown path below it gives NoSuchEndpoint in the error envelope.
 
-    The samples of the pages call `public_url`, or the host that the request names where it is empty.
+    The samples of the pages call `public_url`; if that is empty, the host of the request.
     """
 
     def handle(error: Exception) -> flask.Response:
@@ -73,9 +76,9 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
         response = errors.to_response(error, current_request.get().request_id)
         return flask.Response(response.body, response.status, response.headers)
 
-    for kind in (Exception, HTTPException):  # Connexion has a handler of its own for the second
+    for kind in (Exception, HTTPException):  # Connexion registers its own handler for HTTPException
         app.register_error_handler(kind, handle)
-    app.url_map.merge_slashes = False  # Flask would redirect, to whatever host the request names.
+    app.url_map.merge_slashes = False  # Flask would redirect to the host of the request, which may be forged
     view = partial(_serve, cache(make), public_url)
     app.add_url_rule(PATH, endpoint=PATH, view_func=view, defaults={"path": ""})
     app.add_url_rule(f"{PATH}/", endpoint=f"{PATH}/", view_func=view, defaults={"path": "/"})
@@ -83,15 +86,19 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
 
 
 def _serve(make: PageFactory, public_url: str, path: str) -> flask.Response:
-    packed = flask.request.accept_encodings["gzip"] > 0
-    form = _file(path, packed=packed) if path in FILES else _made(make, path, public_url or _origin(), packed=packed)
-    if form is None:
+    gzipped = flask.request.accept_encodings["gzip"] > 0
+    page = (
+        _static_file(path, gzipped=gzipped)
+        if path in FILES
+        else _generated(make, path, public_url or _origin(), gzipped=gzipped)
+    )
+    if page is None:
         raise NoSuchEndpoint("No page has that path")
-    if preconditions.is_known(flask.request.headers.get("If-None-Match"), form.headers["ETag"]):
-        # A browser takes over the fields of a 304 (RFC 9111 section 3.2), so the policy has to be among them.
-        kept = {name: value for name, value in form.headers.items() if name != "Content-Encoding"}
-        return flask.Response(status=304, headers=kept)
-    return flask.Response(form.body, headers=form.headers)
+    if preconditions.is_known(flask.request.headers.get("If-None-Match"), page.headers["ETag"]):
+        # A browser stores the headers of a 304 (RFC 9111 section 3.2), so the content security policy must be in it.
+        headers = {name: value for name, value in page.headers.items() if name != "Content-Encoding"}
+        return flask.Response(status=304, headers=headers)
+    return flask.Response(page.body, headers=page.headers)
 
 
 def _origin() -> str:
@@ -100,23 +107,23 @@ def _origin() -> str:
 
 
 @cache
-def _file(path: str, *, packed: bool) -> EncodedPage:
-    """A file of docsite/static/, read when it is first asked for, so that the server does not start later for it."""
+def _static_file(path: str, *, gzipped: bool) -> EncodedPage:
+    """A file of docsite/static/, read at the first request for it: reading at start-up would delay the start."""
     name, headers = FILES[path]
-    return _encode((HOME / name).read_bytes(), headers, packed=packed)
+    return _encode((HOME / name).read_bytes(), headers, gzipped=gzipped)
 
 
 @lru_cache(maxsize=64)
-def _made(make: PageFactory, path: str, origin: str, *, packed: bool) -> EncodedPage | None:
+def _generated(make: PageFactory, path: str, origin: str, *, gzipped: bool) -> EncodedPage | None:
     page = make(path)
     if page is None:
         return None
-    return _encode(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, packed=packed)
+    return _encode(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, gzipped=gzipped)
 
 
-def _encode(content: bytes, headers: Mapping[str, str], *, packed: bool) -> EncodedPage:
+def _encode(content: bytes, headers: Mapping[str, str], *, gzipped: bool) -> EncodedPage:
     digest = hashlib.sha256(content).hexdigest()[:16]
-    if packed:
+    if gzipped:
         coding = {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
-        return EncodedPage(gzip.compress(content, mtime=0), {**headers, **_KEPT, **coding})
-    return EncodedPage(content, {**headers, **_KEPT, "ETag": f'"{digest}"'})
+        return EncodedPage(gzip.compress(content, mtime=0), {**headers, **_CACHE_HEADERS, **coding})
+    return EncodedPage(content, {**headers, **_CACHE_HEADERS, "ETag": f'"{digest}"'})

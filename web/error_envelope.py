@@ -1,4 +1,7 @@
-"""The error envelope: the only place that builds an error body, from the contract's catalog of errors."""
+"""The error envelope: the only module that builds an error body, from the contract's error catalog.
+
+Decision 9.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ log = structlog.get_logger("web.error_envelope")
 
 
 class CatalogEntry(NamedTuple):
-    """What the contract says of one error code."""
+    """Status, type and message of one error code."""
 
     status: int
     type: str
@@ -27,7 +30,7 @@ class CatalogEntry(NamedTuple):
 
 
 class ErrorCatalog:
-    """The error codes of a contract (`x-errors`), and the response that each failure becomes."""
+    """The error codes of a contract (`x-errors`); converts exceptions to responses."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         entries = document["components"]["schemas"]["ErrorCode"]["x-errors"]
@@ -38,7 +41,7 @@ class ErrorCatalog:
         return self.entries[failure.code].status
 
     def to_response(self, error: BaseException, request_id: str) -> Response:
-        """The envelope of a failure; anything else is a bug, which is logged, and the response names only its id."""
+        """The error response of a Failure. Any other exception is logged, and its 500 contains only the request id."""
         failure = error if isinstance(error, Failure) else _internal_error(error, request_id)
         entry = self.entries[failure.code]
         body = {
@@ -66,7 +69,7 @@ def _headers(failure: Failure, status: int) -> dict[str, str]:
 
 
 def _redact(value: Any) -> Any:
-    """The same details with every text cut and without secrets, so that no error repeats a long input or a key."""
+    """The details with secrets masked and each text cut to MAX_TEXT_LENGTH characters."""
     if isinstance(value, str):
         value = redact(value)
         return value if len(value) <= MAX_TEXT_LENGTH else value[: MAX_TEXT_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,4 +1,4 @@
-"""Errors of the HTTP layer; each class names its code in the contract's catalog of errors."""
+"""Exceptions of the HTTP layer; each class names its error code in the contract's error catalog."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Violation(NamedTuple):
     """One rule of the contract that a value breaks."""
 
     pointer: str
-    """JSON Pointer (RFC 6901) into the body, or the place and name of a parameter: `query/limit`."""
+    """JSON Pointer (RFC 6901) into the body, or location and name of a parameter: `query/limit`."""
     code: str
-    """The schema keyword that is broken."""
+    """The schema keyword that the value breaks."""
     message: str
 
 
 class RequestError(Failure):
-    """A request that the protocol's rules turn away; `headers` go with the answer."""
+    """A request that the HTTP layer rejects; `headers` are added to the error response."""
 
     def __init__(self, system_message: str, headers: Mapping[str, str] | None = None, /, **details: object) -> None:
         super().__init__(system_message, **details)
@@ -105,13 +105,13 @@ class InternalError(RequestError):
 
 
 class Invalid(RequestError):
-    """Values that break the contract's rules, all of them at once."""
+    """The request does not match the contract; `details` list the first 24 violations and count the rest."""
 
     code = "VALIDATION_ERROR"
 
     def __init__(self, violations: Iterable[Violation]) -> None:
-        found = list(violations)
-        details: dict[str, object] = {"errors": [v._asdict() for v in found[:MAX_VIOLATIONS]]}
-        if len(found) > MAX_VIOLATIONS:
-            details["omitted"] = len(found) - MAX_VIOLATIONS
+        listed = list(violations)
+        details: dict[str, object] = {"errors": [v._asdict() for v in listed[:MAX_VIOLATIONS]]}
+        if len(listed) > MAX_VIOLATIONS:
+            details["omitted"] = len(listed) - MAX_VIOLATIONS
         super().__init__("The request does not match the contract", None, **details)

@@ -1,4 +1,4 @@
-"""Numbers as text, kept for the next time: to look one up takes a fraction of the time that it takes to write it."""
+"""Cache of formatted numbers: looking up the text of a number takes less time than formatting it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ MAX_CACHED = 4096
 
 
 class FormattedNumbers(dict[float, T]):
-    """What `write` makes of a number, by the number; a bounded count of them is kept."""
+    """Texts by number, formatted by `format_number` at the first look-up; holds at most 4,096."""
 
-    def __init__(self, write: Callable[[float], T]) -> None:
+    def __init__(self, format_number: Callable[[float], T]) -> None:
         super().__init__()
-        self._write: Callable[[float], T] = write
+        self._format: Callable[[float], T] = format_number
 
     def __missing__(self, number: float) -> T:
         if len(self) >= MAX_CACHED:
             self.clear()
-        text: T = self._write(number)
+        text: T = self._format(number)
         self[number] = text
         return text
 
 
 INTEGERS: FormattedNumbers[str] = FormattedNumbers(str)
-# The last three digits of a number.
+# The numbers 0 to 999 with three digits.
 THOUSANDTHS = [f"{number:03d}" for number in range(1000)]

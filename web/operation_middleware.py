@@ -1,7 +1,7 @@
-"""The middleware that answers the operations of the contract, in the list that Connexion offers for middlewares.
+"""Middleware in Connexion's middleware list that executes the operations of the contract.
 
-Connexion hands over the specification and the resolver (`add_api`). Each operation is compiled once; a request is then
-routed, authenticated, counted, bound, dispatched and sent here. Paths below /docs go on to Flask.
+Connexion passes the specification and the resolver to `add_api`, and each operation is compiled once. A request is then
+routed, authenticated, rate-limited, bound, dispatched and sent here. Paths below /docs go on to Flask. Decision 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BELOW_DOCS = _DOCS + b"/"
 
 
 class OperationMiddleware(SpecMiddleware):
-    """Answers every operation; its parts are made from settings in app.py."""
+    """Executes every operation; app.py builds its parts from the settings."""
 
     def __init__(
         self,
@@ -63,15 +63,15 @@ class OperationMiddleware(SpecMiddleware):
         self.router = Router([])
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
-        """Called by Connexion before the first request. Raises what Connexion raises where no handler is found."""
+        """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""
         validators = ValidatorCache(self.document)
-        found = []
+        compiled = []
         for node in operations(self.document):
-            known = OpenAPIOperation.from_spec(
+            resolved = OpenAPIOperation.from_spec(
                 specification, path=node.template, method=node.method.lower(), resolver=resolver
             )
-            found.append(Operation(node, validators, known.function, require_if_match=self.require_if_match))
-        self.router = Router(found)
+            compiled.append(Operation(node, validators, resolved.function, require_if_match=self.require_if_match))
+        self.router = Router(compiled)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,7 +82,7 @@ class OperationMiddleware(SpecMiddleware):
             response = await self._respond(context, receive)
         except request_body.ClientDisconnected:
             raise
-        except Exception as failure:  # noqa: BLE001 - the catalog tells failures from bugs, and logs the bugs
+        except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
             response = self._checked_error(context, self.errors.to_response(failure, context.request_id))
         await send_response(context, response, send)
 
@@ -94,7 +94,7 @@ class OperationMiddleware(SpecMiddleware):
         operation, context.path_values = self.router.find(context.method, context.path)
         context.operation = operation
         if not operation.public:
-            await self._admit(operation, context)
+            await self._authenticate(operation, context)
         request_checks.negotiate(operation, context)
         if request_checks.may_have_body(context.headers):
             request_body.check_size(context)
@@ -102,8 +102,8 @@ class OperationMiddleware(SpecMiddleware):
         binding.bind(operation, context)
         return await self.dispatcher.dispatch(operation, context)
 
-    async def _admit(self, operation: Operation, context: RequestContext) -> None:
-        """Authenticates, then counts the request of its credential."""
+    async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
+        """Authenticates the request, then counts it against the quota of its credential."""
         if context.overloaded:
             raise Unavailable("Too many requests are in flight; try again soon")
         try:
@@ -121,7 +121,7 @@ class OperationMiddleware(SpecMiddleware):
         return Response(204, {"allow": methods} | self.cors.preflight(context.headers, methods), b"")
 
     async def _docs(self, context: RequestContext, receive: Receive) -> Response:
-        """What Flask answers."""
+        """Flask's response."""
         if context.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("Pages are read only", {"allow": "GET, HEAD"})
         messages: list[Message] = []
@@ -133,7 +133,7 @@ class OperationMiddleware(SpecMiddleware):
         return from_messages(messages)
 
     def _checked_error(self, context: RequestContext, response: Response) -> Response:
-        """The error, or a 500 in its place when its operation does not document it."""
+        """The error response, or a 500 if the operation does not document it and `enforce` is set."""
         if context.operation is None:
             return response
         try:

@@ -1,4 +1,4 @@
-"""Masks API keys and tokens, so that no log line and no error repeats a secret."""
+"""Redaction: masks API keys and tokens, so that no log line and no error contains a secret."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _SECRET = re.compile(r"msk_[0-9A-Za-z]{8,}|eyJ[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.?[
 
 
 def redact(text: str) -> str:
-    """The text with `***` in place of every API key and token in it."""
+    """The text with every API key and token replaced by `***`."""
     return _SECRET.sub("***", text)

@@ -1,4 +1,7 @@
-"""Builds and sends every response: default headers, rate-limit and deprecation headers, then the access-log record."""
+"""Builds and sends every response: default headers, rate-limit and deprecation headers, then the access-log record.
+
+Decision 43.
+"""
 
 from __future__ import annotations
 
@@ -24,31 +27,31 @@ _LENGTH = FormattedNumbers(b"content-length: %d\r\n".__mod__)
 
 
 async def send_response(context: RequestContext, response: Response, send: Send) -> None:
-    """Sends a response; to HEAD without its content (RFC 9110 section 9.3.2)."""
+    """Sends a response, without content if the method is HEAD (RFC 9110 section 9.3.2)."""
     context.status = response.status
-    further = dict(context.cors_headers)
+    extra = dict(context.cors_headers)
     if context.send_timing:
-        further |= server_timing.headers(context, response)
-    if further:
-        response = response._replace(headers=response.headers | further)
+        extra |= server_timing.headers(context, response)
+    if extra:
+        response = response._replace(headers=response.headers | extra)
     head = build_headers(response, context.request_id, _extra_headers(context))
     content = b"" if context.method == "HEAD" else response.body
     if SINGLE_MESSAGE in context.scope.get("extensions", ()):
-        whole = SerializedResponse(head, content, "connection" in response.headers)
-        await send({"type": "http.response.start", "status": response.status, SINGLE_MESSAGE: whole})
+        serialized = SerializedResponse(head, content, "connection" in response.headers)
+        await send({"type": "http.response.start", "status": response.status, SINGLE_MESSAGE: serialized})
         return
     fields = [tuple(line.split(b": ", 1)) for line in head.splitlines()]
     await send({"type": "http.response.start", "status": response.status, "headers": fields})
     await send({"type": "http.response.body", "body": content})
 
 
-def build_headers(response: Response, request_id: str, further: bytes) -> bytes:
-    """The lines of a response's header: the default fields, its own, which win, and `further` lines."""
+def build_headers(response: Response, request_id: str, extra: bytes) -> bytes:
+    """The encoded headers of a response: defaults, the response's own, which override them, and `extra` lines."""
     own, fixed = response.headers, _FIXED
     if not _NAMES.isdisjoint(own):
         fixed = encode_headers({name: value for name, value in DEFAULT_HEADERS.items() if name not in own})
     length = b"" if response.status in (204, 304) else _LENGTH[len(response.body)]
-    return b"".join((fixed, encode_headers(own), b"x-request-id: ", request_id.encode(), b"\r\n", further, length))
+    return b"".join((fixed, encode_headers(own), b"x-request-id: ", request_id.encode(), b"\r\n", extra, length))
 
 
 def _extra_headers(context: RequestContext) -> bytes:

@@ -1,4 +1,7 @@
-"""Which operation a request names: a tree of path segments, as fast with three hundred operations as with ten."""
+"""Router: a trie of path segments, as fast with 300 operations as with ten.
+
+Decision 11.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +21,24 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Router:
-    """Finds operations by method and path. A path has one spelling only: anything else is no endpoint (404)."""
+    """Finds operations by method and path. Each path has exactly one spelling; any other is NoSuchEndpoint (404)."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._tree: dict[Any, Any] = {}
-        self._every: dict[str, Operation] = {}
+        self._all_methods: dict[str, Operation] = {}
         for operation in operations:
             node = self._tree
             for segment in operation.path.split("/"):
                 node = node.setdefault(_VARIABLE if segment.startswith("{") else segment, {})
             node.setdefault(_END, {})[operation.method] = operation
-            self._every[operation.method] = operation
+            self._all_methods[operation.method] = operation
 
     def methods(self, path: bytes) -> tuple[dict[str, Operation], list[str]]:
         """The operations of a path by method, and the values of its variables. Raises NoSuchEndpoint.
 
-        The path `*` of OPTIONS has the methods of every path (RFC 9110 section 9.3.7).
+        The path `*` of OPTIONS has the methods of all paths (RFC 9110 section 9.3.7).
         """
-        return (self._every, []) if path == b"*" else self._at(path)
+        return (self._all_methods, []) if path == b"*" else self._at(path)
 
     def _at(self, path: bytes) -> tuple[dict[str, Operation], list[str]]:
         text, node, values = path.decode("latin-1"), self._tree, []
@@ -52,7 +55,7 @@ class Router:
         return node[_END], values if _PLAIN.fullmatch(text) else [_value(segment) for segment in values]
 
     def find(self, method: str, path: bytes) -> tuple[Operation, dict[str, str]]:
-        """The operation and its path arguments; HEAD finds GET's. Raises NoSuchEndpoint, MethodNotAllowed."""
+        """The operation and its path arguments; HEAD finds GET. Raises NoSuchEndpoint, MethodNotAllowed."""
         operations, values = self._at(path)
         operation = operations.get("GET" if method == "HEAD" else method)
         if operation is None:
@@ -61,19 +64,19 @@ class Router:
 
 
 def allow(operations: Iterable[str]) -> str:
-    """The complete Allow field of a path (RFC 9110 section 10.2.1)."""
+    """The value of the Allow header of a path (RFC 9110 section 10.2.1)."""
     methods = set(operations) | {"OPTIONS"}
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _value(segment: str) -> str:
-    """A path variable, decoded; raises NoSuchEndpoint for dot segments, encoded slashes, controls and bad escapes."""
+    """A path variable, decoded. Raises NoSuchEndpoint for dot segments, encoded slashes, controls and bad escapes."""
     if _BAD_ESCAPE.search(segment):
-        raise NoSuchEndpoint("The path holds a percent sign that escapes nothing")
+        raise NoSuchEndpoint("The path contains an invalid percent-encoding")
     try:
         text = unquote(segment.encode("latin-1").decode("ascii"), errors="strict")
     except UnicodeDecodeError:
-        raise NoSuchEndpoint("The path is not UTF-8, percent-encoded") from None
+        raise NoSuchEndpoint("The path is not percent-encoded UTF-8") from None
     if text in (".", "..") or _ILLEGAL.search(text):
-        raise NoSuchEndpoint("The path holds a segment that no operation takes")
+        raise NoSuchEndpoint("The path contains a segment that is not allowed")
     return text

@@ -1,4 +1,4 @@
-"""What the contract says of an operation that goes away, as header fields of its answers."""
+"""Deprecation, Sunset and Link headers of a deprecated operation."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def headers(node: Mapping[str, Any]) -> dict[str, str]:
     if not node.get("deprecated"):
         return {}
     about: Mapping[str, str] = node.get("x-deprecation", {})
-    found = {"deprecation": f"@{_since(about):.0f}"}
+    fields = {"deprecation": f"@{_since(about):.0f}"}
     if "x-sunset" in node:
-        found["sunset"] = format_datetime(_day(node["x-sunset"]), usegmt=True)
+        fields["sunset"] = format_datetime(_day(node["x-sunset"]), usegmt=True)
     links = [f'<{about[key]}>; rel="{relation}"' for key, relation in RELATIONS.items() if key in about]
     if links:
-        found["link"] = ", ".join(links)
-    return found
+        fields["link"] = ", ".join(links)
+    return fields
 
 
 def _since(about: Mapping[str, str]) -> float:
-    """The contract's own date. Where it has none, today is true too: RFC 9745 knows no deprecation without a date."""
+    """Unix time of the contract's date, or else of today: RFC 9745 requires a date."""
     return _day(about["since"] if "since" in about else datetime.now(UTC).date().isoformat()).timestamp()
 
 
 def _day(text: str) -> datetime:
-    """The beginning of a day in UTC."""
+    """Midnight UTC of a date."""
     return datetime.combine(date.fromisoformat(text), time(), UTC)

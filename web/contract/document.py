@@ -1,4 +1,4 @@
-"""The contract, read: one document out of the files of openapi/, references to named components kept."""
+"""Bundles the files of openapi/ into one OpenAPI document, in which references to named components are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Place = tuple[Path, str]
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML whose timestamps stay text, as JSON would have them."""
+    """YAML loader that keeps timestamps as text, as in JSON."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -29,21 +29,21 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def load(home: Path = HOME) -> dict[str, Any]:
-    """The whole contract as one OpenAPI document.
+    """The contract as one OpenAPI document.
 
-    A reference to a component that the root lists by name becomes `#/components/...`; anything else is put in place.
+    A reference to a component that the root file lists becomes `#/components/...`; any other reference is inlined.
     """
     return _Bundle(home.resolve()).document()
 
 
 @cache
 def document() -> dict[str, Any]:
-    """The contract of this tree, for tools and tests; read once, so treat it as read-only."""
+    """The contract of this source tree, for tools and tests; cached, so treat it as read-only."""
     return load()
 
 
 def lookup(root: dict[str, Any], node: Any) -> Any:
-    """The node itself, or what its local `$ref` names."""
+    """The node, or the target of its local `$ref`."""
     while isinstance(node, dict) and "$ref" in node:
         node = _walk(root, node["$ref"].removeprefix("#"))
     return node
@@ -77,7 +77,7 @@ class _Bundle:
             return node
         if isinstance(node.get("$ref"), str):
             if node["$ref"].startswith("#/components/") and file == self.home:
-                return node  # a bundled document names its components itself
+                return node  # the document is bundled already
             name = self.names.get(self.place(node["$ref"], file))
             return {"$ref": name} if name else self.inline(node["$ref"], file)
         return {key: self.resolve(value, file) for key, value in node.items()}
@@ -97,7 +97,7 @@ class _Bundle:
 
 
 def _walk(node: Any, pointer: str) -> Any:
-    """What a JSON Pointer (RFC 6901) names."""
+    """The target of a JSON Pointer (RFC 6901)."""
     for part in pointer.split("/")[1:]:
         node = node[part.replace("~1", "/").replace("~0", "~")]
     return node
@@ -105,7 +105,7 @@ def _walk(node: Any, pointer: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The contract in the form in which clients get it."""
+    """The contract as clients get it: encoded, with its entity tag."""
 
     body: bytes
     media_type: str
@@ -120,7 +120,7 @@ class Contract:
         self._published: dict[str, Published] = {}
 
     def published(self, form: str) -> Published:
-        """The document as `json` or `yaml`, with a tag that changes when it does."""
+        """The document as `json` or `yaml`; the tag is a hash of its bytes."""
         if form not in self._published:
             self._published[form] = _json(self.document) if form == "json" else _yaml(self.document)
         return self._published[form]

@@ -1,4 +1,4 @@
-"""Where a created resource is: Location, read from the contract's own links (OpenAPI 3.0.3, Link Object)."""
+"""Location of a created resource, from the contract's links (OpenAPI 3.0.3, Link Object)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FROM_BODY = "$response.body#/"
 
 
 class LocationTemplate:
-    """The path of the first link of a response that leads to a GET of the created resource."""
+    """Path template of the first link in a response whose operation is a GET."""
 
     def __init__(self, document: dict[str, Any], links: dict[str, Any]) -> None:
         base = document["servers"][0]["url"].rstrip("/")
@@ -21,7 +21,7 @@ class LocationTemplate:
         self._expressions: dict[str, str] = link.get("parameters", {}) if link else {}
 
     def expand(self, path_values: dict[str, str], body: dict[str, Any]) -> str:
-        """The path of the resource that `body` shows."""
+        """The path of the resource in `body`."""
         values = {name: _value(expression, path_values, body) for name, expression in self._expressions.items()}
         return self._template.format(**values)
 

@@ -1,4 +1,7 @@
-"""The contract compiled: one object per operation with everything that does not depend on the request."""
+"""Compiled operations: one object per operation with everything that does not depend on the request.
+
+Decision 1.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from web.responses import encode_headers
 
 
 class Operation:
-    """One operation, compiled. web.binding reads requests with it, web.dispatch calls its handler.
+    """One compiled operation, used by web.binding and web.dispatch.
 
     `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `body` and `responses`
     the validators of the JSON bodies (responses by status; None: no JSON body), `produces` the media type of the
-    success, `handler_args` what the handler takes, by name.
+    success response, `handler_args` the names of the handler's parameters.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class Operation:
         self.requires_if_match = require_if_match and b"if-match" in self.header_parameters
 
     def response_error(self, status: int, data: Any) -> str | None:
-        """How a response breaks the contract, or None. `data` is the JSON body, None where there is none."""
+        """The violations of a response as text, or None. `data` is the JSON body, or None."""
         if status not in self.responses:
             return f"status {status} is not documented"
         validator = self.responses[status]

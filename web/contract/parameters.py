@@ -1,4 +1,4 @@
-"""What is legal in a query string and in header fields, read from the raw text before anything is converted."""
+"""Query and header parameters: parsed from the raw text and checked against their schemas."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class Parameter:
-    """One declared parameter: its argument name, its default and its rules."""
+    """One declared parameter: its argument name, default and validator."""
 
-    def __init__(self, node: dict[str, Any], schema: dict[str, Any], rules: ValidatorCache) -> None:
+    def __init__(self, node: dict[str, Any], schema: dict[str, Any], validators: ValidatorCache) -> None:
         self.name: str = node["name"]
         self.pointer = f"{node['in']}/{node['name']}"
         self.argument = node["name"].lower().replace("-", "_")
         self.required: bool = node.get("required", False)
         self.type: str = schema.get("type", "string")
         self.default = schema.get("default")
-        self.validator = rules.get(schema)
+        self.validator = validators.get(schema)
 
-    def read(self, text: str | None, found: list[Violation]) -> Any:
-        """The value of the raw text; what it breaks is added to `found`."""
+    def read(self, text: str | None, violations: list[Violation]) -> Any:
+        """The value of the raw text; its violations are appended to `violations`."""
         if text is None:
             if self.required:
-                found.append(Violation(self.pointer, "required", "is required"))
+                violations.append(Violation(self.pointer, "required", "is required"))
             return self.default
         value = self._value(text)
         if value is None:
-            found.append(Violation(self.pointer, "type", f"must be of type {self.type}"))
+            violations.append(Violation(self.pointer, "type", f"must be of type {self.type}"))
         elif not self.validator.is_valid(value):
-            found.extend(self.validator.violations(value, self.pointer))
+            violations.extend(self.validator.violations(value, self.pointer))
         return value
 
     def _value(self, text: str) -> Any:
@@ -48,7 +48,7 @@ class Parameter:
 
 
 def parse_query(query: bytes) -> Iterator[tuple[str, str]]:
-    """Names and values of a query string; raises MalformedRequest for what is not ASCII, escaped badly or not UTF-8."""
+    """Names and values of a query string. Raises MalformedRequest unless it is percent-encoded UTF-8 in ASCII."""
     if not query:
         return
     fields = query.split(b"&")
@@ -63,7 +63,7 @@ def _text(raw: bytes) -> str:
     try:
         text = raw.decode("ascii")
         if _BAD_ESCAPE.search(text):
-            raise MalformedRequest("The query holds a percent sign that escapes nothing")
+            raise MalformedRequest("The query contains an invalid percent-encoding")
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
-        raise MalformedRequest("The query is not UTF-8, percent-encoded") from None
+        raise MalformedRequest("The query is not percent-encoded UTF-8") from None

@@ -1,4 +1,4 @@
-"""One reading of the contract's operations, for the server, the documentation site, the tools and the tests."""
+"""The operations of an OpenAPI document, read once for the server, the documentation site, the tools and the tests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ JSON = "application/json"
 
 
 class OperationObject:
-    """An Operation Object (OpenAPI 3.0.3) with its path and what it shares with others; references are followed.
+    """An Operation Object (OpenAPI 3.0.3) with its path and the parameters of its path item; `$ref`s are resolved.
 
-    `template` is the path as the document spells it, `path` the same below the server's URL, `method` upper case.
+    `template` is the path in the document, `path` the same prefixed with the path of the server's URL, `method` is in
+    upper case.
     """
 
     def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
@@ -33,58 +34,58 @@ class OperationObject:
         self._shared: list[Any] = item.get("parameters", [])
 
     def follow(self, node: Any) -> Any:
-        """The node itself, or what its `$ref` names."""
+        """The node, or the target of its `$ref`."""
         return lookup(self.document, node)
 
     @cached_property
     def parameters(self) -> list[dict[str, Any]]:
-        """Those of the path and its own, each with its schema in place."""
+        """The parameters of the path item and of the operation, each with its schema inlined."""
         nodes = [self.follow(node) for node in [*self._shared, *self.node.get("parameters", [])]]
         return [node | {"schema": self.follow(node.get("schema", {}))} for node in nodes]
 
     def parameters_in(self, place: str) -> list[dict[str, Any]]:
-        """The parameters in `path`, `query` or `header`."""
+        """The parameters whose `in` is `path`, `query` or `header`."""
         return [node for node in self.parameters if node["in"] == place]
 
     def parameter_names(self, place: str) -> list[str]:
-        """Their names."""
+        """The names of those parameters."""
         return [node["name"] for node in self.parameters_in(place)]
 
     @cached_property
     def body(self) -> dict[str, Any] | None:
-        """The media object of its JSON request body; None where it takes none."""
+        """The Media Type Object of the JSON request body, or None."""
         content = self.follow(self.node.get("requestBody", {})).get("content", {})
-        found: dict[str, Any] | None = self.follow(content[JSON]) if JSON in content else None
-        return found
+        media: dict[str, Any] | None = self.follow(content[JSON]) if JSON in content else None
+        return media
 
     def body_properties(self) -> dict[str, Any]:
-        """The properties of its JSON body by name."""
+        """The properties of the JSON request body by name."""
         schema = self.follow(self.body["schema"]) if self.body else {}
         properties: dict[str, Any] = schema.get("properties", {})
         return properties
 
     @cached_property
     def responses(self) -> dict[str, dict[str, Any]]:
-        """Every response by its status, `default` included."""
+        """Every response by status, `default` included."""
         return {status: self.follow(node) for status, node in self.node["responses"].items()}
 
     @cached_property
     def by_status(self) -> dict[int, dict[str, Any]]:
-        """The responses with a status of their own, in the document's order."""
+        """The responses with a numeric status, in the document's order."""
         return {int(status): node for status, node in self.responses.items() if status.isdigit()}
 
     @property
     def success(self) -> int:
-        """The status of the first success."""
+        """The lowest documented status."""
         return min(self.by_status)
 
     def error_codes(self, status: int) -> set[str]:
-        """The error codes that the examples of a status show."""
+        """The error codes in the examples of a status."""
         media = self.by_status.get(status, {}).get("content", {}).get(JSON, {})
         return {value["error"]["code"] for value in examples(media, self.document).values()}
 
     def security(self) -> list[frozenset[tuple[str, str]]]:
-        """The alternatives, each as the (scheme, scope) pairs that it asks for; none of them means public."""
+        """The security requirements, each as a set of (scheme, scope) pairs; an empty list means public."""
         listed = self.node.get("security", self.document.get("security", []))
         return [
             frozenset((name, scope) for name, scopes in alternative.items() for scope in (scopes or [""]))
@@ -93,7 +94,7 @@ class OperationObject:
 
 
 def operations(document: dict[str, Any]) -> Iterator[OperationObject]:
-    """Every operation of a document, in its order."""
+    """The operations of a document, in its order."""
     for template, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -101,14 +102,14 @@ def operations(document: dict[str, Any]) -> Iterator[OperationObject]:
 
 
 def examples(media: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """The values of a media object's examples by name; a single one is called `example`."""
+    """The values of a Media Type Object's examples by name; a single one is named `example`."""
     if "example" in media:
         return {"example": media["example"]}
     return {name: lookup(document, node)["value"] for name, node in media.get("examples", {}).items()}
 
 
 def path_pattern(path: str) -> re.Pattern[str]:
-    """What the paths of a template look like; the names in braces become groups."""
+    """A regular expression for the paths of a template; names in braces become groups."""
     pieces = re.split(r"\{(\w+)\}", path)
     return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces)))
 

@@ -1,4 +1,4 @@
-"""What is a legal value: the contract's schemas as compiled validators, and their findings in plain words."""
+"""JSON Schema validators compiled from the contract's schemas, and their errors as violations."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _DRAFT_4 = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 
 
 class Validator:
-    """One schema of an OpenAPI 3.0 document, compiled.
+    """One compiled schema of an OpenAPI 3.0 document.
 
-    Formats are enforced, and patterns run on a linear-time engine, so no input can make them slow.
+    Formats are checked. Patterns run on a linear-time engine, so no input can make them slow.
     """
 
     def __init__(self, schema: dict[str, Any], document: dict[str, Any]) -> None:
@@ -33,20 +33,20 @@ class Validator:
         )
         self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
 
-    def violations(self, value: Any, place: str = "") -> Iterator[Violation]:
-        """Every rule that the value breaks, without doubles; none when it is valid. `place` leads each pointer.
+    def violations(self, value: Any, prefix: str = "") -> Iterator[Violation]:
+        """The violations of a value without duplicates; `prefix` begins each pointer.
 
-        Of an array, the first 1,000 items are explained, and the first rule that the whole value breaks.
+        For longer arrays: the violations in the first 1,000 items, and the first violation of the complete value.
         """
-        found = (
+        violations = (
             violation
             for error in self._errors(value)
-            for violation in _found(_pointer(place, error.instance_path), error.kind.name, error.kind.value)
+            for violation in _violations(_pointer(prefix, error.instance_path), error.kind.name, error.kind.value)
         )
-        return iter(dict.fromkeys(found))
+        return iter(dict.fromkeys(violations))
 
     def _errors(self, value: Any) -> Iterator[jsonschema_rs.ValidationError]:
-        # The engine looks for all errors before it gives one, and of ten thousand a client reads a few.
+        # The engine collects all errors before it returns the first, and a client reads only a few of 10,000.
         part = _truncate(value, MAX_EXPLAINED)
         if part != value:
             try:
@@ -56,41 +56,42 @@ class Validator:
         yield from self._compiled.iter_errors(part)
 
 
-def _pointer(place: str, path: list[str | int]) -> str:
-    return place + "".join("/" + _escaped(part) for part in path)
+def _pointer(prefix: str, path: list[str | int]) -> str:
+    return prefix + "".join("/" + _escaped(part) for part in path)
 
 
-def _found(at: str, keyword: str, limit: Any) -> Iterator[Violation]:
+def _violations(pointer: str, keyword: str, limit: Any) -> Iterator[Violation]:
     if keyword == "additionalProperties":
         sentence = _sentence(keyword, None)
-        yield from (Violation(f"{at}/{_escaped(name)}", keyword, sentence) for name in limit[:MAX_EXPLAINED])
+        yield from (Violation(f"{pointer}/{_escaped(name)}", keyword, sentence) for name in limit[:MAX_EXPLAINED])
     else:
-        yield Violation(f"{at}/{_escaped(limit)}" if keyword == "required" else at, keyword, _sentence(keyword, limit))
+        at = f"{pointer}/{_escaped(limit)}" if keyword == "required" else pointer
+        yield Violation(at, keyword, _sentence(keyword, limit))
 
 
-def _truncate(value: Any, longest: int) -> Any:
+def _truncate(value: Any, max_items: int) -> Any:
     if isinstance(value, dict):
-        return {name: _truncate(item, longest) for name, item in value.items()}
-    return [_truncate(item, longest) for item in value[:longest]] if isinstance(value, list) else value
+        return {name: _truncate(item, max_items) for name, item in value.items()}
+    return [_truncate(item, max_items) for item in value[:max_items]] if isinstance(value, list) else value
 
 
 class ValidatorCache:
-    """The validators of one document; equal schemas share one, as most error responses do."""
+    """The validators of one document; equal schemas, such as those of most error responses, share one."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
-        self._made: dict[str, Validator] = {}
+        self._validators: dict[str, Validator] = {}
 
     def get(self, schema: dict[str, Any]) -> Validator:
-        """The compiled form of a schema of the document."""
+        """The validator of a schema of the document."""
         text = json.dumps(schema)
-        if text not in self._made:
-            self._made[text] = Validator(schema, self._document)
-        return self._made[text]
+        if text not in self._validators:
+            self._validators[text] = Validator(schema, self._document)
+        return self._validators[text]
 
 
 def sanitize(name: str) -> str:
-    """A name that came with the request, fit to be repeated: cut, and without control characters."""
+    """A name from the request, safe to repeat in a response: at most 64 characters, no control characters."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", name[:64])
 
 
@@ -128,19 +129,19 @@ _SENTENCES = {
 }
 
 
-def _names(schema: Any, named: dict[str, Any], found: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The components that a schema refers to, and those that they refer to."""
+def _names(schema: Any, named: dict[str, Any], names: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The names of the components that a schema refers to, directly or through other components."""
     if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
         name = schema["$ref"].removeprefix(_COMPONENT)
-        return found if name in found else _names(named[name], named, found | {name})
+        return names if name in names else _names(named[name], named, names | {name})
     children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
     for child in children:
-        found = _names(child, named, found)
-    return found
+        names = _names(child, named, names)
+    return names
 
 
 def _json_schema(schema: Any) -> Any:
-    """An OpenAPI 3.0 schema object as JSON Schema 2020-12: `nullable` and the exclusive bounds differ."""
+    """An OpenAPI 3.0 Schema Object converted to JSON Schema 2020-12: `nullable` and exclusive bounds differ."""
     if isinstance(schema, list):
         return [_json_schema(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,7 @@
-"""What is legal JSON here: RFC 8259 read strictly, within the bounds of I-JSON (RFC 7493)."""
+"""Strict JSON parser: RFC 8259 within the limits of I-JSON (RFC 7493).
+
+Decision 12.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ MAX_DIGITS = 19
 MAX_PARTS = 10_000
 _NAME = re.compile(rb'"[ \t\n\r]*:')
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
-_BEYOND_64_BITS = b"0" * 19  # perhaps: where a whole number would come back rounded
-# A text, with the colon behind it if it is a name; a bracket; digits without end.
+_BEYOND_64_BITS = b"0" * 19  # 19 digits or more may exceed 64 bits, and orjson would round the integer
+# A string, with its colon if it is a name; a bracket; a run of more than MAX_DIGITS digits.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"([ \t\n\r]*:)?|[\[{]|[\]}]|[0-9]{%d}' % (MAX_DIGITS + 1))
 _DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
@@ -24,20 +27,20 @@ _DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 def parse(raw: bytes) -> Any:
     """The value of a JSON text.
 
-    Raises MalformedRequest for what is not UTF-8 or not JSON (section 2 and 8.1), for NaN and infinities, unpaired
-    surrogates (8.2), names that occur twice in one object (RFC 7493 section 2.3), nesting deeper than 32, more than
-    10,000 objects, arrays and names in all, and numbers with more than 19 digits in a row (RFC 8259 section 9 lets a
-    parser set such limits).
+    Raises MalformedRequest for a text that is not UTF-8 or not JSON (RFC 8259 sections 2 and 8.1), NaN and infinities,
+    unpaired surrogates (8.2), names that occur twice in one object (RFC 7493 section 2.3), nesting deeper than 32
+    levels, more than 10,000 objects, arrays and names in total, and numbers with more than 19 digits in a row (RFC 8259
+    section 9 lets a parser set such limits).
     """
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise MalformedRequest("The body is not JSON in UTF-8", position=error.pos) from None
-    return value if _surely_plain(raw, value) else _exact(raw)
+    return value if _passes_quick_checks(raw, value) else _parse_exactly(raw)
 
 
-def _surely_plain(raw: bytes, value: Any) -> bool:
-    """Whether a cheap look already rules out doubled names, deep nesting, long numbers and too many parts."""
+def _passes_quick_checks(raw: bytes, value: Any) -> bool:
+    """Whether quick checks already rule out duplicate names, deep nesting, long numbers and too many parts."""
     names = len(value) if isinstance(value, dict) else 0
     return (
         names <= MAX_PARTS - MAX_DEPTH
@@ -48,15 +51,15 @@ def _surely_plain(raw: bytes, value: Any) -> bool:
     )
 
 
-def _at_most(most: int, sign: bytes, raw: bytes) -> bool:
-    """Whether a sign occurs no oftener: a search for it skips long texts, where a count looks at every byte."""
-    place = raw.find(sign)
-    while place >= 0 and most:
-        place, most = raw.find(sign, place + 1), most - 1
-    return place < 0
+def _at_most(limit: int, char: bytes, raw: bytes) -> bool:
+    """Whether `char` occurs at most `limit` times; `find` skips long texts faster than `count` reads them."""
+    index = raw.find(char)
+    while index >= 0 and limit:
+        index, limit = raw.find(char, index + 1), limit - 1
+    return index < 0
 
 
-def _exact(raw: bytes) -> Any:
+def _parse_exactly(raw: bytes) -> Any:
     depth = parts = 0
     for token in _TOKEN.finditer(raw):
         if token[0][:1].isdigit():

@@ -1,1 +1,1 @@
-"""Rules of HTTP that hold for every operation: legal requests, bodies, preconditions, CORS, idempotency."""
+"""HTTP semantics of every operation: request checks, request body, conditional requests, CORS, idempotency."""

@@ -1,4 +1,4 @@
-"""Cross-origin requests: refused unless the operator lists the origin, by its exact spelling (Fetch standard, CORS)."""
+"""CORS headers (Fetch standard): cross-origin requests are allowed only for the origins that the operator lists."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _EXPOSED = (
 
 
 class CORSPolicy:
-    """The origins that browsers may call from; with none, no answer carries a CORS field."""
+    """The allowed origins, compared exactly; without any, no response has CORS headers."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self._allowed = {origin.encode("latin-1") for origin in allowed}
 
     def headers(self, request: dict[bytes, bytes]) -> dict[str, str]:
-        """The fields of any answer to an allowed origin."""
+        """The CORS headers of a response to an allowed origin; empty for any other origin."""
         origin = request.get(b"origin")
         if origin not in self._allowed:
             return {}
         return {"access-control-allow-origin": origin.decode("latin-1"), "access-control-expose-headers": _EXPOSED}
 
     def preflight(self, request: dict[bytes, bytes], methods: str) -> dict[str, str]:
-        """The further fields of the answer to a preflight from an allowed origin."""
+        """The additional headers of the response to a preflight request from an allowed origin."""
         if request.get(b"origin") not in self._allowed or b"access-control-request-method" not in request:
             return {}
         fields = {"allow-methods": methods, "allow-headers": _ALLOWED, "max-age": "600"}

@@ -1,4 +1,7 @@
-"""Idempotency-Key: the work of one key is done once, and its first answer is given again."""
+"""Idempotency-Key: a request is executed once per key, and its first response is replayed for repeats.
+
+Decisions 19 and 20.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,20 @@ Name = tuple[str, str, str]
 
 
 class IdempotencyGuard:
-    """Does the work of a key once. Claim, work and stored response are one transaction: a crash leaves all or none."""
+    """Executes the work of a key once. Claim, work and stored response are one transaction: a crash leaves all or none.
+
+    The set of running keys refuses a concurrent request of this process; the database refuses those of others.
+    """
 
     def __init__(self) -> None:
         self._running: set[Name] = set()
         self._guard = Lock()
 
     def __call__(self, context: RequestContext, work: Work) -> Response:
-        """The response of the work, or the one that the same key got before; a failure stores nothing.
+        """The response of the work, or the stored response of the key. A failure stores nothing.
 
-        Raises IdempotencyKeyInUse while a twin runs, IdempotencyKeyReused when the key came with another request.
+        Raises IdempotencyKeyInUse while a request with the key runs, IdempotencyKeyReused if the key was used with
+        another request.
         """
         caller, organization_id = context.caller, context.path_values.get("organization_id", "")
         if caller is None or organization_id not in caller.organizations:
@@ -52,16 +59,16 @@ class IdempotencyGuard:
 @connection.transaction
 def _claimed(context: RequestContext, work: Work, name: Name) -> Response:
     fingerprint = _fingerprint(context)
-    before = idempotency.claim(*name, fingerprint)
-    if before is not None:
-        headers = before.headers | {"idempotent-replayed": "true"}
-        return Response(before.status, headers, before.body)
+    stored = idempotency.claim(*name, fingerprint)
+    if stored is not None:
+        headers = stored.headers | {"idempotent-replayed": "true"}
+        return Response(stored.status, headers, stored.body)
     response = work()
     idempotency.store(*name, fingerprint, response.status, response.headers, response.body)
     return response
 
 
 def _fingerprint(context: RequestContext) -> bytes:
-    """What makes two requests the same: method, path, query and the bytes of the body."""
+    """SHA-256 of method, path, query and body: two requests with the same fingerprint are the same request."""
     parts = (context.method.encode(), context.path, context.scope["query_string"], context.body)
     return hashlib.sha256(b"\0".join(parts)).digest()

@@ -1,4 +1,7 @@
-"""Conditional requests (RFC 9110 section 13) on entity tags that name a version."""
+"""Conditional requests (RFC 9110 section 13), with the version of a resource as its entity tag.
+
+Decisions 16 and 17.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ _VERSION = re.compile(r'"([1-9][0-9]{0,17})"')
 
 
 def expected_version(if_match: str | None) -> int | None:
-    """The version that If-Match asks for; None when any will do.
+    """The version in If-Match, or None for any version.
 
-    The comparison is strong (section 13.1.1): a weak tag, or one that we never gave out, equals no version.
+    The comparison is strong (section 13.1.1): a weak tag, or a tag that is no version, matches no version.
     """
     if if_match is None or if_match == "*":
         return None
@@ -21,7 +24,7 @@ def expected_version(if_match: str | None) -> int | None:
 
 
 def is_known(if_none_match: str | None, tag: str) -> bool:
-    """Whether the client has the representation already: a weak comparison (section 13.1.2)."""
+    """Whether If-None-Match contains the tag; weak comparison (section 13.1.2)."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or tag in _TAG.findall(if_none_match)

@@ -1,4 +1,4 @@
-"""Reading a request's content: bounded in bytes and seconds, and never taken for whole when it was cut."""
+"""Reads the request body within limits of size and time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CLOSE = {"connection": "close"}
 
 
 class ClientDisconnected(Exception):
-    """The client hung up before its request was whole; nobody waits for an answer."""
+    """The client disconnected before its request was complete; no response is sent."""
 
 
 def check_size(context: RequestContext) -> None:
-    """Raises PayloadTooLarge by Content-Length alone, before a byte is read; MalformedRequest when it is no number."""
+    """Raises PayloadTooLarge if Content-Length exceeds 1 MiB, MalformedRequest if it is not a number."""
     length = context.headers.get(b"content-length", b"0")
     if not length.isdigit():
         raise MalformedRequest("Content-Length is not a number", _CLOSE)
@@ -27,17 +27,17 @@ def check_size(context: RequestContext) -> None:
 
 
 async def read(context: RequestContext, receive: Receive, timeout_seconds: float) -> bytes:
-    """The whole content. Raises PayloadTooLarge, RequestTimeout, ClientDisconnected."""
+    """The request body, at most 1 MiB. Raises PayloadTooLarge, RequestTimeout, ClientDisconnected."""
     if not has_body(context.headers):
         return b""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await _whole(receive)
+            return await _read_all(receive)
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {timeout_seconds:g} seconds", _CLOSE) from None
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _read_all(receive: Receive) -> bytes:
     content, more = b"", True
     while more:
         message = await receive()

@@ -1,4 +1,4 @@
-"""What is legal HTTP here, decided in one look at the request before anything else is asked (RFC 9110, RFC 9112)."""
+"""Checks of the request line and header fields (RFC 9110, RFC 9112), and content negotiation."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ _SINGLE = frozenset(
 )  # fmt: skip
 _LOOK_ALIKES = frozenset(name.replace(b"-", b"_") for name in _SINGLE if b"-" in name)
 _RARE = _LOOK_ALIKES | {b"transfer-encoding", b"expect", b"upgrade"}
-# The characters of a path and query (RFC 3986 section 3): neither blanks nor `#`, quotes, brackets, `|`, `\\` or `^`.
+# The characters of a path and query (RFC 3986 section 3): no spaces, `#`, quotes, brackets, `|`, `\\` or `^`.
 _ORIGIN_FORM = re.compile(rb"/[!$-;=?-Z_a-z~]*")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)((?:[/?][!$-;=?-Z_a-z~]*)?)", re.IGNORECASE)
 _HOST = re.compile(rb"(?:[!$&-.0-9;=A-Z_a-z~%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _JSON_TYPE = re.compile(rb'application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?', re.IGNORECASE)
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*((?:;[^,]*)?)")
-_REFUSED = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
+_ZERO_WEIGHT = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
 
 
 def normalize_target(method: bytes, target: bytes) -> bytes:
     """The path and query of a request target, or `*` (RFC 9112 section 3.2).
 
-    Raises MalformedRequest for what is no target of an origin server, and for a user name before the host.
+    Raises MalformedRequest for any other form of a target, and for user information before the host.
     """
     if _ORIGIN_FORM.fullmatch(target) or (target == b"*" and method == b"OPTIONS"):
         return target
-    whole = _ABSOLUTE_FORM.fullmatch(target)
-    if whole is None or not _HOST.fullmatch(whole[1]):
-        raise MalformedRequest("The request target is not one of an origin server", CLOSE)
-    return whole[2] if whole[2].startswith(b"/") else b"/" + whole[2]
+    absolute = _ABSOLUTE_FORM.fullmatch(target)
+    if absolute is None or not _HOST.fullmatch(absolute[1]):
+        raise MalformedRequest("The request target is neither in origin form nor a valid http URL", CLOSE)
+    return absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
 
 
 def check_headers(context: RequestContext) -> None:
-    """Raises TargetTooLong, HeadersTooLarge or MalformedRequest for a request that is not legal as HTTP."""
+    """Checks the target and header of a request. Raises TargetTooLong, HeadersTooLarge, MalformedRequest."""
     scope, headers, fields = context.scope, context.headers, context.scope["headers"]
     if len(context.path) + len(scope["query_string"]) > MAX_TARGET_BYTES:
         raise TargetTooLong(f"The request target has more than {MAX_TARGET_BYTES} bytes")
     if len(fields) > MAX_HEADER_FIELDS:
         raise HeadersTooLarge(f"The request has more than {MAX_HEADER_FIELDS} header fields")
     if len(headers) != len(fields):
-        _refuse_doubles(fields)
+        _reject_duplicates(fields)
     _check_host(headers.get(b"host"), scope["http_version"])
     if not _RARE.isdisjoint(headers):
         _check_rare(headers, scope["http_version"])
 
 
 def too_many_fields() -> HeadersTooLarge:
-    """The failure of a header with more fields or bytes than the server reads."""
+    """The error for more than 100 header fields or more than 32 KiB of them."""
     return HeadersTooLarge(
         f"The request has more than {MAX_HEADER_FIELDS} header fields or {MAX_HEADER_BYTES} bytes of them"
     )
@@ -65,52 +65,52 @@ def too_many_fields() -> HeadersTooLarge:
 
 def _check_rare(headers: dict[bytes, bytes], version: str) -> None:
     if not _LOOK_ALIKES.isdisjoint(headers):
-        raise MalformedRequest("A header field looks like one of ours but is spelled with an underscore")
+        raise MalformedRequest("A header field name has underscores in place of hyphens")
     if b"transfer-encoding" in headers:
         _check_coding(headers[b"transfer-encoding"], version)
     if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
-        raise MalformedRequest("The only expectation that can be met is 100-continue")
+        raise MalformedRequest("The only supported expectation is 100-continue")
     if b"upgrade" in headers:
-        _refuse_websocket(headers[b"upgrade"])
+        _reject_websocket(headers[b"upgrade"])
 
 
-def _refuse_doubles(fields: list[tuple[bytes, bytes]]) -> None:
+def _reject_duplicates(fields: list[tuple[bytes, bytes]]) -> None:
     seen: set[bytes] = set()
     for name, _ in fields:
         if name in seen and name in _SINGLE:
             raise MalformedRequest(
-                f"The header field {name.decode('ascii')} must come once", CLOSE, field=name.decode("ascii")
+                f"The header field {name.decode('ascii')} must not be repeated", CLOSE, field=name.decode("ascii")
             )
         seen.add(name)
 
 
 def _check_host(host: bytes | None, version: str) -> None:
-    """RFC 9112 section 3.2: one Host field of the right form, demanded since HTTP/1.1."""
+    """RFC 9112 section 3.2: one valid Host field, required in HTTP/1.1."""
     if host is None and version == "1.1":
         raise MalformedRequest("The request has no Host field", CLOSE)
     if host is not None and not _is_host(host):
-        raise MalformedRequest("The Host field is not a host", CLOSE)
+        raise MalformedRequest("The Host field is not a valid host", CLOSE)
 
 
 @lru_cache(64)
 def _is_host(host: bytes) -> bool:
-    """Remembered, because almost every request names the same."""
+    """Whether a Host value is valid; cached, because almost every request has the same."""
     return _HOST.fullmatch(host) is not None
 
 
 def _check_coding(coding: bytes, version: str) -> None:
-    """RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, and what is not understood must not be guessed."""
+    """RFC 9112 section 6.1: HTTP/1.0 has no transfer codings, and an unknown coding must be rejected."""
     if version != "1.1" or coding.lower() != b"chunked":
-        raise MalformedRequest("The only transfer coding is chunked, and it belongs to HTTP/1.1", CLOSE)
+        raise MalformedRequest("The only supported transfer coding is chunked, in HTTP/1.1", CLOSE)
 
 
-def _refuse_websocket(upgrade: bytes) -> None:
+def _reject_websocket(upgrade: bytes) -> None:
     if b"websocket" in upgrade.lower():
-        raise MalformedRequest("This API does not speak WebSocket", CLOSE)
+        raise MalformedRequest("This API does not support WebSocket", CLOSE)
 
 
 def negotiate(operation: Operation, context: RequestContext) -> None:
-    """Raises NotAcceptable or UnsupportedMediaType: what the client takes, and the form of what it sends."""
+    """Checks Accept, Content-Type and Content-Encoding. Raises NotAcceptable, UnsupportedMediaType."""
     headers = context.headers
     if b"accept" in headers and not _accepts(context.scope["headers"], operation.produces):
         raise NotAcceptable(f"This operation answers {operation.produces}")
@@ -122,12 +122,12 @@ def negotiate(operation: Operation, context: RequestContext) -> None:
 
 
 def may_have_body(headers: dict[bytes, bytes]) -> bool:
-    """Whether anything is said of content, right or wrong."""
+    """Whether the request has Content-Length or Transfer-Encoding, valid or not."""
     return b"content-length" in headers or b"transfer-encoding" in headers
 
 
 def has_body(headers: dict[bytes, bytes]) -> bool:
-    """Whether the request carries content (RFC 9112 section 6.3)."""
+    """Whether the request has content (RFC 9112 section 6.3)."""
     return headers.get(b"content-length", b"").strip(b"0") != b"" or b"transfer-encoding" in headers
 
 
@@ -136,12 +136,12 @@ def _unsupported(context: RequestContext, message: str) -> UnsupportedMediaType:
 
 
 def _accepts(fields: list[tuple[bytes, Any]], produced: str) -> bool:
-    """Whether an Accept list takes the media type: the most specific range decides (RFC 9110 section 12.5.1)."""
+    """Whether Accept allows the media type; the most specific range decides (RFC 9110 section 12.5.1)."""
     text = ",".join(value.decode("latin-1") for name, value in fields if name == b"accept")
     if text == "*/*" or not text.strip():
         return True
     ranges = {m[1].lower(): m[2] for m in map(_RANGE.fullmatch, text.split(",")) if m}
     for candidate in (produced, produced.partition("/")[0] + "/*", "*/*"):
         if candidate in ranges:
-            return not _REFUSED.search(ranges[candidate])
+            return not _ZERO_WEIGHT.search(ranges[candidate])
     return False

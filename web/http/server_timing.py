@@ -1,4 +1,7 @@
-"""The Server-Timing header, for callers who send `Prefer: server-timing` where the operator allows it."""
+"""The Server-Timing header, sent for `Prefer: server-timing` if the operator enables it.
+
+Decision 21.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ PREFERENCE = b"server-timing"
 
 
 def headers(context: RequestContext, response: Response) -> dict[str, str]:
-    """The server's share of the time, for `Prefer: server-timing` (RFC 7240, W3C Server Timing).
+    """The time in the server in milliseconds, for `Prefer: server-timing` (RFC 7240, W3C Server Timing).
 
-    Strangers and refusals get none: how long a refusal took could tell what the refusal itself does not.
+    Only for authenticated callers and success responses: the time of a refusal could reveal its reason.
     """
     operation = context.operation
     if context.caller is None or operation is None or response.status != operation.success:

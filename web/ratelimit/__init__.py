@@ -1,1 +1,1 @@
-"""Quotas of credentials and addresses: the limiter, its counters in memory or Redis, the client address."""
+"""Rate limits: quotas of credentials and addresses, their counters in memory or Redis, the client address."""

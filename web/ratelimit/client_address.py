@@ -1,4 +1,7 @@
-"""Whose request it is before anybody is known: the client's address, also behind a proxy."""
+"""Client address of a request, also behind trusted proxies.
+
+Decision 41.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ import structlog
 from web.asgi import Scope
 
 log = structlog.get_logger("web.ratelimit.client_address")
-_NOBODY = ("", 0)
+_UNKNOWN_CLIENT = ("", 0)
 
 
 class TrustedProxies:
-    """The proxies whose word on their clients' addresses is believed."""
+    """The proxies whose X-Forwarded-For header is used."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._networks = [ip_network(network, strict=False) for network in trusted]
@@ -24,17 +27,17 @@ class TrustedProxies:
         self._is_trusted = lru_cache(4096)(self._is_in_networks)
 
     def client_address(self, scope: Scope) -> str:
-        """The address that counts: the last in X-Forwarded-For that is no trusted proxy's, or else the peer's."""
-        peer: str = (scope.get("client") or _NOBODY)[0]
+        """The client's address: the last one in X-Forwarded-For that is no trusted proxy, or else the peer's."""
+        peer: str = (scope.get("client") or _UNKNOWN_CLIENT)[0]
         if self._networks and self._is_trusted(peer):
             peer = next((hop for hop in _hops(scope) if not self._is_trusted(hop)), peer)
         return self.rate_limit_key(peer) if ":" in peer else peer
 
     def warn_once(self, scope: Scope) -> None:
-        """Says once what is wrong when a proxy's clients have to share a quota."""
+        """Logs one warning when requests have X-Forwarded-For but no proxy is trusted: its clients share a quota."""
         if not self._warned and not self._networks and any(_hops(scope)):
             self._warned = True
-            log.warning("a proxy's clients share its address's quota: name it in MUSIC_STUDIO_TRUSTED_PROXIES")
+            log.warning("all clients of a proxy share one address quota: add it to MUSIC_STUDIO_TRUSTED_PROXIES")
 
     def _is_in_networks(self, text: str) -> bool:
         try:
@@ -45,13 +48,13 @@ class TrustedProxies:
 
 
 def _hops(scope: Scope) -> list[str]:
-    """The addresses of X-Forwarded-For, the nearest first."""
+    """The addresses in X-Forwarded-For, nearest first."""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return [hop.strip()[:64] for hop in reversed(",".join(lines).split(",")) if hop.strip()]
 
 
 def _rate_limit_key(text: str) -> str:
-    """The address itself; of IPv6 the network of 64 bits, which one customer has to himself."""
+    """The IPv4 address, or the /64 network of an IPv6 address, which usually belongs to one customer."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,4 +1,7 @@
-"""Counting in windows of time: in this process, or in a store that all workers share."""
+"""Fixed-window counters: in the memory of one process, or in Redis for all workers.
+
+Decisions 40 and 42.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ log = structlog.get_logger("web.ratelimit.counters")
 
 
 class Window:
-    """How many requests of somebody there were in it, and when it ends, in Unix seconds."""
+    """One window of one client: the number of requests so far, and its end in Unix seconds."""
 
     __slots__ = ("count", "ends")
 
@@ -28,17 +31,17 @@ class Window:
         self.ends = ends
 
 
-def window_end(who: str, seconds: int, moment: float) -> float:
-    """When the window of somebody ends in which a moment lies, in Unix seconds; everybody's begin at another moment.
+def window_end(client: str, seconds: int, now: float) -> float:
+    """The end of a client's current window in Unix seconds; the windows of clients are shifted against each other.
 
-    It follows from the clock, so no worker has to ask another, or a store, for it.
+    It depends on the clock only, so all workers compute the same.
     """
-    shift = zlib.crc32(who.encode()) % seconds
-    return ((moment + shift) // seconds + 1) * seconds - shift
+    shift = zlib.crc32(client.encode()) % seconds
+    return ((now + shift) // seconds + 1) * seconds - shift
 
 
 class FixedWindowCounter:
-    """Counts of one process, in windows of so many seconds; what was not asked for in a whole window is forgotten."""
+    """Counts requests in memory, in windows of `seconds`; clients without requests for a full window are dropped."""
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
@@ -46,26 +49,26 @@ class FixedWindowCounter:
         self._current: dict[str, Window] = {}
         self._previous: dict[str, Window] = {}
 
-    def count(self, who: str, moment: float) -> Window:
-        """The window of somebody in which the moment lies, with this request counted."""
-        window = self._current.get(who)
-        if window is None or window.ends <= moment:
-            window = self._open_window(who, moment)
+    def count(self, client: str, now: float) -> Window:
+        """The client's current window, with this request counted."""
+        window = self._current.get(client)
+        if window is None or window.ends <= now:
+            window = self._open_window(client, now)
         window.count += 1
         return window
 
-    def _open_window(self, who: str, moment: float) -> Window:
-        if moment > self._rotates_at:
-            self._current, self._previous, self._rotates_at = {}, self._current, moment + self._seconds
-        window = self._previous.pop(who, None)
-        if window is None or window.ends <= moment:
-            window = Window(0, window_end(who, self._seconds, moment))
-        self._current[who] = window
+    def _open_window(self, client: str, now: float) -> Window:
+        if now > self._rotates_at:
+            self._current, self._previous, self._rotates_at = {}, self._current, now + self._seconds
+        window = self._previous.pop(client, None)
+        if window is None or window.ends <= now:
+            window = Window(0, window_end(client, self._seconds, now))
+        self._current[client] = window
         return window
 
 
 class RedisCounter:
-    """Counts of all workers, in Redis; while it is away or slow each worker has to count for itself."""
+    """Counts the requests of all workers in Redis; while it is unavailable or slow, each worker counts in memory."""
 
     def __init__(self, url: str) -> None:
         self._storage = _redis(url)
@@ -73,17 +76,17 @@ class RedisCounter:
 
     @property
     def unavailable(self) -> bool:
-        """Whether the store did not answer when it was last asked."""
+        """Whether the last request to Redis failed."""
         return self._retry_task is not None
 
-    async def count(self, name: str, who: str, seconds: int, moment: float) -> Window | None:
-        """As FixedWindowCounter.count does; None while the store does not answer, which is logged once."""
+    async def count(self, name: str, client: str, seconds: int, now: float) -> Window | None:
+        """As FixedWindowCounter.count; None while Redis is unavailable, which is logged once per outage."""
         if self._retry_task is not None:
             return None
-        ends = window_end(who, seconds, moment)
+        ends = window_end(client, seconds, now)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return Window(await self._storage.incr(f"{name}/{who}/{ends:.0f}", seconds + 1), ends)
+                return Window(await self._storage.incr(f"{name}/{client}/{ends:.0f}", seconds + 1), ends)
         except (TimeoutError, OSError, StorageError) as failure:
             self._mark_unavailable(failure)
             return None
@@ -91,32 +94,32 @@ class RedisCounter:
     def _mark_unavailable(self, failure: Exception) -> None:
         if self._retry_task is None:
             log.warning("rate limit store unavailable, counting per worker", failure=repr(failure))
-            self._retry_task = asyncio.create_task(self._wait_until_back())
+            self._retry_task = asyncio.create_task(self._wait_until_available())
 
-    async def _wait_until_back(self) -> None:
-        """Asks until there is an answer, so that no request has to find out."""
-        answered = False
-        while not answered:
+    async def _wait_until_available(self) -> None:
+        """Pings Redis once a second until it responds, so that no request has to wait for a timeout."""
+        available = False
+        while not available:
             await asyncio.sleep(RETRY_SECONDS)
-            answered = await self._ping()
+            available = await self._ping()
         self._retry_task = None
         log.warning("rate limit store available again")
 
     async def _ping(self) -> bool:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                await self._storage.get("probe")  # its own check swallows that it was cancelled
+                await self._storage.get("probe")  # the library's own check() swallows a cancellation
         except (TimeoutError, OSError, StorageError):
             return False
         return True
 
 
 def _redis(url: str) -> RedisStorage:
-    """The library's storage, on a bounded number of connections; the library of Redis is loaded only here."""
+    """The storage of `limits` on at most 16 connections; imported here, because most servers need no Redis."""
     from limits.aio.storage import RedisStorage
     from redis.asyncio import BlockingConnectionPool
 
-    place = url.replace("redis+unix:", "unix:")
-    pool = BlockingConnectionPool.from_url(place, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT_SECONDS)
+    redis_url = url.replace("redis+unix:", "unix:")
+    pool = BlockingConnectionPool.from_url(redis_url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT_SECONDS)
     options: dict[str, Any] = {"connection_pool": pool}
     return RedisStorage(f"async+{url}", wrap_exceptions=True, implementation="redispy", **options)

@@ -1,17 +1,18 @@
-"""The rate limiter: counts requests in fixed windows and refuses with 429 what is over a quota.
+"""Rate limiter: counts requests in fixed windows and refuses those over a quota with 429.
 
-Who calls it, in this order, and what is counted:
+Callers in the order of a request, and what each counts:
 
-    server.protocol        malformed_request_headers   a request that never became one, of its address
-    application            check_address               every request, of its address, before anything else is looked at
-    operation_middleware   count_auth_failure          a 401, of its address, in a quota of its own
-    operation_middleware   check_credential            a request whose caller is known, of its key or its user
+    server.protocol        malformed_request_headers   a malformed request, per address
+    application            check_address               every request, per address, before any other check
+    operation_middleware   count_auth_failure          a 401, per address, in a separate quota
+    operation_middleware   check_credential            an authenticated request, per API key or user
 
-Addresses are counted in this process: no store is asked before a request is known to be worth it. Credentials and
-failures to authenticate are counted in Redis where one is configured, so that all workers share a count; while Redis is
-unavailable each worker counts for itself (fails open), and `is_degraded` says so to the metrics. Whatever counts last
-leaves its headers in the request context, finished, so that nothing has to be looked up when the response is sent.
-What may not happen: that a failure of the store refuses a request, or that a request is counted twice in one quota.
+Addresses are counted in this process: a request costs no access to Redis before it is authenticated. Credentials and
+authentication failures are counted in Redis if it is configured, so that all workers share a count. While Redis is
+unavailable, each worker counts in memory (fails open), and `is_degraded` reports that to the metrics. Each count
+stores its encoded headers in the request context, and the last one is sent.
+What may not happen: an outage of Redis refuses a request, or a request is counted twice in one quota.
+Decisions 40 and 41.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class RateLimiter:
-    """Counts requests: of an address in this process, of credentials and failures where all workers see them."""
+    """Counts requests per address in this process, and per credential in Redis if it is configured."""
 
     def __init__(
         self,
@@ -52,11 +53,11 @@ class RateLimiter:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether this worker counts for itself because the shared store is unavailable."""
+        """Whether this worker counts in memory because Redis is unavailable."""
         return self._shared is not None and self._shared.unavailable
 
     def check_address(self, context: RequestContext) -> tuple[Quota, Window] | None:
-        """Counts a request of its address; the quota and window that it exceeds, or None."""
+        """Counts a request against its address; returns the quota and window that it exceeds, or None."""
         quota = self._by_path.get(context.path, self._address)
         if quota is None:
             return None
@@ -72,7 +73,7 @@ class RateLimiter:
         return quota.headers(quota.counter.count(self._trusted_proxies.rate_limit_key(peer), time.time()))
 
     def error(self, quota: Quota, window: Window, context: RequestContext) -> RateLimited:
-        """The failure of a request over a quota."""
+        """The error of a request over a quota."""
         self.rejected[quota.name] += 1
         if quota.per == ADDRESS:
             self._trusted_proxies.warn_once(context.scope)
@@ -81,38 +82,38 @@ class RateLimiter:
         return RateLimited(message, {"retry-after": str(wait)}, retry_after=wait)
 
     def check_credential(self, operation: Operation, context: RequestContext, caller: Caller) -> Awaitable[None] | None:
-        """Counts a request of its credential; to be awaited where a store is asked. Raises RateLimited."""
+        """Counts a request against its credential; returns an awaitable if Redis counts. Raises RateLimited."""
         quota = self._quotas.get(operation.quota)
         if quota is not None and caller.rate_limit is not None:
             quota = self._key_quota(quota, caller.rate_limit)
         if quota is None:
             return None
-        who = caller.key_id or caller.user_id
+        client = caller.key_id or caller.user_id
         if self._shared is not None:
-            return self._count_shared(context, quota, who)
-        self._require_left(context, quota, quota.counter.count(who, context.arrived))
+            return self._count_shared(context, quota, client)
+        self._require_within_quota(context, quota, quota.counter.count(client, context.arrived))
         return None
 
     async def count_auth_failure(self, context: RequestContext) -> None:
-        """Counts a refused credential of its address. Raises RateLimited, in the place of the refusal."""
+        """Counts an authentication failure against its address. Raises RateLimited, which replaces the 401."""
         quota = self._quotas.get(AUTH_FAILURES)
         if quota is not None:
             await self._count_shared(context, quota, self._trusted_proxies.client_address(context.scope))
 
-    async def _count_shared(self, context: RequestContext, quota: Quota, who: str) -> None:
+    async def _count_shared(self, context: RequestContext, quota: Quota, client: str) -> None:
         window = None
         if self._shared is not None:
-            window = await self._shared.count(quota.name, who, quota.seconds, context.arrived)
-        self._require_left(context, quota, window or quota.counter.count(who, context.arrived))
+            window = await self._shared.count(quota.name, client, quota.seconds, context.arrived)
+        self._require_within_quota(context, quota, window or quota.counter.count(client, context.arrived))
 
-    def _require_left(self, context: RequestContext, quota: Quota, window: Window) -> None:
+    def _require_within_quota(self, context: RequestContext, quota: Quota, window: Window) -> None:
         context.rate_limit_headers = quota.headers(window)
         if window.count > quota.requests:
             raise self.error(quota, window, context)
 
-    def _key_quota(self, quota: Quota, rule: str) -> Quota | None:
-        if rule == OFF:
+    def _key_quota(self, quota: Quota, rate: str) -> Quota | None:
+        if rate == OFF:
             return None
-        if (quota.name, rule) not in self._key_quotas:
-            self._key_quotas[quota.name, rule] = quota.with_rate(rule)
-        return self._key_quotas[quota.name, rule]
+        if (quota.name, rate) not in self._key_quotas:
+            self._key_quotas[quota.name, rate] = quota.with_rate(rate)
+        return self._key_quotas[quota.name, rate]

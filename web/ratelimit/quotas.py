@@ -1,4 +1,7 @@
-"""The quotas of the contract, as the operator wants them, and the rate-limit headers of each."""
+"""Quotas of the contract with the operator's rates, and their rate-limit headers.
+
+Decision 40.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ ADDRESS, CREDENTIAL, AUTH_FAILURES = "address", "credential", "refusals"
 
 
 class Quota:
-    """So many requests in a window of so many seconds; `per` says of whom."""
+    """A number of requests in a window of seconds; `per` is `address` or `credential`."""
 
     __slots__ = ("_header_template", "counter", "name", "per", "requests", "seconds")
 
@@ -27,37 +30,37 @@ class Quota:
         self.requests = requests
         self.seconds = seconds
         self.counter = FixedWindowCounter(seconds)
-        # The documented fields and those of draft-ietf-httpapi-ratelimit-headers as they are sent: the end of a
-        # window is filled in first, and what is left of it later.
-        lines = (
+        # The X-RateLimit-* headers and those of draft-ietf-httpapi-ratelimit-headers, encoded. The end of the window is
+        # filled in once per window, the remaining requests and seconds with each response.
+        template = (
             f"x-ratelimit-limit: {requests}\r\nx-ratelimit-remaining: %%d\r\nx-ratelimit-reset: %d\r\n"
             f'ratelimit-policy: "{name}";q={requests};w={seconds}\r\nratelimit: "{name}";r=%%d;t=%%d\r\n'
         )
-        self._header_template = FormattedNumbers(lines.encode().__mod__)
+        self._header_template = FormattedNumbers(template.encode().__mod__)
 
     def headers(self, window: Window) -> bytes:
-        """What the header of an answer says of it."""
+        """The encoded rate-limit headers of a response."""
         left = self.requests - window.count if self.requests > window.count else 0
         return self._header_template[window.ends] % (left, left, seconds_until(window))
 
-    def with_rate(self, rule: str) -> Quota:
-        """The same quota with another rule, such as `1000/minute`."""
-        item = parse(rule)
+    def with_rate(self, rate: str) -> Quota:
+        """The same quota with another rate, such as `1000/minute`."""
+        item = parse(rate)
         return Quota(self.name, self.per, item.amount, item.get_expiry())
 
 
 def seconds_until(window: Window) -> int:
-    """Whole seconds until a window is over, one at least."""
+    """Whole seconds until a window ends, at least 1."""
     left = ceil(window.ends - time.time())
     return left if left > 0 else 1
 
 
-def quotas(document: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, Quota]:
-    """The contract's quotas by name; `rules` are the operator's for a name or for credentials, and `off` leaves out."""
-    found = {}
+def quotas(document: Mapping[str, Any], rates: Mapping[str, str]) -> dict[str, Quota]:
+    """The contract's quotas by name. `rates` are the operator's, by quota name or `credential`; `off` omits a quota."""
+    enabled = {}
     for name, node in document.get("x-rate-limits", {}).items():
-        rule = rules.get(CREDENTIAL if node["per"] == CREDENTIAL else name)
+        rate = rates.get(CREDENTIAL if node["per"] == CREDENTIAL else name)
         quota = Quota(name, node["per"], node["requests"], node["seconds"])
-        if rule != OFF:
-            found[name] = quota.with_rate(rule) if rule else quota
-    return found
+        if rate != OFF:
+            enabled[name] = quota.with_rate(rate) if rate else quota
+    return enabled

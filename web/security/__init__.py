@@ -1,1 +1,1 @@
-"""Who is asking: authentication by API key or JWT, the cache of keys and the record of their use."""
+"""Authentication by API key or JWT, the key cache and the recording of key usage."""

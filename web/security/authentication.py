@@ -1,4 +1,7 @@
-"""Credential to caller: API keys, the same keys as Bearer tokens, and JWTs."""
+"""Authentication: turns API keys (X-API-Key or Bearer) and JWTs into a Caller.
+
+Decision 10.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ _STATES: dict[str, type[RequestError]] = {"paused": KeyPaused, "deactivated": Ke
 
 
 class Authenticator:
-    """Turns the credentials of a request into its Caller."""
+    """Authenticates requests; caches API keys for `key_cache_seconds`."""
 
     def __init__(
         self,
@@ -51,10 +54,10 @@ class Authenticator:
         self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(key_cache_seconds)
 
     async def authenticate(self, operation: Operation, context: RequestContext) -> Caller:
-        """The caller; every credential that is sent must be valid, and all must name the same user.
+        """The caller. Every credential in the request must be valid, and all must belong to the same user.
 
-        Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid; ScopeMissing
-        when the operation asks for a scope that the credential lacks.
+        Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and
+        ScopeMissing if the credential lacks the operation's scope.
         """
         first, *more = _credentials(context.headers)
         caller = await self._caller(first)
@@ -62,54 +65,54 @@ class Authenticator:
             caller = _intersect(caller, await self._caller(credential))
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
-        needed = operation.scope
-        if needed is not None and needed not in caller.scopes:
-            raise ScopeMissing(f"The credential lacks the scope {needed}", scope=needed)
+        scope = operation.scope
+        if scope is not None and scope not in caller.scopes:
+            raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
         return caller
 
     async def _caller(self, credential: str) -> Caller:
-        known = self._cache.get(credential)
-        if known is not None:
-            return _require_active(*known)
+        cached = self._cache.get(credential)
+        if cached is not None:
+            return _require_active(*cached)
         if keys.well_formed(credential):
             return _require_active(*await self._look_up(credential))
-        return await self._of_token(credential)
+        return await self._verify_token(credential)
 
     async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
         """Looks up the key and caches it. A key change waits until every cache has expired (models/revocation.py)."""
-        asked_at = monotonic()
+        queried_at = monotonic()
         key = await self.database.call(keys.find, keys.digest(secret, self.pepper), writes=False)
         if key is None:
             raise _unauthenticated()
-        known = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
-        self._cache.put(secret, known, asked_at)
-        return known
+        entry = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
+        self._cache.put(secret, entry, queried_at)
+        return entry
 
-    async def _of_token(self, credential: str) -> Caller:
+    async def _verify_token(self, credential: str) -> Caller:
         if not _JWT.fullmatch(credential):
             raise _unauthenticated()
         if self.jwt_verifier is None:
-            raise TokenInvalid("This server takes no JSON Web Tokens")
+            raise TokenInvalid("This server accepts no JSON Web Tokens")
         claims = self.jwt_verifier.verify(credential)
-        found = await self.database.call(organizations.organizations_of, claims.user_id, writes=False)
-        if not found:
-            raise TokenInvalid("The token names a user whom this server does not know")
-        return Caller(claims.user_id, found, claims.scopes, None)
+        memberships = await self.database.call(organizations.organizations_of, claims.user_id, writes=False)
+        if not memberships:
+            raise TokenInvalid("The token's user belongs to no organization of this server")
+        return Caller(claims.user_id, memberships, claims.scopes, None)
 
 
 def _credentials(headers: dict[bytes, bytes]) -> list[str]:
-    """The secrets that were sent. Raises AuthenticationRequired for one that is malformed, and for none."""
-    found = []
+    """The credentials of a request. Raises AuthenticationRequired if there is none or one is malformed."""
+    secrets = []
     if b"x-api-key" in headers:
-        found.append(_ascii(headers[b"x-api-key"]))
+        secrets.append(_ascii(headers[b"x-api-key"]))
     if b"authorization" in headers:
         bearer = _BEARER.fullmatch(headers[b"authorization"])
         if bearer is None:
             raise _unauthenticated()
-        found.append(_ascii(bearer[1]))
-    if not found:
+        secrets.append(_ascii(bearer[1]))
+    if not secrets:
         raise _unauthenticated()
-    return found
+    return secrets
 
 
 def _ascii(secret: bytes) -> str:
@@ -120,7 +123,7 @@ def _ascii(secret: bytes) -> str:
 
 
 def _require_active(key: keys.ApiKey, caller: Caller) -> Caller:
-    """The caller, unless the key is in a state in which it admits nobody, or its time is over."""
+    """The caller. Raises KeyPaused, KeyDeactivated or KeyExpired unless the key is active."""
     if key.state in _STATES:
         raise _STATES[key.state](f"The API key is {key.state}")
     if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
@@ -129,7 +132,7 @@ def _require_active(key: keys.ApiKey, caller: Caller) -> Caller:
 
 
 def _intersect(one: Caller, other: Caller) -> Caller:
-    """Two credentials of one user: only what both allow. Raises AuthenticationRequired for those of two users."""
+    """The intersection of two credentials of one user. Raises AuthenticationRequired for different users."""
     if one.user_id != other.user_id:
         raise _unauthenticated()
     key = one if one.key_id else other

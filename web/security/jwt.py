@@ -1,4 +1,4 @@
-"""JSON Web Tokens (RFC 7519), verified against a shared secret or a pinned key set, by allowed algorithms only."""
+"""JWT verification (RFC 7519) with a shared secret or a local JWK set, for allowed algorithms only."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _BY_SECRET, _BY_KEY_SET = ("HS256",), ("RS256", "ES256")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says of its bearer."""
+    """The claims that are used: the user (`sub`) and the scopes."""
 
     user_id: str
     scopes: frozenset[str]
 
 
 class JWTVerifier:
-    """Verifies tokens, with a shared secret or with the keys of a file.
+    """Verifies tokens with a shared secret or the keys of a JWKS file.
 
-    Keys come from the configuration alone: `jku`, `x5u` and `jwk` of a token's header are never followed (RFC 8725
-    section 3.10), and `alg` must be on the allow-list (section 3.1).
+    Keys come from the configuration only: `jku`, `x5u` and `jwk` in a token's header are ignored (RFC 8725 section
+    3.10), and `alg` must be on the allow-list (section 3.1).
     """
 
     def __init__(self, secret: str = "", jwks_file: str = "", algorithms: tuple[str, ...] = (), issuer: str = "",
@@ -39,13 +39,13 @@ class JWTVerifier:
         options: dict[str, Any] = {"sub": {"essential": True}, "exp": {"essential": True}}
         options |= {"iss": {"essential": True, "value": issuer}} if issuer else {}
         options |= {"aud": {"essential": True, "value": audience}} if audience else {}
-        self._rules = jwt.JWTClaimsRegistry(leeway=LEEWAY_SECONDS, **options)
+        self._claims_registry = jwt.JWTClaimsRegistry(leeway=LEEWAY_SECONDS, **options)
 
     def verify(self, token: str) -> Claims:
-        """The claims of a token that verifies. Raises TokenExpired, TokenInvalid."""
+        """The claims of a valid token. Raises TokenExpired, TokenInvalid."""
         try:
             claims = jwt.decode(token, self._key, algorithms=self._algorithms).claims
-            self._rules.validate(claims)
+            self._claims_registry.validate(claims)
             return _claims(claims)
         except ExpiredTokenError:
             raise TokenExpired("The token has expired") from None
@@ -62,5 +62,5 @@ def _key(secret: str, jwks_file: str) -> OctKey | KeySet:
 def _claims(claims: dict[str, Any]) -> Claims:
     user, scope = claims["sub"], claims.get("scope", "")
     if not isinstance(user, str) or not isinstance(scope, str):
-        raise ValueError("sub and scope are texts")
+        raise ValueError("sub and scope must be strings")
     return Claims(user, frozenset(scope.split()))

@@ -1,33 +1,36 @@
-"""What was found for a credential, remembered for the moment in which it cannot change."""
+"""Key cache: API keys and their callers, kept for `key_cache_seconds`.
+
+Decision 35.
+"""
 
 from __future__ import annotations
 
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
-class _Entry(NamedTuple, Generic[Found]):
-    ends: float
-    found: Found
+class _Entry(NamedTuple, Generic[Value]):
+    expires_at: float
+    value: Value
 
 
-class TTLCache(Generic[Found]):
-    """A bounded memory, of which nothing is believed for longer than `seconds` after the question was asked."""
+class TTLCache(Generic[Value]):
+    """A cache of at most `max_entries` values that expire `seconds` after their query was sent."""
 
-    def __init__(self, seconds: float, most: int = 1024) -> None:
+    def __init__(self, seconds: float, max_entries: int = 1024) -> None:
         self._seconds = seconds
-        self._most = most
-        self._held: dict[str, _Entry[Found]] = {}
+        self._max_entries = max_entries
+        self._entries: dict[str, _Entry[Value]] = {}
 
-    def get(self, name: str) -> Found | None:
-        """What was found, while it may be believed."""
-        lease = self._held.get(name)
-        return lease.found if lease is not None and monotonic() < lease.ends else None
+    def get(self, name: str) -> Value | None:
+        """The cached value, or None if there is none or it has expired."""
+        entry = self._entries.get(name)
+        return entry.value if entry is not None and monotonic() < entry.expires_at else None
 
-    def put(self, name: str, found: Found, asked_at: float) -> None:
-        """Remember what a question gave that was asked at this moment of the monotonic clock."""
-        if len(self._held) >= self._most:
-            self._held.clear()
-        self._held[name] = _Entry(asked_at + self._seconds, found)
+    def put(self, name: str, value: Value, queried_at: float) -> None:
+        """Caches the result of a query that was sent at `queried_at`, in seconds of time.monotonic()."""
+        if len(self._entries) >= self._max_entries:
+            self._entries.clear()
+        self._entries[name] = _Entry(queried_at + self._seconds, value)

@@ -1,4 +1,7 @@
-"""Records `last_used_at`: collected per request, written once a second in the background."""
+"""Key usage: `last_used_at` of API keys, collected per request and written once a second in the background.
+
+Decision 38.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ log = structlog.get_logger("web.security.key_usage")
 
 
 class KeyUsageRecorder:
-    """Collects the keys that were used, and writes each at most once an interval, several at a time.
+    """Collects the keys that were used and writes them in batches, each key at most once per interval.
 
-    It belongs to one event loop. A process that is killed loses what it has collected in the last second.
+    It belongs to one event loop. A killed process loses the key usage of the last second.
     """
 
     def __init__(self, database: Database, interval_seconds: float = keys.USE_INTERVAL.total_seconds()) -> None:
@@ -32,7 +35,7 @@ class KeyUsageRecorder:
         self._task: asyncio.Task[None] | None = None
 
     def record(self, key_id: str) -> None:
-        """A request has come with this key. Costs one look-up unless the key is due."""
+        """Records a request with this key; one dictionary look-up unless the key is due."""
         if key_id in self._due:
             return
         self._due[key_id] = monotonic() + self._interval
@@ -42,7 +45,7 @@ class KeyUsageRecorder:
 
     def _schedule(self) -> None:
         self._scheduled = True
-        # A context of its own: the timer must not keep the request alive that happened to start it.
+        # An empty context: otherwise the timer would keep the current request's context alive.
         asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush, context=Context())
 
     def _flush(self) -> None:
@@ -55,15 +58,15 @@ class KeyUsageRecorder:
             self._schedule()
 
     def _drop_due(self) -> None:
-        """Makes the keys due again whose interval is over; they stand in the order of their moments."""
-        moment = monotonic()
-        while self._due and next(iter(self._due.values())) <= moment:
+        """Removes the keys whose interval has passed, so that their next use is due; oldest first."""
+        now = monotonic()
+        while self._due and next(iter(self._due.values())) <= now:
             self._due.popitem(last=False)
 
     async def _write(self, key_ids: frozenset[str]) -> None:
         try:
             await self._database.call(keys.record_uses, key_ids, writes=True, reserved=True)
         except Unavailable:
-            self._pending |= key_ids  # for the next time
+            self._pending |= key_ids  # written with the next batch
         except Exception as failure:
             log.error("recording key usage failed", keys=len(key_ids), exc_info=failure)

@@ -1,4 +1,4 @@
-"""Configuration of the HTTP server: uvicorn's, with the timeouts of a connection."""
+"""Configuration of the HTTP server: uvicorn's Config with connection timeouts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uvicorn import Config
 
 
 class ServerConfig(Config):
-    """uvicorn's configuration with the timeouts of a connection, in seconds."""
+    """uvicorn's Config with header timeout, write timeout and lingering time, in seconds."""
 
     def __init__(
         self,

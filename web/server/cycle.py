@@ -1,4 +1,7 @@
-"""One request and its response as uvicorn drives them, and what such a cycle sees of its connection."""
+"""Request-response cycle on uvicorn's, and the lingering transport.
+
+Decision 43.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ CLOSE = (b"connection", b"close")
 
 
 class DefaultHeaderCache:
-    """The fields of uvicorn's that every answer has, as lines. It makes a new list of them every second."""
+    """uvicorn's default headers, encoded. uvicorn makes a new list of them every second."""
 
     def __init__(self) -> None:
         self._fields: list[tuple[bytes, bytes]] = []
         self._lines = b""
 
     def lines(self, fields: list[tuple[bytes, bytes]]) -> bytes:
-        """Each with the end of its line."""
+        """The fields as lines that end in CRLF."""
         if fields is not self._fields:
             self._fields, self._lines = fields, b"".join([b"%b: %b\r\n" % field for field in fields])
         return self._lines
@@ -36,7 +39,7 @@ DEFAULT_HEADER_CACHE = DefaultHeaderCache()
 
 
 class Cycle(RequestResponseCycle):
-    """A connection is of no more use when a request was answered before its end: this says so in the answer."""
+    """One request and its response; sends `connection: close` if it responds before the request was read completely."""
 
     async def send(self, message: Any) -> None:
         if not self.response_started and self.more_body:
@@ -50,46 +53,46 @@ class Cycle(RequestResponseCycle):
             self._write(STATUS_LINE[message["status"]], message[SINGLE_MESSAGE])
 
     async def send_500_response(self) -> None:
-        """Called by uvicorn, which has logged why, when the application itself has failed."""
+        """Called by uvicorn after it has logged an exception that the application did not handle."""
         request_id = new_request_id()
         catalog = self.scope["state"][ERROR_CATALOG]
         response = catalog.to_response(InternalError("The application failed"), request_id)
         self.keep_alive = False
         self._write(
             STATUS_LINE[500],
-            SerializedResponse(response_headers.build_headers(response, request_id, b""), response.body, last=False),
+            SerializedResponse(response_headers.build_headers(response, request_id, b""), response.body, closes=False),
         )
 
-    def _write(self, status: bytes, whole: SerializedResponse) -> None:
-        """All at once. uvicorn would look at each field in turn, which takes longer than the rest of it."""
+    def _write(self, status: bytes, response: SerializedResponse) -> None:
+        """Writes the response at once. uvicorn would encode each field separately, which takes longer than the rest."""
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
-        last = whole.last or CLOSE in self.default_headers
-        self.keep_alive = self.keep_alive and not last
-        general = DEFAULT_HEADER_CACHE.lines(self.default_headers)
-        end = b"\r\n" if self.keep_alive or last else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((status, general, whole.header, end, whole.content)))
+        closes = response.closes or CLOSE in self.default_headers
+        self.keep_alive = self.keep_alive and not closes
+        defaults = DEFAULT_HEADER_CACHE.lines(self.default_headers)
+        end = b"\r\n" if self.keep_alive or closes else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((status, defaults, response.header, end, response.content)))
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
 
 
-# uvicorn makes cycles by this name, and offers no other way to choose their class.
+# uvicorn creates cycles by this name and has no option for their class.
 httptools_impl.RequestResponseCycle = Cycle  # type: ignore[misc]
 
 
 class LingeringTransport(asyncio.Transport):
-    """A transport on which to close is to call `part`, which lets the client read its answer first."""
+    """A transport whose close() calls `close_gracefully`, so that the client can read its response first."""
 
-    def __init__(self, transport: asyncio.Transport, part: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, close_gracefully: Callable[[], None]) -> None:
         super().__init__()
         self._transport = transport
-        self._part = part
+        self._close_gracefully = close_gracefully
         self._closing = False
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if not self.is_closing():  # whoever was cut off needs no answer, and uvloop would raise
+        if not self.is_closing():  # uvloop raises for a write to a closing transport
             self._transport.write(data)
 
     def is_closing(self) -> bool:
@@ -97,4 +100,4 @@ class LingeringTransport(asyncio.Transport):
 
     def close(self) -> None:
         self._closing = True
-        self._part()
+        self._close_gracefully()

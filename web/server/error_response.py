@@ -1,4 +1,4 @@
-"""The response to what never became a request: the error envelope, with `connection: close`."""
+"""Error response to a malformed request: the error envelope with `connection: close`, sent by the server itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("web.server.error_response")
 def serialize(
     error: RequestError, app_state: dict[str, Any], server_state: ServerState, peer: str, head_only: bool
 ) -> bytes:
-    """The whole response as bytes; logs and counts it. `head_only`: the request was HEAD, so no content."""
+    """The encoded response; logs and counts the request. `head_only`: the method was HEAD, so no content."""
     request_id = "req_" + secrets.token_hex(8)
     response = app_state[ERROR_CATALOG].to_response(error, request_id)
     log.info("request", trace_id=request_id, status=response.status, refused=error.system_message)
@@ -29,5 +29,5 @@ def serialize(
         request_metrics.observe(None, response.status, 0.0)
     response = response._replace(headers=response.headers | {"connection": "close"})
     headers = response_headers.build_headers(response, request_id, app_state[RATE_LIMIT_HOOK](peer))
-    general = DEFAULT_HEADER_CACHE.lines(server_state.default_headers)
-    return b"".join((STATUS_LINE[response.status], general, headers, b"\r\n", b"" if head_only else response.body))
+    defaults = DEFAULT_HEADER_CACHE.lines(server_state.default_headers)
+    return b"".join((STATUS_LINE[response.status], defaults, headers, b"\r\n", b"" if head_only else response.body))

@@ -1,4 +1,4 @@
-"""Keys of the ASGI lifespan state, in which server and application tell each other what they need."""
+"""Keys of the ASGI lifespan state, through which server and application share objects."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from web.context import current_request
 DRAINING = "draining"
 # Counts a malformed request against its address; returns the rate-limit headers for its error response.
 RATE_LIMIT_HOOK = "rate_limit_hook"
-# The application's ErrorCatalog, for errors that the server itself answers.
+# The application's ErrorCatalog, for the error responses that the server sends itself.
 ERROR_CATALOG = "error_catalog"
 
 
 def require_not_draining() -> None:
-    """Raises Unavailable once the server has begun to stop: it still answers, but wants no new clients.
+    """Raises Unavailable once the server is shutting down: it still serves requests, but should get no new clients.
 
-    The server says so in the state that ASGI hands down with every request (ASGI lifespan, "Lifespan State").
+    The server sets the flag in the state that is part of each request's scope (ASGI lifespan, "Lifespan State").
     """
     if current_request.get().scope.get("state", {}).get(DRAINING):
-        raise Unavailable("The server is about to stop")
+        raise Unavailable("The server is shutting down")

@@ -1,4 +1,7 @@
-"""Accepts connections: several in one turn of the event loop where several wait."""
+"""Accept loop of a listening socket: accepts several waiting connections per event loop iteration.
+
+Decision 47.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Callable, Sized
 
 import structlog
 
-# To accept a connection takes a fraction of the time that an answer takes.
+# Connections accepted per iteration, for each open connection. Accepting takes a fraction of a response's time.
 ACCEPTS_PER_CONNECTION = 4
 PAUSE_SECONDS = 1.0
 # More than any queue of a listening socket.
@@ -19,12 +22,12 @@ log = structlog.get_logger("web.server.listener")
 
 
 class Listener:
-    """Takes connections from a listening socket, with the part of asyncio.Server's interface that uvicorn uses.
+    """Accepts connections from a listening socket; has the part of asyncio.Server's interface that uvicorn uses.
 
-    libuv takes one connection in a turn of its loop. A turn under load answers every connection there is, so of a
-    thousand clients at once the last would wait for a thousand turns, and the kernel's queue would overflow and cut
-    some off. Here a turn takes some for each that it has already: its length stays within bounds, and several processes
-    that listen on one socket share a rush.
+    libuv accepts one connection per loop iteration. Under load, an iteration serves every open connection, so the last
+    of 1,000 simultaneous clients would wait for 1,000 iterations, and the kernel's backlog would overflow. Here an
+    iteration accepts up to four connections for each open one: its duration stays bounded, and processes that listen on
+    the same socket share a burst.
     """
 
     def __init__(self, listening: socket.socket, protocol: Callable[[], asyncio.Protocol], connections: Sized) -> None:
@@ -45,7 +48,7 @@ class Listener:
             self._pause.cancel()
 
     async def wait_closed(self) -> None:
-        """Those that were accepted have their protocol."""
+        """Waits until every accepted connection has its protocol."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -58,8 +61,8 @@ class Listener:
                 accepted, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as problem:
-                self._pause_accepting(problem)
+            except OSError as error:
+                self._pause_accepting(error)
                 return
             self._connect(accepted)
 
@@ -71,10 +74,10 @@ class Listener:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _pause_accepting(self, problem: OSError) -> None:
-        """Without a free file nobody can be accepted until somebody leaves; to try at once would only spin."""
-        if problem.errno not in SHORTAGES:
-            raise problem
-        log.warning("accept paused, out of file descriptors", reason=problem.strerror, seconds=PAUSE_SECONDS)
+    def _pause_accepting(self, error: OSError) -> None:
+        """Pauses for one second when file descriptors or memory run out; retrying at once would be a busy loop."""
+        if error.errno not in SHORTAGES:
+            raise error
+        log.warning("accept paused, out of file descriptors", reason=error.strerror, seconds=PAUSE_SECONDS)
         self._loop.remove_reader(self._listening)
         self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)

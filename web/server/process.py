@@ -1,4 +1,7 @@
-"""Runs the server: one process or several, stopped without cutting a request."""
+"""Server processes: one, or several under a supervisor; graceful shutdown that cuts no request.
+
+Decisions 48 and 49.
+"""
 
 import asyncio
 import gc
@@ -17,22 +20,22 @@ from uvicorn import Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
-import web.lazy_imports  # noqa: F401 - before whatever loads Connexion or structlog
+import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from web.server.config import ServerConfig
 from web.server.lifespan_state import DRAINING
 from web.server.listener import Listener
 from web.server.protocol import Protocol
 
-DRAIN_SECONDS, STEP_SECONDS = 1.0, 0.02
-# What an accepted connection gets to bring its request, once no further connection is accepted.
+DRAIN_SECONDS, POLL_SECONDS = 1.0, 0.02
+# The time for an open connection to send one more request after DRAIN_SECONDS.
 QUIET_SECONDS = 1.0
-# The collector of cycles looks again when there are so many more objects than at its last look.
+# Allocations minus deallocations that start a garbage collection.
 GC_THRESHOLD = 50_000
 FACTORY = "app:from_environment"
 
 
 class GracefulServer(Server):
-    """Stops in four steps: not ready, `connection: close` on every response, no new connections, all answered."""
+    """Stops in four steps: not ready; `connection: close` on responses; no new connections; all requests served."""
 
     def __init__(self, config: ServerConfig, on_ready: Callable[[], None] | None = None) -> None:
         super().__init__(config)
@@ -40,21 +43,21 @@ class GracefulServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
-        connected = self.server_state.connections
-        listeners: list[Any] = [Listener(one, self._protocol, connected) for one in sockets or ()]
+        connections = self.server_state.connections
+        listeners: list[Any] = [Listener(listening, self._protocol, connections) for listening in sockets or ()]
         self.servers = listeners
         tune_gc()
         if self._on_ready is not None and self.started:
             self._on_ready()
 
     def _protocol(self) -> asyncio.Protocol:
-        chosen: Any = self.config.http_protocol_class
-        made: asyncio.Protocol = chosen(self.config, self.server_state, self.lifespan.state)
-        return made
+        protocol_class: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = protocol_class(self.config, self.server_state, self.lifespan.state)
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         started = time.monotonic()
-        # The application reads it: from here on readiness is refused.
+        # The application reads this flag: from now on readiness fails.
         self.lifespan.state[DRAINING] = True
         self._announce_close()
         if self.server_state.connections:
@@ -64,39 +67,39 @@ class GracefulServer(Server):
         grace = self.config.timeout_graceful_shutdown or 0
         self.config.timeout_graceful_shutdown = max(0, grace - math.ceil(time.monotonic() - started))
         await super().shutdown(sockets=[])
-        # The end of the process is in order only for what the collector sees.
+        # At exit, only objects that the garbage collector tracks are finalized in order.
         gc.unfreeze()
 
     async def _stop_listening(self) -> None:
-        """Accepts what waits in the queue, then refuses new connections."""
+        """Accepts the connections in the backlog, then refuses new ones."""
         for listener in self.servers:
             listener.close()
-            # Its last connections are told to end with the others.
+            # The connections accepted last are closed with the others.
             await listener.wait_closed()
         self.servers = []
 
     def _announce_close(self) -> None:
-        # A request may be on its way on a connection that looks idle; closing it would cut that request. So a client
-        # is told in its next response not to use the connection again (RFC 9112, section 9.6), and gets time to send.
+        # Closing an idle connection could cut a request that is on its way. So the next response on each connection has
+        # `connection: close` (RFC 9112 section 9.6), and the client gets time for that request.
         state = self.server_state
         state.default_headers = [*state.default_headers, (b"connection", b"close")]
         for connection in state.connections:
-            # The request that is being answered was given its header fields before.
+            # A request in progress has its copy of the default headers already.
             cycle: Any = getattr(connection, "cycle", None)
             if cycle is not None:
                 cycle.keep_alive = False
 
     async def _wait(self, seconds: float, *, until_quiet: bool = False) -> None:
-        """Serve on for a while, at most half of the grace; a second signal ends it."""
-        over = time.monotonic() + min(seconds, (self.config.timeout_graceful_shutdown or 0) / 2)
-        while time.monotonic() < over and not self.force_exit:
-            await asyncio.sleep(STEP_SECONDS)
+        """Keeps serving for `seconds`, at most half of the shutdown timeout; a second signal ends the wait."""
+        deadline = time.monotonic() + min(seconds, (self.config.timeout_graceful_shutdown or 0) / 2)
+        while time.monotonic() < deadline and not self.force_exit:
+            await asyncio.sleep(POLL_SECONDS)
             if until_quiet and not self.server_state.connections:
                 return
 
 
 class Worker(multiprocess.Process):
-    """One process of several; it stops by itself when the supervisor is gone."""
+    """A worker process; it stops by itself when the supervisor has died."""
 
     config: ServerConfig
 
@@ -107,49 +110,49 @@ class Worker(multiprocess.Process):
         return self._server
 
     def is_alive(self, timeout: float = 5) -> bool:
-        """Whether it answers within so many seconds; one that dies while it is asked is noticed at once."""
-        over = time.monotonic() + timeout
+        """Whether the worker responds to a ping within `timeout` seconds; returns at once when it dies meanwhile."""
+        deadline = time.monotonic() + timeout
         self.parent_conn.send(b"ping")
-        while self.process.is_alive() and time.monotonic() < over:
-            if self.parent_conn.poll(STEP_SECONDS):
+        while self.process.is_alive() and time.monotonic() < deadline:
+            if self.parent_conn.poll(POLL_SECONDS):
                 self.parent_conn.recv()
                 return True
         return False
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        # A killed supervisor cannot stop its workers; they would keep the port from its successor.
+        # A killed supervisor cannot stop its workers, and they would keep the port in use.
         threading.Thread(target=exit_with_parent, args=(os.getppid(),), daemon=True).start()
         try:
             super().target(sockets)
-        except Exception as problem:
-            # Only this status tells the supervisor to give up; after any other it would start workers for ever.
+        except Exception as error:
+            # Only this exit status makes the supervisor give up; after any other it would start workers for ever.
             if self.server.started:
                 raise
-            sys.stderr.write(f"A worker could not start: {type(problem).__name__}: {problem}\n")
+            sys.stderr.write(f"A worker could not start: {type(error).__name__}: {error}\n")
             sys.exit(STARTUP_FAILURE)
 
 
 class Supervisor(multiprocess.Multiprocess):
-    """Keeps the wanted number of workers alive, and says once that all of them serve."""
+    """Keeps the configured number of workers alive, and calls `on_ready` once all of them serve."""
 
     def __init__(self, config: ServerConfig, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
         super().__init__(config, sockets)
         self._on_ready = on_ready
         self.ready = False
-        self.asked_to_stop = False
+        self.stop_requested = False
 
     def handle_int(self) -> None:
-        self.asked_to_stop = True
+        self.stop_requested = True
         super().handle_int()
 
     def handle_term(self) -> None:
-        self.asked_to_stop = True
+        self.stop_requested = True
         super().handle_term()
 
     def join_all(self) -> None:
-        # Once the last worker has closed the sockets too, the kernel refuses new connections.
-        for one in self.sockets:
-            one.close()
+        # The kernel refuses new connections once the supervisor and all workers have closed the sockets.
+        for listening in self.sockets:
+            listening.close()
         super().join_all()
 
     def keep_subprocess_alive(self) -> None:
@@ -166,13 +169,13 @@ def serve(
     on_ready: Callable[[], None],
     background: AbstractContextManager[None],
 ) -> int:
-    """Serve in this process until a signal; returns the exit status. `background` is entered as long as it serves.
+    """Serves in this process until a signal, inside the context `background`; returns the exit status.
 
     `options` are those of ServerConfig.
     """
     server = GracefulServer(server_config(application, 1, options), on_ready)
-    # uvicorn raises the signal again once it has stopped in order. Meeting the server's own handler there, it has no
-    # effect: a stop that was asked for is a success. Set this early, no signal is lost while the server starts.
+    # uvicorn raises the signal again after a graceful stop. With the server's own handler it then has no effect, so a
+    # requested stop is a success. The handlers are set before the start, so that no signal is lost.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
     with background:
@@ -187,13 +190,13 @@ def supervise(
     on_ready: Callable[[], None],
     background: AbstractContextManager[None],
 ) -> int:
-    """Serve in several processes, each with its own application, until a signal; returns the exit status."""
-    # The supervisor makes its processes from this name and offers no other way to choose their class.
+    """Serves in several processes, each with its own application, until a signal; returns the exit status."""
+    # uvicorn's supervisor creates processes by this name and has no option for their class.
     multiprocess.Process = Worker  # type: ignore[misc]
     supervisor = Supervisor(server_config(FACTORY, workers, options), sockets, on_ready)
     with background:
         supervisor.run()
-    return 0 if supervisor.asked_to_stop else 1
+    return 0 if supervisor.stop_requested else 1
 
 
 def server_config(application: Any, workers: int, options: Mapping[str, Any]) -> ServerConfig:
@@ -215,7 +218,7 @@ def server_config(application: Any, workers: int, options: Mapping[str, Any]) ->
 
 
 def tune_gc() -> None:
-    """Spare the collector of cycles what start-up has made, which stays, and requests in flight, which leave none."""
+    """Excludes the objects of start-up from garbage collection, and collects rarely: requests leave no cycles."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
 

@@ -1,23 +1,23 @@
-"""One connection of the HTTP server: uvicorn's protocol with limits on size and time, and errors in the envelope.
+"""HTTP protocol of one connection: uvicorn's, with size limits, timeouts, and errors in the envelope.
 
-    state        reads   answers                          leaves when
-    READING      yes     requests as they come            an error, EOF, or too many pipelined requests
-    FINISHING    no      what was read, then the error    all of it is answered: LINGERING
-    HALF_CLOSED  no      what was read, then the error    all of it is answered: the transport closes
-    LINGERING    drops   nothing                          the client closes, or `linger` seconds are over
-    CLOSED       -       -                                -
+    state        reads   sends                                 ends when
+    READING      yes     responses                             an error, EOF, or too many pipelined requests
+    FINISHING    no      pending responses, then the error     all are sent: LINGERING
+    HALF_CLOSED  no      pending responses, then the error     all are sent: the transport closes
+    LINGERING    drops   nothing                               the client closes, or `linger` seconds have passed
+    CLOSED       -       -                                     -
 
 uvicorn calls the `on_*` hooks of its parser in the order of the request: on_message_begin, on_url, on_header,
 on_headers_complete, on_body, on_message_complete; and on_response_complete when a response was written. A hook that
-refuses calls `_fail`, which raises into the parser; uvicorn then calls `send_400_response`, which answers the error
-once everything read before it is answered (requests may be pipelined). Bytes that follow are dropped.
+rejects a request calls `_fail`, which raises into the parser; uvicorn then calls `send_400_response`, which sends the
+error after the responses to all earlier (pipelined) requests. Bytes that follow are dropped.
 
 LINGERING is the lingering close of RFC 9112 section 9.6: half-close, drain, close. Closing at once would send a reset,
 and the client could lose the response. Timers are those of web.server.timeouts (header timeout, keep-alive timeout)
-and the write timeout: a client that does not read its response is aborted.
+and the write timeout: the connection of a client that does not read its response is aborted.
 
 What may not happen: a response to bytes that follow an error, two responses to one request, a connection that outlives
-its timers, or an error of the protocol that is not the envelope (web.error_envelope).
+its timers, or a protocol error without the envelope (web.error_envelope).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
 
 
 class ConnectionState(IntEnum):
-    """What a connection does; the table is in the module's docstring."""
+    """State of a connection; see the table in the module's docstring."""
 
     READING = 0
     FINISHING = 1
@@ -53,10 +53,10 @@ class ConnectionState(IntEnum):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection; the hooks are uvicorn's own, in the order in which it calls them."""
+    """One connection; the hooks are uvicorn's, in the order in which it calls them."""
 
     config: ServerConfig
-    parser: Parser  # type: ignore[assignment] # it stands before uvicorn's
+    parser: Parser  # type: ignore[assignment] # replaces uvicorn's parser
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -65,7 +65,7 @@ class Protocol(HttpToolsProtocol):
         self._state = ConnectionState.READING
         self._unanswered = 0
         self._error: RequestError | None = None
-        self._in_head = self._begun = self._upgrade_ignored = False
+        self._in_head = self._message_began = self._upgrade_ignored = False
         self._head_bytes = self._field_bytes = self._fields = 0
         self._write_timer: asyncio.TimerHandle | None = None
         limits = self.config.header_timeout, self.timeout_keep_alive
@@ -81,17 +81,17 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._state:
             return
-        self._begun = False
+        self._message_began = False
         super().data_received(data)
         if self._in_head and not self._state:
-            self._check_head_size(0 if self._begun else len(data))
+            self._check_head_size(0 if self._message_began else len(data))
         if (self._in_head or not self._unanswered) and not self._state:
             self._timeouts.start_header_timer()
         if len(self.pipeline) > MAX_PIPELINED and not self._state:
             self._stop_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Whether to keep the connection for writing: a client that has asked all it wants may still listen."""
+        """Whether to keep the connection open for writing: a client may half-close and still read responses."""
         if self._state >= ConnectionState.LINGERING:
             return False
         self._stop_reading(ConnectionState.HALF_CLOSED)
@@ -100,7 +100,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = EXTENSIONS
-        self._in_head = self._begun = True
+        self._in_head = self._message_began = True
         self._head_bytes = self._field_bytes = self._fields = 0
 
     def on_url(self, url: bytes) -> None:
@@ -109,12 +109,12 @@ class Protocol(HttpToolsProtocol):
             self._fail(TargetTooLong(f"The request target has more than {MAX_TARGET_BYTES} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called for trailer fields too, which are counted and dropped: they must not pass for header fields."""
+        """Called for trailer fields too; they are counted and dropped, because they must not become header fields."""
         self._fields += 1
         self._field_bytes += len(name) + len(value)
         if self._in_head:
             name = name.lower()
-            self.headers.append((name, value.rstrip(b" \t")))  # blanks around a value are no part of it (section 5.5)
+            self.headers.append((name, value.rstrip(b" \t")))  # RFC 9110 section 5.5
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
         if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
@@ -124,13 +124,13 @@ class Protocol(HttpToolsProtocol):
         self._timeouts.cancel_header_timer()
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
-            self._fail(MalformedRequest("This server speaks HTTP/1.1 and HTTP/1.0"))
+            self._fail(MalformedRequest("This server supports HTTP/1.1 and HTTP/1.0"))
         try:
             self.url = request_checks.normalize_target(self.parser.get_method(), self.url)
         except MalformedRequest as error:
             self._fail(error)
-        offer = self.parser.should_upgrade()
-        self._upgrade_ignored = offer and self.parser.ignores_upgrade()
+        upgrade = self.parser.should_upgrade()
+        self._upgrade_ignored = upgrade and self.parser.ignores_upgrade()
         if self._upgrade_ignored:
             return
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
@@ -138,7 +138,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = False
         self._unanswered += 1
         self.cycle.transport = self._lingering
-        if offer:
+        if upgrade:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -146,8 +146,8 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn for whatever its parser refuses, our own refusals included."""
-        error, self._error = self._error or MalformedRequest("The request is not legal HTTP"), None
+        """Called by uvicorn for each parser error, including those raised by `_fail`."""
+        error, self._error = self._error or MalformedRequest("The request is not valid HTTP"), None
         self._reject(error)
 
     def on_response_complete(self) -> None:
@@ -157,7 +157,7 @@ class Protocol(HttpToolsProtocol):
         if self._unanswered:
             super().on_response_complete()
             return
-        # As uvicorn does it where no further request was read, but for its timer.
+        # As uvicorn's on_response_complete without a pipelined request, except for its timer.
         self.server_state.total_requests += 1
         self.flow.resume_reading()
         self._timeouts.start_keepalive_timer()
@@ -193,10 +193,10 @@ class Protocol(HttpToolsProtocol):
         raise httptools.HttpParserError(error.system_message)
 
     def _reject(self, error: RequestError) -> None:
-        """Answers the error, once everything that was read before it is answered."""
+        """Sends the error after the responses to all requests that were read before it."""
         self._state = max(self._state, ConnectionState.FINISHING)
         self._timeouts.cancel_header_timer()
-        if not self._in_head and self._unanswered and self.cycle.more_body and not self._dropped():
+        if not self._in_head and self._unanswered and self.cycle.more_body and not self._drop_request():
             return
         if self._unanswered:
             self._error = error
@@ -204,16 +204,16 @@ class Protocol(HttpToolsProtocol):
             self._respond_and_close(error)
 
     def _stop_reading(self, state: ConnectionState = ConnectionState.FINISHING) -> None:
-        """Stops reading, answers the requests already parsed, closes (RFC 9112 section 9.6)."""
+        """Stops reading, responds to the requests already parsed, closes (RFC 9112 section 9.6)."""
         self._state = state
         self._timeouts.cancel_header_timer()
         if self._unanswered and self.cycle.more_body and not self._in_head:
-            self._dropped()
+            self._drop_request()
         elif self._unanswered:
             self.cycle.keep_alive = False
 
-    def _dropped(self) -> bool:
-        """Whether the request whose content is broken was given up; if not, its answer is already on the way."""
+    def _drop_request(self) -> bool:
+        """Drops the request whose content is incomplete or invalid; False if its response has already started."""
         if self.pipeline and self.pipeline[0][0] is self.cycle:
             self.pipeline.popleft()
         elif self.cycle.response_started:

@@ -1,4 +1,7 @@
-"""How long a connection may be silent: within a header, and between an answer and the next request."""
+"""Header timeout and keep-alive timeout of one connection.
+
+Decision 46.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ LOOP_ITERATIONS = 2
 
 
 class ConnectionTimeouts:
-    """Both waits of one connection, in seconds; `slow` is called when a header took too long, `idle` when none began.
+    """The two timers of one connection, with timeouts in seconds and a callback for each.
 
-    Nearly every request comes whole and at once, so no timer is started or moved for it: a header is waited for only
-    when a part of it is there, and the timer between requests looks, when it is due, how long they have been over.
+    Most requests arrive in one piece, so no timer is started or moved for them: the header timer starts only when a
+    part of a header has arrived, and the keep-alive timer checks, when it fires, how long the connection was idle.
     """
 
     __slots__ = (
@@ -29,57 +32,57 @@ class ConnectionTimeouts:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        header: float,
-        rest: float,
-        slow: Callable[[], object],
-        idle: Callable[[], object],
+        header_seconds: float,
+        keepalive_seconds: float,
+        on_header_timeout: Callable[[], object],
+        on_keepalive_timeout: Callable[[], object],
     ) -> None:
         self._loop = loop
-        self._header_seconds, self._keepalive_seconds = header, rest
-        self._on_header_timeout, self._on_keepalive_timeout = slow, idle
+        self._header_seconds, self._keepalive_seconds = header_seconds, keepalive_seconds
+        self._on_header_timeout, self._on_keepalive_timeout = on_header_timeout, on_keepalive_timeout
         self._header_timer: asyncio.Handle | None = None
         self._keepalive_timer: asyncio.Handle | None = None
         self._keepalive_ends = 0.0
 
     def start_header_timer(self) -> None:
-        """A header has to be complete in time, from the first call on."""
+        """Starts the header timer unless it is running."""
         if self._header_timer is None:
             self._header_timer = self._loop.call_later(self._header_seconds, self._check_header)
 
     def cancel_header_timer(self) -> None:
-        """The header is complete, or nobody cares any more."""
+        """Stops the header timer: the header is complete, or the connection is closing."""
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
 
     def start_keepalive_timer(self) -> None:
-        """The next request has to begin in time, from this call on."""
+        """Restarts the keep-alive timeout: the next request must begin within it."""
         self._keepalive_ends = self._loop.time() + self._keepalive_seconds
         if self._keepalive_timer is None:
             self._keepalive_timer = self._loop.call_later(self._keepalive_seconds, self._check_keepalive)
 
     def cancel(self) -> None:
-        """The connection is gone."""
+        """Stops both timers: the connection is closed."""
         self.cancel_header_timer()
         if self._keepalive_timer is not None:
             self._keepalive_timer.cancel()
             self._keepalive_timer = None
 
-    def _check_header(self, turns: int = LOOP_ITERATIONS) -> None:
-        # It may be the loop that was slow, and the request may wait in the kernel. Two turns of the loop read it for
-        # certain; a timer would not do, because timers that are late follow each other without a look at sockets.
-        if turns:
-            self._header_timer = self._loop.call_soon(self._check_header, turns - 1)
+    def _check_header(self, iterations: int = LOOP_ITERATIONS) -> None:
+        # If the event loop was delayed, the request may be in the kernel's buffer. Two iterations of the loop read it
+        # for certain. Another timer would not help: late timers run one after another without polling the sockets.
+        if iterations:
+            self._header_timer = self._loop.call_soon(self._check_header, iterations - 1)
         else:
             self._header_timer = None
             self._on_header_timeout()
 
-    def _check_keepalive(self, turns: int = LOOP_ITERATIONS) -> None:
+    def _check_keepalive(self, iterations: int = LOOP_ITERATIONS) -> None:
         left = self._keepalive_ends - self._loop.time()
         if left > 0:
             self._keepalive_timer = self._loop.call_later(left, self._check_keepalive)
-        elif turns:
-            self._keepalive_timer = self._loop.call_soon(self._check_keepalive, turns - 1)
+        elif iterations:
+            self._keepalive_timer = self._loop.call_soon(self._check_keepalive, iterations - 1)
         else:
             self._keepalive_timer = None
             self._on_keepalive_timeout()

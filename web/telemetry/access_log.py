@@ -1,4 +1,7 @@
-"""What is told of requests: gathered for a moment, then written and counted together, away from each one's own time."""
+"""Access log and request metrics, batched: records wait up to 50 ms and are written together, outside the request.
+
+Decision 44.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,7 @@ FLUSH_SECONDS, MAX_BUFFERED = 0.05, 64
 
 
 class RequestRecord(NamedTuple):
-    """One request that was answered, at a `moment` in Unix time; nothing in it can be a secret.
-
-    `trace` is that of OpenTelemetry.
-    """
+    """One request: its duration in seconds, its OpenTelemetry trace id, and its end in Unix seconds; no secrets."""
 
     request_id: str
     method: str
@@ -35,12 +35,12 @@ class RequestRecord(NamedTuple):
     timestamp: float
 
 
-# The same without its names, which is made in a third of the time.
+# A RequestRecord without names: creating it takes a third of the time.
 RequestTuple = tuple[str, str, str | None, int, float, str | None, str | None, float]
 
 
 class AccessLog:
-    """Gathers requests; `write` gets them in order, soon."""
+    """Buffers request records for at most 50 ms or 64 records, then passes them to `write` in order."""
 
     def __init__(self) -> None:
         self.write: Callable[[list[RequestTuple]], None] | None = None
@@ -49,11 +49,11 @@ class AccessLog:
         self._lock = Lock()
         atexit.register(self.flush)
 
-    def add(self, told: RequestTuple) -> None:
-        """Takes the parts of a Told; to be called on the event loop."""
+    def add(self, record: RequestTuple) -> None:
+        """Adds a record; call it on the event loop."""
         if self.write is None and not request_metrics.on:
             return
-        self._pending.append(told)
+        self._pending.append(record)
         if len(self._pending) >= MAX_BUFFERED:
             self.flush()
         elif not self._flush_scheduled:
@@ -65,26 +65,26 @@ class AccessLog:
         self.flush()
 
     def flush(self) -> None:
-        """Writes and counts what was gathered."""
+        """Writes and counts the buffered records."""
         with self._lock:
-            taken, self._pending = self._pending, []
-        if taken and self.write is not None:
-            self.write(taken)
+            records, self._pending = self._pending, []
+        if records and self.write is not None:
+            self.write(records)
         if request_metrics.on:
-            for told in taken:
-                request_metrics.observe(told[2], told[3], told[4])
+            for record in records:
+                request_metrics.observe(record[2], record[3], record[4])
 
 
-def format_line(told: RequestTuple) -> bytes:
-    """The request as one line of JSON."""
-    request_id, method, operation, status, seconds, key_id, trace, moment = told
-    us, second = floor(seconds * 1e6), floor(moment)
-    timestamp = f"{_second(second)}.{THOUSANDTHS[floor((moment - second) * 1000)]}Z"
+def format_line(record: RequestTuple) -> bytes:
+    """The record as one line of JSON."""
+    request_id, method, operation, status, seconds, key_id, trace, unix_time = record
+    us, second = floor(seconds * 1e6), floor(unix_time)
+    timestamp = f"{_second(second)}.{THOUSANDTHS[floor((unix_time - second) * 1000)]}Z"
     if operation is None or key_id is None or trace is not None:
-        said = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": us / 1000}
-        said |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": timestamp}
-        return orjson.dumps(said if trace is None else said | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
-    # As nearly every line is; no id has a character that JSON would escape.
+        fields = {"trace_id": request_id, "method": method, "operation": operation, "status": status, "ms": us / 1000}
+        fields |= {"key_id": key_id, "event": "request", "level": "info", "timestamp": timestamp}
+        return orjson.dumps(fields if trace is None else fields | {"trace": trace}, option=orjson.OPT_APPEND_NEWLINE)
+    # The form of almost every line; no id contains a character that JSON escapes.
     return (
         f'{{"trace_id":"{request_id}","method":"{method}","operation":"{operation}","status":{INTEGERS[status]},'
         f'"ms":{INTEGERS[us // 1000]}.{THOUSANDTHS[us % 1000]},"key_id":"{key_id}","event":"request","level":"info",'
@@ -93,9 +93,9 @@ def format_line(told: RequestTuple) -> bytes:
 
 
 @lru_cache(2)
-def _second(moment: int) -> str:
-    """A second of Unix time in UTC, as RFC 3339, without its end."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+def _second(unix_second: int) -> str:
+    """A Unix second as RFC 3339 in UTC, without fraction and `Z`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix_second))
 
 
 access_log = AccessLog()

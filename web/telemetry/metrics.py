@@ -1,4 +1,7 @@
-"""What the operator's metrics count: each worker's requests, and what it holds right now, left in a file of its own."""
+"""Request metrics of one worker: counters and gauges, written to a file of its own once a second.
+
+Decision 44.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ Gauges = Mapping[str, Callable[[], float]]
 
 
 class RequestMetrics:
-    """The figures of one process; counting costs a dictionary look-up and two additions, and nothing while off."""
+    """Histogram of one process. Counting a request costs one look-up and two additions, and nothing while off."""
 
     def __init__(self) -> None:
         self.on = False
         self._cells: dict[tuple[str | None, int], list[float]] = {}
 
     def observe(self, operation: str | None, status: int, seconds: float) -> None:
-        """Counts a request that was answered."""
+        """Counts a request and its duration."""
         cell = self._cells.get((operation, status))
         if cell is None:
             cell = self._cells[operation, status] = [0.0] * (len(BOUNDS) + 2)
@@ -32,26 +35,26 @@ class RequestMetrics:
         cell[-1] += seconds
 
     def start(self, folder: str, gauges: Gauges, refusals: Mapping[str, int]) -> None:
-        """Counts from now on, and leaves the figures in the folder every second and at the end."""
+        """Starts counting, and writes the metrics to `folder` once a second and at exit."""
         self.on = True
         file = Path(folder) / f"{os.getpid()}.json"
 
         def write() -> None:
             new = file.with_suffix(".new")
-            new.write_bytes(orjson.dumps(self._figures(gauges, refusals)))
+            new.write_bytes(orjson.dumps(self._values(gauges, refusals)))
             new.replace(file)
 
         def keep_writing() -> None:
-            while not over.wait(WRITE_SECONDS):
+            while not stopped.wait(WRITE_SECONDS):
                 write()
 
-        over = threading.Event()
+        stopped = threading.Event()
         write()
         threading.Thread(target=keep_writing, name="metrics", daemon=True).start()
         atexit.register(write)
 
-    def _figures(self, gauges: Gauges, refusals: Mapping[str, int]) -> dict[str, object]:
-        """Buckets from the fastest to the slowest, and the sum of the seconds behind them."""
+    def _values(self, gauges: Gauges, refusals: Mapping[str, int]) -> dict[str, object]:
+        """Counts per bucket, fastest first, then the sum of the seconds."""
         return {
             "bounds": BOUNDS,
             "requests": [[operation, status, *cell] for (operation, status), cell in list(self._cells.items())],
@@ -64,7 +67,7 @@ request_metrics = RequestMetrics()
 
 
 def resident_memory_bytes() -> float:
-    """The resident memory of this process in bytes; 0 where the system does not say."""
+    """Resident memory of this process in bytes; 0 on systems without /proc."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:

@@ -1,4 +1,4 @@
-"""The metrics of all workers on a port of their own, in the form that Prometheus reads."""
+"""Prometheus exporter: serves the metrics of all workers on a port of its own."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from prometheus_client.registry import Collector
 
 PREFIX = "music_studio_"
 GAUGES = {
-    "requests_in_flight": "Requests that wait for their answer.",
-    "database_connections_in_use": "Connections to the database that somebody works with.",
-    "rate_limit_store_unavailable": "Workers that count alone because the rate limit store is unavailable.",
+    "requests_in_flight": "Requests in flight.",
+    "database_connections_in_use": "Database connections in use.",
+    "rate_limit_store_unavailable": "Workers that count in memory because the rate limit store is unavailable.",
     "memory_bytes": "Resident memory of the workers.",
 }
 
 
 def serve(host: str, port: int) -> Path:
-    """Answers scrapes from now on, in a thread; the folder is where the workers have to leave their figures."""
+    """Serves scrapes in a thread; returns the folder for the workers' metrics files."""
     folder = Path(tempfile.mkdtemp(prefix="music-studio-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     registry = CollectorRegistry(auto_describe=False)
@@ -35,39 +35,39 @@ def serve(host: str, port: int) -> Path:
 
 
 class Worker(NamedTuple):
-    """What one process has left; a dead one's requests were made all the same, but it holds nothing any more."""
+    """Metrics of one worker process. The counters of a dead worker still count, its gauges do not."""
 
     alive: bool
-    figures: dict[str, Any]
+    values: dict[str, Any]
 
 
 class WorkerMetricsCollector(Collector):
-    """Adds up what the workers of one service have left in a folder."""
+    """Sums the metrics files of all workers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric there is; with no worker, each without a value."""
+        """All metrics; without workers, each has no samples."""
         workers = [
             Worker(_is_running(int(file.stem)), orjson.loads(file.read_bytes())) for file in self._folder.glob("*.json")
         ]
-        alive = [worker.figures for worker in workers if worker.alive]
-        yield _requests([worker.figures for worker in workers])
-        yield _refusals([worker.figures for worker in workers])
-        yield GaugeMetricFamily(f"{PREFIX}workers", "Processes that answer requests.", len(alive))
-        for name, meaning in GAUGES.items():
-            total = sum(figures["gauges"][name] for figures in alive)
-            yield GaugeMetricFamily(PREFIX + name, meaning, total)
+        alive = [worker.values for worker in workers if worker.alive]
+        yield _requests([worker.values for worker in workers])
+        yield _refusals([worker.values for worker in workers])
+        yield GaugeMetricFamily(f"{PREFIX}workers", "Worker processes that serve requests.", len(alive))
+        for name, description in GAUGES.items():
+            total = sum(values["gauges"][name] for values in alive)
+            yield GaugeMetricFamily(PREFIX + name, description, total)
 
 
 def _requests(workers: list[dict[str, Any]]) -> Metric:
     family = HistogramMetricFamily(
-        f"{PREFIX}request_seconds", "Requests that were answered, and how long it took.", labels=("operation", "status")
+        f"{PREFIX}request_seconds", "Duration of requests in seconds.", labels=("operation", "status")
     )
     cells: dict[tuple[str, str], list[float]] = {}
-    for figures in workers:
-        for operation, status, *cell in figures["requests"]:
+    for values in workers:
+        for operation, status, *cell in values["requests"]:
             name = (operation or "none", str(status))
             cells[name] = [a + b for a, b in zip(cells.get(name, [0.0] * len(cell)), cell, strict=True)]
     for name, (*counts, seconds) in sorted(cells.items()):
@@ -76,17 +76,17 @@ def _requests(workers: list[dict[str, Any]]) -> Metric:
 
 
 def _buckets(bounds: list[float], counts: list[float]) -> list[tuple[str, float]]:
-    """Each bucket holds those of the faster ones too."""
+    """Cumulative buckets: each includes the faster ones."""
     names = [*(str(bound) for bound in bounds), "+Inf"]
     return [(name, sum(counts[: index + 1])) for index, name in enumerate(names)]
 
 
 def _refusals(workers: list[dict[str, Any]]) -> Metric:
     family = CounterMetricFamily(
-        f"{PREFIX}rate_limit_refusals", "Requests that were refused because a quota was spent.", labels=("quota",)
+        f"{PREFIX}rate_limit_refusals", "Requests refused because they exceeded a quota.", labels=("quota",)
     )
-    for name in sorted({name for figures in workers for name in figures["refusals"]}):
-        family.add_metric((name,), sum(figures["refusals"].get(name, 0) for figures in workers))
+    for name in sorted({name for values in workers for name in values["refusals"]}):
+        family.add_metric((name,), sum(values["refusals"].get(name, 0) for values in workers))
     return family
 
 

@@ -1,4 +1,4 @@
-"""Standard error as whole lines, which no other process that writes to it can split."""
+"""Writes complete lines to standard error, so that lines of several processes do not mix."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import select
 from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 
-# A write of so many bytes to a pipe is whole, whoever else writes to it (POSIX demands 512, Linux has 4096).
+# A write of up to this many bytes to a pipe is atomic (POSIX requires 512, Linux has 4,096).
 ATOMIC_WRITE_BYTES = getattr(select, "PIPE_BUF", 512)
 
 
 class StderrWriter:
-    """Lines on their way to a file descriptor; `first` is called before each that structlog writes."""
+    """Writes lines to a file descriptor; `before_write` is called before each line of structlog."""
 
-    def __init__(self, descriptor: int, first: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, descriptor: int, before_write: Callable[[], None] = lambda: None) -> None:
         self._descriptor = descriptor
-        self._first = first
+        self._before_write = before_write
         self._lock = RLock()
 
     def msg(self, text: str) -> None:
-        """Writes a line of structlog's."""
-        self._first()
+        """Writes one line of structlog."""
+        self._before_write()
         self.write([text.encode("utf-8", "backslashreplace") + b"\n"])
 
-    # The names under which structlog calls a logger.
+    # The method names that structlog calls.
     debug = info = warning = error = critical = log = msg
 
     def write(self, lines: Iterable[bytes]) -> None:
-        """Writes lines now. Whoever reads no more must not stop the service: then they are lost."""
+        """Writes lines now. If the reader is gone, they are lost: that must not stop the service."""
         with self._lock, contextlib.suppress(OSError):
             for piece in _chunks([*lines]):
                 self._write(piece)
@@ -39,16 +39,16 @@ class StderrWriter:
             try:
                 piece = piece[os.write(self._descriptor, piece) :]
             except BlockingIOError:
-                room = select.poll()  # not select, which knows no descriptor above 1,023
-                room.register(self._descriptor, select.POLLOUT)
-                room.poll()
+                poller = select.poll()  # select.select supports descriptors up to 1,023 only
+                poller.register(self._descriptor, select.POLLOUT)
+                poller.poll()
 
 
 def _chunks(lines: list[bytes]) -> Iterator[bytes]:
-    """The lines in pieces that are written whole, where a single line is not longer than that."""
-    whole = b"".join(lines)
-    if len(whole) <= ATOMIC_WRITE_BYTES:
-        yield whole
+    """The lines in chunks of at most ATOMIC_WRITE_BYTES; a longer line is a chunk of its own."""
+    joined = b"".join(lines)
+    if len(joined) <= ATOMIC_WRITE_BYTES:
+        yield joined
         return
     piece = b""
     for line in lines:

@@ -1,4 +1,4 @@
-"""One span per request for OpenTelemetry, where the operator named a collector; its library is loaded only then."""
+"""OpenTelemetry tracing: one span per request, if a collector is configured; only then its library is imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 3
 
 
 class TracingMiddleware:
-    """An ASGI application around another: takes up a `traceparent` (W3C Trace Context), and hands it on inside."""
+    """ASGI middleware that opens a span per request, with the parent from `traceparent` (W3C Trace Context)."""
 
     def __init__(self, app: App, endpoint: str, version: str) -> None:
         from opentelemetry.trace import SpanKind
@@ -35,7 +35,7 @@ class TracingMiddleware:
         parent = self._propagator.extract(carrier)
         with self._tracer.start_as_current_span(scope["method"], parent, self._kind) as span:
             trace = f"{span.get_span_context().trace_id:032x}"
-            await self.app({**scope, TRACE: trace}, receive, _noting(span, send))
+            await self.app({**scope, TRACE: trace}, receive, _record_status(span, send))
             _describe(span)
 
 
@@ -52,19 +52,19 @@ def _provider(endpoint: str, version: str) -> Any:
     return provider
 
 
-def _noting(span: Span, send: Send) -> Send:
-    async def noted(message: Message) -> None:
+def _record_status(span: Span, send: Send) -> Send:
+    async def send_and_record(message: Message) -> None:
         if message["type"] == "http.response.start":
             span.set_attribute("http.response.status_code", message["status"])
             if message["status"] >= 500:
                 span.set_attribute("error.type", str(message["status"]))
         await send(message)
 
-    return noted
+    return send_and_record
 
 
 def _describe(span: Span) -> None:
-    """The names of OpenTelemetry's semantic conventions; neither a query nor a credential is among them."""
+    """Sets attributes of OpenTelemetry's semantic conventions; none contains the query or a credential."""
     context = current_request.get()
     span.set_attribute("http.request.method", context.method)
     span.set_attribute("url.path", context.path.decode("latin-1"))
