@@ -1,1 +1,1 @@
-"""What is stored, and who may see it."""
+"""Domain layer: tables, rows, queries and access rules."""

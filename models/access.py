@@ -1,4 +1,7 @@
-"""Who is asking: the user behind a credential, and the organizations in which that user may act."""
+"""The caller of a request: a user, the user's organizations and scopes.
+
+Decision 22.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +10,7 @@ from models.exceptions import AccessDenied
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One user; `key_id` is None when the credential was not an API key, `rate_limit` when the key has no own one."""
+    """An authenticated user. `key_id` is None without an API key, `rate_limit` if the key has no limit of its own."""
 
     user_id: str
     organizations: frozenset[str]
@@ -17,6 +20,6 @@ class Caller:
 
 
 def require_membership(caller: Caller, organization_id: str) -> None:
-    """Raises AccessDenied, in the same words for an organization that exists and for one that does not."""
+    """Raises AccessDenied unless the caller is a member; the same error whether or not the organization exists."""
     if organization_id not in caller.organizations:
         raise AccessDenied("The caller does not belong to this organization", organization_id=organization_id)

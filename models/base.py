@@ -1,4 +1,4 @@
-"""What every table shares: the metadata, the column types that both databases agree on, ids and the clock."""
+"""Shared parts of all tables: metadata, column types for both databases, ids and the clock."""
 
 import re
 import secrets
@@ -22,12 +22,12 @@ metadata = MetaData(
     }
 )
 
-# A STRICT table of SQLite knows only INTEGER, which has 64 bits.
+# STRICT tables of SQLite have only INTEGER, with 64 bits.
 BIGINT = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment with microseconds, always aware and in UTC; on SQLite text of one width, which sorts by time."""
+    """An aware datetime in UTC with microseconds; on SQLite a text of fixed width, which sorts by time."""
 
     impl = DateTime
     cache_ok = True
@@ -39,13 +39,13 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("A moment without a time zone cannot be stored.")
+            raise ValueError("A datetime without a time zone cannot be stored.")
         value = value.astimezone(UTC)
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect.name == "sqlite" else value
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         if dialect.driver == "asyncpg":
-            return None  # it gives moments in UTC
+            return None  # asyncpg returns UTC
         return _from_text if dialect.name == "sqlite" else _in_utc
 
 
@@ -53,12 +53,12 @@ def _from_text(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
 
 
 class Bool(TypeDecorator[bool]):
-    """True or false; a STRICT table of SQLite keeps it as an integer."""
+    """A boolean; an integer in STRICT tables of SQLite."""
 
     impl = Boolean
     cache_ok = True
@@ -74,7 +74,7 @@ class Bool(TypeDecorator[bool]):
 
 
 class WordSet(TypeDecorator[frozenset[str]]):
-    """A set of words, kept as one text in which blanks part them."""
+    """A set of words, stored as one text with spaces between them."""
 
     impl = Text
     cache_ok = True
@@ -87,20 +87,20 @@ class WordSet(TypeDecorator[frozenset[str]]):
 
 
 def insert_or_ignore(table: Table) -> postgresql.Insert:
-    """An INSERT that writes nothing where a unique key is taken; both dialects compile PostgreSQL's form of it."""
+    """INSERT ... ON CONFLICT DO NOTHING; both dialects compile PostgreSQL's construct."""
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def new_id(prefix: str) -> str:
-    """The prefix and 12 lower-case hexadecimal digits that nobody can guess."""
+    """The prefix and 12 random lower-case hexadecimal digits, from a secure random generator."""
     return prefix + secrets.token_hex(6)
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Whether a text has the form of an id with that prefix; one that has not names nothing."""
+    """Whether a text has the form of an id with that prefix."""
     return re.fullmatch(re.escape(prefix) + "[0-9a-f]{12}", text) is not None
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC, with microseconds."""
+    """The current time as an aware datetime in UTC, with microseconds."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The table of collections, its row, and every statement on it."""
+"""Row type and statements of the table `collections`."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -27,7 +27,7 @@ _IS_LIVE = collections.c.deleted_at.is_(None)
 
 
 class Collection(NamedTuple):
-    """A collection that is not deleted; `version` counts its changes, from 1."""
+    """A collection that is not deleted; `version` starts at 1 and grows with each change."""
 
     organization_id: str
     id: str
@@ -44,7 +44,7 @@ class Collection(NamedTuple):
 
 _COLUMNS = [collections.c[name] for name in Collection._fields]
 
-# SQLAlchemy keeps the name of a column for its SET clause, so these binds have names of their own.
+# SQLAlchemy reserves column names for binds of the SET clause, so these binds have other names.
 IS_OWN = and_(
     collections.c.organization_id == bindparam("organization"),
     collections.c.owner_id == bindparam("owner"),
@@ -52,7 +52,7 @@ IS_OWN = and_(
 )
 IS_IT = and_(IS_OWN, collections.c.id == bindparam("collection"))
 
-# None stands for any version; the type lets PostgreSQL know what the NULL would be.
+# NULL means any version; PostgreSQL needs the type of the NULL.
 _VERSION = bindparam("expected", type_=BIGINT)
 IS_EXPECTED = or_(_VERSION.is_(None), collections.c.version == _VERSION)
 
@@ -93,7 +93,7 @@ INSERT = (
     .returning(*_COLUMNS)
 )
 
-# One statement for every PATCH: a flag for each field tells whether it was sent, so that null can clear a field.
+# One statement for every PATCH: a flag per field says whether the field was sent, so that null can clear it.
 CHANGE = (
     update(collections)
     .where(IS_IT, IS_EXPECTED, _DIFFERS, _HAS_COVER)
@@ -109,7 +109,7 @@ DELETE = (
     .returning(collections.c.id)
 )
 
-# Whoever changes the tracks of a collection holds its row, so that moves come one after another.
+# A transaction that changes the tracks of a collection locks its row, so such transactions run one after another.
 LOCK = select(*_COLUMNS).where(IS_IT).with_for_update(key_share=True)
 
 TOUCH = (

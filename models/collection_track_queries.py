@@ -1,4 +1,4 @@
-"""The table of the tracks in collections, its row, and every statement on it."""
+"""Row type and statements of the table `collection_tracks`."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from models.schema import collection_tracks, collections, tracks
 
 
 class CollectionTrack(NamedTuple):
-    """A track in a collection; `position` counts from zero, without holes."""
+    """A track in a collection; `position` counts from 0 without gaps."""
 
     track_id: str
     position: int
@@ -48,7 +48,7 @@ _PAGE = (
     .subquery("page")
 )
 
-# The version and the page in one statement are of one moment; an empty page leaves one row without a track.
+# One statement, so that version and page belong together; an empty page gives one row without a track.
 LIST = (
     select(collections.c.version, _PAGE.c.track_id, _PAGE.c.added_at)
     .select_from(collections.outerjoin(_PAGE, true()))
@@ -58,7 +58,7 @@ LIST = (
 
 _LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(_IS_IN).scalar_subquery()
 
-# Reads the track as it writes, so that a track of another organization is never a member.
+# INSERT ... SELECT from tracks, so that a track of another organization is never added.
 APPEND = (
     insert_or_ignore(collection_tracks)
     .from_select(
@@ -85,7 +85,7 @@ LISTED = select(_rows.track_id, _rows.rank).where(_IS_IN, _rows.track_id.in_(bin
 
 MOVE = update(collection_tracks).where(_IS_MEMBER).values(rank=bindparam("new_rank"))
 
-# PostgreSQL only: ten thousand statements, each planned anew where none is prepared, take longer than a client waits.
+# PostgreSQL only: 10,000 single statements would take 1.4 s prepared and 4.5 s unprepared. Decision 26.
 _MOVED, _NEW_RANKS = bindparam("moved", type_=ARRAY(Text())), bindparam("new_ranks", type_=ARRAY(BIGINT))
 _MOVES = func.unnest(_MOVED, _NEW_RANKS).table_valued("track_id", "rank").render_derived(name="moves")
 MOVE_ALL = update(collection_tracks).where(_IS_IN, _rows.track_id == _MOVES.c.track_id).values(rank=_MOVES.c.rank)

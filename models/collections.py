@@ -1,4 +1,4 @@
-"""Collections of tracks, each seen by its owner only."""
+"""Collections of tracks; each is visible to its owner only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ _TRIES = 5
 
 
 def list_page(caller: Caller, organization_id: str, limit: int, offset: int) -> list[Collection]:
-    """The caller's collections, newest first; raises AccessDenied."""
+    """A page of the caller's collections, newest first. Raises AccessDenied."""
     require_membership(caller, organization_id)
     rows = connection.fetch_all(LIST, organization=organization_id, owner=caller.user_id, limit=limit, offset=offset)
     return [Collection._make(row) for row in rows]
@@ -34,7 +34,7 @@ def create(
     cover_track_id: str | None = None,
     cover_image_url: str | None = None,
 ) -> Collection:
-    """A new, empty collection; raises AccessDenied, and Unacceptable for a cover that is no track of theirs."""
+    """Creates an empty collection. Raises AccessDenied; InvalidValue if the cover is no track of the organization."""
     require_membership(caller, organization_id)
     _require_cover(organization_id, cover_track_id)
     for _ in range(ID_TRIES):
@@ -55,7 +55,7 @@ def create(
 
 
 def get(caller: Caller, organization_id: str, collection_id: str) -> Collection:
-    """One collection of the caller's; raises Missing."""
+    """One collection of the caller. Raises NotFound."""
     row = _find(caller, organization_id, collection_id)
     if row is None:
         raise not_found(collection_id)
@@ -65,9 +65,9 @@ def get(caller: Caller, organization_id: str, collection_id: str) -> Collection:
 def update(
     caller: Caller, organization_id: str, collection_id: str, changes: Mapping[str, str | None], version: int | None
 ) -> Collection:
-    """Change the given fields; what changes nothing leaves version and time as they are.
+    """Changes the given fields; without a difference, `version` and `updated_at` stay.
 
-    Raises Missing, then VersionMismatch, then Unacceptable for a cover that is no track of the organization.
+    Raises, in this order, NotFound, VersionMismatch, InvalidValue for a cover that is no track of the organization.
     """
     if not changes.keys() <= set(CHANGEABLE):
         raise ValueError(f"Only {', '.join(CHANGEABLE)} of a collection can be changed.")
@@ -78,63 +78,63 @@ def update(
             row = _unchanged(caller, organization_id, collection_id, changes, version)
         if row is not None:
             return Collection._make(row)
-    raise RuntimeError("A collection could neither be changed nor found as wished.")
+    raise RuntimeError("The update of a collection conflicted with other changes in every attempt.")
 
 
 def delete(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> None:
-    """Hide the collection for good, and leave its tracks; raises Missing, then VersionMismatch."""
+    """Deletes the collection (a soft delete); its tracks stay. Raises NotFound, then VersionMismatch."""
     binds = owner_binds(caller, organization_id, collection_id)
     for _ in range(_TRIES):
         if connection.fetch_one(DELETE, **binds, expected=version, now=now()) is not None:
             return
         require_version(get(caller, organization_id, collection_id), version)
-    raise RuntimeError("A collection could neither be deleted nor found in another version.")
+    raise RuntimeError("The deletion of a collection conflicted with other changes in every attempt.")
 
 
 def _find(caller: Caller, organization_id: str, collection_id: str) -> Row[Any] | None:
-    """The row that this caller may see, if there is one."""
+    """The row, or None if there is none or it has another owner."""
     return connection.fetch_one(FIND, **owner_binds(caller, organization_id, collection_id))
 
 
 def lock(caller: Caller, organization_id: str, collection_id: str, version: int | None) -> Collection:
-    """Lock the collection until the transaction ends; raises Missing, then VersionMismatch."""
+    """Locks the row of the collection until the transaction ends. Raises NotFound, then VersionMismatch."""
     row = connection.fetch_one(LOCK, **owner_binds(caller, organization_id, collection_id))
     if row is None:
         raise not_found(collection_id)
-    held = Collection._make(row)
-    require_version(held, version)
-    return held
+    collection = Collection._make(row)
+    require_version(collection, version)
+    return collection
 
 
-def touch(held: Collection, *, more: int) -> None:
-    """Count a change of the tracks of a held collection, which has `more` tracks than before."""
-    connection.execute(TOUCH, **binds_of(held), more=more, now=now())
+def touch(collection: Collection, *, more: int) -> None:
+    """Raises the version of a locked collection and adds `more` to its track count."""
+    connection.execute(TOUCH, **binds_of(collection), more=more, now=now())
 
 
 def not_found(collection_id: str) -> NotFound:
-    """The one failure for what is absent and for what is somebody else's."""
+    """The error for a missing collection and for one of another owner: the same for both."""
     return NotFound("Music collection not found or not owned by caller", collection_id=collection_id)
 
 
 def cover_error() -> InvalidValue:
-    """The failure for a cover that is no track of the collection's organization."""
+    """The error for a cover that is no track of the collection's organization."""
     return InvalidValue("/cover_track_id", "reference", "There is no such track in this organization.")
 
 
 def owner_binds(caller: Caller, organization_id: str, collection_id: str) -> dict[str, object]:
-    """The binds that keep a statement to what is the caller's; raises Missing outside the caller's organizations."""
+    """The binds that restrict a statement to the caller's rows. Raises NotFound outside the caller's organizations."""
     if organization_id not in caller.organizations:
         raise not_found(collection_id)
     return {"organization": organization_id, "owner": caller.user_id, "collection": collection_id}
 
 
-def binds_of(held: Collection) -> dict[str, object]:
-    """The same binds for a collection that the caller is known to own."""
-    return {"organization": held.organization_id, "owner": held.owner_id, "collection": held.id}
+def binds_of(collection: Collection) -> dict[str, object]:
+    """The same binds for a collection whose owner is checked already."""
+    return {"organization": collection.organization_id, "owner": collection.owner_id, "collection": collection.id}
 
 
 def require_version(collection: Collection, version: int | None) -> None:
-    """Raises VersionMismatch unless the version is the stored one, or None for any."""
+    """Raises VersionMismatch unless `version` is the stored version or None (any version)."""
     if version is not None and version != collection.version:
         raise VersionMismatch(
             "The collection has changed since the version named in If-Match",
@@ -156,7 +156,7 @@ def _change_binds(changes: Mapping[str, str | None]) -> dict[str, object]:
 def _unchanged(
     caller: Caller, organization_id: str, collection_id: str, changes: Mapping[str, str | None], version: int | None
 ) -> Row[Any] | None:
-    """The row that CHANGE left alone because it is as wished already; None when it has changed since."""
+    """The row if CHANGE had nothing to change; None if the row has changed since."""
     row = _find(caller, organization_id, collection_id)
     if row is None:
         raise not_found(collection_id)

@@ -1,10 +1,10 @@
-"""What can go wrong with stored things, in plain words; the edge turns each into an answer."""
+"""Exceptions of the domain layer; web.error_envelope converts each to a response."""
 
 from typing import ClassVar
 
 
 class Failure(Exception):
-    """A refusal that the caller is told about: a sentence for a developer, and details."""
+    """An error that the client sees: `system_message` is a sentence for developers, `details` go into the envelope."""
 
     code: ClassVar[str]
 
@@ -15,7 +15,7 @@ class Failure(Exception):
 
 
 class NotFound(Failure):
-    """It is not there, or this caller may not know that it is."""
+    """The resource does not exist, or this caller may not know that it does."""
 
     code = "RESOURCE_NOT_FOUND"
 
@@ -27,19 +27,19 @@ class AccessDenied(Failure):
 
 
 class CollectionFull(Failure):
-    """The collection already holds as many tracks as a collection may."""
+    """The collection has its maximum of 10,000 tracks."""
 
     code = "COLLECTION_FULL"
 
 
 class VersionMismatch(Failure):
-    """The stored version is not the one that the caller has seen (RFC 9110, section 13.1.1)."""
+    """The stored version is not the one in If-Match (RFC 9110 section 13.1.1)."""
 
     code = "PRECONDITION_FAILED"
 
 
 class Unavailable(Failure):
-    """The database is away, busy or full; `retry_after` is in seconds."""
+    """The database is unreachable, busy or full; `retry_after` is in seconds."""
 
     code = "SERVICE_UNAVAILABLE"
 
@@ -49,7 +49,7 @@ class Unavailable(Failure):
 
 
 class InvalidValue(Failure):
-    """A value that the contract allows and the domain refuses; `pointer` is a JSON Pointer (RFC 6901)."""
+    """A value that matches the contract and is still invalid; `pointer` is a JSON Pointer (RFC 6901)."""
 
     code = "VALIDATION_ERROR"
 

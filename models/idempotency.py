@@ -1,4 +1,7 @@
-"""Answers that are kept for a day, so that a request sent twice takes effect once."""
+"""Stored responses of idempotency keys, kept for 24 hours, so that a repeated request takes effect once.
+
+Decisions 19 and 20.
+"""
 
 import hashlib
 import json
@@ -20,7 +23,7 @@ from models.schema import idempotency_keys
 
 
 class StoredResponse(NamedTuple):
-    """The answer that the first request got."""
+    """The response to the first request with a key."""
 
     status: int
     headers: dict[str, str]
@@ -38,7 +41,7 @@ FIND = select(_rows.fingerprint, _rows.status, _rows.headers, _rows.body, _rows.
 
 INSERT = insert(idempotency_keys).values({column.name: bindparam(column.name) for column in _rows})
 
-# A day's answers may be millions: they go a few at a time, so that no writer waits for long.
+# One day may have millions of responses: they are deleted in batches, so that no writer waits long.
 DELETE_BATCH = 500
 BATCH_END = (
     select(_rows.created_at)
@@ -49,18 +52,18 @@ BATCH_END = (
 )
 DELETE_BATCH_ROWS = delete(idempotency_keys).where(_rows.created_at < bindparam("before"))
 
-# PostgreSQL only: the writers of SQLite come one after another anyhow.
+# PostgreSQL only: SQLite runs one write transaction at a time.
 TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BIGINT)).label("held"))
 
 
 def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> StoredResponse | None:
-    """The answer to an equal request before this one; None makes the key this transaction's own until it ends.
+    """The stored response of the key, or None; then this transaction holds the key until it ends.
 
-    Raises KeyInUse while such a request runs, KeyReused when the key came with another request, and RuntimeError
-    outside a transaction, where the claim would be worth nothing.
+    Raises IdempotencyKeyInUse while a request with the key runs, IdempotencyKeyReused if the key was used with another
+    request, and RuntimeError outside a transaction.
     """
     if not connection.in_transaction():
-        raise RuntimeError("A key is claimed inside the transaction that does the work.")
+        raise RuntimeError("An idempotency key must be claimed inside the transaction that does the work.")
     _require_lock(organization_id, user_id, key)
     row = connection.fetch_one(FIND, organization_id=organization_id, user_id=user_id, key=key)
     if row is None:
@@ -73,7 +76,7 @@ def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> S
 def store(
     organization_id: str, user_id: str, key: str, fingerprint: bytes, status: int, headers: dict[str, str], body: bytes
 ) -> None:
-    """Keep the answer to the request whose key this transaction has claimed."""
+    """Stores the response for the key that this transaction has claimed."""
     connection.execute(
         INSERT,
         organization_id=organization_id,
@@ -88,12 +91,12 @@ def store(
 
 
 def delete_expired(older_than_hours: float = 24) -> int:
-    """Forget the answers that are older; returns how many there were. Raises Unavailable."""
-    before, forgotten = now() - timedelta(hours=older_than_hours), 0
-    while (step := connection.fetch_one(BATCH_END, before=before)) is not None:
-        # Answers of one moment go together, and so do those of the moment itself, or a step could be of none.
-        forgotten += connection.execute(DELETE_BATCH_ROWS, before=step.created_at + timedelta(microseconds=1))
-    return forgotten + connection.execute(DELETE_BATCH_ROWS, before=before)
+    """Deletes the responses older than `older_than_hours`; returns their number. Raises Unavailable."""
+    before, deleted = now() - timedelta(hours=older_than_hours), 0
+    while (batch_end := connection.fetch_one(BATCH_END, before=before)) is not None:
+        # One microsecond more, so that the last row of the batch and those of the same time are deleted too.
+        deleted += connection.execute(DELETE_BATCH_ROWS, before=batch_end.created_at + timedelta(microseconds=1))
+    return deleted + connection.execute(DELETE_BATCH_ROWS, before=before)
 
 
 def _require_lock(organization_id: str, user_id: str, key: str) -> None:

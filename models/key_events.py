@@ -1,4 +1,7 @@
-"""What became of API keys and who did it: rows that are only ever added, and never a secret."""
+"""Key log: events of API keys, in rows that are only inserted and contain no secret.
+
+Decision 39.
+"""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -11,18 +14,18 @@ from models.schema import key_events
 
 
 class Actor(NamedTuple):
-    """Who changes a key, as the machine knows them, and by which command."""
+    """Who changed a key (the operating system's user) and with which command."""
 
     actor: str
     command: str
 
 
-# For what changes keys without a person, such as a test or the benchmark.
+# The actor of programs, such as tests and the benchmark.
 PROGRAM = Actor("program", "models")
 
 
 class KeyEvent(NamedTuple):
-    """One thing that happened to one key."""
+    """One event of one key."""
 
     organization_id: str
     happened_at: datetime
@@ -35,7 +38,7 @@ class KeyEvent(NamedTuple):
 
 _COLUMNS = [key_events.c[name] for name in KeyEvent._fields]
 
-# The same thing at the same moment is one event, so telling it twice adds nothing.
+# The same event of a key at the same time is one row, so inserting it twice adds nothing.
 INSERT = insert_or_ignore(key_events).values({name: bindparam(name) for name in KeyEvent._fields})
 
 LIST = (
@@ -48,7 +51,7 @@ LIST_ALL = select(*_COLUMNS).order_by(key_events.c.happened_at, key_events.c.key
 
 
 def record(event: KeyEvent) -> None:
-    """Add one event; call it in the transaction that makes it true."""
+    """Inserts one event; call it in the transaction that changes the key."""
     connection.execute(INSERT, **event._asdict())
 
 

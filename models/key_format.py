@@ -1,4 +1,4 @@
-"""The secret of an API key: typed, random and with a checksum, so that a misspelt one needs no database."""
+"""Format and digest of API keys: prefix, random part and checksum. A mistyped key is refused without a query."""
 
 import hashlib
 import hmac
@@ -16,18 +16,18 @@ _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}")
 
 
 def new_secret() -> str:
-    """40 characters with 178 bits of chance."""
+    """A new secret: 40 characters with 178 random bits."""
     body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
     return body + _checksum(body)
 
 
 def well_formed(secret: str) -> bool:
-    """Whether the text can be a secret at all: form and checksum, without the database."""
+    """Whether form and checksum of the secret are valid; needs no query."""
     return _FORM.fullmatch(secret) is not None and secret[-CHECKSUM_LENGTH:] == _checksum(secret[:-CHECKSUM_LENGTH])
 
 
 def digest(secret: str, pepper: bytes) -> bytes:
-    """The 32 bytes that are kept of a secret: HMAC-SHA-256 (RFC 2104) under a pepper that is not in the database."""
+    """The stored digest of a secret, 32 bytes: HMAC-SHA-256 (RFC 2104) with a pepper that is not in the database."""
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
 
 

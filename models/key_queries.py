@@ -1,4 +1,4 @@
-"""The table of API keys, its row, and every statement on it."""
+"""Row type and statements of the table `api_keys`."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -18,10 +18,10 @@ from models.schema import api_keys, key_events
 
 
 class ApiKey(NamedTuple):
-    """A key without its secret; `hint` is how the secret begins, for people to tell keys apart.
+    """An API key without its secret; `hint` is the first 8 characters of the secret, shown to tell keys apart.
 
-    `rate_limit` is its own quota, such as 500/minute; None means the one of the server. `replaced_by` is the id of the
-    key that rotation has put in its place.
+    `rate_limit` is the key's own rate, such as 500/minute; None means the server's. `replaced_by` is the id of the key
+    that replaced it in a rotation.
     """
 
     id: str
@@ -71,7 +71,7 @@ LIST = (
     .order_by(api_keys.c.created_at, api_keys.c.id)
 )
 
-# A key that was revoked stays so, whoever meets whom: only revoking it again is let through.
+# A revoked key stays revoked, also in concurrent changes: only revoking it again is allowed.
 SET_STATE = (
     update(api_keys)
     .where(
@@ -82,7 +82,7 @@ SET_STATE = (
     .returning(*_COLUMNS)
 )
 
-# A key is replaced once; of two who try at the same moment, one writes nothing.
+# A key is replaced once; of two concurrent rotations, one writes nothing.
 RETIRE = (
     update(api_keys)
     .where(
@@ -106,8 +106,8 @@ RECORD_USE = (
     .values(last_used_at=bindparam("now"))
 )
 
-# Each key expires at one moment, so telling it again adds nothing to the log.
-# PostgreSQL's driver does not count the rows of an INSERT, so they are given back.
+# Each key has one expiry time, so logging it again inserts nothing.
+# PostgreSQL's driver does not count the rows of an INSERT ... SELECT, so they are returned.
 LOG_EXPIRED = (
     insert_or_ignore(key_events)
     .from_select(

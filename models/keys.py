@@ -1,4 +1,7 @@
-"""API keys as they are kept: never the secret, only its digest and its first characters."""
+"""API keys: created, found, changed, rotated and deleted; only digest and hint of a secret are stored.
+
+Decisions 36 to 38.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -34,19 +37,19 @@ __all__ = [
     "well_formed",
 ]
 
-# What each state is called in the log of events.
+# The event in the key log for each state.
 STATES = {"active": "resumed", "paused": "paused", "deactivated": "revoked"}
 HINT_LENGTH = 8
 USE_INTERVAL = timedelta(minutes=1)
-# Uses are written a few at a time, so that no writer waits for long.
-USES_AT_ONCE = 200
+# Uses are written in batches, so that no writer waits long.
+USE_BATCH = 200
 
 
 class Rotation(NamedTuple):
-    """The former key, which ends soon, the new one, and the new one's secret, which is shown this once."""
+    """The former key with its new expiry, its successor, and the successor's secret, which is stored nowhere."""
 
     former: ApiKey
-    made: ApiKey
+    successor: ApiKey
     secret: str
 
 
@@ -63,9 +66,9 @@ def make(
     secret: str | None = None,
     by: Actor = PROGRAM,
 ) -> tuple[ApiKey, str]:
-    """A new key of a member, and its secret, which is shown this once and kept nowhere.
+    """Creates a key of a member; returns it with its secret, which is stored nowhere.
 
-    `key_id` and `secret` ask for certain ones, which must be free.
+    `key_id` and `secret` may be given; then they must be unused.
     """
     secret = secret or new_secret()
     for _ in range(ID_TRIES):
@@ -82,9 +85,9 @@ def make(
             rate_limit=rate_limit,
         )
         if row is not None:
-            made = ApiKey._make(row)
-            _log(made, "created", by, _terms(made))
-            return made, secret
+            key = ApiKey._make(row)
+            _log(key, "created", by, _terms(key))
+            return key, secret
     raise RuntimeError("No free id was found for an API key.")
 
 
@@ -108,12 +111,12 @@ def list_all(organization_id: str | None = None) -> list[ApiKey]:
 @wait_for_key_caches
 @connection.transaction
 def set_state(key_id: str, state: str, by: Actor = PROGRAM) -> bool:
-    """Whether there is such a key that may have the state; it has it for every request from now on.
+    """Sets the state of a key for every later request; False if there is no such key or it is revoked.
 
-    A revoked key stays revoked. Raises ValueError for a state that is none.
+    Raises ValueError for an unknown state.
     """
     if state not in STATES:
-        raise ValueError(f"The state of a key is one of: {', '.join(STATES)}.")
+        raise ValueError(f"The state of a key must be one of: {', '.join(STATES)}.")
     row = connection.fetch_one(key_queries.SET_STATE, key_id=key_id, new_state=state)
     if row is None:
         return False
@@ -125,33 +128,33 @@ def set_state(key_id: str, state: str, by: Actor = PROGRAM) -> bool:
 @connection.transaction
 def rotate(key: ApiKey, overlap: timedelta, lifetime: timedelta | None, *, pepper: bytes,
            by: Actor = PROGRAM) -> Rotation | None:  # fmt: skip
-    """Put a new key with the same user, scopes and limit in the place of one that is active; both work for `overlap`.
+    """Replaces an active key by one with the same user, scopes and rate limit; both are valid for `overlap`.
 
-    The former key ends earlier where it would have ended earlier anyhow. The new one lives for `lifetime`, or without
-    end. None when the key was paused, revoked or replaced, or has ended meanwhile.
+    The former key keeps its own expiry if that is earlier. The new key expires after `lifetime`, or never if it is
+    None. Returns None if the key is paused, revoked, replaced or expired.
     """
-    moment = now()
-    ends_at = min(filter(None, (key.expires_at, moment + overlap)))
-    expires_at = None if lifetime is None else moment + lifetime
+    rotated_at = now()
+    ends_at = min(filter(None, (key.expires_at, rotated_at + overlap)))
+    expires_at = None if lifetime is None else rotated_at + lifetime
     successor_id = new_id("mkey_")
     row = connection.fetch_one(
-        key_queries.RETIRE, key_id=key.id, now=moment, ends_at=ends_at, successor_id=successor_id
+        key_queries.RETIRE, key_id=key.id, now=rotated_at, ends_at=ends_at, successor_id=successor_id
     )
     if row is None:
         return None
-    made, secret = make(
+    successor, secret = make(
         key.organization_id, key.user_id, key.scopes, expires_at,
         pepper=pepper, rate_limit=key.rate_limit, key_id=successor_id, by=by,
     )  # fmt: skip
     former = ApiKey._make(row)
-    _log(former, "rotated", by, f"replaced by {made.id}, works until {_written(ends_at)}")
-    return Rotation(former, made, secret)
+    _log(former, "rotated", by, f"replaced by {successor.id}, works until {_format_time(ends_at)}")
+    return Rotation(former, successor, secret)
 
 
 @wait_for_key_caches
 @connection.transaction
 def remove(key_id: str, by: Actor = PROGRAM) -> bool:
-    """Whether there was a key of this id; it is forgotten altogether."""
+    """Deletes the key; False if there is none with this id."""
     row = connection.fetch_one(key_queries.DELETE, key_id=key_id)
     if row is None:
         return False
@@ -160,11 +163,11 @@ def remove(key_id: str, by: Actor = PROGRAM) -> bool:
 
 
 def record_uses(key_ids: Iterable[str]) -> None:
-    """Remember that these keys were used now; writes at most once a minute for one key. Raises Unavailable."""
-    moment = now()
-    binds = [{"key_id": key_id, "now": moment, "before": moment - USE_INTERVAL} for key_id in sorted(key_ids)]
-    for start in range(0, len(binds), USES_AT_ONCE):
-        _record(binds[start : start + USES_AT_ONCE])
+    """Sets `last_used_at` of these keys, at most once a minute per key. Raises Unavailable."""
+    used_at = now()
+    binds = [{"key_id": key_id, "now": used_at, "before": used_at - USE_INTERVAL} for key_id in sorted(key_ids)]
+    for start in range(0, len(binds), USE_BATCH):
+        _record(binds[start : start + USE_BATCH])
 
 
 @connection.transaction
@@ -173,7 +176,7 @@ def _record(binds: list[dict[str, object]]) -> None:
 
 
 def log_expired(by: Actor = PROGRAM) -> int:
-    """Add to the log which keys have expired since it was last asked; returns how many. Raises Unavailable."""
+    """Adds the keys that have expired since the last call to the key log; returns their number. Raises Unavailable."""
     return len(connection.fetch_all(key_queries.LOG_EXPIRED, now=now(), **by._asdict()))
 
 
@@ -182,10 +185,10 @@ def _log(key: ApiKey, event: str, by: Actor, detail: str | None = None) -> None:
 
 
 def _terms(key: ApiKey) -> str:
-    until = "never expires" if key.expires_at is None else f"expires {_written(key.expires_at)}"
+    until = "never expires" if key.expires_at is None else f"expires {_format_time(key.expires_at)}"
     limit = f", {key.rate_limit}" if key.rate_limit else ""
     return f"for {key.user_id}, {' '.join(sorted(key.scopes))}, {until}{limit}"
 
 
-def _written(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _format_time(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")

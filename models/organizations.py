@@ -1,4 +1,4 @@
-"""Organizations and who belongs to them."""
+"""Organizations and their members."""
 
 import re
 
@@ -25,13 +25,13 @@ ORGANIZATIONS_OF = select(memberships.c.organization_id).where(memberships.c.use
 
 
 def join(organization_id: str, user_id: str) -> None:
-    """Make the user a member, and the organization itself when it is new; raises ValueError for ids of another form."""
+    """Adds the user to the organization, which is created if it is new. Raises ValueError for an invalid id."""
     _require_valid_ids(organization_id, user_id)
     _join(organization_id, user_id)
 
 
 def organizations_of(user_id: str) -> frozenset[str]:
-    """The ids of the organizations that the user belongs to."""
+    """The ids of the user's organizations."""
     return frozenset(row.organization_id for row in connection.fetch_all(ORGANIZATIONS_OF, user_id=user_id))
 
 
@@ -39,7 +39,7 @@ def _require_valid_ids(organization_id: str, user_id: str) -> None:
     if not ORGANIZATION.fullmatch(organization_id):
         raise ValueError("An organization id is org_ and 1 to 32 letters or digits, such as org_abc123.")
     if not USER.fullmatch(user_id):
-        raise ValueError("A user id is 1 to 64 visible ASCII characters without blanks, such as alice.")
+        raise ValueError("A user id is 1 to 64 visible ASCII characters without spaces, such as alice.")
 
 
 @connection.transaction

@@ -1,4 +1,7 @@
-"""Where the tracks of a collection stand: sparse numbers, so that moving one track writes one row."""
+"""Ranks: sparse integers that order the tracks of a collection, so that moving one track writes one row.
+
+Decision 25.
+"""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -8,10 +11,10 @@ GAP = 2**20
 
 
 def arrange(ranks: Sequence[int], ceiling: int | None) -> dict[int, int]:
-    """The new ranks, by index, that make `ranks` ascend below `ceiling` with as few of them changed as can be.
+    """The new ranks by index that make `ranks` ascend below `ceiling`, with as few changes as possible.
 
-    `ranks` are distinct and stand in the order that is wished; every rank that stays out of it is `ceiling` or above,
-    and None means that there is no such rank.
+    `ranks` are distinct and in the requested order. All other ranks of the collection are at least `ceiling`; None
+    means that there are no others.
     """
     kept = _longest_run(ranks, ceiling)
     fences = [-1, *kept, len(ranks)]
@@ -24,10 +27,10 @@ def arrange(ranks: Sequence[int], ceiling: int | None) -> dict[int, int]:
 
 
 def _longest_run(ranks: Sequence[int], ceiling: int | None) -> list[int]:
-    """The indexes of the longest choice of ranks that can all stay, with room between them for those that cannot.
+    """The indexes of the most ranks that can stay, with gaps large enough for those that cannot.
 
-    Two ranks can both stay when they are as far apart as their indexes, that is when rank minus index does not fall:
-    a longest non-descending subsequence, found in n log n (patience sorting).
+    Two ranks can both stay if they are at least as far apart as their indexes, that is if rank minus index does not
+    decrease: a longest non-decreasing subsequence, in O(n log n) by patience sorting.
     """
     slacks = [rank - index for index, rank in enumerate(ranks)]
     limit = None if ceiling is None else ceiling - len(ranks)
@@ -53,7 +56,7 @@ def _walk_back(index: int | None, before: dict[int, int | None]) -> list[int]:
 
 
 def _between(low: int | None, high: int | None, count: int) -> list[int]:
-    """So many ascending ranks strictly between two others; there is no end below, and none above without a ceiling."""
+    """`count` ascending ranks strictly between `low` and `high`; None means unbounded."""
     if low is None:
         top = (count + 1) * GAP if high is None else high
         return [top - GAP * step for step in range(count, 0, -1)]

@@ -1,4 +1,7 @@
-"""Lifetime of cached keys, and a decorator that delays a key change until every cache has expired."""
+"""Lifetime of cached keys, and a decorator that delays a key change until every cache has expired.
+
+Decision 35.
+"""
 
 import time
 from collections.abc import Callable
@@ -11,31 +14,31 @@ from models.db import connection
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The lifetime of a key in the caches of the servers; commands set it to what their settings say.
+# The lifetime of a key in the servers' caches; commands set it from their settings.
 key_cache_seconds: ContextVar[float] = ContextVar("key_cache_seconds", default=0.25)
-# A clock that is read in coarse steps must not make the two meet.
+# Covers the resolution of a coarse clock.
 MARGIN_SECONDS = 0.02
 
 
 def wait_for_key_caches(change: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function that commits a change of a key return when no server has the key cached as it was before.
+    """Decorates a function that changes a key: it returns only after the old key has expired in every cache.
 
-    A false result says that nothing was changed, so that nothing is waited for. Inside a transaction nothing is either:
-    there the function that commits is the one to be decorated.
+    It does not wait if the result is false (nothing was changed), nor inside a transaction: there the function that
+    commits must be decorated.
     """
 
     @wraps(change)
-    def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+    def changed(*args: P.args, **kwargs: P.kwargs) -> R:
         result = change(*args, **kwargs)
         if result and not connection.in_transaction():
             wait()
         return result
 
-    return whole
+    return changed
 
 
 def wait() -> None:
-    """Sleeps until what a server has cached before now is no longer used."""
+    """Sleeps until every key that a server has cached before now has expired."""
     seconds = key_cache_seconds.get()
     if seconds > 0:
         time.sleep(seconds + MARGIN_SECONDS)

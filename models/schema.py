@@ -1,4 +1,7 @@
-"""Every table, each with the constraints that the database itself holds."""
+"""All tables, with their constraints.
+
+Decision 27.
+"""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -34,7 +37,7 @@ memberships = Table(
     PrimaryKeyConstraint("organization_id", "user_id"),
     ForeignKeyConstraint(["organization_id"], ["organizations.id"]),
     CheckConstraint("length(user_id) BETWEEN 1 AND 64", name="user_id_length"),
-    Index(None, "user_id"),  # a token names its user only
+    Index(None, "user_id"),  # for JWTs, which contain only the user
     sqlite_strict=True,
 )
 
@@ -110,8 +113,8 @@ collection_tracks = Table(
     Column("track_id", Text, nullable=False),
     Column("rank", BIGINT, nullable=False),
     Column("added_at", UTCDateTime, nullable=False),
-    # One index suits a member and the other an ordered page, and neither suits both: a planner without statistics,
-    # as for a new table, cannot take the wrong one and read a whole collection for every track.
+    # One index serves the look-up of a track, the other an ordered page, and neither serves both: a planner without
+    # statistics, as for a new table, cannot choose the wrong one and read a complete collection for each track.
     PrimaryKeyConstraint("track_id", "collection_id", "owner_id", "organization_id"),
     ForeignKeyConstraint(
         ["organization_id", "owner_id", "collection_id"],
@@ -150,7 +153,7 @@ api_keys = Table(
     sqlite_strict=True,
 )
 
-# No foreign key: the log outlives the keys that it tells of.
+# No foreign keys: events stay when their key is deleted.
 key_events = Table(
     "key_events",
     metadata,

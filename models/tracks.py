@@ -1,4 +1,4 @@
-"""Tracks of an organization, as the command line brings them in."""
+"""Tracks of an organization, imported by the command line."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from models.schema import tracks
 
 
 class Track(NamedTuple):
-    """A piece of audio; `duration_ms` is measured, in milliseconds, and None when it is not known."""
+    """A piece of music; `duration_ms` is the measured duration in milliseconds, or None if it is unknown."""
 
     organization_id: str
     id: str
@@ -60,7 +60,7 @@ def add(
     instrumental: bool = False,
     licence_class: str = "unspecified",
 ) -> Track | None:
-    """The new track, or None when the organization has one with this SHA-256 digest of the audio already."""
+    """Adds a track; None if the organization already has a track with this SHA-256 digest of the audio."""
     for _ in range(ID_TRIES):
         row = connection.fetch_one(
             INSERT,
@@ -84,7 +84,7 @@ def add(
 
 
 def exists(organization_id: str, track_id: str) -> bool:
-    """Whether the organization has such a track."""
+    """Whether the organization has this track."""
     return connection.fetch_one(EXISTS, organization_id=organization_id, track_id=track_id) is not None
 
 

@@ -1,1 +1,1 @@
-"""The database layer: engines, pools, transactions, retries, circuit breaker, replica and migrations; no table."""
+"""Database layer: engines, pools, transactions, retries, circuit breaker, replica and migrations. It names no table."""

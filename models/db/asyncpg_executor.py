@@ -1,4 +1,4 @@
-"""PostgreSQL on the event loop: plain functions in greenlets, asyncpg, prepared statements, a bounded pool."""
+"""Executor for PostgreSQL on the event loop: plain functions in greenlets, statements on asyncpg."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class AsyncpgExecutor:
-    """Lets plain functions query PostgreSQL while the event loop goes on: each runs in a greenlet that can be left."""
+    """Runs plain functions in greenlets: while a query waits for PostgreSQL, the event loop serves other requests."""
 
     is_postgres = True
 
@@ -32,11 +32,11 @@ class AsyncpgExecutor:
 
     @property
     def in_use(self) -> int:
-        """How many connections somebody works with."""
+        """The number of connections in use."""
         return self._pool.in_use
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
-        """The function's result; whenever it waits for the database, other requests have their turn."""
+        """The function's result. The event loop runs other tasks while a query waits."""
         token = current_executor.set(self)
         try:
             return await greenlet_spawn(function, *args)
@@ -44,32 +44,32 @@ class AsyncpgExecutor:
             current_executor.reset(token)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        """Every row. Raises Unavailable."""
-        return self._alone(statement, binds).rows
+        """All rows. Raises Unavailable."""
+        return self._run_single(statement, binds).rows
 
     def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
-        """How many rows the statement wrote. Raises Unavailable."""
-        return self._alone(statement, binds).rowcount
+        """The number of rows written. Raises Unavailable."""
+        return self._run_single(statement, binds).rowcount
 
     def transaction(self, work: Callable[[], R]) -> R:
-        """Runs the work as one transaction, and again when it conflicts with another. Raises Unavailable."""
+        """Runs `work` as one transaction, again if it conflicts with another. Raises Unavailable."""
         with driver_errors.translate_errors():
             return retry.with_conflict_retry(
-                lambda: self._committed(work), lambda seconds: await_(asyncio.sleep(seconds))
+                lambda: self._run_transaction(work), lambda seconds: await_(asyncio.sleep(seconds))
             )
 
     def close(self) -> None:
-        """Hangs up on PostgreSQL."""
+        """Closes the idle connections."""
         self._pool.close()
 
-    def _alone(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
+    def _run_single(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
         with driver_errors.translate_errors():
-            return retry.retry_policy(statement)(lambda: await_(self._on_a_connection(statement, binds)))
+            return retry.retry_policy(statement)(lambda: await_(self._on_connection(statement, binds)))
 
-    async def _on_a_connection(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
+    async def _on_connection(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
         await self._pool.acquire()
         try:
-            # Only now: while this request waited for a connection, another may have waited for an answer in vain.
+            # Checked after the wait for a connection, because the circuit may have opened meanwhile.
             with self._breaker.guard():
                 connection = await self._pool.connection()
                 try:
@@ -79,7 +79,7 @@ class AsyncpgExecutor:
         finally:
             self._pool.release()
 
-    def _committed(self, work: Callable[[], R]) -> R:
+    def _run_transaction(self, work: Callable[[], R]) -> R:
         await_(self._pool.acquire())
         try:
             with self._breaker.guard():
@@ -94,7 +94,7 @@ class AsyncpgExecutor:
     async def _begin(self) -> AsyncpgConnection:
         connection = await self._pool.connection()
         try:
-            await self._pool.ask(connection, "BEGIN")
+            await self._pool.execute(connection, "BEGIN")
         except BaseException:
             connection.terminate()
             raise
@@ -104,7 +104,7 @@ class AsyncpgExecutor:
         token = current_transaction.set(AsyncpgTransaction(self, connection))
         try:
             result = work()
-            await_(self._pool.ask(connection, "COMMIT"))
+            await_(self._pool.execute(connection, "COMMIT"))
             return result
         except BaseException:
             await_(self._roll_back(connection))
@@ -115,29 +115,29 @@ class AsyncpgExecutor:
     async def _roll_back(self, connection: AsyncpgConnection) -> None:
         try:
             if connection.is_usable():
-                await self._pool.ask(connection, "ROLLBACK")
+                await self._pool.execute(connection, "ROLLBACK")
         except BaseException:
-            connection.terminate()  # which rolls back too
+            connection.terminate()  # PostgreSQL rolls back
             raise
 
     async def run_statement(self, connection: AsyncpgConnection, statement: Executable, binds: Any) -> WriteResult:
-        """What the statement gives on that connection; with a sequence of binds it runs once for each."""
+        """Runs a statement on that connection; with a sequence of binds, once for each."""
         prepared = self._cache.get(statement)
         if not isinstance(binds, dict):
             if prepared is None:
-                raise TypeError("A statement with a list in it cannot run many times at once.")
-            await self._pool.ask_many(connection, prepared.text, [prepared.values(dict(row)) for row in binds])
+                raise TypeError("A statement with an IN list cannot be executed with several sets of binds.")
+            await self._pool.execute_many(connection, prepared.text, [prepared.values(dict(row)) for row in binds])
             return WriteResult([], len(binds))
         if prepared is None:
             prepared, values = expand(statement, self._dialect, binds)
-            rows, rowcount = await self._pool.ask(connection, prepared.text, values, keep=False)
+            rows, rowcount = await self._pool.execute(connection, prepared.text, values, keep=False)
         else:
-            rows, rowcount = await self._pool.ask(connection, prepared.text, prepared.values(binds))
+            rows, rowcount = await self._pool.execute(connection, prepared.text, prepared.values(binds))
         return WriteResult(prepared.to_rows(rows), rowcount)
 
 
 class AsyncpgTransaction:
-    """The open transaction of one request, for the plain function that runs in a greenlet."""
+    """The open transaction of a function that runs in a greenlet."""
 
     __slots__ = ("_connection", "_executor")
 

@@ -1,4 +1,4 @@
-"""Connections of asyncpg for one event loop: opened when needed, bounded, and errors as SQLAlchemy's."""
+"""Connection pool of asyncpg for one event loop; raises SQLAlchemy's exceptions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from models.db import engines
 
-# After these a connection is of no more use, whether or not it has been closed already.
-_ENDED = (OSError, exceptions.PostgresConnectionError, exceptions.AdminShutdownError, exceptions.CrashShutdownError,
-          exceptions.CannotConnectNowError, exceptions.InvalidCachedStatementError,
-          exceptions.InternalClientError)  # fmt: skip
-_FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, exceptions.InternalClientError)
-# SQLAlchemy's classes for the classes of SQLSTATE, as psycopg has them; any other is a DatabaseError.
+# After these errors a connection cannot be used any more, closed or not.
+_DISCONNECTED = (
+    OSError,
+    exceptions.PostgresConnectionError,
+    exceptions.AdminShutdownError,
+    exceptions.CrashShutdownError,
+    exceptions.CannotConnectNowError,
+    exceptions.InvalidCachedStatementError,
+    exceptions.InternalClientError,
+)
+_DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, exceptions.InternalClientError)
+# SQLAlchemy's exception by SQLSTATE class, as for psycopg; any other is a DatabaseError.
 _BY_CLASS: dict[str, type[DBAPIError]] = {
     **dict.fromkeys(("08", "28", "40", "53", "54", "55", "57", "58", "F0", "HV"), OperationalError),
     **dict.fromkeys(("21", "22"), exc.DataError),
@@ -31,7 +37,7 @@ _BY_CLASS: dict[str, type[DBAPIError]] = {
 
 
 class AsyncpgConnection:
-    """One connection, with the statements that it has prepared."""
+    """One connection with its prepared statements."""
 
     def __init__(self, connection: Any, timeout: float) -> None:
         self._connection = connection
@@ -41,19 +47,19 @@ class AsyncpgConnection:
         self._recycle_at = monotonic() + engines.RECYCLE_SECONDS
 
     def is_usable(self) -> bool:
-        """Whether statements can run on it: still open as far as is known, and its event loop too."""
+        """Whether the connection and its event loop are open, as far as the client knows."""
         return not self._connection.is_closed() and not self._loop.is_closed()
 
     def is_old(self) -> bool:
-        """Whether another should take its place."""
+        """Whether the connection is older than RECYCLE_SECONDS."""
         return monotonic() >= self._recycle_at
 
     async def run(self, text: str, values: Sequence[Any], *, keep: bool = True) -> tuple[list[Any], int]:
-        """The rows, and how many were written; `keep` the statement prepared. Raises what the driver raises.
+        """The rows, and the number of rows written; `keep`: keep the statement prepared. Raises asyncpg's errors.
 
-        Hangs up on a server that has gone silent.
+        Terminates the connection if the server does not respond within the client timeout.
         """
-        watch = self._loop.call_later(self._timeout, self.terminate)
+        timer = self._loop.call_later(self._timeout, self.terminate)
         try:
             statement = self._statements.get(text)
             if statement is None:
@@ -63,14 +69,14 @@ class AsyncpgConnection:
         except asyncpg.PostgresError:
             raise
         except BaseException:
-            self.terminate()  # whatever the answer would have been, nobody will take it off the line
+            self.terminate()  # nobody would read the pending result
             raise
         finally:
-            watch.cancel()
+            timer.cancel()
 
     async def run_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
         """Runs the statement once for each row of values."""
-        watch = self._loop.call_later(self._timeout, self.terminate)
+        timer = self._loop.call_later(self._timeout, self.terminate)
         try:
             statement = self._statements.get(text) or await self._prepare(text, keep=True)
             await statement.executemany(rows)
@@ -79,7 +85,7 @@ class AsyncpgConnection:
                 self.terminate()
             raise
         finally:
-            watch.cancel()
+            timer.cancel()
 
     async def _prepare(self, text: str, *, keep: bool) -> PreparedStatement:
         statement: PreparedStatement = await self._connection.prepare(text)
@@ -88,13 +94,13 @@ class AsyncpgConnection:
         return statement
 
     def terminate(self) -> None:
-        """Closes it at once; with its event loop it has ended already."""
+        """Closes the connection without waiting; no effect if its event loop is closed."""
         if not self._loop.is_closed():
             self._connection.terminate()
 
 
 class Pool:
-    """The connections of one event loop: opened when they are needed, at most `size` of them."""
+    """A pool of at most `size` connections for one event loop, opened on demand."""
 
     def __init__(self, url: URL, *, size: int, statement_timeout_ms: int) -> None:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -105,24 +111,24 @@ class Pool:
         self._idle: list[AsyncpgConnection] = []
 
     async def acquire(self) -> None:
-        """Waits for the right to one connection. Raises SQLAlchemy's TimeoutError when none comes free in time."""
+        """Waits for a free slot, at most 2 s. Raises SQLAlchemy's TimeoutError."""
         if self._slots.locked():
             try:
                 async with asyncio.timeout(engines.POOL_SECONDS):
                     await self._slots.acquire()
             except TimeoutError:
-                raise PoolExhausted("No connection of the event loop came free in time") from None
+                raise PoolExhausted("No connection became free in time") from None
         else:
             await self._slots.acquire()
         self.in_use += 1
 
     def release(self) -> None:
-        """Gives that right back."""
+        """Frees the slot."""
         self.in_use -= 1
         self._slots.release()
 
     async def connection(self) -> AsyncpgConnection:
-        """The connection that was used last, so that those beyond the need grow old; else a new one."""
+        """The most recently used idle connection, so that surplus connections age; else a new one."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_usable() and not connection.is_old():
@@ -131,61 +137,61 @@ class Pool:
         return await self._connect()
 
     def put_back(self, connection: AsyncpgConnection) -> None:
-        """Keeps the connection for the next request."""
+        """Returns the connection to the pool."""
         self._idle.append(connection)
 
-    async def ask(
+    async def execute(
         self, connection: AsyncpgConnection, text: str, values: Sequence[Any] = (), *, keep: bool = True
     ) -> tuple[list[Any], int]:
-        """The rows, and how many were written. Raises SQLAlchemy's errors, as the other driver does through it."""
+        """The rows, and the number of rows written. Raises SQLAlchemy's exceptions."""
         try:
             return await connection.run(text, values, keep=keep)
-        except _FAULTS as fault:
-            raise self._error(connection, fault, text) from fault
+        except _DRIVER_ERRORS as error:
+            raise self._error(connection, error, text) from error
 
-    async def ask_many(self, connection: AsyncpgConnection, text: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Runs the statement once for each row of values. Raises SQLAlchemy's errors."""
+    async def execute_many(self, connection: AsyncpgConnection, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Runs the statement once for each row of values. Raises SQLAlchemy's exceptions."""
         try:
             await connection.run_many(text, rows)
-        except _FAULTS as fault:
-            raise self._error(connection, fault, text) from fault
+        except _DRIVER_ERRORS as error:
+            raise self._error(connection, error, text) from error
 
-    def _error(self, connection: AsyncpgConnection, fault: Exception, text: str) -> Exception:
-        if isinstance(fault, _ENDED) or not connection.is_usable():
+    def _error(self, connection: AsyncpgConnection, error: Exception, text: str) -> Exception:
+        if isinstance(error, _DISCONNECTED) or not connection.is_usable():
             connection.terminate()
-            self.close()  # what ended one has most likely ended all
-            return _disconnected(fault, text)
-        return _in_sqlalchemy(fault, text)
+            self.close()  # the other connections are most likely broken too
+            return _disconnected(error, text)
+        return _sqlalchemy_error(error, text)
 
     async def _connect(self) -> AsyncpgConnection:
         try:
             connection = await asyncpg.connect(
                 self._dsn, timeout=engines.CONNECT_SECONDS, server_settings=self._settings, statement_cache_size=0
             )
-        except _FAULTS as fault:
-            raise _disconnected(fault, "CONNECT") from fault
+        except _DRIVER_ERRORS as error:
+            raise _disconnected(error, "CONNECT") from error
         return AsyncpgConnection(connection, self._timeout)
 
     def close(self) -> None:
-        """Hangs up on all that is idle."""
+        """Closes the idle connections."""
         while self._idle:
             self._idle.pop().terminate()
 
 
 def _rowcount(statement: PreparedStatement) -> int:
-    """How many rows a statement wrote that gave none."""
+    """The number of rows written, from the status of a statement that returned no rows."""
     written = statement.get_statusmsg().rpartition(" ")[2]
     return int(written) if written.isdigit() else 0
 
 
-def _in_sqlalchemy(fault: Exception, text: str) -> Exception:
-    """An error of the server in SQLAlchemy's class; anything else is a mistake of ours, and stays what it is."""
-    if not isinstance(fault, asyncpg.PostgresError):
-        return fault
-    kind = _BY_CLASS.get((fault.sqlstate or "")[:2], exc.DatabaseError)
-    return kind(text, None, fault)
+def _sqlalchemy_error(error: Exception, text: str) -> Exception:
+    """SQLAlchemy's exception for an error of the server; any other error is a bug and returned unchanged."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return error
+    kind = _BY_CLASS.get((error.sqlstate or "")[:2], exc.DatabaseError)
+    return kind(text, None, error)
 
 
-def _disconnected(fault: Exception, text: str) -> DBAPIError:
-    cause = ConnectionError(f"{type(fault).__name__}: {fault}")
+def _disconnected(error: Exception, text: str) -> DBAPIError:
+    cause = ConnectionError(f"{type(error).__name__}: {error}")
     return OperationalError(text, None, cause, connection_invalidated=True)

@@ -1,7 +1,7 @@
-"""Queries on the current database: one statement at a time, or several in a transaction.
+"""Queries on the current database: single statements and transactions.
 
-The database is the one of the request, or of `with Database(url):` around a command (models.db.database says how it
-is found). Inside a function decorated with `transaction` every statement belongs to that transaction.
+The current database is that of the request, or of `with Database(url):` around a command (see models.db.database).
+Inside a function decorated with `transaction`, every statement belongs to that transaction. Decision 3.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ R = TypeVar("R")
 
 
 def fetch_one(statement: Executable, /, **binds: object) -> Row[Any] | None:
-    """The first row, or None; raises Unavailable."""
+    """The first row, or None. Raises Unavailable."""
     return next(iter(fetch_all(statement, **binds)), None)
 
 
 def fetch_all(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
-    """Every row; raises Unavailable."""
+    """All rows. Raises Unavailable."""
     transaction = current_transaction.get()
     if transaction is not None:
         return transaction.execute(statement, binds).all()
@@ -32,7 +32,7 @@ def fetch_all(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
 
 
 def execute(statement: Executable, /, **binds: object) -> int:
-    """How many rows a statement wrote; raises Unavailable."""
+    """The number of rows that a statement wrote. Raises Unavailable."""
     transaction = current_transaction.get()
     if transaction is not None:
         return transaction.execute(statement, binds).rowcount
@@ -40,10 +40,10 @@ def execute(statement: Executable, /, **binds: object) -> int:
 
 
 def execute_many(statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
-    """Execute a statement once for every row of binds, inside the open transaction."""
+    """Executes a statement once for each row of binds, inside the open transaction. Raises RuntimeError without one."""
     transaction = current_transaction.get()
     if transaction is None:
-        raise RuntimeError("Many rows are written inside a transaction only.")
+        raise RuntimeError("execute_many needs an open transaction.")
     if rows:
         transaction.execute(statement, rows)
 
@@ -59,23 +59,23 @@ def is_postgres() -> bool:
 
 
 def transaction(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function one write transaction: it commits on return, and any exception undoes all of it.
+    """Decorates a function that is one write transaction: it commits on return and rolls back on any exception.
 
-    Nested calls join. The whole function runs again when two transactions conflict, so it must have no effect outside
-    the database. Raises Unavailable.
+    Nested calls join the outer transaction. The function runs again when two transactions conflict, so it must have no
+    effects outside the database. Raises Unavailable.
     """
 
     @wraps(function)
-    def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+    def in_one_transaction(*args: P.args, **kwargs: P.kwargs) -> R:
         if in_transaction():
             return function(*args, **kwargs)
         return _executor().transaction(lambda: function(*args, **kwargs))
 
-    return whole
+    return in_one_transaction
 
 
 def _executor() -> Executor:
     try:
         return current_executor.get()
     except LookupError:
-        raise RuntimeError("No database is open here: write `with Database(url):` around the query.") from None
+        raise RuntimeError("There is no current database: write `with Database(url):` around the query.") from None

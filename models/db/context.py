@@ -1,4 +1,4 @@
-"""The context variables of the database layer: what runs statements here, and the open transaction."""
+"""Context variables of the database layer: current database, executor and transaction, and their protocols."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Binds = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Result(Protocol):
-    """What a statement gave: SQLAlchemy's result, or ours of a prepared statement."""
+    """The result of a statement: SQLAlchemy's, or WriteResult for a prepared statement."""
 
     @property
     def rowcount(self) -> int: ...
@@ -27,7 +27,7 @@ class Result(Protocol):
 
 
 class WriteResult(NamedTuple):
-    """The rows of a prepared statement and how many rows it wrote; answers like SQLAlchemy's result."""
+    """The rows of a prepared statement and the number of rows written; has the interface of SQLAlchemy's result."""
 
     rows: list[Any]
     rowcount: int
@@ -37,7 +37,7 @@ class WriteResult(NamedTuple):
         return self.rows[0] if self.rows else None
 
     def all(self) -> list[Any]:
-        """Every row."""
+        """All rows."""
         return self.rows
 
 
@@ -49,22 +49,22 @@ class Transaction(Protocol):
 
 
 class Executor(Protocol):
-    """Runs statements with one driver. Each method raises Unavailable when the database is away."""
+    """Runs statements with one driver. Each method raises Unavailable if the database is unavailable."""
 
     is_postgres: bool
 
     @property
     def in_use(self) -> int:
-        """How many connections are in use."""
+        """The number of connections in use."""
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        """Every row of a statement outside a transaction."""
+        """All rows of a statement outside a transaction."""
 
     def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
-        """How many rows the statement wrote, which it commits."""
+        """Runs and commits a statement; returns the number of rows written."""
 
     def transaction(self, work: Callable[[], R]) -> R:
-        """Runs the work as one transaction, and again when it conflicts with another."""
+        """Runs `work` as one transaction, again if it conflicts with another."""
 
     def close(self) -> None:
         """Closes every connection."""

@@ -1,4 +1,4 @@
-"""One open database: which driver runs a statement, on the event loop or in a thread.
+"""The Database object: which driver runs a statement, on the event loop or in a thread.
 
                           reads                    writes and transactions
     SQLite                event loop, sqlite3      one of the threads, one connection
@@ -6,14 +6,14 @@
     PostgreSQL, pooled    a thread, psycopg        a thread, psycopg
     commands              calling thread           calling thread (sqlite3, psycopg)
 
-The server runs a handler through `Database.call`, which decides once, before the handler begins: no handler is ever
-started again elsewhere. On PostgreSQL the handler runs in a greenlet, so it stays a plain function while the event loop
-goes on. "Pooled" is PostgreSQL behind a transaction pooler (`prepared_statements=False`), or with an option in its URL
-that only libpq knows.
+The server runs a handler through `Database.call`, which chooses loop or thread once, before the handler starts: no
+handler is restarted elsewhere. On PostgreSQL the handler is a plain function in a greenlet, so the event loop is not
+blocked. "Pooled" is PostgreSQL behind a transaction pooler (`prepared_statements=False`), or with a URL option that
+only libpq supports.
 
-A query (models.db.connection) finds what runs it through a context variable. `call` sets it, and `with database:` does
-for a command, so two databases in one process do not meet. What may not happen: a write of SQLite on the event loop,
-which it would block, and a query outside of a database; both raise RuntimeError.
+A query (models.db.connection) finds its executor through a context variable, which `call` sets for a handler and
+`with database:` for a command, so a process can use several databases. What may not happen: a write of SQLite on the
+event loop, which it would block, and a query outside of a database; both raise RuntimeError. Decisions 3 and 28.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from models.exceptions import Unavailable
 
 R = TypeVar("R")
 READY_SECONDS = 1.0
-# Connections and threads for readiness and the use of keys, which must not wait for requests.
+# Connections and threads reserved for readiness and key usage, which must not wait for requests.
 RESERVED = 2
 _REVISIONS: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
 
 
 class Database:
-    """An open database. No connection is made before the first statement. Raises ValueError for another kind of URL.
+    """An open database; it connects at the first statement. Raises ValueError for any other kind of URL.
 
     `url` is `sqlite:///FILE`, `sqlite://` (in memory) or `postgresql://HOST/NAME`. `pool_size` bounds connections and
-    threads. Without `prepared_statements` nothing is kept in a session of PostgreSQL, so a pooler may share sessions.
-    `replica_url` names a copy that answers reads; a user who writes reads the primary for `replica_lag_seconds`.
+    threads. Without `prepared_statements`, sessions of PostgreSQL keep no state, so that a transaction pooler can share
+    them. `replica_url` is a read replica; after a write, its user reads from the primary for `replica_lag_seconds`.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class Database:
         if self._on_loop is not None and on_loop is not None:
             self._on_loop = self.replica = Replica(self._on_loop, on_loop, lag_seconds)
         else:
-            copy = self._thread_executor(url, breaker, size, limit_ms)
+            in_threads = self._thread_executor(url, breaker, size, limit_ms)
             self._on_loop = None
-            self._in_threads = self.replica = Replica(self._in_threads, copy, lag_seconds)
+            self._in_threads = self.replica = Replica(self._in_threads, in_threads, lag_seconds)
 
     def _thread_executor(self, url: str, breaker: CircuitBreaker, size: int, limit_ms: int) -> Executor:
         if not self.is_postgres:
@@ -104,21 +104,21 @@ class Database:
     async def call(self, function: Callable[..., R], *args: Any, writes: bool, reserved: bool = False) -> R:
         """The result of a plain function that queries this database.
 
-        `writes`: whether it may change something. `reserved`: on connections of its own, not on those of requests.
+        `writes`: whether it may write. `reserved`: use the reserved connections and threads, not those of requests.
         """
         on_loop = self._reserved if reserved else self._on_loop
         if on_loop is not None:
             return await on_loop.run(function, *args)
         if not self.is_postgres and not writes:
-            return self._at_once(function, *args)
+            return self._read_on_loop(function, *args)
         with self.use():
             work = partial(contextvars.copy_context().run, function, *args)
         threads = self._reserved_threads if reserved else self._threads
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
-    def _at_once(self, function: Callable[..., R], *args: Any) -> R:
-        """Reads of SQLite take microseconds and wait for nobody, so the event loop runs them itself."""
-        token = current_executor.set(self._in_threads.read_only)  # type: ignore[attr-defined] # SQLite's has it
+    def _read_on_loop(self, function: Callable[..., R], *args: Any) -> R:
+        """Runs a read of SQLite on the event loop: it takes microseconds and never waits for a lock."""
+        token = current_executor.set(self._in_threads.read_only)  # type: ignore[attr-defined] # of SQLiteExecutor
         try:
             return function(*args)
         finally:
@@ -126,20 +126,20 @@ class Database:
 
     @property
     def in_use(self) -> int:
-        """How many connections are in use, by threads and by the event loop."""
+        """The number of connections in use, by threads and by the event loop."""
         return sum(part.in_use for part in (self._in_threads, self._on_loop, self._reserved) if part is not None)
 
     def require_schema(self) -> None:
-        """Raises Unavailable unless the schema is one that this version of the service works on."""
+        """Raises Unavailable unless this version of the service works with the database's schema."""
         try:
-            found = {row.version_num for row in current_executor.get().rows(_REVISIONS, {})}
+            revisions = {row.version_num for row in current_executor.get().rows(_REVISIONS, {})}
         except DBAPIError as error:
             raise Unavailable("The database has no schema yet") from error
-        if not schema_version.is_compatible(found):
+        if not schema_version.is_compatible(revisions):
             raise Unavailable("The database has another schema than this version of the service needs")
 
     async def require_ready(self) -> None:
-        """Raises Unavailable unless the database answers within a second and has the right schema."""
+        """Raises Unavailable unless the database responds within 1 s and has a compatible schema."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self.call(self.require_schema, writes=True, reserved=True)
@@ -148,7 +148,7 @@ class Database:
 
     @contextmanager
     def use(self) -> Iterator[Self]:
-        """Makes this the database of the queries inside."""
+        """Makes this the current database inside the context."""
         tokens = current_database.set(self), current_executor.set(self._in_threads)
         try:
             yield self

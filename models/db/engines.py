@@ -1,4 +1,7 @@
-"""How a connection to either database is opened, and the limits that it lives under."""
+"""SQLAlchemy engines, database URLs, session settings and time limits for both databases.
+
+Decisions 32 and 33.
+"""
 
 import secrets
 from typing import Any
@@ -11,13 +14,13 @@ CONNECT_SECONDS = 2
 POOL_SECONDS = 2.0
 STATEMENT_MS = 2000
 BUSY_MS = 2000
-# Above the second after which PostgreSQL looks for a deadlock, so that one is told apart from a long wait.
+# Above PostgreSQL's deadlock_timeout of 1 s, so that a deadlock is reported as one and not as a lock timeout.
 LOCK_MS = 1200
 IDLE_MS = 10_000
 RECYCLE_SECONDS = 1800
-# A replica gets less than the primary: a reader who waits for it without an answer has to ask the primary too.
+# Less than for the primary: after a timeout of the replica, the primary must still respond in time.
 REPLICA_STATEMENT_MS = 1000
-# What the server is given beyond its own statement_timeout before the client hangs up.
+# The client disconnects this long after the server's own statement_timeout.
 CLIENT_TIMEOUT_MARGIN_SECONDS = 0.2
 
 ASYNCPG_OPTIONS = frozenset(("host", "port", "user", "password", "database", "dbname", "sslmode", "sslcert", "sslkey",
@@ -34,13 +37,13 @@ _CONNECTION: dict[str, Any] = {
 
 
 def session_settings(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str, str]]:
-    """The settings of every session of PostgreSQL that is ours alone; times in milliseconds."""
+    """The settings of every PostgreSQL session that no pooler shares; times in milliseconds."""
     return [
         ("statement_timeout", str(statement_timeout_ms)),
         ("lock_timeout", str(LOCK_MS)),
         ("idle_in_transaction_session_timeout", str(IDLE_MS)),
         ("timezone", "UTC"),
-        # Every statement has its index. A plan made while a table was small reads or sorts all of a grown one.
+        # Every statement has an index. A plan made for a small table would scan or sort the complete table once grown.
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
         ("jit", "off"),
@@ -48,30 +51,30 @@ def session_settings(statement_timeout_ms: int = STATEMENT_MS) -> list[tuple[str
 
 
 def parse_url(url: str) -> URL:
-    """The URL as SQLAlchemy's object; raises ValueError for a database that the service does not run on."""
-    found = make_url(url)
-    kind = found.get_backend_name()
-    if kind in ("postgresql", "postgres"):
-        return found.set(drivername="postgresql+psycopg")
-    if kind == "sqlite" and found.database not in (None, "", ":memory:"):
-        return found.set(drivername="sqlite+pysqlite")
+    """SQLAlchemy's URL object. Raises ValueError unless the database is PostgreSQL or SQLite."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite+pysqlite")
     raise ValueError("The database URL must be sqlite:///<file> or postgresql://<host>/<database>.")
 
 
 def is_postgres(url: str) -> bool:
-    """Whether the URL is one of PostgreSQL; raises ValueError as `parse_url` does."""
+    """Whether the URL is one of PostgreSQL. Raises ValueError as `parse_url` does."""
     return parse_url(url).get_backend_name() == "postgresql"
 
 
 def is_in_memory(url: str) -> bool:
-    """Whether the URL is one that `unique_url` has made."""
+    """Whether `unique_url` made this URL for a database in memory."""
     return make_url(url).query.get("vfs") == "memdb"
 
 
 def unique_url(url: str) -> str:
-    """The URL itself; for `sqlite://` that of a new database in memory, which all connections of the process share.
+    """The URL itself; for `sqlite://`, the URL of a new database in memory that all connections of the process share.
 
-    It lives as long as one of them (SQLite's memdb VFS, since 3.36).
+    It exists as long as one of them is open (memdb VFS of SQLite 3.36 and newer).
     """
     if url != IN_MEMORY:
         return url
@@ -79,35 +82,35 @@ def unique_url(url: str) -> str:
 
 
 def is_asyncpg_compatible(url: str) -> bool:
-    """Whether every word of the URL of a PostgreSQL is one that asyncpg takes; the others are libpq's alone."""
+    """Whether asyncpg supports every option of a PostgreSQL URL; some exist only in libpq."""
     return parse_url(url).query.keys() <= ASYNCPG_OPTIONS
 
 
 def create_pooled(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
-    """The engine of the service. The driver commits every statement; a transaction is begun by its own BEGIN.
+    """The service's engine, in autocommit mode: transactions send their own BEGIN.
 
-    Without `prepare` no statement and no setting is left in a session of PostgreSQL.
+    Without `prepare`, no prepared statement and no setting stays in a session of PostgreSQL.
     """
-    # Two connections more than there are workers: the readiness probe and the writer of keys' uses never wait for them.
+    # Two connections more than threads, so that readiness and key usage never wait for one.
     limits = {"pool_size": pool_size, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
-    found = parse_url(url)
-    if found.get_backend_name() == "sqlite":
-        return _sqlite(found, BUSY_MS, **limits)
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, BUSY_MS, **limits)
     options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
-    return create_engine(found, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
+    return create_engine(parsed, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
 
 
 def client_timeout_seconds(statement_timeout_ms: int) -> float:
-    """How long a client waits for a statement before it hangs up on a silent server."""
+    """Seconds that the client waits for a statement before it disconnects from a server that does not respond."""
     return statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_SECONDS
 
 
 def create_unpooled(url: str, *, wait_seconds: int) -> Engine:
-    """An engine without a pool and without limits on statements, for one long task such as a migration."""
-    found = parse_url(url)
-    if found.get_backend_name() == "sqlite":
-        return _sqlite(found, wait_seconds * 1000, poolclass=NullPool)
-    return create_engine(found, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
+    """An engine without pool and statement timeout, for one long task such as a migration."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, wait_seconds * 1000, poolclass=NullPool)
+    return create_engine(parsed, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
 
 
 def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:

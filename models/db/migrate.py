@@ -1,4 +1,4 @@
-"""The schema's history: bring a database to a revision, one runner at a time."""
+"""Migrations: upgrade or downgrade the schema with Alembic, one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,36 +13,36 @@ from models.db import driver_errors, engines
 from models.db.schema_version import FOLDER, head
 
 WAIT_SECONDS = 60
-# Any number will do, as long as every runner uses the same.
+# An arbitrary number, the same for every process.
 _ADVISORY_LOCK = 4_951_707_223_316_402_176
 
 
 class UnknownRevision(Exception):
-    """The schema is of a version that is newer than this program."""
+    """The database has a revision that this version of the service does not know."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema up to a revision; safe to call from several processes at once.
+    """Upgrades the schema to a revision; several processes may call it at the same time.
 
-    A missing SQLite file is made, with its folder. Raises Unavailable, UnknownRevision.
+    Creates a missing SQLite file and its folder. Raises Unavailable, UnknownRevision.
     """
     _make_folder(url)
-    with _runner(url) as connection:
+    with _locked_connection(url) as connection:
         try:
             command.upgrade(_config(connection), revision)
-        except CommandError as problem:
-            raise UnknownRevision(str(problem)) from problem
+        except CommandError as error:
+            raise UnknownRevision(str(error)) from error
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the schema back to a revision, with the loss of what only the newer one can hold; raises Unavailable."""
-    with _runner(url) as connection:
+    """Downgrades the schema to a revision; data that only the newer schema has is lost. Raises Unavailable."""
+    with _locked_connection(url) as connection:
         command.downgrade(_config(connection), revision)
 
 
 def draft(url: str, message: str) -> None:
-    """Write a new migration file: the difference between the tables in `models` and an upgraded database."""
-    with _runner(url) as connection:
+    """Writes a new migration file with the difference between models.schema and an upgraded database."""
+    with _locked_connection(url) as connection:
         command.revision(_config(connection), message, autogenerate=True, rev_id=f"{int(head()) + 1:04}")
 
 
@@ -55,42 +55,42 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _make_folder(url: str) -> None:
-    found = engines.parse_url(url)
-    if found.get_backend_name() == "sqlite" and found.database is not None and not engines.is_in_memory(url):
-        Path(found.database).parent.mkdir(parents=True, exist_ok=True)
+    parsed = engines.parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database is not None and not engines.is_in_memory(url):
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def _runner(url: str) -> Iterator[Connection]:
+def _locked_connection(url: str) -> Iterator[Connection]:
     engine = engines.create_unpooled(url, wait_seconds=WAIT_SECONDS)
-    turn = _sqlite_turn if engine.dialect.name == "sqlite" else _postgres_turn
-    with driver_errors.translate_errors(), engine.connect() as connection, turn(engine, connection):
+    lock = _sqlite_lock if engine.dialect.name == "sqlite" else _postgres_lock
+    with driver_errors.translate_errors(), engine.connect() as connection, lock(engine, connection):
         yield connection
         connection.commit()
 
 
 @contextmanager
-def _sqlite_turn(_engine: Engine, connection: Connection) -> Iterator[None]:
+def _sqlite_lock(_engine: Engine, connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     yield
 
 
 @contextmanager
-def _postgres_turn(engine: Engine, connection: Connection) -> Iterator[None]:
-    """Holds a lock for as long as the migrations take, in a transaction of its own, and limits theirs.
+def _postgres_lock(engine: Engine, connection: Connection) -> Iterator[None]:
+    """Holds an advisory lock during the migrations, in a separate transaction, and sets their lock timeout.
 
-    Nothing is left behind in a session: behind a pooler it is the next one's too.
+    Settings end with their transaction: behind a pooler, sessions are shared.
     """
     with engine.begin() as holder:
         _limit(holder, lock_timeout=f"{WAIT_SECONDS}s")
         holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-        # A migration that waits for a table makes every later reader wait behind it.
+        # While a migration waits for the lock of a table, all later readers wait behind it.
         event.listen(connection, "begin", lambda begun: _limit(begun, lock_timeout="2s"))
         yield
 
 
 def _limit(connection: Connection, lock_timeout: str) -> None:
-    """Until the transaction ends. A role may have the limits of the service, under which no migration could run."""
+    """Sets the timeouts of the transaction; those of the role may be too short for a migration."""
     limits = {"lock_timeout": lock_timeout, "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-    chosen = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
-    connection.exec_driver_sql(f"SELECT {chosen}")
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
+    connection.exec_driver_sql(f"SELECT {settings}")

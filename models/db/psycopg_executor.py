@@ -1,4 +1,4 @@
-"""PostgreSQL for threads: commands, and a server behind a transaction pooler."""
+"""Executor for PostgreSQL in threads, on psycopg: for commands, and for a server behind a transaction pooler."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ class PsycopgExecutor:
         self._engine = engines.create_pooled(
             url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepared_statements
         )
-        event.listen(self._engine, "do_connect", _bounded(engines.client_timeout_seconds(statement_timeout_ms)))
+        event.listen(self._engine, "do_connect", _connect_bounded(engines.client_timeout_seconds(statement_timeout_ms)))
         self._breaker = breaker
 
     @property
     def in_use(self) -> int:
-        """How many connections threads work with."""
+        """The number of connections in use by threads."""
         pool: Any = self._engine.pool
         return int(pool.checkedout()) if isinstance(pool, QueuePool) else 0
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        """Every row."""
-        return self._alone(statement, binds, lambda result: result.all())
+        """All rows. Raises Unavailable."""
+        return self._run_single(statement, binds, lambda result: result.all())
 
     def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
-        """How many rows the statement wrote."""
-        return self._alone(statement, binds, lambda result: int(result.rowcount))
+        """The number of rows written. Raises Unavailable."""
+        return self._run_single(statement, binds, lambda result: int(result.rowcount))
 
     def transaction(self, work: Callable[[], R]) -> R:
-        """Runs the work as one transaction, and again when it conflicts with another."""
+        """Runs `work` as one transaction, again if it conflicts with another. Raises Unavailable."""
         with driver_errors.translate_errors(), self._breaker.guard():
-            return retry.with_conflict_retry(lambda: self._committed(work), sleep)
+            return retry.with_conflict_retry(lambda: self._run_transaction(work), sleep)
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Closes all connections."""
         self._engine.dispose()
 
-    def _alone(self, statement: Executable, binds: dict[str, Any], take: Callable[[Any], R]) -> R:
-        def ask() -> R:
+    def _run_single(self, statement: Executable, binds: dict[str, Any], take: Callable[[Any], R]) -> R:
+        def run() -> R:
             with self._engine.connect() as connection:
                 return take(connection.execute(statement, binds))
 
         with driver_errors.translate_errors(), self._breaker.guard():
-            return retry.retry_policy(statement)(ask)
+            return retry.retry_policy(statement)(run)
 
-    def _committed(self, work: Callable[[], R]) -> R:
+    def _run_transaction(self, work: Callable[[], R]) -> R:
         with retry.with_reconnect(lambda: _begin(self._engine)) as connection:
             token = current_transaction.set(connection)
             try:
@@ -75,7 +75,7 @@ class PsycopgExecutor:
 
 
 def _begin(engine: Engine) -> Connection:
-    """A connection inside a transaction, which is rolled back unless it is committed before it is closed."""
+    """A connection with an open transaction, which is rolled back on close unless it is committed."""
     connection = engine.connect()
     try:
         connection.exec_driver_sql("BEGIN")
@@ -86,7 +86,7 @@ def _begin(engine: Engine) -> Connection:
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that hangs up on a server that has gone silent, which no setting of the server can notice."""
+    """A connection with a client-side timeout, in seconds: it closes if the server does not respond in time."""
 
     timeout = float("inf")
 
@@ -100,10 +100,10 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise
 
 
-def _bounded(timeout: float) -> Any:
-    def open_bounded(_dialect: object, _record: object, words: Any, options: Any) -> BoundedConnection:
-        connection = BoundedConnection.connect(*words, **options)
+def _connect_bounded(timeout: float) -> Any:
+    def connect(_dialect: object, _record: object, args: Any, options: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*args, **options)
         connection.timeout = timeout
         return connection
 
-    return open_bounded
+    return connect

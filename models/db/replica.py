@@ -1,4 +1,7 @@
-"""Reads that may be a moment old are asked of a copy of the database, unless their reader has just written."""
+"""Read replica: reads that may be stale go to the replica, unless their user has written recently.
+
+Decision 31.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +24,26 @@ R = TypeVar("R")
 
 log = structlog.get_logger("models.db.replica")
 
-# How long a copy that did not answer is left alone; somebody's read finds out whether it is back.
+# After an outage of the replica, reads skip it for this long; then the next read tries it again.
 RETRY_SECONDS = 5.0
 
-_may_be_old: ContextVar[bool] = ContextVar("may_be_old", default=False)
+_may_be_stale: ContextVar[bool] = ContextVar("may_be_stale", default=False)
 
 
 class Replica:
-    """An executor that asks a copy for reads that may be old, and the primary for everything else.
+    """An executor that runs stale reads on the replica, and everything else on the primary.
 
-    `lag_seconds`: how long after a write its user reads the primary alone (read-your-writes).
+    `lag_seconds`: the time after a write in which its user reads from the primary only (read-your-writes).
     """
 
     is_postgres = True
 
-    def __init__(self, primary: Any, copy: Any, lag_seconds: float) -> None:
-        self._primary, self._copy = primary, copy
+    def __init__(self, primary: Any, replica: Any, lag_seconds: float) -> None:
+        self._primary, self._replica = primary, replica
         self._lag_seconds = lag_seconds
         self._caught_up_at: dict[str, float] = {}
         self._guard = Lock()
-        self._next_try: float | None = None
+        self._retry_at: float | None = None
         self.execute, self.transaction = primary.execute, primary.transaction
 
     async def run(self, function: Callable[..., R], *args: Any) -> R:
@@ -54,59 +57,59 @@ class Replica:
 
     @property
     def in_use(self) -> int:
-        """How many connections are in use, of both."""
-        return int(self._primary.in_use + self._copy.in_use)
+        """The number of connections in use, of primary and replica."""
+        return int(self._primary.in_use + self._replica.in_use)
 
     @contextmanager
     def reading_as(self, user_id: str) -> Iterator[None]:
-        """Reads inside may be old, unless the user has just written."""
-        token = _may_be_old.set(self._caught_up_at.get(user_id, 0.0) <= monotonic())
+        """Reads inside may be stale, unless the user has written within `lag_seconds`."""
+        token = _may_be_stale.set(self._caught_up_at.get(user_id, 0.0) <= monotonic())
         try:
             yield
         finally:
-            _may_be_old.reset(token)
+            _may_be_stale.reset(token)
 
     @contextmanager
     def writing_as(self, user_id: str) -> Iterator[None]:
-        """From its end on the user reads the primary, until the copy can be expected to have caught up."""
+        """Records a write at the end of the context: the user then reads from the primary for `lag_seconds`."""
         try:
             yield
         finally:
             self._record_write(user_id)
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        """Every row; the primary's when the copy has none, which may not have them yet."""
-        return self._rows_of_copy(statement, binds) or self._primary.rows(statement, binds)
+        """All rows. If the replica has none, the primary is read too, because the replica may lag."""
+        return self._replica_rows(statement, binds) or self._primary.rows(statement, binds)
 
     def close(self) -> None:
-        """Closes every connection."""
-        self._copy.close()
+        """Closes all connections."""
+        self._replica.close()
         self._primary.close()
 
-    def _rows_of_copy(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        if statement.is_dml or not _may_be_old.get() or (self._next_try is not None and monotonic() < self._next_try):
+    def _replica_rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
+        if statement.is_dml or not _may_be_stale.get() or (self._retry_at is not None and monotonic() < self._retry_at):
             return ()
         try:
-            found: Sequence[Any] = self._copy.rows(statement, binds)
-        except (Unavailable, DBAPIError) as failure:
-            self._mark_unavailable(failure)
+            rows: Sequence[Any] = self._replica.rows(statement, binds)
+        except (Unavailable, DBAPIError) as error:
+            self._mark_unavailable(error)
             return ()
-        if self._next_try is not None:
-            self._next_try = None
-            log.info("the replica answers again")
-        return found
+        if self._retry_at is not None:
+            self._retry_at = None
+            log.info("replica available again")
+        return rows
 
-    def _mark_unavailable(self, failure: Unavailable | DBAPIError) -> None:
-        if isinstance(failure, DBAPIError):
-            return  # it answered: what it refuses, the primary may do
-        if self._next_try is None:
-            log.warning("the replica does not answer; its reads go to the primary", cause=failure.system_message)
-        self._next_try = monotonic() + RETRY_SECONDS
+    def _mark_unavailable(self, error: Unavailable | DBAPIError) -> None:
+        if isinstance(error, DBAPIError):
+            return  # the replica responded; the statement may succeed on the primary
+        if self._retry_at is None:
+            log.warning("replica unavailable, reads go to the primary", cause=error.system_message)
+        self._retry_at = monotonic() + RETRY_SECONDS
 
     def _record_write(self, user_id: str) -> None:
-        moment, known = monotonic(), self._caught_up_at
+        written_at, caught_up_at = monotonic(), self._caught_up_at
         with self._guard:
-            known.pop(user_id, None)  # so that the dictionary stays in the order of time
-            known[user_id] = moment + self._lag_seconds
-            while known[oldest := next(iter(known))] <= moment and oldest != user_id:
-                del known[oldest]
+            caught_up_at.pop(user_id, None)  # keeps the dictionary in the order of time
+            caught_up_at[user_id] = written_at + self._lag_seconds
+            while caught_up_at[oldest := next(iter(caught_up_at))] <= written_at and oldest != user_id:
+                del caught_up_at[oldest]

@@ -1,4 +1,4 @@
-"""What is tried again: a read on a dead connection, and a transaction that conflicts with another."""
+"""Retries: a read on a broken connection, and a transaction that conflicts with another."""
 
 import random
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from models.db import driver_errors
 
 R = TypeVar("R")
 
-# A dead connection of the pool is noticed at once; whatever took longer has used up the caller's patience.
+# A broken connection from the pool fails at once. After a longer wait a retry would exceed the response time.
 _QUICK_SECONDS = 0.25
 _RETRY_SECONDS = 1.15
 _PAUSES = (0.02, 0.05, 0.1)
 
 
 def with_reconnect(work: Callable[[], R]) -> R:
-    """Run the work, and again on a fresh connection if the first was found dead at once; for what only reads."""
+    """Runs `work`, and once more if its connection was found broken within 0.25 s; for reads only."""
     started = monotonic()
     try:
         return work()
@@ -30,12 +30,12 @@ def with_reconnect(work: Callable[[], R]) -> R:
 
 
 def retry_policy(statement: Executable) -> Callable[[Callable[[], R]], R]:
-    """What only reads may be asked again of a fresh connection; a write may have happened."""
+    """`with_reconnect` for a read; no retry for a write, which may have taken effect."""
     return (lambda work: work()) if statement.is_dml else with_reconnect
 
 
 def with_conflict_retry(work: Callable[[], R], sleep: Callable[[float], object]) -> R:
-    """Run a transaction, and again after a pause when it conflicts with another; `sleep` waits some seconds."""
+    """Runs a transaction, up to three times more after serialization failures; `sleep` takes seconds."""
     started = monotonic()
     for pause in _PAUSES:
         try:
@@ -43,5 +43,5 @@ def with_conflict_retry(work: Callable[[], R], sleep: Callable[[float], object])
         except DBAPIError as error:
             if not driver_errors.is_serialization_failure(error) or monotonic() - started > _RETRY_SECONDS:
                 raise
-        sleep(pause * random.random())  # noqa: S311 - no secret, only a pause
+        sleep(pause * random.random())  # noqa: S311 - jitter, not a secret
     return work()

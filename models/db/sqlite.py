@@ -1,4 +1,7 @@
-"""SQLite: reads on a connection of each thread with prepared statements, writes on one connection in turn."""
+"""Executor for SQLite: reads on one connection per thread with prepared statements, writes on one connection.
+
+Decisions 28 and 29.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ R = TypeVar("R")
 
 
 class SQLiteExecutor:
-    """Runs the statements of threads. Readers of a write-ahead log wait for nobody; writers of a process queue."""
+    """Runs statements in threads. With the write-ahead log, readers never wait; writers of a process queue."""
 
     is_postgres = False
 
@@ -31,38 +34,38 @@ class SQLiteExecutor:
         self._reader = SQLiteReader(engines.create_unpooled(url, wait_seconds=0))
         self._writer = SQLiteWriter(engines.create_unpooled(url, wait_seconds=engines.BUSY_MS // 1000))
         self._breaker = breaker
-        # A database in memory lives as long as a connection to it.
+        # A database in memory exists as long as a connection to it is open.
         self._anchor = self._engine.connect() if engines.is_in_memory(url) else None
-        # SQLite takes one writer at a time, and its own waiting polls and is not fair.
+        # SQLite allows one writer at a time, and its own waiting polls and is not fair.
         self._queue = threading.Lock()
         self.read_only = ReadOnlySQLite(self)
 
     @property
     def in_use(self) -> int:
-        """One while somebody writes; a read is over before anybody could count it."""
+        """1 during a write, else 0; reads are not counted."""
         return self._writer.in_use
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        """Every row; a statement that writes is a transaction of its own."""
-        found = self._reader.rows(statement, binds)
-        if found is not None:
-            return found
+        """All rows; a statement that writes is a transaction of its own. Raises Unavailable."""
+        rows = self._reader.rows(statement, binds)
+        if rows is not None:
+            return rows
         if statement.is_dml:
             return self.transaction(lambda: self._writer.execute(statement, binds).all())
-        # What is not prepared, and what failed, which SQLAlchemy explains.
+        # Statements that are not prepared, and those that failed: SQLAlchemy raises the proper exception.
         with driver_errors.translate_errors(), self._engine.connect() as connection:
             return connection.execute(statement, binds).all()
 
     def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
-        """How many rows the statement wrote, in a transaction of its own."""
+        """The number of rows written, in a transaction of its own. Raises Unavailable."""
         return self.transaction(lambda: self._writer.execute(statement, binds).rowcount)
 
     def transaction(self, work: Callable[[], R]) -> R:
-        """Runs the work as one transaction on the writer's connection."""
-        with driver_errors.translate_errors(), self._breaker.guard(), self._turn() as left_ms:
-            return self._committed(work, left_ms)
+        """Runs `work` as one transaction on the writer's connection. Raises Unavailable."""
+        with driver_errors.translate_errors(), self._breaker.guard(), self._write_lock() as left_ms:
+            return self._run_transaction(work, left_ms)
 
-    def _committed(self, work: Callable[[], R], left_ms: int) -> R:
+    def _run_transaction(self, work: Callable[[], R], left_ms: int) -> R:
         with self._writer.transaction(left_ms) as writer:
             token = current_transaction.set(writer)
             try:
@@ -73,8 +76,8 @@ class SQLiteExecutor:
                 current_transaction.reset(token)
 
     @contextmanager
-    def _turn(self) -> Iterator[int]:
-        """Waits for the other writers; gives the milliseconds that are left to wait for the file."""
+    def _write_lock(self) -> Iterator[int]:
+        """Waits for the other writers; yields the milliseconds that are left for the lock of the file."""
         started = monotonic()
         if not self._queue.acquire(timeout=engines.BUSY_MS / 1000):
             raise Unavailable("The database is busy with other writes")
@@ -84,7 +87,7 @@ class SQLiteExecutor:
             self._queue.release()
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Closes all connections."""
         if self._anchor is not None:
             self._anchor.close()
         self._reader.close()
@@ -93,7 +96,7 @@ class SQLiteExecutor:
 
 
 class ReadOnlySQLite:
-    """The same for the event loop, which reads only: a write would block it."""
+    """Executor for the event loop: reads only, because a write would block the loop."""
 
     is_postgres = False
 
@@ -102,37 +105,35 @@ class ReadOnlySQLite:
         self._executor = executor
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
-        """Every row. Raises RuntimeError for a statement that writes."""
+        """All rows. Raises RuntimeError for a statement that writes."""
         return self.execute(statement, binds) if statement.is_dml else self._executor.rows(statement, binds)
 
     def execute(self, _statement: Executable, _binds: dict[str, Any]) -> NoReturn:
         """Raises RuntimeError."""
-        raise RuntimeError(
-            "A read operation wrote: SQLite is written in a thread, where operations other than GET run."
-        )
+        raise RuntimeError("A GET operation executed a write: only operations other than GET may write to SQLite.")
 
     def transaction(self, _work: Callable[[], Any]) -> NoReturn:
         """Raises RuntimeError."""
-        raise RuntimeError("A read operation began a transaction: only operations other than GET may, in a thread.")
+        raise RuntimeError("A GET operation began a transaction: only operations other than GET may write to SQLite.")
 
     def close(self) -> None:
-        """Nothing of its own is open."""
+        """No effect: it has no connections of its own."""
 
 
 class SQLiteReader:
-    """Runs prepared reads, each thread on a connection of its own that it keeps.
+    """Runs prepared reads, on one connection per thread.
 
-    The engine must have no pool: what is kept would be missing from it.
+    The engine must have no pool, because the connections are never returned to it.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._cache = StatementCache(engine.dialect)
-        self._kept = threading.local()
+        self._local = threading.local()
         self._open: list[PoolProxiedConnection] = []
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> list[Any] | None:
-        """Every row; None for what is not a prepared read, and for what fails."""
+        """All rows; None for a statement that is no prepared read, and after an error."""
         prepared = self._cache.get(statement) if isinstance(statement, Select) else None
         if prepared is None:
             return None
@@ -142,18 +143,18 @@ class SQLiteReader:
             return None
 
     def _connection(self) -> sqlite3.Connection:
-        kept: sqlite3.Connection | None = getattr(self._kept, "connection", None)
-        return self._opened() if kept is None else kept
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        return self._connect() if connection is None else connection
 
-    def _opened(self) -> sqlite3.Connection:
-        borrowed = self._engine.raw_connection()
-        self._open.append(borrowed)
-        opened: Any = borrowed.driver_connection
-        kept: sqlite3.Connection = opened
-        self._kept.connection = kept
-        return kept
+    def _connect(self) -> sqlite3.Connection:
+        proxied = self._engine.raw_connection()
+        self._open.append(proxied)
+        driver: Any = proxied.driver_connection
+        connection: sqlite3.Connection = driver
+        self._local.connection = connection
+        return connection
 
     def close(self) -> None:
-        """Closes every connection that a thread keeps."""
+        """Closes the connections of all threads."""
         while self._open:
             self._open.pop().close()

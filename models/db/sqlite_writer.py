@@ -1,4 +1,7 @@
-"""How a process writes SQLite: on one connection that it keeps, with prepared statements where it can."""
+"""The write connection of a process to SQLite, with prepared statements.
+
+Decision 29.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,20 @@ from models.db.statements import StatementCache
 
 
 class SQLiteWriter:
-    """A process has one: SQLite takes one writer at a time, so a pool would only be asked again and again for nothing.
+    """The single writer of a process: SQLite allows one writer at a time, so a pool would gain nothing.
 
-    It belongs to whoever has the turn. Failures are SQLAlchemy's.
+    Only the thread that holds SQLiteExecutor's write lock may use it. Raises SQLAlchemy's exceptions.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._cache = StatementCache(engine.dialect)
-        self._kept: Connection | None = None
+        self._open_connection: Connection | None = None
         self.in_use = 0
 
     @contextmanager
     def transaction(self, left_ms: int) -> Iterator[Self]:
-        """A transaction, which is undone unless it is committed; it may wait so many milliseconds for the file."""
+        """A transaction, rolled back unless it is committed; waits at most `left_ms` ms for the file's lock."""
         self.in_use = 1
         try:
             self._begin(left_ms)
@@ -44,28 +47,28 @@ class SQLiteWriter:
         prepared = self._cache.get(statement) if isinstance(binds, dict) else None
         if prepared is None or not isinstance(binds, dict):
             return self._connection().execute(statement, binds)
-        found, rowcount = self._run(prepared.text, prepared.values(binds))
-        return WriteResult(prepared.to_rows(found), rowcount)
+        rows, rowcount = self._run(prepared.text, prepared.values(binds))
+        return WriteResult(prepared.to_rows(rows), rowcount)
 
     def commit(self) -> None:
-        """Makes it last."""
+        """Commits the transaction."""
         connection = self._connection()
-        if connection.in_transaction():  # SQLAlchemy counts from its own first statement on
+        if connection.in_transaction():  # true only after a statement through SQLAlchemy
             connection.commit()
         else:
             self._run("COMMIT")
 
     def close(self) -> None:
-        """Close the connection; the next transaction opens another."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        """Closes the connection; the next transaction opens another."""
+        if self._open_connection is not None:
+            self._open_connection.close()
+            self._open_connection = None
 
     def _begin(self, left_ms: int) -> None:
         if left_ms > BUSY_MS * 0.9:
             self._run("BEGIN IMMEDIATE")
             return
-        # Whoever has queued for long waits less for the file, so that both together stay within the limit.
+        # After a long wait in the queue, the wait for the file is shorter, so that both together stay within BUSY_MS.
         self._run(f"PRAGMA busy_timeout = {left_ms}")
         try:
             self._run("BEGIN IMMEDIATE")
@@ -80,20 +83,20 @@ class SQLiteWriter:
             self.close()
 
     def _run(self, text: str, values: Sequence[Any] = ()) -> tuple[list[Any], int]:
-        """Rows, and how many were written."""
+        """The rows, and the number of rows written."""
         try:
             cursor = self._driver().execute(text, values)
             return cursor.fetchall(), cursor.rowcount
         except sqlite3.Error as error:
-            kind = getattr(exc, type(error).__name__)  # both have the names of PEP 249
-            raise kind(text, None, error) from error
+            exception = getattr(exc, type(error).__name__)  # both modules have the names of PEP 249
+            raise exception(text, None, error) from error
 
     def _driver(self) -> sqlite3.Connection:
         driver: Any = self._connection().connection.driver_connection
-        found: sqlite3.Connection = driver
-        return found
+        connection: sqlite3.Connection = driver
+        return connection
 
     def _connection(self) -> Connection:
-        if self._kept is None:
-            self._kept = self._engine.connect()
-        return self._kept
+        if self._open_connection is None:
+            self._open_connection = self._engine.connect()
+        return self._open_connection

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: over the connection that models.db.migrate has opened and locked."""
+"""Alembic environment: runs migrations on the connection that models.db.migrate has opened and locked."""
 
 from alembic import context
 
@@ -6,7 +6,7 @@ from models.schema import collections
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise RuntimeError("Migrations run through models.db.migrate, which takes the lock first.")
+    raise RuntimeError("Run migrations through models.db.migrate, which takes the lock first.")
 
 context.configure(connection=connection, target_metadata=collections.metadata, transaction_per_migration=True)
 with context.begin_transaction():

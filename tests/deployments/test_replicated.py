@@ -15,7 +15,7 @@ from tools.endurance.outage import MAX_SECONDS, SLACK_SECONDS, Probe
 from tools.testing.server_process import Running, connected, new_key, running
 from tools.testing.service import ALICE, HOME, PEPPER, READ
 
-AWAY, BACK = "the replica does not answer", "the replica answers again"
+AWAY, BACK = "replica unavailable", "replica available again"
 
 
 class Place(NamedTuple):
