@@ -1,4 +1,4 @@
-"""Collections: a user's ordered groupings of tracks."""
+"""Operations of the tag `collections`: a user's ordered lists of tracks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def list_collections(organization_id: str, limit: int, offset: int, caller: Call
 
 
 def create_collection(organization_id: str, body: wire.NewCollection, caller: Caller) -> WithETag[wire.Collection]:
-    return _tagged(collections.create(caller, organization_id, **body))
+    return _with_etag(collections.create(caller, organization_id, **body))
 
 
 def get_collection(organization_id: str, collection_id: str, caller: Caller) -> WithETag[wire.Collection]:
-    return _tagged(collections.get(caller, organization_id, collection_id))
+    return _with_etag(collections.get(caller, organization_id, collection_id))
 
 
 def update_collection(
@@ -33,7 +33,7 @@ def update_collection(
     caller: Caller,
     if_match: int | None,
 ) -> WithETag[wire.Collection]:
-    return _tagged(
+    return _with_etag(
         collections.update(caller, organization_id, collection_id, cast("dict[str, str | None]", body), if_match)
     )
 
@@ -42,7 +42,7 @@ def delete_collection(
     organization_id: str, collection_id: str, caller: Caller, if_match: int | None
 ) -> wire.Acknowledgement:
     collections.delete(caller, organization_id, collection_id, if_match)
-    return _done(collection_id, "Collection deleted.")
+    return _acknowledge(collection_id, "Collection deleted.")
 
 
 def list_collection_tracks(
@@ -67,7 +67,7 @@ def add_collection_track(
     if_match: int | None,
 ) -> wire.Acknowledgement:
     collection_tracks.add(caller, organization_id, collection_id, body["track_id"], if_match)
-    return _done(body["track_id"], "Track added to collection.")
+    return _acknowledge(body["track_id"], "Track added to collection.")
 
 
 def remove_collection_track(
@@ -78,7 +78,7 @@ def remove_collection_track(
     if_match: int | None,
 ) -> wire.Acknowledgement:
     collection_tracks.remove(caller, organization_id, collection_id, track_id, if_match)
-    return _done(track_id, "Track removed from collection.")
+    return _acknowledge(track_id, "Track removed from collection.")
 
 
 def reorder_collection(
@@ -89,10 +89,10 @@ def reorder_collection(
     if_match: int | None,
 ) -> wire.Acknowledgement:
     collection_tracks.reorder(caller, organization_id, collection_id, body["ordered_track_ids"], if_match)
-    return _done(collection_id, "Collection reordered.")
+    return _acknowledge(collection_id, "Collection reordered.")
 
 
-def _tagged(row: Collection) -> WithETag[wire.Collection]:
+def _with_etag(row: Collection) -> WithETag[wire.Collection]:
     created_at, updated_at = format_timestamps([row.created_at, row.updated_at])
     return WithETag(_view(row, created_at, updated_at), row.version)
 
@@ -123,5 +123,5 @@ def _members(rows: Sequence[CollectionTrack]) -> list[wire.CollectionTrack]:
     ]
 
 
-def _done(subject: str, detail: str) -> wire.Acknowledgement:
-    return {"success": True, "id": subject, "detail": detail}
+def _acknowledge(resource_id: str, detail: str) -> wire.Acknowledgement:
+    return {"success": True, "id": resource_id, "detail": detail}

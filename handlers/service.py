@@ -1,4 +1,4 @@
-"""The service itself: is it alive, is it ready, and the contract that it keeps."""
+"""Operations of the tag `service`: liveness, readiness and the contract."""
 
 from __future__ import annotations
 
