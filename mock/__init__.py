@@ -1,1 +1,1 @@
-"""The mock: the service on a database in memory with the demo, and `Prefer` for any documented response."""
+"""Mock server: the service on in-memory SQLite with demo data; `Prefer` selects any documented response."""

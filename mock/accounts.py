@@ -1,4 +1,4 @@
-"""The mock's database in memory: the demo's rows, and users with keys that are the same at every start."""
+"""Database of the mock: in-memory SQLite with the demo data, and users whose API keys are the same at every start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from models.db.database import Database
 from ops import demo, demo_keys
 
 PEPPER = b"mock"
-# They open nothing but a mock, so that an example can be copied from one machine to another.
+# Valid on a mock only; fixed, so that examples can be copied between machines.
 SECRETS = {
     "alice": "msk_mockAlice0000000000000000000004Fv26j",
     "bob": "msk_mockBob000000000000000000000004gKgDT",
@@ -17,7 +17,7 @@ SECRETS = {
 
 
 def open_demo_database() -> Database:
-    """A new database in memory with the demo in it."""
+    """A new in-memory database with the demo data."""
     database = Database("sqlite://")
     migrate.upgrade(database.url)
     with database.use():

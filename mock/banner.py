@@ -1,4 +1,4 @@
-"""What the mock prints when it starts: where it listens, who may call, and requests that work."""
+"""Start-up text of the mock: its address, the demo keys, and requests to try."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ops import demo
 
 
 def facts(url: str) -> dict[str, Any]:
-    """The same for scripts."""
+    """The start-up information for scripts."""
     users = {
         name: {"user_id": user_id, "organization_id": organization_id, "api_key": SECRETS[name]}
         for name, (organization_id, user_id) in demo.USERS.items()
@@ -24,14 +24,14 @@ def facts(url: str) -> dict[str, Any]:
 
 
 def lines(url: str) -> list[str]:
-    """For people."""
+    """The start-up text for people."""
     width = max(map(len, SECRETS))
     keys = [f"{name:{width}}  {demo.USERS[name][0]}  {secret}" for name, secret in SECRETS.items()]
-    ask = f'curl -H "X-API-Key: {SECRETS["alice"]}"'
+    curl = f'curl -H "X-API-Key: {SECRETS["alice"]}"'
     return [
         f"Docs:      {url}/docs",
         *(f"{'Keys:' if index == 0 else '':9}  {key}" for index, key in enumerate(keys)),
-        f"Try:       {ask} {url}{demo.PAGE}",
-        f'Fail:      {ask} -H "Prefer: code=503, delay=500" -i {url}{demo.PAGE}',
-        "All of it is in memory, and gone when this ends.",
+        f"Try:       {curl} {url}{demo.PAGE}",
+        f'Fail:      {curl} -H "Prefer: code=503, delay=500" -i {url}{demo.PAGE}',
+        "All data is in memory and lost when the mock stops.",
     ]

@@ -1,4 +1,7 @@
-"""Responses of the mock: the handler's, or one of the contract's examples."""
+"""Dispatcher of the mock: the response is the handler's, or an example of the contract.
+
+Decisions 4 and 55.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ PREFERENCES = "preferences"
 
 
 def not_implemented() -> NoReturn:
-    """Stands for the handler of an operation that is in the contract and not written yet."""
-    raise RuntimeError("The contract's example is given in the place of this handler.")
+    """The handler of an operation that is in the contract and not implemented yet; never called."""
+    raise RuntimeError("This operation has no handler; the mock returns the contract's example.")
 
 
 class MockDispatcher(Dispatcher):
-    """Calls handlers as the service does; gives an example where one is asked for, and where there is no handler."""
+    """Calls handlers as the service does; returns an example if Prefer selects one, or if there is no handler."""
 
     def __init__(self, database: Database, examples: Examples) -> None:
         super().__init__(database, enforce=True)
         self.examples = examples
 
     async def dispatch(self, operation: Operation, context: RequestContext) -> Response:
-        """The example that Prefer names, else the handler's response, else the example of the success."""
+        """The example that Prefer selects, else the handler's response, else the example of the success response."""
         preferred = self._preferred(operation, context)
         if preferred is not None:
             return preferred
@@ -36,11 +39,11 @@ class MockDispatcher(Dispatcher):
             return await super().dispatch(operation, context)
         example = self.examples.find(operation.id, operation.success, None)
         if example is None:
-            raise RuntimeError(f"The contract shows no success of {operation.id}.")
+            raise RuntimeError(f"The contract has no example of a success response of {operation.id}.")
         return self.checked(operation, context, self.examples.response(example, context.request_id))
 
     def _preferred(self, operation: Operation, context: RequestContext) -> Response | None:
-        """The example that Prefer names; None where it names none, or one that the contract does not show."""
+        """The example that Prefer selects; None if it selects none or the contract has no such example."""
         preferences: Preferences = context.scope[PREFERENCES]
         if preferences.code is None and preferences.example is None:
             return None

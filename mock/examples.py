@@ -1,4 +1,4 @@
-"""The contract's examples of every response, ready to be sent."""
+"""The contract's examples of all responses, as Response objects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from web.error_envelope import ErrorCatalog
 from web.exceptions import RequestError
 from web.responses import Response
 
-# It would say of an answer that it was given before.
-_NEVER_SHOWN = {"Idempotent-Replayed"}
-# Seconds; as the service says it, so that a client that heeds it is not held up for as long as in the documentation.
+# Marks a replayed response, which an example is not.
+_OMITTED = {"Idempotent-Replayed"}
+# Seconds, as the service sends it; the documented example is longer and would delay clients.
 _RETRY_AFTER = 1
 
 
 class ResponseExample(NamedTuple):
-    """One documented example of a response; without a media type it has no body."""
+    """One documented example of a response; `media_type` is None if it has no body."""
 
     status: int
     name: str
@@ -31,14 +31,14 @@ class ResponseExample(NamedTuple):
 
 
 class _ExampleError(RequestError):
-    """The failure that an example shows."""
+    """The error in an example."""
 
     def __init__(self, example: ResponseExample) -> None:
         error = example.value["error"]
         super().__init__(error["system_message"], example.headers, **error["details"])
         if "retry-after" in example.headers:
             self.retry_after = error["details"].get("retry_after", _RETRY_AFTER)
-        self.code = error["code"]  # type: ignore[misc] # a class of failure has one code, and this may be any failure
+        self.code = error["code"]  # type: ignore[misc] # other classes have one code each
 
 
 class Examples:
@@ -46,15 +46,15 @@ class Examples:
 
     def __init__(self, document: dict[str, Any], errors: ErrorCatalog) -> None:
         self._errors = errors
-        self._shown = {operation.id: list(_shown(operation)) for operation in operations(document)}
+        self._by_operation = {operation.id: list(_examples_of(operation)) for operation in operations(document)}
 
     def find(self, operation_id: str, status: int | None, name: str | None) -> ResponseExample | None:
-        """The first example with this status and this name; None stands for any."""
-        fitting = (one for one in self._shown[operation_id] if status in (None, one.status))
-        return next((one for one in fitting if name in (None, one.name)), None)
+        """The first example with this status and name; None means any."""
+        matching = (example for example in self._by_operation[operation_id] if status in (None, example.status))
+        return next((example for example in matching if name in (None, example.name)), None)
 
     def response(self, example: ResponseExample, request_id: str) -> Response:
-        """The example as a response to this request; an error has this request's id and time."""
+        """The example as a response; an error gets the id and time of this request."""
         if example.status >= 400:
             return self._errors.to_response(_ExampleError(example), request_id)
         if example.media_type is None:
@@ -63,13 +63,13 @@ class Examples:
         return Response(example.status, headers, orjson.dumps(example.value), example.value)
 
 
-def _shown(operation: OperationObject) -> Iterator[ResponseExample]:
+def _examples_of(operation: OperationObject) -> Iterator[ResponseExample]:
     document, responses = operation.document, operation.by_status
-    listed = Counter(name for response in responses.values() for name in response.get("headers", {}))
-    everywhere = {name for name, count in listed.items() if count > len(responses) / 2}  # the server sets those itself
+    counts = Counter(name for response in responses.values() for name in response.get("headers", {}))
+    defaults = {name for name, count in counts.items() if count > len(responses) / 2}  # sent by the server itself
     for status, response in sorted(responses.items()):
-        own = {name: response["headers"][name] for name in response.get("headers", {}) if name not in everywhere}
-        headers = {name.lower(): _header(document, header) for name, header in own.items() if name not in _NEVER_SHOWN}
+        own = {name: response["headers"][name] for name in response.get("headers", {}) if name not in defaults}
+        headers = {name.lower(): _header(document, header) for name, header in own.items() if name not in _OMITTED}
         for media_type, name, value in _bodies(document, response):
             yield ResponseExample(status, name, headers, media_type, value)
 
@@ -80,7 +80,7 @@ def _header(document: dict[str, Any], header: dict[str, Any]) -> str:
 
 
 def _bodies(document: dict[str, Any], response: dict[str, Any]) -> Iterator[tuple[str | None, str, Any]]:
-    """Media type, name and value of each example; where there is none, that of the schema."""
+    """Media type, name and value of each example, or the example of the schema if there is none."""
     if not response.get("content"):
         yield None, "", None
     for media_type, media in response.get("content", {}).items():

@@ -1,4 +1,7 @@
-"""The mock's outermost layer: reads Prefer, delays the response, and says what was applied."""
+"""ASGI middleware of the mock: reads Prefer, delays the response, and sends Preference-Applied.
+
+Decision 55.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from web.asgi import App, Message, Receive, Scope, Send
 
 
 class PreferMiddleware:
-    """An ASGI application around the service's, which ignores these preferences."""
+    """Adds the mock's preferences to the application of the service."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -27,7 +30,7 @@ class PreferMiddleware:
                 message = {**message, "headers": [*message["headers"], *_applied(preferences)]}
             await send(message)
 
-        # Without the server's extension, in which the fields are lines already.
+        # Without the extension SINGLE_MESSAGE, in which the headers are encoded already.
         await self.app({**scope, PREFERENCES: preferences, "extensions": {}}, receive, send_applied)
 
 

@@ -1,4 +1,4 @@
-"""What a client may ask of the mock: the header field Prefer (RFC 7240), with preferences of our own."""
+"""Parser of the Prefer header (RFC 7240) with the mock's preferences: code, example and delay."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import re
 from dataclasses import dataclass, field
 
 MAX_DELAY_MS = 10_000
-_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PREFERENCE = re.compile(rf'\s*({_WORD})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD})))?\s*(?:;[^,]*)?(?:,|$)')
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PREFERENCE = re.compile(rf'\s*({_NAME})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|({_NAME})))?\s*(?:;[^,]*)?(?:,|$)')
 
 
 @dataclass
 class Preferences:
-    """The preferences of one request; `applied` gathers those that were heeded, as they are said back."""
+    """The preferences of one request; `applied` collects the values of Preference-Applied."""
 
     code: int | None = None
-    """The status of the documented example to be answered."""
+    """The status of the documented example to send."""
     example: str | None = None
-    """The name of the documented example to be answered."""
+    """The name of the documented example to send."""
     delay_ms: int | None = None
-    """How long the answer is to be held back."""
+    """The delay of the response in milliseconds, at most 10,000."""
     applied: list[str] = field(default_factory=list)
 
 
 def read(fields: list[tuple[bytes, bytes]]) -> Preferences:
-    """The preferences that have a meaning here; any other is passed over, as section 2 of the RFC demands."""
-    given: dict[str, str] = {}
+    """The known preferences; others are ignored, as RFC 7240 section 2 requires."""
+    values: dict[str, str] = {}
     text = ",".join(value.decode("latin-1") for name, value in fields if name == b"prefer")
     for name, quoted, plain in _PREFERENCE.findall(text):
-        given.setdefault(name.lower(), quoted or plain)  # of one that comes twice, the first counts (section 2)
-    delay = _number(given.get("delay"))
+        values.setdefault(name.lower(), quoted or plain)  # the first of several counts (section 2)
+    delay = _number(values.get("delay"))
     return Preferences(
-        _number(given.get("code")),
-        given.get("example") or None,
+        _number(values.get("code")),
+        values.get("example") or None,
         delay if delay is not None and delay <= MAX_DELAY_MS else None,
     )
 
