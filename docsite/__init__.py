@@ -1,1 +1,1 @@
-"""The reference as text: pages and samples for people and programs, made from the contract."""
+"""Documentation site: reference pages and samples generated from the contract."""

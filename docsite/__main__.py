@@ -1,4 +1,4 @@
-"""Writes the reference as a static site: `python -m docsite dist/docs`."""
+"""Writes the documentation as a static site: `python -m docsite dist/docs`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from web.contract import document as contract
 
 
 def main() -> None:
-    asked = _arguments()
-    shutil.rmtree(asked.folder, ignore_errors=True)
-    for path, content in _everything(Site(contract.document(), asked.server)):
-        target = asked.folder / path
+    options = _arguments()
+    shutil.rmtree(options.folder, ignore_errors=True)
+    for path, content in _files(Site(contract.document(), options.server)):
+        target = options.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    count = sum(1 for file in asked.folder.rglob("*") if file.is_file())
+    count = sum(1 for file in options.folder.rglob("*") if file.is_file())
     print(
-        f"{count} files in {asked.folder}: serve them as {docs_pages.PATH} of any host. The samples call {asked.server}"
+        f"{count} files in {options.folder}: serve them below {docs_pages.PATH} on any host. "
+        f"The samples call {options.server}"
     )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m docsite", description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder to write; what is in it is removed first")
+    parser.add_argument("folder", type=Path, help="output folder; its contents are deleted first")
     parser.add_argument(
-        "--server", default=docs_pages.ORIGIN, metavar="URL", help="what the samples call (%(default)s)"
+        "--server", default=docs_pages.ORIGIN, metavar="URL", help="server that the samples call (%(default)s)"
     )
     return parser.parse_args()
 
 
-def _everything(site: Site) -> Iterator[tuple[str, bytes]]:
+def _files(site: Site) -> Iterator[tuple[str, bytes]]:
     for path, (name, _) in docs_pages.FILES.items():
         yield path or name, (docs_pages.HOME / name).read_bytes()
     for path in site.paths():
@@ -44,7 +45,7 @@ def _everything(site: Site) -> Iterator[tuple[str, bytes]]:
 
 
 def _file(path: str) -> str:
-    """A page without an ending is the index of a folder, where any server of files finds it."""
+    """The file of a path; a path without suffix becomes a folder with index.html, which static file servers find."""
     return path if Path(path).suffix else f"{path}/index.html"
 
 

@@ -1,4 +1,4 @@
-"""The error codes as a reader meets them: what each means, what to do, and which operations answer it."""
+"""Error reference: for each code its meaning, its remedy, and the operations that return it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Error(NamedTuple):
     meaning: str
     remedy: str
     answered_by: str | list[Operation]
-    """In words where it is all of them, else each."""
+    """A sentence if it is all operations, else the list of operations."""
     example: Any
 
 
 def errors(document: dict[str, Any], operations: list[Operation]) -> list[Error]:
-    """Every code of the contract, in its order."""
+    """All error codes of the contract, in its order."""
     schema = document["components"]["schemas"]["ErrorCode"]
     return [_error(code, schema["x-errors"][code], operations) for code in schema["enum"]]
 
 
 def _error(code: str, entry: dict[str, Any], operations: list[Operation]) -> Error:
-    shown = {o: e.value for o in operations for e in reversed(o.errors) if e.value["error"]["code"] == code}
+    examples = {o: e.value for o in operations for e in reversed(o.errors) if e.value["error"]["code"] == code}
     return Error(
         code,
         entry["status"],
@@ -37,8 +37,8 @@ def _error(code: str, entry: dict[str, Any], operations: list[Operation]) -> Err
         entry["message"],
         entry["description"].strip(),
         entry["remedy"].strip(),
-        _in_words(list(shown), operations),
-        next(iter(shown.values())),
+        _in_words(list(examples), operations),
+        next(iter(examples.values())),
     )
 
 

@@ -1,4 +1,4 @@
-"""Markdown as a page for people: headings that can be linked to, and blocks of code that fold."""
+"""Renders Markdown as HTML: headings with anchors, and foldable code blocks."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def _parser() -> MarkdownIt:
 
 
 def render(markdown: str) -> str:
-    """The HTML of a text; HTML inside the text is shown, not obeyed."""
+    """The HTML of a Markdown text; HTML in the text is escaped."""
     return str(_parser().render(markdown))
 
 
 def _fence(_self: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
-    """A block under its title; of several in a row the first is open."""
+    """A code block in <details>, with its title; the first of consecutive blocks is open."""
     token = tokens[index]
-    word, _, title = token.info.partition(" ")
+    language, _, title = token.info.partition(" ")
     state = "" if index and tokens[index - 1].type == "fence" else " open"
-    code = f'<pre><code class="language-{escape(word)}">{escape(token.content)}</code></pre>'
-    return f"<details{state}><summary>{escape(title or word or 'text')}</summary>{code}</details>\n"
+    code = f'<pre><code class="language-{escape(language)}">{escape(token.content)}</code></pre>'
+    return f"<details{state}><summary>{escape(title or language or 'text')}</summary>{code}</details>\n"
 
 
 def _heading(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    """An anchor of the heading's own words in lower case, as Markdown viewers make them."""
+    """A heading with an id made of its words in lower case, as Markdown viewers do."""
     words = re.sub(r"[^\w\- ]", "", tokens[index + 1].content.lower())
     tokens[index].attrSet("id", words.replace(" ", "-"))
     return str(self.renderToken(tokens, index, options, env))

@@ -1,4 +1,4 @@
-"""Values of the contract's examples as people write them: JSON, and the literals of programming languages."""
+"""Writes the contract's example values as JSON or as literals of a programming language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WIDTH = 100
 
 
 class Syntax(NamedTuple):
-    """How a language writes null, true, false, a text, a pair of an object, and its objects and arrays."""
+    """Literals of a language: null, true, false, strings, key-value pairs, objects and arrays."""
 
     words: dict[Any, str]
     text: Callable[[str], str]
@@ -20,7 +20,7 @@ class Syntax(NamedTuple):
     arrays: tuple[str, str] = ("[", "]")
     indent: str = "  "
     blank: str = " "
-    """What stands inside the brackets of an object that is written on one line."""
+    """The text inside the brackets of an object on one line."""
 
 
 def _double(text: str) -> str:
@@ -50,7 +50,7 @@ RUBY = Syntax({None: "nil", True: "true", False: "false"}, _ruby, pair="{} => {}
 
 
 def write(value: Any, syntax: Syntax = JSON, margin: str = "") -> str:
-    """The value over several lines; what lies within it and fits on a line is written on one."""
+    """The value on several lines; a flat inner value that fits within 100 columns is written on one line."""
     if not isinstance(value, dict | list) or not value:
         return _one_line(value, syntax)
     deeper = margin + syntax.indent

@@ -1,4 +1,4 @@
-"""The contract's operations as a reader meets them: fields, answers, errors, and what is related."""
+"""The contract's operations with the texts of their pages: fields, responses, errors and related operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from web.contract.reading import OperationObject
 
 
 class Field(NamedTuple):
-    """A parameter or a property: its name, its type in words, whether it must be there, and what it means."""
+    """A parameter or property: its name, type as text, whether it is required, and its description."""
 
     name: str
     type: str
@@ -21,7 +21,7 @@ class Field(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An answer of the contract under the title that it gets on a page, such as `401 Unauthorized`."""
+    """An example of a response with its title on the page, such as `401 Unauthorized`."""
 
     status: int
     title: str
@@ -52,7 +52,7 @@ class Operation(OperationObject):
         return self.properties(self.body["schema"]) if self.body else []
 
     def properties(self, node: dict[str, Any]) -> list[Field]:
-        """The properties of a schema of the contract."""
+        """The properties of a schema."""
         schema = self.follow(node)
         return [
             Field(name, self._type(node), name in schema.get("required", []), self._meaning(self.follow(node)))
@@ -60,7 +60,7 @@ class Operation(OperationObject):
         ]
 
     def returns(self) -> list[str]:
-        """What a success returns: its description, and that of a 304."""
+        """The descriptions of the success response and of a 304."""
         (_, first), *others = [(status, node) for status, node in self.by_status.items() if status < 400]
         return [first["description"], *(f"`{status}`: {node['description']}" for status, node in others)]
 
@@ -69,7 +69,7 @@ class Operation(OperationObject):
 
     @cached_property
     def errors(self) -> list[Example]:
-        """Every example of every error, in the order of the statuses."""
+        """All examples of all errors, in the order of the statuses."""
         return [example for status in self.by_status if status >= 400 for example in self._examples(status)]
 
     def _examples(self, status: int) -> Iterator[Example]:
@@ -77,11 +77,11 @@ class Operation(OperationObject):
         for media in self.by_status[status]["content"].values():
             for index, example in enumerate(self.examples(media)):
                 summary = example.get("summary", "")
-                # A second example of a status says in what it differs.
+                # The title of a second example of a status has its summary.
                 yield Example(status, f"{title}: {summary}" if index else title, example["value"])
 
     def examples(self, media: dict[str, Any]) -> list[dict[str, Any]]:
-        """The examples of a media type, of which the plain form is one without a name."""
+        """The examples of a Media Type Object: `example`, or all of `examples`."""
         if "example" in media:
             return [{"value": media["example"]}]
         return [self.follow(node) for node in media["examples"].values()]
@@ -93,8 +93,8 @@ class Operation(OperationObject):
 
     def _meaning(self, node: dict[str, Any]) -> str:
         schema = self.follow(node.get("schema", node))
-        words: str = node.get("description") or schema["description"]
-        return " ".join([words.strip(), *_bounds(schema)])
+        description: str = node.get("description") or schema["description"]
+        return " ".join([description.strip(), *_bounds(schema)])
 
 
 def _bounds(schema: dict[str, Any]) -> Iterator[str]:
@@ -109,5 +109,5 @@ def _bounds(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def operations(document: dict[str, Any]) -> list[Operation]:
-    """Every operation, in the contract's order."""
+    """All operations, in the contract's order."""
     return [Operation(document, node.template, node.method.lower()) for node in reading.operations(document)]

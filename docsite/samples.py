@@ -1,4 +1,7 @@
-"""A request of each operation in ten languages: the contract's examples, put into one template per language."""
+"""Code samples: one request per operation in ten languages, from the contract's examples and a template per language.
+
+Decisions 52 and 53.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ KEY_VARIABLE = "MUSIC_STUDIO_API_KEY"
 
 
 class Language(NamedTuple):
-    """A language of the samples: its name for readers, its word for highlighters, and its template."""
+    """A language of the samples: its label, its name for syntax highlighters, and its template."""
 
     label: str
     word: str
@@ -40,13 +43,13 @@ LANGUAGES = (
 
 
 class Answer(NamedTuple):
-    """What a sample shows of the answer: the fields that the contract's x-shown names, or all of it."""
+    """The part of the response that a sample prints: the fields in the contract's `x-shown`, or all of it."""
 
     name: str
     media_type: str
     shown: list[str]
     listed: bool
-    """Whether the answer is a page, and the fields are those of its items."""
+    """Whether the response is a page of a list, and the fields are those of its items."""
     types: dict[str, str]
 
     @property
@@ -55,13 +58,13 @@ class Answer(NamedTuple):
 
 
 class Request(NamedTuple):
-    """The plain request of an operation: what is required, with the contract's examples, and nothing else."""
+    """The request of a sample: only the required parameters and the body, with the contract's examples."""
 
     operation: Operation
     url: str
     root: str
     arguments: dict[str, Any]
-    """What a generated client takes by name, but for the body."""
+    """The keyword arguments of a generated client, without the body."""
     headers: dict[str, str]
     body: Any
     body_name: str
@@ -69,7 +72,7 @@ class Request(NamedTuple):
 
 
 def request(operation: Operation, origin: str) -> Request:
-    """The request that every sample of an operation sends to `origin`, such as `https://music.example`."""
+    """The request of all samples of an operation; `origin` is, for example, `https://music.example`."""
     required = [node for node in operation.parameters if node.get("required")]
     values: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
     for node in required:
@@ -89,12 +92,12 @@ def request(operation: Operation, origin: str) -> Request:
 
 
 def write(operation: Operation, language: Language, origin: str) -> str:
-    """One sample, without a line break at its end."""
+    """One sample, without a trailing line break."""
     return _template(language.template).render(request=request(operation, origin), operation=operation).strip()
 
 
 def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
-    """The samples in the form of the extension `x-codeSamples`."""
+    """The samples as the value of the extension `x-codeSamples`."""
     return [
         {"lang": language.word, "label": language.label, "source": write(operation, language, origin)}
         for language in LANGUAGES
@@ -120,7 +123,7 @@ def _name(reference: dict[str, Any]) -> str:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """The TypeScript type of a plain value."""
+    """The TypeScript type of a scalar."""
     name = "number" if schema["type"] == "integer" else str(schema["type"])
     return f"{name} | null" if schema.get("nullable") else name
 
@@ -154,5 +157,5 @@ def _snake(name: str) -> str:
 
 
 def literal(value: Any, syntax: str, margin: str = "") -> str:
-    """The value in the syntax of that name in `literals`, its further lines behind a margin."""
+    """The value in the syntax `syntax` of `literals`; further lines begin with `margin`."""
     return literals.write(value, getattr(literals, syntax.upper()), margin)

@@ -1,4 +1,7 @@
-"""The site: every page that is made from the contract, by its path below /docs."""
+"""Documentation pages, generated from the contract, by path below /docs.
+
+Decision 51.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ SECTION = "api-reference/music"
 
 
 class Block(NamedTuple):
-    """A block of code on a page: its language, its title and its text."""
+    """A code block on a page: its language for syntax highlighters, its title and its text."""
 
     word: str
     title: str
@@ -30,7 +33,7 @@ class Block(NamedTuple):
 
 
 class Site:
-    """The pages for readers of one origin, such as `https://music.example`, which the samples call."""
+    """The pages for one origin, such as `https://music.example`, which the samples call."""
 
     def __init__(self, document: dict[str, Any], origin: str) -> None:
         self.origin = origin
@@ -45,7 +48,7 @@ class Site:
 
     @cached_property
     def _texts(self) -> dict[str, Callable[[], str]]:
-        """What writes the Markdown of each page."""
+        """The functions that render the Markdown of each page, by slug."""
         own = {
             "introduction": self._introduction,
             "errors": self._errors,
@@ -55,13 +58,13 @@ class Site:
         return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
     def paths(self) -> Iterator[str]:
-        """Every path that `page` answers."""
+        """The paths of all pages."""
         yield from ("openapi.json", "llms.txt")
         for slug in self._texts:
             yield from (f"{SECTION}/{slug}", f"{SECTION}/{slug}.md")
 
     def page(self, path: str) -> Page | None:
-        """The page at a path, or None where there is none."""
+        """The page at a path, or None."""
         if path == "openapi.json":
             return Page(self._contract().encode(), {"Content-Type": "application/json"})
         if path == "llms.txt":
@@ -74,7 +77,7 @@ class Site:
         return Page(text.encode(), MARKDOWN) if name.endswith(".md") else Page(self._html(slug, text).encode(), PLAIN)
 
     def _contract(self) -> str:
-        """The contract with the samples in it, for the interactive reference."""
+        """The contract with `x-codeSamples`, for the interactive reference."""
         document = json.loads(json.dumps(self._document))
         document["info"]["description"] += "\n\n" + self._render("more.md")
         for operation in self._operations:
@@ -103,7 +106,7 @@ class Site:
         return self._render("introduction.md")
 
     def _html(self, slug: str, text: str) -> str:
-        from docsite import html  # its parser is loaded when the first page is asked for
+        from docsite import html  # the Markdown parser is imported at the first page
 
         title = text.partition("\n")[0].removeprefix("# ")
         return self._render("page.html", slug=slug, title=title, content=html.render(text))
@@ -117,7 +120,7 @@ def _blocks(examples: list[Example]) -> list[Block]:
 
 
 def _tutorial() -> str:
-    """The requests of the tutorial are for the reader's own mock, wherever the page is read."""
+    """The tutorial calls the reader's own mock on localhost, so its address is not replaced by the public one."""
     return TUTORIAL.read_text(encoding="utf-8").replace(ORIGIN, ORIGIN.replace("127.0.0.1", "localhost"))
 
 
@@ -131,14 +134,14 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown is text; the one page of HTML escapes what it is given
+        autoescape=False,  # noqa: S701 - Markdown is text; page.html escapes its values
     )
     environment.filters["json"] = literals.write
     return environment
 
 
 class PageMaker:
-    """The pages of a contract at paths below /docs; the site is built when the first page is asked for."""
+    """The PageFactory of a contract; builds the site at the first request."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -148,5 +151,5 @@ class PageMaker:
         return Site(self._document, ORIGIN)
 
     def __call__(self, path: str) -> Page | None:
-        """The page at a path, or None where there is none."""
+        """The page at a path, or None."""
         return self._site.page(path)
