@@ -1,1 +1,1 @@
-"""What an operator's commands do: the demo, the importer, keys, and running the server."""
+"""The work of the operator's commands: demo data, importer, keys, backup, maintenance."""

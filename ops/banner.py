@@ -1,4 +1,4 @@
-"""What a starting server prints: the address of its documentation, and with the demo a request that works."""
+"""Start-up text of the server: the address of /docs, and with demo data a key and a request to try."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ def facts(url: str, metrics_url: str | None) -> dict[str, Any]:
 
 
 def demo_facts(key_file: Path, pepper: bytes) -> dict[str, Any] | None:
-    """The keys of the demo, which is loaded into an empty database; None for a database with other data."""
+    """Loads the demo into an empty database and returns its keys; None for a database with other data."""
     if demo.contents() == "nothing":
         demo.load()
     return demo_keys.current(key_file, pepper) if demo.contents() == "demo" else None
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """The same for people."""
+    """The start-up text for people."""
     docs = f"Docs:      {facts['docs_url']}"
     if facts["demo"] is None:
         return [docs]

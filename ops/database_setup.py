@@ -1,4 +1,4 @@
-"""Opens the database for a command, and says in one sentence why it cannot."""
+"""Opens or migrates the database for a command; a failure becomes a CommandError with one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from models.exceptions import Unavailable
 from ops.errors import CommandError
 from ops.output import without_password
 
-ANYTHING = text("SELECT 1")
+PING = text("SELECT 1")
 SETTINGS = text(
     "SELECT lower(name) AS name, setting,"
     " format('ALTER ROLE %I IN DATABASE %I SET ', current_user, current_database()) AS remedy FROM pg_settings"
@@ -23,60 +23,62 @@ SETTINGS = text(
 
 @contextmanager
 def open_database(url: str, *, prepared_statements: bool = True, key_cache_seconds: float = 0.25) -> Iterator[Database]:
-    """Opens a database that is there and has the newest tables, for the queries inside. Raises CommandError.
+    """Opens an existing database with the current schema, for the queries inside. Raises CommandError.
 
-    `key_cache_seconds`: how long servers may use a cached API key, so how long a change of a key waits.
+    `key_cache_seconds`: the lifetime of cached API keys in servers, which a change of a key waits for.
     """
     revocation.key_cache_seconds.set(key_cache_seconds)
-    place = _place(url)
-    if place.get_backend_name() == "sqlite" and not Path(str(place.database)).exists():
-        # SQLite would make an empty file of a mistyped name.
-        raise CommandError(f"There is no database {place.database}: run `music-studio migrate` first.")
+    parsed = _parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        # SQLite would create an empty file for a mistyped name.
+        raise CommandError(f"There is no database {parsed.database}: run `music-studio migrate` first.")
     with Database(url, pool_size=2, prepared_statements=prepared_statements) as database:
-        with _explained(url):
-            connection.fetch_one(ANYTHING)
-            _require_limits(database)
-        _require_newest_tables(database)
+        with _explain_errors(url):
+            connection.fetch_one(PING)
+            _require_session_settings(database)
+        _require_schema(database)
         yield database
 
 
 def migrate_database(url: str) -> None:
-    """Make the database when it is new, and bring its tables up to date. Raises CommandError."""
-    from models.db import migrate  # and with it Alembic, which is nothing for a server that only serves
+    """Creates the database if it is new, and upgrades its schema. Raises CommandError."""
+    from models.db import migrate  # imports Alembic, which a server does not need
 
-    _place(url)
-    with _explained(url):
+    _parse_url(url)
+    with _explain_errors(url):
         try:
             migrate.upgrade(url)
-        except migrate.UnknownRevision as problem:
-            raise CommandError("The database was made by a newer version of Music Studio.") from problem
+        except migrate.UnknownRevision as error:
+            raise CommandError("The database was made by a newer version of Music Studio.") from error
 
 
 def folder(url: str, otherwise: Path) -> Path:
-    """Where an SQLite file lies; `otherwise` for a database that is no file."""
-    place = _place(url)
-    return Path(str(place.database)).parent if place.get_backend_name() == "sqlite" else otherwise
+    """The folder of an SQLite file; `otherwise` for PostgreSQL."""
+    parsed = _parse_url(url)
+    return Path(str(parsed.database)).parent if parsed.get_backend_name() == "sqlite" else otherwise
 
 
-def _place(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         return engines.parse_url(url)
-    except (ArgumentError, ValueError) as problem:
-        raise CommandError("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from problem
+    except (ArgumentError, ValueError) as error:
+        raise CommandError("The database address must be sqlite:///FILE or postgresql://USER@HOST/NAME.") from error
 
 
-def _require_limits(database: Database) -> None:
-    """A pooler gives connections that somebody else has opened, without what the server asks for."""
+def _require_session_settings(database: Database) -> None:
+    """Raises CommandError if a session lacks the service's settings, as behind a pooler without the role's."""
     if not database.is_postgres:
         return
-    found = {row.name: row for row in connection.fetch_all(SETTINGS)}
-    missing = {name: value for name, value in engines.session_settings() if found[name].setting != value}
+    current = {row.name: row for row in connection.fetch_all(SETTINGS)}
+    missing = {name: value for name, value in engines.session_settings() if current[name].setting != value}
     if missing:
-        orders = "".join(f"\n  {found[name].remedy}{name} = '{value}';" for name, value in missing.items())
-        raise CommandError(f"Connections come without their limits. Run this, then RECONNECT in the pooler:{orders}")
+        statements = "".join(f"\n  {current[name].remedy}{name} = '{value}';" for name, value in missing.items())
+        raise CommandError(
+            f"Database sessions lack their settings. Run this, then RECONNECT in the pooler:{statements}"
+        )
 
 
-def _require_newest_tables(database: Database) -> None:
+def _require_schema(database: Database) -> None:
     try:
         database.require_schema()
     except Unavailable as reason:
@@ -84,15 +86,15 @@ def _require_newest_tables(database: Database) -> None:
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
+def _explain_errors(url: str) -> Iterator[None]:
     try:
         yield
-    except (Unavailable, DBAPIError) as problem:
-        raise CommandError(f"The database {without_password(url)} cannot be used: {_cause(problem)}.") from problem
+    except (Unavailable, DBAPIError) as error:
+        raise CommandError(f"The database {without_password(url)} cannot be used: {_cause(error)}.") from error
 
 
-def _cause(problem: Exception) -> str:
-    driver = problem if isinstance(problem, DBAPIError) else problem.__cause__
-    words = str(driver.orig) if isinstance(driver, DBAPIError) else str(problem)
-    hint = "; behind a pooler, set MUSIC_STUDIO_PREPARED_STATEMENTS=off" if "startup parameter" in words else ""
-    return words.strip().split("\n", maxsplit=1)[0].rstrip(".") + hint
+def _cause(error: Exception) -> str:
+    driver_error = error if isinstance(error, DBAPIError) else error.__cause__
+    message = str(driver_error.orig) if isinstance(driver_error, DBAPIError) else str(error)
+    hint = "; behind a pooler, set MUSIC_STUDIO_PREPARED_STATEMENTS=off" if "startup parameter" in message else ""
+    return message.strip().split("\n", maxsplit=1)[0].rstrip(".") + hint

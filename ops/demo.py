@@ -1,4 +1,4 @@
-"""The demo: the organization, users, tracks and collection of the reference page, exactly as the page shows them."""
+"""Demo data: the organization, users, tracks and collection of the reference page, with the same values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -26,7 +26,7 @@ DAY = datetime(2026, 6, 28, tzinfo=UTC)
 CREATED, UPDATED = DAY + timedelta(hours=10, minutes=30), DAY + timedelta(hours=11, minutes=15)
 SECOND_ADDED = DAY + timedelta(hours=10, minutes=40)
 
-# Id, title and duration in seconds; the two first ids are on the reference pages.
+# Id, title and duration in seconds; the first two ids are on the reference pages.
 TRACKS = (
     ("mtrack_8d2e1f6a3c9b", "Morning Desk", 214),
     ("mtrack_1b9c4e7f2a6d", "Slow Compile", 187),
@@ -58,18 +58,18 @@ ADD_MEMBER = insert(collection_tracks)
 
 
 def contents() -> Literal["nothing", "demo", "other"]:
-    """What is in the database; the demo may have grown by what its users have made."""
-    found = {row.id for row in connection.fetch_all(ORGANIZATIONS)}
-    if not found:
+    """The kind of data in the database: none, that of the demo's organizations, or other."""
+    ids = {row.id for row in connection.fetch_all(ORGANIZATIONS)}
+    if not ids:
         return "nothing"
-    return "demo" if found <= {ORGANIZATION, OTHER_ORGANIZATION} else "other"
+    return "demo" if ids <= {ORGANIZATION, OTHER_ORGANIZATION} else "other"
 
 
 @connection.transaction
 def load() -> None:
-    """Bring what the reference page shows (back) to how it is there. Raises Refusal where there is other data."""
+    """Loads the demo data, or resets it. Raises CommandError if the database contains other data."""
     if contents() == "other":
-        raise CommandError("The database holds other data than the demo: give the demo a database of its own.")
+        raise CommandError("The database contains other data than the demo: use a separate database for the demo.")
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
     connection.execute_many(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
@@ -94,7 +94,7 @@ def _track(index: int) -> dict[str, object]:
 
 
 def collection() -> dict[str, Any]:
-    """The row of the one collection."""
+    """The row of the demo's collection."""
     return {
         "organization_id": ORGANIZATION,
         "owner_id": ALICE,
@@ -104,7 +104,7 @@ def collection() -> dict[str, Any]:
         "cover_track_id": TRACKS[0][0],
         "cover_image_url": None,
         "track_count": len(TRACKS),
-        "version": 1 + len(TRACKS),  # made once, changed by each track
+        "version": 1 + len(TRACKS),  # one for its creation, one for each track
         "created_at": CREATED,
         "updated_at": UPDATED,
         "deleted_at": None,
@@ -112,8 +112,8 @@ def collection() -> dict[str, Any]:
 
 
 def member(index: int) -> dict[str, Any]:
-    """The row of one track in it."""
-    # The first at 10:35 and the second at 10:40, as the pages show; the last one when the collection was last updated.
+    """The row of the track with that index in the collection."""
+    # The first is added at 10:35 and the second at 10:40, as on the pages; the last one at the time of the last update.
     later = SECOND_ADDED + (UPDATED - SECOND_ADDED) / (len(TRACKS) - 2) * (index - 1)
     added_at = CREATED + timedelta(minutes=5) if index == 0 else later
     return OWN | {"track_id": TRACKS[index][0], "rank": (index + 1) * GAP, "added_at": added_at}

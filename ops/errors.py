@@ -1,15 +1,15 @@
-"""The errors of a command that are no bug, each with one sentence for the operator."""
+"""Expected errors of commands, each with one sentence for the operator."""
 
 from models.exceptions import Unavailable
 
 
 class CommandError(Exception):
-    """Its text is the whole message: a sentence that says what is wrong and, where it can, what to do."""
+    """An expected error; its text says what is wrong and, if possible, what to do."""
 
 
 EXPECTED = (CommandError, Unavailable)
 
 
-def sentence(problem: CommandError | Unavailable) -> str:
-    """The message for the operator; the database may become unavailable while a command is at work."""
-    return f"{problem.system_message}: try again." if isinstance(problem, Unavailable) else str(problem)
+def sentence(error: CommandError | Unavailable) -> str:
+    """The message for the operator; Unavailable means that the database failed during a command."""
+    return f"{error.system_message}: try again." if isinstance(error, Unavailable) else str(error)

@@ -1,4 +1,4 @@
-"""Checks a server on this machine, for example as the health check of a container."""
+"""Health check of a server on this machine, for example of a container."""
 
 import http.client
 from typing import Any
@@ -11,21 +11,21 @@ TIMEOUT_SECONDS = 3.0
 
 
 def check(host: str, port: int, *, ready: bool) -> dict[str, Any]:
-    """The address that was asked and its status; raises CommandError unless the server is alive, or ready if asked."""
+    """Requests the liveness or readiness endpoint; returns URL and status. Raises CommandError unless it is 200."""
     path = READY if ready else LIVE
     address = EVERY_ADDRESS.get(host, host)
     connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise CommandError(
             f"The server on {host} port {port} does not respond ({reason}): start it, or name another --host or --port."
-        ) from problem
+        ) from error
     finally:
         connection.close()
     if status != 200:
-        raise CommandError(f"The server on {host} port {port} answers {status} to {path}: see its log.")
+        raise CommandError(f"The server on {host} port {port} responds {status} to {path}: see its log.")
     literal = f"[{address}]" if ":" in address else address
     return {"url": f"http://{literal}:{port}{path}", "status": status, "healthy": True}

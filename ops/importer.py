@@ -55,18 +55,18 @@ def read(path: Path) -> Audio:
     """Title, duration in milliseconds and digest of an audio file. Raises Unreadable."""
     try:
         audio = mutagen.File(path, easy=True)
-    except OSError as problem:
-        raise Unreadable(f"cannot be opened: {problem.strerror}") from problem
-    except Exception as problem:
-        # A damaged file can raise any exception in the tag readers, and none may end the import.
-        raise Unreadable(f"damaged: {_one_line(str(problem)) or type(problem).__name__}") from problem
+    except OSError as error:
+        raise Unreadable(f"cannot be opened: {error.strerror}") from error
+    except Exception as error:
+        # The tag readers can raise any exception for a damaged file, and none may stop the import.
+        raise Unreadable(f"damaged: {_one_line(str(error)) or type(error).__name__}") from error
     if audio is None:
         raise Unreadable("not an audio file")
     return Audio(_title(audio, path), _duration(audio), _digest(path))
 
 
 def import_file(organization_id: str, user_id: str, path: Path, report: Report) -> None:
-    """Import one file and add the result to the report; the same bytes twice are one track."""
+    """Imports one file and adds the result to the report; the same bytes are imported once."""
     try:
         audio = read(path)
     except Unreadable as reason:
@@ -83,39 +83,39 @@ def import_file(organization_id: str, user_id: str, path: Path, report: Report) 
 
 def lines(report: Report) -> list[str]:
     """The report for people: skipped files with reasons, then the numbers."""
-    skipped = [f"skipped {one.file}: {one.reason}" for one in report.skipped]
+    skipped = [f"skipped {outcome.file}: {outcome.reason}" for outcome in report.skipped]
     counts = f"{len(report.added)} added, {len(report.already_there)} already there, {len(report.skipped)} skipped"
     return [*skipped, counts]
 
 
 def listed(organization_id: str) -> list[dict[str, Any]]:
-    """Every track of the organization, oldest first."""
+    """All tracks of the organization, oldest first."""
     return [{column: getattr(track, column) for column in COLUMNS} for track in tracks.list_all(organization_id)]
 
 
 def _shown(path: Path) -> str:
-    # Bytes of a file name that are no text become lone surrogates, which no terminal and no database accepts.
+    # Undecodable bytes of a file name are lone surrogates, which neither a terminal nor a database accepts.
     return str(path).encode("utf-8", "replace").decode()
 
 
 def _title(audio: mutagen.FileType, path: Path) -> str:
     tags: Any = audio.tags
     for tag in TITLE_TAGS:
-        found = tags.get(tag) if tags else None
-        if text := _one_line(str(found[0])) if found else "":
+        values = tags.get(tag) if tags else None
+        if text := _one_line(str(values[0])) if values else "":
             return text[:TITLE_LENGTH]
     return _one_line(path.stem)[:TITLE_LENGTH] or "Untitled"
 
 
 def _one_line(text: str) -> str:
-    whole = text.encode("utf-8", "replace").decode()
-    return " ".join("".join(" " if category(sign) == "Cc" else sign for sign in whole).split())
+    valid = text.encode("utf-8", "replace").decode()
+    return " ".join("".join(" " if category(char) == "Cc" else char for char in valid).split())
 
 
 def _duration(audio: mutagen.FileType) -> int:
     milliseconds = round(getattr(audio.info, "length", 0) * 1000)
     if not 0 < milliseconds <= MAX_MS:
-        raise Unreadable("holds no sound, or does not say how long it is")
+        raise Unreadable("contains no audio, or no duration")
     return milliseconds
 
 
@@ -123,5 +123,5 @@ def _digest(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
-    except OSError as problem:
-        raise Unreadable(f"cannot be opened: {problem.strerror}") from problem
+    except OSError as error:
+        raise Unreadable(f"cannot be opened: {error.strerror}") from error

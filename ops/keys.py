@@ -20,11 +20,11 @@ SCOPES = ("music:read", "music:write")
 STATE_AFTER = {"pause": "paused", "resume": "active", "revoke": "deactivated"}
 LIMIT = re.compile("off|[1-9][0-9]{0,8}/(second|minute|hour|day)")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-MAX_OVERLAP = timedelta(days=366)
+MAX_DURATION = timedelta(days=366)
 
 
 def author(command: str) -> Actor:
-    """Who runs this command: the account of the process, and the login name if that is another."""
+    """The actor of this command: the account of the process, and the login name if it differs."""
     account = _account()
     try:
         person = os.getlogin()
@@ -43,56 +43,56 @@ def create(
     rate_limit: str | None = None,
     by: Actor,
 ) -> tuple[dict[str, Any], str]:
-    """Make a key, and its organization and user if they are new. Raises CommandError.
+    """Creates a key, and its organization and user if they are new; returns the key and its secret.
 
-    `expires_in_days`: None for a key that does not expire.
+    `expires_in_days`: None for a key that does not expire. Raises CommandError.
     """
     if unknown := sorted(set(scopes) - set(SCOPES)):
         raise CommandError(f"{unknown[0]!r} is not a scope: choose {' or '.join(SCOPES)}.")
     if rate_limit is not None and not LIMIT.fullmatch(rate_limit):
-        raise CommandError(f"{rate_limit!r} is not a limit: use `off` or a number per unit, such as 500/minute.")
-    made, secret = _make(organization_id, user_id, scopes or SCOPES, expires_in_days, pepper, rate_limit, by)
-    return _view(made), secret
+        raise CommandError(f"{rate_limit!r} is not a rate limit: use `off` or a number per unit, such as 500/minute.")
+    key, secret = _make(organization_id, user_id, scopes or SCOPES, expires_in_days, pepper, rate_limit, by)
+    return _view(key), secret
 
 
 def rotate(
     key_id: str, overlap: str, expires_in_days: int | None, pepper: bytes, by: Actor
 ) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """The old key, the new key, and the secret of the new key. Raises CommandError.
+    """Rotates a key; returns the old key, the new key, and the new secret. Raises CommandError.
 
     `expires_in_days`: None for the lifetime of the old key.
     """
-    former = _found(key_id)
+    former = _require_key(key_id)
     _require_rotatable(former)
-    lived = None if former.expires_at is None else former.expires_at - former.created_at
-    lifetime = lived if expires_in_days is None else timedelta(days=expires_in_days)
-    done = keys.rotate(former, parse_duration(overlap), lifetime, pepper=pepper, by=by)
-    if done is None:
-        _require_rotatable(_found(key_id))
+    old_lifetime = None if former.expires_at is None else former.expires_at - former.created_at
+    lifetime = old_lifetime if expires_in_days is None else timedelta(days=expires_in_days)
+    rotation = keys.rotate(former, parse_duration(overlap), lifetime, pepper=pepper, by=by)
+    if rotation is None:
+        _require_rotatable(_require_key(key_id))
         raise CommandError(f"The key {key_id} was changed at the same time: try again.")
-    return _view(done.former), _view(done.made), done.secret
+    return _view(rotation.former), _view(rotation.successor), rotation.secret
 
 
 def listed(organization_id: str | None) -> list[dict[str, Any]]:
-    """Every key without its secret, oldest first."""
+    """All keys without their secrets, oldest first."""
     return [_view(key) for key in keys.list_all(organization_id)]
 
 
 def events(organization_id: str | None) -> list[dict[str, Any]]:
-    """Every change of a key and its author, oldest first."""
+    """The key log, oldest event first."""
     return [event._asdict() for event in key_events.list_all(organization_id)]
 
 
 def change(key_id: str, action: str, by: Actor) -> dict[str, Any]:
-    """Pause, resume or revoke a key. Raises CommandError for a key that does not exist or was revoked."""
-    _found(key_id)
+    """Pauses, resumes or revokes a key. Raises CommandError if it does not exist or was revoked."""
+    _require_key(key_id)
     if not keys.set_state(key_id, STATE_AFTER[action], by):
         raise CommandError(f"The key {key_id} was revoked for good: create a new key.")
-    return _view(_found(key_id))
+    return _view(_require_key(key_id))
 
 
 def join(organization_id: str, user_id: str) -> None:
-    """Make the organization and the membership if they are new. Raises CommandError for an invalid id."""
+    """Creates the organization and the membership if they are new. Raises CommandError for an invalid id."""
     try:
         organizations.join(organization_id, user_id)
     except ValueError as reason:
@@ -100,12 +100,12 @@ def join(organization_id: str, user_id: str) -> None:
 
 
 def parse_duration(text: str) -> timedelta:
-    """A whole number and s, m, h or d, up to a year. Raises CommandError."""
-    found = re.fullmatch("([0-9]{1,9})([smhd])", text)
-    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
-    if length is None or length > MAX_OVERLAP:
-        raise CommandError(f"{text!r} is not a length of time up to a year: use a form such as 30m, 24h or 7d.")
-    return length
+    """The duration in a text such as 30m, 24h or 7d (s, m, h, d), at most 366 days. Raises CommandError."""
+    match = re.fullmatch("([0-9]{1,9})([smhd])", text)
+    duration = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
+    if duration is None or duration > MAX_DURATION:
+        raise CommandError(f"{text!r} is not a duration up to a year: use a form such as 30m, 24h or 7d.")
+    return duration
 
 
 @connection.transaction
@@ -123,7 +123,7 @@ def _make(
     return keys.make(organization_id, user_id, scopes, expires_at, pepper=pepper, rate_limit=rate_limit, by=by)
 
 
-def _found(key_id: str) -> ApiKey:
+def _require_key(key_id: str) -> ApiKey:
     key = keys.get(key_id)
     if key is None:
         raise CommandError(f"There is no key {key_id}: `music-studio keys list` shows all keys.")
@@ -131,7 +131,7 @@ def _found(key_id: str) -> ApiKey:
 
 
 def _require_rotatable(key: ApiKey) -> None:
-    """Raises CommandError for a key that does not work any more: a new one would open what is shut."""
+    """Raises CommandError for a key that is not active: its rotation would restore access."""
     if key.state == "deactivated":
         raise CommandError(f"The key {key.id} was revoked for good: create a new key.")
     if key.state == "paused":
@@ -148,11 +148,11 @@ def _account() -> str:
         import pwd
 
         return pwd.getpwuid(number()).pw_name
-    except (ImportError, KeyError):  # not Unix, or an id without a name in a container
+    except (ImportError, KeyError):  # not Unix, or a user id without a name in a container
         return f"uid {number()}"
 
 
 def _view(key: ApiKey) -> dict[str, Any]:
-    """A key as it is printed; past its expiry its state is expired, unless it was revoked."""
-    over = key.state != "deactivated" and key.expires_at is not None and key.expires_at <= now()
-    return key._asdict() | {"scopes": sorted(key.scopes), "state": "expired" if over else key.state}
+    """A key as it is printed; after its expiry its state is `expired`, unless it was revoked."""
+    expired = key.state != "deactivated" and key.expires_at is not None and key.expires_at <= now()
+    return key._asdict() | {"scopes": sorted(key.scopes), "state": "expired" if expired else key.state}

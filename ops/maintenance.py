@@ -1,4 +1,4 @@
-"""Hourly maintenance beside a server: deletes expired idempotency keys, and logs which API keys have expired."""
+"""Hourly maintenance of a server: deletes expired idempotency keys and logs expired API keys."""
 
 import threading
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ log = structlog.get_logger("ops.maintenance")
 
 @contextmanager
 def hourly(database_url: str, interval_seconds: float = HOUR) -> Iterator[None]:
-    """Cleans up now and then once an interval, in a thread with a database of its own, until the block ends."""
+    """Runs the maintenance now and once per interval, in a thread with its own Database, until the context ends."""
     stopped = threading.Event()
     thread = threading.Thread(
         target=_run, args=(database_url, stopped, interval_seconds), name="maintenance", daemon=True

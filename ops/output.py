@@ -12,7 +12,7 @@ Step = TypeVar("Step")
 
 
 def show_json(value: object) -> None:
-    """Print `value` as JSON, at once; times become ISO 8601."""
+    """Prints `value` as JSON and flushes; times become ISO 8601."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=text) + "\n")
     sys.stdout.flush()
 
@@ -24,9 +24,9 @@ def show(
     *,
     on_terminal: Sequence[str] | None = None,
 ) -> None:
-    """Print rows: as JSON, as a table on a terminal, else one line per row with tabs between the columns.
+    """Prints rows: as JSON, as a table on a terminal, else one line per row with tabs between the columns.
 
-    `on_terminal`: the columns that a terminal has room for.
+    `on_terminal`: the columns of the table on a terminal, which has less space.
     """
     if as_json:
         show_json(rows)
@@ -38,7 +38,7 @@ def show(
 
 
 def progress(steps: Iterable[Step], total: int, label: str) -> Iterator[Step]:
-    """The same steps, with a progress bar on stderr if that is a terminal."""
+    """Yields the steps, with a progress bar on stderr if that is a terminal."""
     with progress_bar(label) as update:
         for done, step in enumerate(steps, start=1):
             yield step
@@ -47,7 +47,7 @@ def progress(steps: Iterable[Step], total: int, label: str) -> Iterator[Step]:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr if that is a terminal; it is given the number of steps done, and of all steps."""
+    """A progress bar on stderr if that is a terminal; yields a function of the steps done and their total number."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -60,7 +60,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def text(value: object) -> str:
-    """Text for a cell: a dash for nothing, whole seconds of UTC for a time, spaces between the items of a list."""
+    """The text of a cell: `-` for an empty value, UTC with whole seconds for a time, spaces between list items."""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, list):
@@ -84,9 +84,9 @@ def _show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, heading in enumerate(headings):
-        # The first column names the row, and must stay fit to be copied.
+        # The first column identifies the row and must be easy to copy.
         table.add_column(heading, no_wrap=index == 0)
     for row in rows:
-        # Text, not str: a title in square brackets is no markup.
+        # Text, because rich would treat square brackets in a str as markup.
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
     Console().print(table)

@@ -1,4 +1,4 @@
-"""The schema revision that this version of the program works with."""
+"""Schema revision that this version of the program works with."""
 
 from models.db import schema_version
 

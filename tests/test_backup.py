@@ -69,7 +69,7 @@ def restore(file: Path, url: str, *, force: bool = False) -> None:
 def rows(file: Path | str) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table of a database that is whole."""
     with closing(sqlite3.connect(str(file).removeprefix("sqlite:///"))) as opened:
-        assert backup.flaws(opened) == []
+        assert backup.integrity_errors(opened) == []
         names = [*metadata.tables, "alembic_version"]
         return {name: sorted(opened.execute(f"SELECT * FROM {name}"), key=repr) for name in names}  # noqa: S608
 

@@ -119,7 +119,7 @@ def test_a_folder_is_imported_once_however_often_it_is_asked_for(url: str, music
     assert set(reasons) == {"broken.flac", "broken.mp3", "silent.wav", "nothing.wav", "notes.txt"}
     assert reasons["notes.txt"] == "not an audio file"
     assert reasons["broken.flac"].startswith("damaged: ")
-    assert reasons["nothing.wav"] == "holds no sound, or does not say how long it is"
+    assert reasons["nothing.wav"] == "contains no audio, or no duration"
 
     again = json.loads(_cli(url, "tracks", "import", str(music), *WHO, "--json"))
     assert again["added"] == []

@@ -105,14 +105,14 @@ def test_a_key_that_opens_nothing_is_not_rotated(sqlite: Shell) -> None:
     assert f"was replaced by {successor}" in sqlite.refusal("keys", "rotate", ended)
     assert "There is no key" in sqlite.refusal("keys", "rotate", "mkey_000000000000")
     for overlap in ("soon", "-1h", "24", "400d", "999999999d"):
-        assert "is not a length of time" in sqlite.refusal("keys", "rotate", successor, "--overlap", overlap)
+        assert "is not a duration" in sqlite.refusal("keys", "rotate", successor, "--overlap", overlap)
     assert len(sqlite.json("keys", "list")) == 6
 
 
 def test_a_limit_of_another_form_is_one_sentence(sqlite: Shell) -> None:
     sqlite.text("migrate")
     for limit in ("many", "0/minute", "5/fortnight", "5/minute;6/hour"):
-        assert "is not a limit" in sqlite.refusal("keys", "create", *WHO, "--rate-limit", limit)
+        assert "is not a rate limit" in sqlite.refusal("keys", "create", *WHO, "--rate-limit", limit)
 
 
 @pytest.mark.slow

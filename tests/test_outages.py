@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from models.db import migrate
-from ops.backup import flaws
+from ops.backup import integrity_errors
 from tools.endurance.outage import BACK_SECONDS, SLACK_SECONDS, Probe, require_good, require_only_live, require_refused
 from tools.testing import databases
 from tools.testing.flaky_proxy import Proxy, proxied
@@ -137,7 +137,7 @@ def test_a_full_disk_can_be_read(filed: tuple[Path, Running, Probe]) -> None:
     assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
     require_good(probe.reads() + probe.writes())
     with closing(sqlite3.connect(file)) as opened:
-        assert flaws(opened) == []
+        assert integrity_errors(opened) == []
 
 
 def _socket_of(url: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-from ops.backup import flaws
+from ops.backup import integrity_errors
 from tools.endurance.load import Load, names
 from tools.testing.server_process import Running
 
@@ -95,7 +95,7 @@ def require_whole(server: Running) -> None:
     kind, _, file = server.database_url.partition(":///")
     if kind == "sqlite":
         with closing(sqlite3.connect(file)) as opened:
-            assert flaws(opened) == []
+            assert integrity_errors(opened) == []
 
 
 def _toll(
