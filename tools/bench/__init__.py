@@ -1,1 +1,1 @@
-"""The benchmark: this service beside other frameworks that give the same answers from the same data."""
+"""Benchmark: this service and other frameworks that give the same responses from the same data."""

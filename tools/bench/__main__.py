@@ -23,60 +23,60 @@ FULL = {"peers": list(BY_NAME), "workloads": list(WORKLOADS), "databases": list(
 
 
 def main() -> int:
-    """Measure, write the results and show them; what was measured before a failure is not lost."""
-    chosen = _chosen()
+    """Measures, writes the results and prints them; after an error, the records so far are kept."""
+    options = _options()
     records: list[dict[str, Any]] = []
     failed = False
     try:
-        _measure(chosen, records)
-    except (RuntimeError, KeyboardInterrupt) as problem:
-        print(f"bench: {str(problem) or 'interrupted'}", file=sys.stderr)
+        _measure(options, records)
+    except (RuntimeError, KeyboardInterrupt) as error:
+        print(f"bench: {str(error) or 'interrupted'}", file=sys.stderr)
         failed = True
     if records:
-        _show(chosen, records)
+        _show(options, records)
     return 1 if failed else 0
 
 
-def _measure(chosen: argparse.Namespace, records: list[dict[str, Any]]) -> None:
-    peers = _with_ours([BY_NAME[name] for name in chosen.peers])
+def _measure(options: argparse.Namespace, records: list[dict[str, Any]]) -> None:
+    peers = _with_ours([BY_NAME[name] for name in options.peers])
     build.build(peers)
-    if chosen.crowd:
-        many_connections.measure(peers, chosen.crowd, records)
+    if options.crowd:
+        many_connections.measure(peers, options.crowd, records)
         return
-    workloads = [WORKLOADS[name] for name in chosen.workloads]
-    rounds.measure(rounds.Plan(peers, workloads, chosen.databases, chosen.rounds, chosen.seconds), records)
+    workloads = [WORKLOADS[name] for name in options.workloads]
+    rounds.measure(rounds.Plan(peers, workloads, options.databases, options.rounds, options.seconds), records)
 
 
-def _show(chosen: argparse.Namespace, records: list[dict[str, Any]]) -> None:
-    name = "crowd" if chosen.crowd else "quick" if chosen.quick else "bench"
-    found = {"about": report.about(vars(chosen)), "records": records}
+def _show(options: argparse.Namespace, records: list[dict[str, Any]]) -> None:
+    name = "crowd" if options.crowd else "quick" if options.quick else "bench"
+    results = {"about": report.about(vars(options)), "records": records}
     RESULTS.mkdir(exist_ok=True)
-    report.write(RESULTS, name, found)
-    if chosen.publish:
-        report.publish(DOCS, found)
-    print(json.dumps(found) if chosen.json else report.markdown(name, found))
+    report.write(RESULTS, name, results)
+    if options.publish:
+        report.publish(DOCS, results)
+    print(json.dumps(results) if options.json else report.markdown(name, results))
 
 
 def _with_ours(peers: list[Peer]) -> list[Peer]:
     return peers if BY_NAME[OURS] in peers else [BY_NAME[OURS], *peers]
 
 
-def _chosen() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about two minutes: fewer peers, workloads and rounds")
     parser.add_argument("--json", action="store_true", help="print the raw records")
-    parser.add_argument("--publish", action="store_true", help="write docs/benchmark.md and .svg for the README, and the raw records to dist/benchmark.json")
-    parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="so many kept-alive connections instead")
+    parser.add_argument("--publish", action="store_true", help="write docs/benchmark.md and .svg for the README, and raw records to dist/")
+    parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="measure N keep-alive connections instead")
     parser.add_argument("--peers", nargs="+", choices=[peer.name for peer in ALL])
     parser.add_argument("--workloads", nargs="+", choices=[workload.name for workload in ALL_WORKLOADS])
     parser.add_argument("--databases", nargs="+", choices=KINDS)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
-    chosen = parser.parse_args()
-    for name, usual in (QUICK if chosen.quick else FULL).items():
-        if getattr(chosen, name) is None:
-            setattr(chosen, name, usual)
-    return chosen
+    options = parser.parse_args()
+    for name, default in (QUICK if options.quick else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    return options
 
 
 if __name__ == "__main__":

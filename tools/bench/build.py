@@ -1,4 +1,4 @@
-"""Builds the peers from their locks: a virtual environment for each Python framework, node_modules for Node."""
+"""Installs the peers from their lock files: a virtual environment per Python framework, node_modules for Node."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UV = Path(sys.executable).with_name("uv")
 
 
 def build(peers: Iterable[Peer]) -> None:
-    """Bring every peer's packages to what its lock says; what is built already is left alone."""
+    """Installs the packages of every peer's lock file, unless they are installed already."""
     for home in dict.fromkeys(peer.home for peer in peers if peer.home):
         if home == "node":
             _node_modules(PEERS / home)
@@ -28,10 +28,10 @@ def _virtual_environment(home: str) -> None:
     if _is_built(venv / ".lock", lock):
         return
     print(f"Installing {home} into {venv}", file=sys.stderr)
-    _order([str(UV), "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], PEERS)
+    _run([str(UV), "venv", "--quiet", "--clear", "--python", sys.executable, str(venv)], PEERS)
     python = str(venv / "bin" / "python")
-    _order([str(UV), "pip", "sync", "--quiet", "--require-hashes", "--python", python, str(lock)], PEERS)
-    _note(venv / ".lock", lock)
+    _run([str(UV), "pip", "sync", "--quiet", "--require-hashes", "--python", python, str(lock)], PEERS)
+    _write_stamp(venv / ".lock", lock)
 
 
 def _node_modules(home: Path) -> None:
@@ -39,11 +39,11 @@ def _node_modules(home: Path) -> None:
     if _is_built(home / "node_modules" / ".lock", lock):
         return
     print(f"Installing node_modules into {home}", file=sys.stderr)
-    _order([str(NODE.with_name("npm")), "ci", "--ignore-scripts", "--loglevel=error"], home)
-    _note(home / "node_modules" / ".lock", lock)
+    _run([str(NODE.with_name("npm")), "ci", "--ignore-scripts", "--loglevel=error"], home)
+    _write_stamp(home / "node_modules" / ".lock", lock)
 
 
-def _order(command: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path) -> None:
     path = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(command, cwd=folder, check=True, env=dict(os.environ, PATH=path))
 
@@ -52,7 +52,7 @@ def _is_built(stamp: Path, lock: Path) -> bool:
     return stamp.exists() and stamp.read_text(encoding="utf-8") == _digest(lock)
 
 
-def _note(stamp: Path, lock: Path) -> None:
+def _write_stamp(stamp: Path, lock: Path) -> None:
     stamp.write_text(_digest(lock), encoding="utf-8")
 
 

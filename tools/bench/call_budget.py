@@ -1,6 +1,6 @@
-"""A guard against growing slower little by little: what one GET calls and allocates, without a clock.
+"""Call budget: function calls and memory of one GET, compared with a band; guards against gradual slowdown.
 
-`python -m tools.bench.call_budget` counts and compares with call_budget.json beside it; `--renew` rewrites that file.
+`python -m tools.bench.call_budget` compares with call_budget.json in this folder; `--renew` rewrites that file.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ from web.telemetry.access_log import MAX_BUFFERED
 
 BAND = Path(__file__).with_name("call_budget.json")
 RENEW = "If the change is worth it, rewrite the band: `.venv/bin/python -m tools.bench.call_budget --renew`."
-# Log lines are written in such numbers, and each request is to be counted with one line.
+# The access log is written in batches of this size, so that each request is counted with exactly one log line.
 WARM = MEASURED = MAX_BUFFERED
-KEPT = 300
-# How far each count may move before it has to be renewed, as a part of it.
+LEAK_REQUESTS = 300
+# The relative deviation that each count may have from the band.
 LEEWAY = {"our_calls": 0.03, "library_calls": 0.10, "peak_bytes": 0.20}
 MAX_KEPT_BLOCKS = 1.0
 SETTLE_SECONDS = 1.5
 
 
 def count() -> dict[str, float]:
-    """Of one GET: calls of our functions and of the libraries', bytes at the peak, and blocks that are never freed."""
-    with inprocess.opened() as sample:
-        return inprocess.alone(_count(sample))  # type: ignore[no-any-return] # a coroutine's result, whatever it is
+    """The counts of one GET: calls of own and library functions, peak bytes, and memory blocks that are not freed."""
+    with inprocess.open_sample() as sample:
+        return inprocess.run(_count(sample))  # type: ignore[no-any-return] # the result of a coroutine
 
 
 async def _count(sample: Sample) -> dict[str, float]:
     application = inprocess.application(sample)
-    await _ask(application, sample, WARM)
+    await _send(application, sample, WARM)
     ours, libraries = await _calls(application, sample)
     return {
         "our_calls": ours,
         "library_calls": libraries,
         "peak_bytes": await _peak(application, sample),
-        "kept_blocks": await _kept(application, sample),
+        "kept_blocks": await _leaked_blocks(application, sample),
     }
 
 
 async def _calls(application: Application, sample: Sample) -> tuple[float, float]:
-    """Python functions that one request enters: ours, and those of installed packages.
+    """Calls of Python functions per request: own functions, and those of installed packages.
 
-    The standard library is left out, and so is what the compiler makes of comprehensions: both change with Python.
+    The standard library and comprehensions are not counted, because both change with the version of Python.
     """
     counted = {True: 0, False: 0}
-    known: dict[CodeType, bool | None] = {}
+    classified: dict[CodeType, bool | None] = {}
 
     def entered(frame: FrameType, event: str, _argument: Any) -> None:
         if event == "call":
             code = frame.f_code
-            if code not in known:
-                known[code] = _is_ours(code)
-            ours = known[code]
+            if code not in classified:
+                classified[code] = _is_ours(code)
+            ours = classified[code]
             if ours is not None:
                 counted[ours] += 1
 
     sys.setprofile(entered)
     try:
-        await _ask(application, sample, MEASURED)
+        await _send(application, sample, MEASURED)
     finally:
         sys.setprofile(None)
     return round(counted[True] / MEASURED, 1), round(counted[False] / MEASURED, 1)
@@ -84,49 +84,49 @@ def _is_ours(code: CodeType) -> bool | None:
 
 
 async def _peak(application: Application, sample: Sample) -> float:
-    """The most memory that Python holds for one request at any moment of it, in bytes."""
+    """The peak of the memory that Python allocates for one request, in bytes (median)."""
     tracemalloc.start()
-    await _ask(application, sample, WARM)
-    found = []
+    await _send(application, sample, WARM)
+    peaks = []
     for _ in range(MEASURED):
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
-        await _ask(application, sample, 1)
-        found.append(tracemalloc.get_traced_memory()[1] - before)
+        await _send(application, sample, 1)
+        peaks.append(tracemalloc.get_traced_memory()[1] - before)
     tracemalloc.stop()
-    return sorted(found)[MEASURED // 2]
+    return sorted(peaks)[MEASURED // 2]
 
 
-async def _kept(application: Application, sample: Sample) -> float:
-    """Blocks that a request leaves behind: a leak, when there is one for every request."""
-    found = []
-    for _ in range(2):  # the first time, some things are made that stay
+async def _leaked_blocks(application: Application, sample: Sample) -> float:
+    """Memory blocks per request that are not freed; a leak if it is one or more."""
+    growths = []
+    for _ in range(2):  # the first round fills caches
         before = await _blocks()
-        await _ask(application, sample, KEPT)
-        found.append(await _blocks() - before)
-    return round(max(0, min(found)) / KEPT, 2)
+        await _send(application, sample, LEAK_REQUESTS)
+        growths.append(await _blocks() - before)
+    return round(max(0, min(growths)) / LEAK_REQUESTS, 2)
 
 
 async def _blocks() -> int:
-    """What Python holds once that is done which waits for a moment, such as the writing of log lines."""
+    """The number of allocated blocks after pending work, such as buffered log lines, is done."""
     await asyncio.sleep(SETTLE_SECONDS)
     gc.collect()
     return sys.getallocatedblocks()
 
 
-async def _ask(application: Application, sample: Sample, times: int) -> None:
+async def _send(application: Application, sample: Sample, times: int) -> None:
     scope = sample.scope()
     for _ in range(times):
-        if await inprocess.asked(application, scope) != 200:
-            raise RuntimeError("The sample's GET was not answered with 200")
+        if await inprocess.status_of(application, scope) != 200:
+            raise RuntimeError("The response to the sample's GET was not 200")
 
 
-def drifted(found: dict[str, float], band: dict[str, list[float]]) -> list[str]:
-    """What has left its band, in words."""
+def drifted(counts: dict[str, float], band: dict[str, list[float]]) -> list[str]:
+    """One sentence for each count outside of its band."""
     return [
-        f"One GET has {name.replace('_', ' ')} {found[name]:g}, and the band is {low:g} to {high:g}."
+        f"One GET has {name.replace('_', ' ')} {counts[name]:g}, and the band is {low:g} to {high:g}."
         for name, (low, high) in band.items()
-        if not low <= found[name] <= high
+        if not low <= counts[name] <= high
     ]
 
 
@@ -136,24 +136,24 @@ def read_band() -> dict[str, list[float]]:
     return band
 
 
-def _renew(found: dict[str, float]) -> None:
-    band = {name: [floor(found[name] * (1 - part)), ceil(found[name] * (1 + part))] for name, part in LEEWAY.items()}
+def _renew(counts: dict[str, float]) -> None:
+    band = {name: [floor(counts[name] * (1 - part)), ceil(counts[name] * (1 + part))] for name, part in LEEWAY.items()}
     BAND.write_text(json.dumps(band | {"kept_blocks": [0, MAX_KEPT_BLOCKS]}, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> int:
-    """Count, then compare or renew; the counts are printed as JSON."""
+    """Counts, then compares or renews; prints the counts as JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.bench.call_budget", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--renew", action="store_true", help="take what is counted now as the new band")
-    chosen = parser.parse_args()
-    found = count()
-    print(json.dumps(found))
-    if chosen.renew:
-        _renew(found)
+    parser.add_argument("--renew", action="store_true", help="write a new band around the current counts")
+    options = parser.parse_args()
+    counts = count()
+    print(json.dumps(counts))
+    if options.renew:
+        _renew(counts)
         return 0
-    problems = drifted(found, read_band())
+    problems = drifted(counts, read_band())
     print("\n".join([*problems, RENEW] if problems else []), end="", file=sys.stderr)
     return 1 if problems else 0
 

@@ -1,4 +1,4 @@
-"""Bar charts as SVG, without a library: they follow the light or dark scheme of whoever looks at them."""
+"""Bar charts as SVG, without a library; they follow the light or dark color scheme of the viewer."""
 
 from __future__ import annotations
 
@@ -24,33 +24,35 @@ Rows = list[tuple[str, float, bool]]
 
 
 def bars(title: str, rows: Rows) -> str:
-    """One bar a row: its label, its value, and whether it is ours. The longest bar is the largest value."""
+    """A chart with one bar per row: label, value, and whether it is this service."""
     return stacked([(title, rows)])
 
 
 def stacked(pictures: list[tuple[str, Rows]]) -> str:
-    """Several such charts in one picture, one below the other."""
-    drawn, top = [], 0
+    """Several charts below each other in one image."""
+    parts, top = [], 0
     for title, rows in pictures:
-        drawn.append(f'<g transform="translate(0 {top})">\n{_picture(title, rows)}\n</g>')
+        parts.append(f'<g transform="translate(0 {top})">\n{_picture(title, rows)}\n</g>')
         top += TOP + ROW * len(rows) + 10
     names = escape("; ".join(title for title, _ in pictures))
-    told = escape("; ".join(f"{label} {value:,.0f}" for _, rows in pictures for label, value, _ in rows))
+    description = escape("; ".join(f"{label} {value:,.0f}" for _, rows in pictures for label, value, _ in rows))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" role="img" aria-label="{names}">\n'
-        f"<title>{names}</title>\n<desc>{told}</desc>\n<style>{STYLE}</style>\n" + "\n".join(drawn) + "\n</svg>\n"
+        f"<title>{names}</title>\n<desc>{description}</desc>\n<style>{STYLE}</style>\n"
+        + "\n".join(parts)
+        + "\n</svg>\n"
     )
 
 
 def _picture(title: str, rows: Rows) -> str:
-    most = max((value for _, value, _ in rows), default=0) or 1.0
-    drawn = "\n".join(_bar(index, *row, most) for index, row in enumerate(rows))
-    return f'<text class="title" x="0" y="22">{escape(title)}</text>\n{drawn}'
+    maximum = max((value for _, value, _ in rows), default=0) or 1.0
+    parts = "\n".join(_bar(index, *row, maximum) for index, row in enumerate(rows))
+    return f'<text class="title" x="0" y="22">{escape(title)}</text>\n{parts}'
 
 
-def _bar(index: int, label: str, value: float, ours: bool, most: float) -> str:
+def _bar(index: int, label: str, value: float, ours: bool, maximum: float) -> str:
     top = TOP + ROW * index
-    length = max(2.0, value / most * (WIDTH - LABELS - NUMBERS))
+    length = max(2.0, value / maximum * (WIDTH - LABELS - NUMBERS))
     mark = ' class="ours"' if ours else ""
     return (
         f'<g{mark}><text x="{LABELS - 10}" y="{top + 14}" text-anchor="end">{escape(label)}</text>'

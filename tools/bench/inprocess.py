@@ -1,4 +1,4 @@
-"""The service inside this process, without a socket: for looking at where the time of one GET goes."""
+"""The service inside this process, without a socket, to measure the time of one GET."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from settings import Settings
 from tools.bench import databases
 from web.telemetry import log_config
 
-ORGANIZATION, OWNER, PEPPER, MEMBERS = "org_bench1", "user_reader", "pepper-of-the-benchmark", 12
+ORGANIZATION, OWNER, PEPPER, TRACKS_PER_COLLECTION = "org_bench1", "user_reader", "pepper-of-the-benchmark", 12
 Application = Callable[[dict[str, Any], Any, Any], Any]
 
 
@@ -32,7 +32,7 @@ class Sample:
     key: str
 
     def scope(self) -> dict[str, Any]:
-        """The ASGI scope of the GET, as uvicorn makes it."""
+        """The ASGI scope of the GET, as uvicorn creates it."""
         raw = self.path.encode()
         headers = [(b"host", b"bench"), (b"x-api-key", self.key.encode())]
         return {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
@@ -40,20 +40,20 @@ class Sample:
                 "root_path": "", "path": self.path, "raw_path": raw, "query_string": b"", "headers": headers,
                 "state": {}}  # fmt: skip
 
-    def wire(self) -> bytes:
-        """The GET as it comes over the socket."""
+    def to_bytes(self) -> bytes:
+        """The GET as HTTP/1.1."""
         return f"GET {self.path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {self.key}\r\n\r\n".encode()
 
 
 @contextlib.contextmanager
-def opened(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
-    """The sample with settings as in production but for the rate limit; log lines go to a file."""
+def open_sample(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
+    """The sample with production settings, except for rate limits; log lines go to a file."""
     folder = tempfile.TemporaryDirectory(prefix="music-studio-bench-")
     with databases.fresh(kind, databases.cores()[2]) as url, folder as name, _logged(Path(name) / "requests.log"):
         settings = Settings(database_url=url, key_pepper=PEPPER, rate_limit="off", **changes)
         migrate.upgrade(url)
         with Database(url):
-            path, key = _filled()
+            path, key = _fill()
         yield Sample(settings, path, key)
 
 
@@ -64,25 +64,25 @@ def _logged(file: Path) -> Iterator[None]:
         yield
 
 
-def _filled() -> tuple[str, str]:
+def _fill() -> tuple[str, str]:
     organizations.join(ORGANIZATION, OWNER)
     key, secret = keys.make(ORGANIZATION, OWNER, ("music:read", "music:write"), pepper=PEPPER.encode())
     caller = Caller(OWNER, frozenset((ORGANIZATION,)), frozenset(), key.id)
-    made = collections.create(caller, ORGANIZATION, name="Focus Sessions", description="Instrumental tracks")
-    for number in range(MEMBERS):
+    collection = collections.create(caller, ORGANIZATION, name="Focus Sessions", description="Instrumental tracks")
+    for number in range(TRACKS_PER_COLLECTION):
         track = tracks.add(ORGANIZATION, OWNER, title=f"Track {number}")
         if track is not None:
-            collection_tracks.add(caller, ORGANIZATION, made.id, track.id, None)
-    return f"/v1/music/{ORGANIZATION}/collections/{made.id}", secret
+            collection_tracks.add(caller, ORGANIZATION, collection.id, track.id, None)
+    return f"/v1/music/{ORGANIZATION}/collections/{collection.id}", secret
 
 
 def application(sample: Sample) -> Application:
-    """The whole application on the sample's database."""
+    """The application on the sample's database."""
     return app.create_app(sample.settings)
 
 
-async def asked(application: Application, scope: dict[str, Any]) -> int:
-    """Status of one request, given to the application as a server would."""
+async def status_of(application: Application, scope: dict[str, Any]) -> int:
+    """The status of one request to the ASGI application."""
     statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
@@ -96,8 +96,8 @@ async def asked(application: Application, scope: dict[str, Any]) -> int:
     return statuses[0]
 
 
-def alone(work: Any) -> Any:
-    """The result of a coroutine, run on the event loop that the service uses."""
+def run(work: Any) -> Any:
+    """The result of a coroutine, run on uvloop as the service is."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

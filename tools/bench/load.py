@@ -1,4 +1,4 @@
-"""The load: wrk on a core of its own, told what to send by a Lua table."""
+"""Load generator: wrk on its own core, with requests from a Lua table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of the load has counted; times in milliseconds, `refused` are answers of 400 and above."""
+    """The result of one run of wrk; times in milliseconds, `refused` counts responses with status 400 and above."""
 
     requests: int
     seconds: float
@@ -32,7 +32,7 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Requests in a second."""
+        """Requests per second."""
         return self.requests / self.seconds
 
 
@@ -44,17 +44,17 @@ def write_table(requests: list[Request], file: Path) -> None:
 def run(
     port: int, table: Path, *, core: int | str, seconds: int, connections: int, pause_ms: int | None = None
 ) -> Result:
-    """Load a server, with a pause before each request of a connection; raises RuntimeError when wrk itself fails."""
+    """Loads a server, with an optional pause before each request of a connection. Raises RuntimeError if wrk fails."""
     wrk, taskset = shutil.which("wrk"), shutil.which("taskset")
     if wrk is None or taskset is None:
         raise RuntimeError("The benchmark needs wrk and taskset: apt install wrk util-linux.")
     command = [taskset, "-c", str(core), wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
                str(SCRIPT), f"http://127.0.0.1:{port}", "--", str(table),
                *([] if pause_ms is None else [str(pause_ms)])]  # fmt: skip
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    line = next((line for line in told.stdout.splitlines() if line.startswith("RESULT ")), None)
-    if told.returncode or line is None:
-        raise RuntimeError(f"wrk failed: {told.stdout}{told.stderr}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
+    if done.returncode or line is None:
+        raise RuntimeError(f"wrk failed: {done.stdout}{done.stderr}")
     return _result(json.loads(line.removeprefix("RESULT ")))
 
 
@@ -63,8 +63,8 @@ def _row(request: Request) -> str:
     return f'  {{method = "{request.method}", path = "{request.path}", key = "{request.key}"{body}}},\n'
 
 
-def _result(found: dict[str, Any]) -> Result:
-    counts = {name: int(found[name]) for name in ("requests", "refused", "connect", "read", "write", "timeout")}
-    times = {name: found[name] / 1000 for name in ("p50", "p90", "p99", "max")}
+def _result(raw: dict[str, Any]) -> Result:
+    counts = {name: int(raw[name]) for name in ("requests", "refused", "connect", "read", "write", "timeout")}
+    times = {name: raw[name] / 1000 for name in ("p50", "p90", "p99", "max")}
     values: dict[str, Any] = counts | times
-    return Result(seconds=found["us"] / 1e6, **values)
+    return Result(seconds=raw["us"] / 1e6, **values)

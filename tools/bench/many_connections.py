@@ -1,4 +1,4 @@
-"""Thousands of kept-alive connections at once: who answers all of them, and how long the unlucky wait."""
+"""Measures thousands of keep-alive connections at once: how many requests succeed, and the longest response times."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from tools.bench.workloads import GET, requests
 
 SECONDS = 15
 SPARE_FILES = 500
-# The service answers 503 beyond a number of requests in flight, which here has to be above the number of clients.
+# The service responds 503 above its maximum of requests in flight, which must exceed the number of clients here.
 UNBOUNDED = {"MUSIC_STUDIO_MAX_CONCURRENCY": "100000"}
 
 
-def measure(peers: Sequence[Peer], crowds: Sequence[int], records: list[dict[str, Any]]) -> None:
-    """Adds one record per peer and number of connections, on SQLite. Raises RuntimeError where files are too few."""
-    _allow_files(max(crowds) + SPARE_FILES)
-    with Bar("Crowds", len(peers) * len(crowds)) as bar, rounds.prepared("sqlite") as stage:
+def measure(peers: Sequence[Peer], counts: Sequence[int], records: list[dict[str, Any]]) -> None:
+    """Adds one record per peer and number of connections, on SQLite. Raises RuntimeError if `ulimit -n` is too low."""
+    _allow_files(max(counts) + SPARE_FILES)
+    with Bar("Crowds", len(peers) * len(counts)) as bar, rounds.prepared("sqlite") as stage:
         table = stage.folder / "requests.lua"
         load.write_table(requests(GET, stage.data), table)
         for peer in peers:
-            for connections in crowds:
+            for connections in counts:
                 bar.show(f"{peer.name}, {connections} connections")
                 with stage.running(peer, **UNBOUNDED) as server:
-                    found = load.run(server.port, table, core=stage.load_core, seconds=SECONDS, connections=connections)
+                    result = load.run(
+                        server.port, table, core=stage.load_core, seconds=SECONDS, connections=connections
+                    )
                     records.append(
-                        {"peer": peer.name, "connections": connections, "memory": server.memory(), "rate": found.rate}
-                        | dataclasses.asdict(found)
+                        {"peer": peer.name, "connections": connections, "memory": server.memory(), "rate": result.rate}
+                        | dataclasses.asdict(result)
                     )
                 bar.step()
 
 
 def _allow_files(wanted: int) -> None:
-    """Raise this process's limit of open files, which the server and the load inherit."""
+    """Raises this process's limit of open files, which the server and the load generator inherit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise RuntimeError(f"{wanted} open files are needed and {hard} allowed: raise it with `ulimit -Hn {wanted}`.")

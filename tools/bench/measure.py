@@ -1,4 +1,4 @@
-"""The measurement: rounds in which every peer has its turn, so that what the machine does meanwhile meets all alike."""
+"""Measurement in rounds: each round measures every peer, so that changes of the machine affect all alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WARM_SECONDS = 0.4
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured, and for how long."""
+    """Peers, workloads, databases and durations of a measurement."""
 
     peers: Sequence[Peer]
     workloads: Sequence[Workload]
@@ -31,16 +31,16 @@ class Plan:
     connections: int = 16
 
     def turns(self) -> int:
-        """How many measurements that makes."""
+        """The number of measurements."""
         return self.rounds * len(self.peers) * len(self.workloads) * len(self.kinds)
 
 
 def measure(plan: Plan, records: list[dict[str, Any]]) -> None:
-    """Adds one record per database, peer, workload and round. Raises RuntimeError when a peer's answer is wrong."""
+    """Adds one record per database, peer, workload and round. Raises RuntimeError if a peer's response is wrong."""
     with Bar("Measuring", plan.turns()) as bar:
         for kind in plan.kinds:
             with prepared(kind) as stage:
-                stage.require_agreement(plan.peers)
+                stage.require_equivalence(plan.peers)
                 for number in range(plan.rounds):
                     for peer in plan.peers:
                         records += stage.turn(plan, peer, number, bar)
@@ -55,7 +55,7 @@ def prepared(kind: str) -> Iterator[Stage]:
 
 @dataclass
 class Stage:
-    """One filled database and the cores that are used."""
+    """One filled database, and the cores of server and load."""
 
     kind: str
     url: str
@@ -65,51 +65,52 @@ class Stage:
     load_core: int
 
     def running(self, peer: Peer, **extra: str) -> contextlib.AbstractContextManager[servers.Server]:
-        """The peer on this database."""
+        """The running peer on this database."""
         first = requests(GET, self.data)[0]
         log = self.folder / f"{peer.name}.log"
         log.unlink(missing_ok=True)
         return servers.running(peer, self.url, PEPPER, first, log, self.server_core, extra)
 
-    def require_agreement(self, peers: Sequence[Peer]) -> None:
-        """Raises RuntimeError unless every peer answers as the service does."""
-        asked = equivalence.questions(self.data)
+    def require_equivalence(self, peers: Sequence[Peer]) -> None:
+        """Raises RuntimeError unless every peer gives the same responses as the service."""
+        samples = equivalence.sample_requests(self.data)
         with self.running(BY_NAME[OURS]) as server:
-            right = equivalence.answers(server.port, asked)
-        found = []
+            expected = equivalence.responses(server.port, samples)
+        differences = []
         for peer in peers:
             with self.running(peer) as server:
-                found += equivalence.differences(peer.name, equivalence.answers(server.port, asked), right)
+                actual = equivalence.responses(server.port, samples)
+                differences += equivalence.differences(peer.name, actual, expected)
         data.sweep(self.url)
-        if found:
-            raise RuntimeError("\n".join(found))
+        if differences:
+            raise RuntimeError("\n".join(differences))
 
     def turn(self, plan: Plan, peer: Peer, number: int, bar: Bar) -> Iterator[dict[str, Any]]:
-        """Every workload against one fresh process of the peer."""
+        """Measures all workloads on one new process of the peer."""
         with self.running(peer) as server:
             for workload in plan.workloads:
                 bar.show(f"{self.kind}, {peer.name}, {workload.name}")
                 yield {"database": self.kind, "peer": peer.name, "workload": workload.name, "round": number,
-                       "start_ms": server.start_ms} | self.loaded(plan, server, workload)  # fmt: skip
+                       "start_ms": server.start_ms} | self.measure_workload(plan, server, workload)  # fmt: skip
                 bar.step()
 
-    def loaded(self, plan: Plan, server: servers.Server, workload: Workload) -> dict[str, Any]:
-        """What one workload gives against a running server."""
-        table, asked = self.folder / "requests.lua", requests(workload, self.data)
-        load.write_table(asked, table)
-        servers.warm(server.port, asked, WARM_SECONDS)
+    def measure_workload(self, plan: Plan, server: servers.Server, workload: Workload) -> dict[str, Any]:
+        """The record of one workload on a running server."""
+        table, requests_sent = self.folder / "requests.lua", requests(workload, self.data)
+        load.write_table(requests_sent, table)
+        servers.warm(server.port, requests_sent, WARM_SECONDS)
         before = server.cpu_seconds()
-        found = load.run(server.port, table, core=self.load_core, seconds=plan.seconds, connections=plan.connections)
+        result = load.run(server.port, table, core=self.load_core, seconds=plan.seconds, connections=plan.connections)
         spent = server.cpu_seconds() - before
         if workload.name == "post":
             data.sweep(self.url)
-        return dataclasses.asdict(found) | {
-            "rate": found.rate, "cpu_us": spent / max(1, found.requests) * 1e6, "memory": server.memory(),
-            "wrong": _wrong(found, workload),
+        return dataclasses.asdict(result) | {
+            "rate": result.rate, "cpu_us": spent / max(1, result.requests) * 1e6, "memory": server.memory(),
+            "wrong": _wrong(result, workload),
         }  # fmt: skip
 
 
-def _wrong(found: load.Result, workload: Workload) -> int:
-    """Answers of another kind than the right one, and connections that failed."""
-    refusals = found.requests if workload.status >= 400 else 0
-    return abs(found.refused - refusals) + found.connect + found.read + found.write + found.timeout
+def _wrong(result: load.Result, workload: Workload) -> int:
+    """The number of responses with another status than the workload's, and of failed connections."""
+    refusals = result.requests if workload.status >= 400 else 0
+    return abs(result.refused - refusals) + result.connect + result.read + result.write + result.timeout

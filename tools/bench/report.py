@@ -1,4 +1,4 @@
-"""The results as people read them: tables with medians and ratios, a chart, and the raw records beside them."""
+"""Report of the benchmark: tables with medians and ratios, a chart, and the raw records."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ BASE = "connexion"
 COSTS = {"p50": "{:.1f}", "p99": "{:.1f}", "memory": "{:.0f}", "start_ms": "{:,.0f}"}
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 CONDITIONS = """\
-One process of the server pinned to one core, the load to another. PostgreSQL is asked over its Unix socket and runs on
-{place} core. SQLite: WAL, synchronous=FULL; files on {disk}. Rate limits are off; the service has everything else of
-production on: validation of requests and of answers, one log line a request, the limits of the edge. The peers log
-nothing and send no entity tags. They look the API key up in the database on each request; the service believes what it
-found for a quarter of a second, which a revocation waits for. All gave the same answers before anything was measured.
-The 100 KB body is a new order of 4,600 track ids that are in no collection: all of it is read and validated, and
-nothing is written. Machines are noisy: trust ratios inside one table. POST and PATCH of a name wait for the disk once
-each, so on SQLite their rates tell more of the disk than of the server; the processor time tells of the server.
+One process of the server is pinned to one core, the load to another. PostgreSQL is used over its Unix socket and runs
+on {place} core. SQLite: WAL, synchronous=FULL; files on {disk}. Rate limits are off; every other production feature of
+the service is on: validation of requests and responses, one log line per request, size limits and timeouts. The peers
+log nothing and send no entity tags. They look up the API key in the database on each request; the service caches it for
+0.25 s, which a revocation waits for. All gave the same responses before anything was measured. The 100 KB body is a new
+order of 4,600 track ids that are in no collection: all of it is read and validated, and nothing is written. Machines
+are noisy: compare ratios inside one table. POST and PATCH of a name wait for the disk once each, so on SQLite their
+rates depend more on the disk than on the server; the processor time does not.
 """
 
 
 def about(how: dict[str, Any]) -> dict[str, Any]:
-    """What a reader has to know of the machine and of the way it was measured."""
+    """The machine, the versions and the options of the measurement."""
     server, load, database = databases.cores()
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -54,33 +54,33 @@ def about(how: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def publish(folder: Path, found: dict[str, Any]) -> None:
-    """What the README shows: the tables, the raw records, and one chart with both databases."""
-    (ROOT / "dist" / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (folder / "benchmark.md").write_text(markdown("bench", found), encoding="utf-8")
-    pictures = [_bars(found["records"], kind) for kind in _kinds(found["records"])]
+def publish(folder: Path, results: dict[str, Any]) -> None:
+    """Writes the files that the README uses: tables, raw records, and one chart with both databases."""
+    (ROOT / "dist" / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (folder / "benchmark.md").write_text(markdown("bench", results), encoding="utf-8")
+    pictures = [_bars(results["records"], kind) for kind in _kinds(results["records"])]
     (folder / "benchmark.svg").write_text(chart.stacked(pictures), encoding="utf-8")
 
 
-def write(folder: Path, name: str, found: dict[str, Any]) -> None:
-    """Keep the raw records, the tables and, for rounds, the charts."""
-    (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (folder / f"{name}.md").write_text(markdown(name, found), encoding="utf-8")
+def write(folder: Path, name: str, results: dict[str, Any]) -> None:
+    """Writes the raw records, the tables and, for rounds, the charts."""
+    (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.md").write_text(markdown(name, results), encoding="utf-8")
     if name != "crowd":
-        for kind in _kinds(found["records"]):
-            picture = chart.bars(*_bars(found["records"], kind))
+        for kind in _kinds(results["records"]):
+            picture = chart.bars(*_bars(results["records"], kind))
             (folder / f"{name}-{kind}.svg").write_text(picture, encoding="utf-8")
 
 
-def markdown(name: str, found: dict[str, Any]) -> str:
-    """The whole report."""
-    records = found["records"]
-    parts = [_head(name, found["about"])]
+def markdown(name: str, results: dict[str, Any]) -> str:
+    """The report."""
+    records = results["records"]
+    parts = [_head(name, results["about"])]
     if name == "crowd":
         return "\n".join([*parts, _crowd(records)]) + "\n"
     for kind in _kinds(records):
         parts += [f"## {TITLES[kind]}\n", _rates(records, kind), _cpu(records, kind), _costs(records, kind)]
-    parts += goals.table(partial(_middle, records))
+    parts += goals.table(partial(_median, records))
     return "\n".join(parts) + "\n"
 
 
@@ -100,17 +100,17 @@ def _head(name: str, facts: dict[str, Any]) -> str:
 
 
 def _rates(records: Records, kind: str) -> str:
-    """Requests a second for each workload, and how many times the base that is."""
-    return _by_workload(records, "Requests a second (times stock Connexion):", partial(_cell, records, kind))
+    """Requests per second for each workload, and the ratio to stock Connexion."""
+    return _by_workload(records, "Requests per second (times stock Connexion):", partial(_cell, records, kind))
 
 
 def _cpu(records: Records, kind: str) -> str:
-    """What a request costs the server, whatever it waits for meanwhile."""
+    """Processor time of the server per request, without waiting."""
 
     def cell(peer: str, workload: str) -> str:
-        return f"{_middle(records, 'cpu_us', kind, peer, workload):,.0f}"
+        return f"{_median(records, 'cpu_us', kind, peer, workload):,.0f}"
 
-    return _by_workload(records, "Processor time of the server, microseconds a request:", cell)
+    return _by_workload(records, "Processor time of the server, microseconds per request:", cell)
 
 
 def _by_workload(records: Records, title: str, cell: Callable[[str, str], str]) -> str:
@@ -121,20 +121,20 @@ def _by_workload(records: Records, title: str, cell: Callable[[str, str], str]) 
 
 
 def _cell(records: Records, kind: str, peer: str, workload: str) -> str:
-    rate, base = (_middle(records, "rate", kind, who, workload) for who in (peer, BASE))
+    rate, base = (_median(records, "rate", kind, who, workload) for who in (peer, BASE))
     ratio = f" ({rate / base:.1f})" if rate and base else ""
     wrong = sum(r["wrong"] for r in _of(records, kind, peer, workload))
     return f"{rate:,.0f}{ratio}" + (f" **{wrong} wrong**" if wrong else "") if rate else "-"
 
 
 def _costs(records: Records, kind: str) -> str:
-    """How long one kind of request takes, and what a worker costs."""
+    """Response times of one workload, memory and start-up time of a worker."""
     first = _first(records)
-    lines = [f"What it takes ({WORKLOAD[first].title}):\n",
-             "| | p50 ms | p99 ms | worker MiB | start to first answer ms | how |",
+    lines = [f"Latency and memory ({WORKLOAD[first].title}):\n",
+             "| | p50 ms | p99 ms | worker MiB | start to first response ms | how |",
              "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for peer in _peers(records):
-        cells = [form.format(_middle(records, field, kind, peer, first)) for field, form in COSTS.items()]
+        cells = [form.format(_median(records, field, kind, peer, first)) for field, form in COSTS.items()]
         lines.append(f"| {_name(peer)} | " + " | ".join([*cells, BY_NAME[peer].way[kind]]) + " |")
     return "\n".join(lines) + "\n"
 
@@ -152,19 +152,19 @@ def _crowd(records: Records) -> str:
 
 def _bars(records: Records, kind: str) -> tuple[str, list[tuple[str, float, bool]]]:
     first = _first(records)
-    title = f"{WORKLOAD[first].title}, {TITLES[kind]}: requests a second of one process"
-    rows = [(BY_NAME[p].label, _middle(records, "rate", kind, p, first), p == OURS) for p in _peers(records)]
+    title = f"{WORKLOAD[first].title}, {TITLES[kind]}: requests per second of one process"
+    rows = [(BY_NAME[p].label, _median(records, "rate", kind, p, first), p == OURS) for p in _peers(records)]
     return title, sorted(rows, key=lambda row: row[1])
 
 
 def _first(records: Records) -> str:
-    """The workload that stands for all of them: the GET of one collection, where it was measured."""
+    """The representative workload: GET of one collection if it was measured, else the first."""
     return "get" if any(r["workload"] == "get" for r in records) else str(records[0]["workload"])
 
 
-def _middle(records: Records, field: str, kind: str, peer: str, workload: str) -> float:
-    found = [r[field] for r in _of(records, kind, peer, workload)]
-    return float(median(found)) if found else 0.0
+def _median(records: Records, field: str, kind: str, peer: str, workload: str) -> float:
+    values = [r[field] for r in _of(records, kind, peer, workload)]
+    return float(median(values)) if values else 0.0
 
 
 def _of(records: Records, kind: str, peer: str, workload: str) -> Records:
@@ -193,7 +193,7 @@ def _processor() -> str:
 
 
 def _disk() -> str:
-    """The kind of file system that holds the databases."""
+    """The type of the file system with the databases."""
     folder = tempfile.gettempdir()
     mounts = [part for part in psutil.disk_partitions(all=True) if folder.startswith(part.mountpoint)]
     return str(max(mounts, key=lambda part: len(part.mountpoint)).fstype)
@@ -201,5 +201,5 @@ def _disk() -> str:
 
 def _wrk() -> str:
     program = shutil.which("wrk") or "wrk"
-    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
-    return " ".join((told.stdout + told.stderr).split()[:2])
+    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
+    return " ".join((done.stdout + done.stderr).split()[:2])

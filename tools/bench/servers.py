@@ -1,4 +1,4 @@
-"""A server of the comparison as a running process: started on its core, measured, stopped."""
+"""A server of the benchmark as a process: started on its core, measured, stopped."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ MIB = 1024 * 1024
 
 
 class Server:
-    """A running server; `start_ms` is the time from its start to its first right answer."""
+    """A running server; `start_ms` is the time from its start to its first response with status 200."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, start_ms: float) -> None:
         self.process, self.port, self.start_ms = process, port, start_ms
 
     def memory(self) -> float:
-        """Resident memory of its largest process, the worker, in MiB."""
+        """Resident memory in MiB of the largest process, which is the worker."""
         return max(process.memory_info().rss for process in self._processes()) / MIB
 
     def cpu_seconds(self) -> float:
-        """The processor time that it has used, its children included."""
+        """Processor time used so far in seconds, children included."""
         times = [process.cpu_times() for process in self._processes()]
         return sum(float(t.user + t.system) for t in times)
 
@@ -46,7 +46,7 @@ class Server:
 def running(
     peer: Peer, url: str, pepper: str, first: Request, log: Path, core: int, extra: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """The peer, once it has answered the first request; its log goes to a file. Raises RuntimeError."""
+    """The peer, after its first response with status 200; its log goes to a file. Raises RuntimeError."""
     port = _free_port()
     started = time.perf_counter()
     with log.open("ab") as output:
@@ -61,29 +61,29 @@ def running(
         _stop(process)
 
 
-def ask(port: int, request: Request) -> tuple[int, bytes]:
+def send(port: int, request: Request) -> tuple[int, bytes]:
     """Status and body of one request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        return _asked(connection, request)
+        return _send(connection, request)
     finally:
         connection.close()
 
 
 def warm(port: int, requests: Sequence[Request], seconds: float) -> None:
-    """Ask for a while, one request at a time, so that nothing is done for the first time when it counts."""
+    """Sends requests one at a time for some seconds, so that caches are filled before the measurement."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     deadline = time.monotonic() + seconds
     try:
         for request in itertools.cycle(requests):
-            _asked(connection, request)
+            _send(connection, request)
             if time.monotonic() > deadline:
                 return
     finally:
         connection.close()
 
 
-def _asked(connection: http.client.HTTPConnection, request: Request) -> tuple[int, bytes]:
+def _send(connection: http.client.HTTPConnection, request: Request) -> tuple[int, bytes]:
     headers = {"X-API-Key": request.key} | ({"Content-Type": "application/json"} if request.body else {})
     connection.request(request.method, request.path, request.body or None, headers)
     response = connection.getresponse()
@@ -101,7 +101,7 @@ def _await(process: subprocess.Popen[bytes], port: int, first: Request, log: Pat
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            status = ask(port, first)[0]
+            status = send(port, first)[0]
         if status == 200:
             return
         time.sleep(0.01)
@@ -114,7 +114,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:
-        # Some wait for kept-alive connections to end; the load is over, so there is nothing to lose.
+        # Some servers wait for keep-alive connections to end; the load is over, so they can be killed.
         for child in psutil.Process(process.pid).children(recursive=True):
             os.kill(child.pid, signal.SIGKILL)
         process.kill()

@@ -1,4 +1,4 @@
-"""Who is compared: each server, how it is started, and what is worth knowing about its way."""
+"""Servers of the benchmark: command, environment and a description of each."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PEERS = ROOT / "tools" / "bench" / "peers"
 VENVS = ROOT / ".venv-bench"
 CONTRACT = ROOT / "dist" / "openapi.json"
 NODE = Path(sys.executable).with_name("node")
-# What that starts and waits for. Its own start would count as the server's, and its end would not be the server's.
-NODE_ITSELF = Path(executable.ROOT_DIR) / "bin" / "node"
+# The binary that NODE starts; NODE itself would add its own start-up time, and stopping it would not stop the server.
+NODE_BINARY = Path(executable.ROOT_DIR) / "bin" / "node"
 PORT = "{port}"
 OURS = "music-studio"
 
@@ -26,7 +26,7 @@ _UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", 
 
 @dataclass(frozen=True)
 class Peer:
-    """One server of the comparison; `home` is the folder of its lock, `way` says how it does its work."""
+    """One server; `home` is the folder of its lock file, `way` describes server and driver by database."""
 
     name: str
     label: str
@@ -35,16 +35,16 @@ class Peer:
     way: Mapping[str, str] = field(default_factory=dict)
 
     def argv(self, port: int) -> list[str]:
-        """What is started."""
+        """The command line."""
         return [word.replace(PORT, str(port)) for word in self.command]
 
     def environment(self, url: str, pepper: str, port: int, extra: Mapping[str, str]) -> dict[str, str]:
-        """The variables that it is started with."""
-        mine = {"BENCH_DATABASE_URL": url, "BENCH_PEPPER": pepper, "BENCH_PORT": str(port),
+        """The environment variables of the process."""
+        peers = {"BENCH_DATABASE_URL": url, "BENCH_PEPPER": pepper, "BENCH_PORT": str(port),
                 "BENCH_CONTRACT": str(CONTRACT), "PYTHONPATH": str(ROOT), "NODE_ENV": "production"}  # fmt: skip
         ours = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": pepper, "MUSIC_STUDIO_RATE_LIMIT": "off",
                 "MUSIC_STUDIO_LOG_FORMAT": "json"}  # fmt: skip
-        return dict(os.environ) | (ours if self.name == OURS else mine) | dict(extra)
+        return dict(os.environ) | (ours if self.name == OURS else peers) | dict(extra)
 
 
 def _python(name: str, label: str, home: str, arguments: tuple[str, ...], sqlite: str, postgresql: str) -> Peer:
@@ -55,7 +55,7 @@ def _python(name: str, label: str, home: str, arguments: tuple[str, ...], sqlite
 def _node(name: str, label: str) -> Peer:
     script = PEERS / "node" / f"{name.replace('-', '_')}.mjs"
     way = {"sqlite": "node:sqlite, prepared", "postgresql": "pg, prepared"}
-    return Peer(name, label, "node", (str(NODE_ITSELF), "--disable-warning=ExperimentalWarning", str(script)), way)
+    return Peer(name, label, "node", (str(NODE_BINARY), "--disable-warning=ExperimentalWarning", str(script)), way)
 
 
 ALL = (

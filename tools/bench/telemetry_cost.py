@@ -24,7 +24,7 @@ from web.telemetry.access_log import access_log
 from web.telemetry.metrics import request_metrics
 
 ROUNDS, BATCH, WARM = 500, 20, 400
-# Quotas that this program does not use up; what they cost does not depend on their size.
+# Quotas that this program does not exceed; their cost does not depend on their size.
 AMPLE = "100000000/minute"
 PARTS = {
     "nothing": (),
@@ -38,57 +38,57 @@ NOTHING = {"MUSIC_STUDIO_LOG_LEVEL": "warning"}
 EVERYTHING = {"MUSIC_STUDIO_RATE_LIMIT": AMPLE, "MUSIC_STUDIO_RATE_LIMIT_ADDRESS": AMPLE}
 METRICS = "MUSIC_STUDIO_METRICS_PORT"
 WIRE = """\
-Method: two servers, one with log lines, metrics and quotas and one without, are asked in turns by wrk with 16
-connections on another core. A time is the processor time of the whole server for one request, the median of the pairs;
-a ratio is the median of the ratios within a pair. Each pair is started anew: two processes that do the same differ by
-some per cent for as long as they live, because their memory lies differently."""
+Method: wrk loads two servers in turns, one with log lines, metrics and quotas and one without, with 16 connections from
+another core. A time is the processor time of the server per request, the median of the pairs; a ratio is the median of
+the ratios within a pair. Each pair is a new pair of processes: two processes with the same work differ by some per cent
+during their lifetime, because their memory layout differs."""
 METHOD = """\
-Method: the application runs in this process on uvloop and SQLite; whole requests go through the HTTP protocol without a
-socket. Every round asks a small batch of each kind, one kind after another; a time is processor time, such that a tenth
-of the batches took less: what the neighbours on the machine disturb is above that. Log lines go to a file. The kernel's
-part of a request (sockets) is not in it, so over the wire the ratios are nearer to 1."""
+Method: the application runs in this process on uvloop and SQLite; complete requests go through the HTTP protocol
+without a socket. Every round sends a small batch with each combination; a time is the first decile of the processor
+time of the batches, because other load on the machine only adds time. Log lines go to a file. The kernel's part of a
+request (sockets) is not included, so the ratios over a network are nearer to 1."""
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measures and prints the results."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench.telemetry_cost", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds are measured")
     parser.add_argument("--wire", type=int, default=0, metavar="N", help="N pairs of servers under wrk, in turns")
-    parser.add_argument("--database", choices=databases.KINDS, default="sqlite", help="which one the two servers ask")
+    parser.add_argument("--database", choices=databases.KINDS, default="sqlite", help="the database of the two servers")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    chosen = parser.parse_args()
-    if chosen.wire:
-        return _show(_over_the_wire(chosen.database, chosen.wire), chosen.json, WIRE)
-    with inprocess.opened() as sample, Bar("Measuring", chosen.rounds) as bar:
-        rounds = inprocess.alone(_rounds(sample, chosen.rounds, bar))
-    least = {name: quantiles((r[name] for r in rounds), n=10)[0] for name in PARTS}
-    found = {name: {"us": us, "ratio": us / least["nothing"]} for name, us in least.items()}
-    return _show(found, chosen.json, METHOD)
+    options = parser.parse_args()
+    if options.wire:
+        return _show(_over_the_wire(options.database, options.wire), options.json, WIRE)
+    with inprocess.open_sample() as sample, Bar("Measuring", options.rounds) as bar:
+        rounds = inprocess.run(_rounds(sample, options.rounds, bar))
+    deciles = {name: quantiles((r[name] for r in rounds), n=10)[0] for name in PARTS}
+    results = {name: {"us": us, "ratio": us / deciles["nothing"]} for name, us in deciles.items()}
+    return _show(results, options.json, METHOD)
 
 
-def _show(found: dict[str, dict[str, float]], as_json: bool, method: str) -> int:
-    rows = [f"{name:<10} {figures['us']:8.1f} us {figures['ratio']:7.3f}" for name, figures in found.items()]
+def _show(results: dict[str, dict[str, float]], as_json: bool, method: str) -> int:
+    rows = [f"{name:<10} {figures['us']:8.1f} us {figures['ratio']:7.3f}" for name, figures in results.items()]
     text = "\n".join(["with            a GET   ratio", *rows, "", method])
-    print(json.dumps(found, indent=1) if as_json else text)
+    print(json.dumps(results, indent=1) if as_json else text)
     return 0
 
 
 def _over_the_wire(kind: str, pairs: int) -> dict[str, dict[str, float]]:
-    """Processor time of one request on a server with everything on, and on one with nothing."""
+    """Processor time of one request on a server with all telemetry and quotas, and on one without."""
     temporary = tempfile.TemporaryDirectory(prefix="music-studio-seeing-")
-    with inprocess.opened(kind) as sample, temporary as folder, Bar("Measuring", pairs) as bar:
-        found = []
+    with inprocess.open_sample(kind) as sample, temporary as folder, Bar("Measuring", pairs) as bar:
+        results = []
         for _ in range(pairs):
-            found.append(_pair(sample, Path(folder)))
+            results.append(_pair(sample, Path(folder)))
             bar.step()
     return {
-        name: {"us": median(r[name] for r in found), "ratio": median(r[name] / r["nothing"] for r in found)}
-        for name in found[0]
+        name: {"us": median(r[name] for r in results), "ratio": median(r[name] / r["nothing"] for r in results)}
+        for name in results[0]
     }
 
 
 def _pair(sample: Sample, folder: Path) -> dict[str, float]:
-    """The times of two new servers; each is asked first once and last once."""
+    """The times of two new servers; each is loaded first once and second once."""
     core, other, _ = databases.cores()
     table, request = folder / "requests.lua", Request("GET", sample.path, sample.key, "")
     load.write_table([request], table)
@@ -112,38 +112,38 @@ def _loaded(server: servers.Server, table: Path, core: int) -> float:
     before = server.cpu_seconds()
     result = load.run(server.port, table, core=core, seconds=WIRE_SECONDS, connections=16)
     if result.refused:
-        raise RuntimeError("The sample's GET was not answered with 200")
+        raise RuntimeError("The response to the sample's GET was not 200")
     return (server.cpu_seconds() - before) / result.requests * 1e6
 
 
 async def _rounds(sample: Sample, count: int, bar: Bar) -> list[dict[str, float]]:
     limited = replace(sample, settings=replace(sample.settings, rate_limit=AMPLE, rate_limit_address=AMPLE))
     connections = {True: Connection(inprocess.application(limited)), False: Connection(inprocess.application(sample))}
-    request, found = sample.wire(), []
+    request, results = sample.to_bytes(), []
     for parts in PARTS.values():
         await _batch(connections["quotas" in parts], request, WARM)
     for number in range(count):
-        # Every second round goes the other way, so that a machine that gets slower or faster favours nobody.
+        # Every second round has the reverse order, so that a gradual change of the machine's speed favors none.
         names = list(PARTS) if number % 2 else list(reversed(PARTS))
         figures = {}
         for name in names:
-            with _seeing(lines="lines" in PARTS[name], metrics="metrics" in PARTS[name]):
+            with _telemetry(lines="lines" in PARTS[name], metrics="metrics" in PARTS[name]):
                 figures[name] = await _batch(connections["quotas" in PARTS[name]], request, BATCH)
-        found.append(figures)
+        results.append(figures)
         bar.step()
-    return found
+    return results
 
 
 async def _batch(connection: Connection, request: bytes, size: int) -> float:
-    """Microseconds of processor time of one request."""
+    """Processor time of one request in microseconds."""
     started = time.process_time()
     for _ in range(size):
-        await connection.ask(request)
+        await connection.send(request)
     return (time.process_time() - started) / size * 1e6
 
 
 @contextlib.contextmanager
-def _seeing(*, lines: bool, metrics: bool) -> Iterator[None]:
+def _telemetry(*, lines: bool, metrics: bool) -> Iterator[None]:
     write = access_log.write
     access_log.flush()
     access_log.write, request_metrics.on = write if lines else None, metrics

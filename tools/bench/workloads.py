@@ -1,4 +1,4 @@
-"""What is asked: nine kinds of request, each as a list that the load goes round."""
+"""Workloads: nine kinds of request, each a list that the load generator sends in a loop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from tools.bench.data import ORGANIZATION, Data
 
 AT = f"/v1/music/{ORGANIZATION}/collections"
-ROUND = 2000
-LISTED = 4600
-NOBODYS = "mcoll_000000000000"
+DISTINCT_COLLECTIONS = 2000
+ORDERED_TRACKS = 4600
+UNUSED_ID = "mcoll_000000000000"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Workload:
-    """A kind of request; `status` is the one right answer."""
+    """A kind of request; `status` is the expected status of every response."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ ALL = (
     Workload("post", "POST a new collection", 201, writes=True),
     Workload("patch", "PATCH its name", 200, writes=True),
     Workload("body", "PATCH with a 100 KB body", 200),
-    Workload("404", "GET what is not there: 404", 404),
+    Workload("404", "GET a missing one: 404", 404),
     Workload("401", "GET with a revoked key: 401", 401),
     Workload("422", "POST an invalid body: 422", 422),
 )
@@ -51,12 +51,12 @@ BY_NAME = {workload.name: workload for workload in ALL}
 
 
 def requests(workload: Workload, data: Data) -> list[Request]:
-    """The requests of a workload, in the order in which they are sent, round and round."""
+    """The requests of a workload, in the order in which they are sent."""
     return list(_KINDS[workload.name](data))
 
 
 def _get(data: Data) -> Iterator[Request]:
-    for collection in data.read[:ROUND]:
+    for collection in data.read[:DISTINCT_COLLECTIONS]:
         yield Request("GET", f"{AT}/{collection}", data.reader)
 
 
@@ -74,22 +74,22 @@ def _post(data: Data) -> Iterator[Request]:
 
 
 def _patch(data: Data) -> Iterator[Request]:
-    # Every collection gets another name each time its turn comes, so that no PATCH finds nothing to do.
+    # Each PATCH sends another name than the one before, so that every request changes something.
     mark = secrets.token_hex(3)
-    for turn in range(2):
+    for number in range(2):
         for collection in data.written:
-            yield Request("PATCH", f"{AT}/{collection}", data.writer, json.dumps({"name": f"Renamed {mark} {turn}"}))
+            yield Request("PATCH", f"{AT}/{collection}", data.writer, json.dumps({"name": f"Renamed {mark} {number}"}))
 
 
 def _body(data: Data) -> Iterator[Request]:
-    # Ids that are in no collection are ignored: all is read and validated, and nothing has to be written.
-    ids = [f"mtrack_{number:012x}" for number in range(LISTED)]
+    # Ids that are in no collection are ignored: the body is read and validated, and nothing is written.
+    ids = [f"mtrack_{number:012x}" for number in range(ORDERED_TRACKS)]
     for collection in data.written[:10]:
         yield Request("PATCH", f"{AT}/{collection}/order", data.writer, json.dumps({"ordered_track_ids": ids}))
 
 
 def _missing(data: Data) -> Iterator[Request]:
-    yield Request("GET", f"{AT}/{NOBODYS}", data.reader)
+    yield Request("GET", f"{AT}/{UNUSED_ID}", data.reader)
 
 
 def _revoked(data: Data) -> Iterator[Request]:

@@ -1,4 +1,4 @@
-"""Bare ASGI: no framework and no validation, the SQL by hand. Nothing in Python can do less."""
+"""Bare ASGI peer: no framework, no validation, hand-written SQL; the lower bound for a Python server."""
 
 from importlib import import_module
 from typing import Any
@@ -6,24 +6,24 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from tools.bench.peers.bare.data import IS_SQLITE, Absent, Caller, admitted, digest
+from tools.bench.peers.bare.data import IS_SQLITE, Absent, Caller, authenticate, digest
 
-store: Any = import_module(f"bench.peers.bare.{'sqlite' if IS_SQLITE else 'postgres'}")
+store: Any = import_module(f"tools.bench.peers.bare.{'sqlite' if IS_SQLITE else 'postgres'}")
 Scope = dict[str, Any]
 
 
 async def app(scope: Scope, receive: Any, send: Any) -> None:
-    """The application."""
+    """The ASGI application."""
     if scope["type"] == "lifespan":
-        await _live(receive, send)
+        await _lifespan(receive, send)
         return
-    status, body = await _answer(scope, receive)
+    status, body = await _respond(scope, receive)
     fields = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})
 
 
-async def _live(receive: Any, send: Any) -> None:
+async def _lifespan(receive: Any, send: Any) -> None:
     await receive()
     await store.connect()
     await send({"type": "lifespan.startup.complete"})
@@ -31,21 +31,21 @@ async def _live(receive: Any, send: Any) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _answer(scope: Scope, receive: Any) -> tuple[int, bytes]:
+async def _respond(scope: Scope, receive: Any) -> tuple[int, bytes]:
     segments = scope["path"].split("/")
     key = dict(scope["headers"]).get(b"x-api-key")
-    caller = admitted(await store.key(digest(key)) if key else None, segments[3])
+    caller = authenticate(await store.key(digest(key)) if key else None, segments[3])
     if caller is None:
         return 401, b'{"success":false,"error":{"code":"AUTHENTICATION_REQUIRED","status":401}}'
     try:
-        status, value = await _asked(scope, receive, caller, segments)
+        status, value = await _route(scope, receive, caller, segments)
     except Absent:
         return 404, b'{"success":false,"error":{"code":"RESOURCE_NOT_FOUND","status":404}}'
     return status, orjson.dumps(value)
 
 
-async def _asked(scope: Scope, receive: Any, caller: Caller, segments: list[str]) -> tuple[int, Any]:
-    """What the method and the form of the path ask for, like /v1/music/{org}/collections/{id}/tracks."""
+async def _route(scope: Scope, receive: Any, caller: Caller, segments: list[str]) -> tuple[int, Any]:
+    """Routes by method and number of segments of a path like /v1/music/{org}/collections/{id}/tracks."""
     match scope["method"], len(segments):
         case "GET", 6:
             return 200, await store.get(caller, segments[5])
@@ -54,15 +54,15 @@ async def _asked(scope: Scope, receive: Any, caller: Caller, segments: list[str]
         case "GET", _:
             return 200, await store.tracks(caller, segments[5], *_window(scope, 200))
         case "POST", _:
-            return await _created(caller, await _body(receive))
+            return await _create(caller, await _body(receive))
         case _, 6:
             return 200, await store.change(caller, segments[5], (await _body(receive))["name"])
         case _:
             return 200, await store.reorder(caller, segments[5], (await _body(receive))["ordered_track_ids"])
 
 
-async def _created(caller: Caller, body: Any) -> tuple[int, Any]:
-    # The one check there is: a body without a name cannot be stored.
+async def _create(caller: Caller, body: Any) -> tuple[int, Any]:
+    # The only validation: a body without a name cannot be stored.
     if "name" not in body:
         return 422, {"success": False, "error": {"code": "VALIDATION_ERROR", "status": 422}}
     return 201, await store.create(caller, body["name"], body.get("description"))

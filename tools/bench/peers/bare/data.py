@@ -1,4 +1,4 @@
-"""What both databases of the bare peer share: the caller, the SQL and the shapes."""
+"""Shared parts of the bare peer for both databases: caller, SQL and JSON."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ IS_SQLITE = URL.startswith("sqlite")
 PEPPER = os.environ["BENCH_PEPPER"].encode()
 GAP = 2**20
 
-# Only names of columns and numbers of binds are put into the texts below, never a value.
+# Only column names and placeholders are formatted into these statements, never a value.
 VIEW = "id, name, description, cover_track_id, cover_image_url, track_count, created_at, updated_at"
 FIELDS = tuple(VIEW.split(", "))
 OWN = "organization_id = {0} AND owner_id = {1} AND deleted_at IS NULL"
@@ -33,63 +33,63 @@ MOVE = f"UPDATE collection_tracks SET rank = {{4}} WHERE {IN} AND track_id = {{3
 
 
 class Caller(NamedTuple):
-    """Who asks, and for which organization: the first two binds of every statement."""
+    """The caller: the first two binds of every statement."""
 
     organization_id: str
     user_id: str
 
 
 class Absent(Exception):
-    """There is no such collection of the caller's."""
+    """The caller has no such collection."""
 
 
 def digest(secret: bytes) -> bytes:
-    """What is stored of an API key."""
+    """The stored digest of an API key."""
     return hmac.digest(PEPPER, secret, hashlib.sha256)
 
 
-def admitted(row: Any, organization_id: str) -> Caller | None:
-    """The caller of an active key of that organization."""
+def authenticate(row: Any, organization_id: str) -> Caller | None:
+    """The caller of an active key of that organization, or None."""
     if row is None or row[2] != "active" or row[0] != organization_id or (row[3] is not None and row[3] <= now()):
         return None
     return Caller(row[0], row[1])
 
 
 def now() -> Any:
-    """The present moment as the database keeps it."""
-    moment = datetime.now(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if IS_SQLITE else moment
+    """The current time as the database stores it."""
+    value = datetime.now(UTC)
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if IS_SQLITE else value
 
 
-def second(moment: Any) -> str:
-    """A stored moment as the API shows it."""
-    return f"{moment[:19]}Z" if IS_SQLITE else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_time(value: Any) -> str:
+    """A stored time as RFC 3339 with whole seconds."""
+    return f"{value[:19]}Z" if IS_SQLITE else value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def shown(row: Any) -> dict[str, Any]:
-    """A collection as the API shows it; raises Absent when there is none."""
+def to_json(row: Any) -> dict[str, Any]:
+    """A collection as JSON. Raises Absent if there is none."""
     if row is None:
         raise Absent
     view = dict(zip(FIELDS, row, strict=True))
-    view["created_at"], view["updated_at"] = second(view["created_at"]), second(view["updated_at"])
+    view["created_at"], view["updated_at"] = format_time(view["created_at"]), format_time(view["updated_at"])
     return view
 
 
 def page(rows: Any, limit: int, offset: int) -> dict[str, Any]:
-    """A page of collections, which tells no track counts."""
-    return {"items": [shown(row) | {"track_count": None} for row in rows], "limit": limit, "offset": offset}
+    """A page of collections, without track counts."""
+    return {"items": [to_json(row) | {"track_count": None} for row in rows], "limit": limit, "offset": offset}
 
 
 def track_page(rows: Any, collection_id: str, limit: int, offset: int) -> dict[str, Any]:
     """A page of a collection's tracks."""
-    items = [{"track_id": r[0], "position": offset + i, "added_at": second(r[1])} for i, r in enumerate(rows)]
+    items = [{"track_id": r[0], "position": offset + i, "added_at": format_time(r[1])} for i, r in enumerate(rows)]
     return {"collection_id": collection_id, "items": items, "limit": limit, "offset": offset}
 
 
-def moves(members: Any, wished: list[str]) -> list[tuple[str, int]]:
-    """Which members get which rank so that the listed ones stand first; none when they stand so already."""
+def moves(members: Any, track_ids: list[str]) -> list[tuple[str, int]]:
+    """The new ranks that put the listed tracks first; empty if they are first already."""
     ranks = dict(map(tuple, members))
-    listed = dict.fromkeys(track for track in wished if track in ranks)
+    listed = dict.fromkeys(track for track in track_ids if track in ranks)
     order = [*listed, *(track for track in ranks if track not in listed)]
     if order == list(ranks):
         return []
@@ -97,6 +97,6 @@ def moves(members: Any, wished: list[str]) -> list[tuple[str, int]]:
     return [(track, low - GAP * (len(order) - index)) for index, track in enumerate(order)]
 
 
-def done(collection_id: str) -> dict[str, Any]:
-    """The answer to a new order."""
+def acknowledgement(collection_id: str) -> dict[str, Any]:
+    """The response to a reorder."""
     return {"success": True, "id": collection_id, "detail": "Collection reordered."}

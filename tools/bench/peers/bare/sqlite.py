@@ -1,11 +1,10 @@
-"""SQLite by hand: one connection, asked right on the event loop."""
+"""SQLite with hand-written SQL: one connection, used on the event loop."""
 
 import secrets
 import sqlite3
 from typing import Any
 
-from bench.peers.bare import data
-
+from tools.bench.peers.bare import data
 from tools.bench.peers.bare.data import URL, Absent, Caller
 
 SETTINGS = ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
@@ -24,7 +23,7 @@ _run = _connection.execute
 
 
 async def connect() -> None:
-    """Set the connection up."""
+    """Configures the connection."""
     for setting in SETTINGS:
         _run(f"PRAGMA {setting}").fetchall()
 
@@ -34,7 +33,7 @@ async def key(digest: bytes) -> Any:
 
 
 async def get(caller: Caller, collection_id: str) -> Any:
-    return data.shown(_run(GET, (*caller, collection_id)).fetchone())
+    return data.to_json(_run(GET, (*caller, collection_id)).fetchone())
 
 
 async def page(caller: Caller, limit: int, offset: int) -> Any:
@@ -42,31 +41,31 @@ async def page(caller: Caller, limit: int, offset: int) -> Any:
 
 
 async def tracks(caller: Caller, collection_id: str, limit: int, offset: int) -> Any:
-    _demand(caller, collection_id)
+    _require_collection(caller, collection_id)
     rows = _run(TRACKS, (*caller, collection_id, limit, offset)).fetchall()
     return data.track_page(rows, collection_id, limit, offset)
 
 
 async def create(caller: Caller, name: str, description: str | None) -> Any:
     binds = (*caller, "mcoll_" + secrets.token_hex(6), name, description, data.now())
-    return data.shown(_run(CREATE, binds).fetchall()[0])
+    return data.to_json(_run(CREATE, binds).fetchall()[0])
 
 
 async def change(caller: Caller, collection_id: str, name: str) -> Any:
-    return data.shown(next(iter(_run(CHANGE, (*caller, collection_id, name, data.now())).fetchall()), None))
+    return data.to_json(next(iter(_run(CHANGE, (*caller, collection_id, name, data.now())).fetchall()), None))
 
 
-async def reorder(caller: Caller, collection_id: str, wished: list[str]) -> Any:
+async def reorder(caller: Caller, collection_id: str, track_ids: list[str]) -> Any:
     _run("BEGIN IMMEDIATE")
     try:
-        _demand(caller, collection_id)
-        for track, rank in data.moves(_run(MEMBERS, (*caller, collection_id)).fetchall(), wished):
+        _require_collection(caller, collection_id)
+        for track, rank in data.moves(_run(MEMBERS, (*caller, collection_id)).fetchall(), track_ids):
             _run(MOVE, (*caller, collection_id, track, rank))
     finally:
         _run("COMMIT")
-    return data.done(collection_id)
+    return data.acknowledgement(collection_id)
 
 
-def _demand(caller: Caller, collection_id: str) -> None:
+def _require_collection(caller: Caller, collection_id: str) -> None:
     if _run(EXISTS, (*caller, collection_id)).fetchone() is None:
         raise Absent

@@ -1,4 +1,4 @@
-"""Connexion's FlaskApp as it comes, over SQLAlchemy Core: sqlite3 or psycopg."""
+"""Stock Connexion FlaskApp with SQLAlchemy Core: sqlite3 or psycopg."""
 
 import json
 import os
@@ -21,39 +21,39 @@ store = Store()
 
 
 def find_key(apikey: str) -> dict[str, Any] | None:
-    """The key's row for Connexion's security, which turns None into 401."""
+    """The row of an active key for Connexion's security handler, which responds 401 to None."""
     row = store.key(apikey)
     return None if row is None or row.state != "active" else {"sub": row.user_id, "row": row}
 
 
 def list_collections(organization_id: str, limit: int, offset: int, token_info: dict[str, Any]) -> Any:
-    return store.page(rules.admitted(token_info["row"], READ, organization_id), limit, offset)
+    return store.page(rules.authenticate(token_info["row"], READ, organization_id), limit, offset)
 
 
 def create_collection(organization_id: str, body: dict[str, Any], token_info: dict[str, Any]) -> Any:
-    return store.create(rules.admitted(token_info["row"], WRITE, organization_id), body), 201
+    return store.create(rules.authenticate(token_info["row"], WRITE, organization_id), body), 201
 
 
 def get_collection(organization_id: str, collection_id: str, token_info: dict[str, Any]) -> Any:
-    return store.get(rules.admitted(token_info["row"], READ, organization_id), collection_id)
+    return store.get(rules.authenticate(token_info["row"], READ, organization_id), collection_id)
 
 
 def update_collection(
     organization_id: str, collection_id: str, body: dict[str, Any], token_info: dict[str, Any]
 ) -> Any:
-    return store.change(rules.admitted(token_info["row"], WRITE, organization_id), collection_id, body)
+    return store.change(rules.authenticate(token_info["row"], WRITE, organization_id), collection_id, body)
 
 
 def list_collection_tracks(
     organization_id: str, collection_id: str, limit: int, offset: int, token_info: dict[str, Any]
 ) -> Any:
-    return store.tracks(rules.admitted(token_info["row"], READ, organization_id), collection_id, limit, offset)
+    return store.tracks(rules.authenticate(token_info["row"], READ, organization_id), collection_id, limit, offset)
 
 
 def reorder_collection(
     organization_id: str, collection_id: str, body: dict[str, Any], token_info: dict[str, Any]
 ) -> Any:
-    caller = rules.admitted(token_info["row"], WRITE, organization_id)
+    caller = rules.authenticate(token_info["row"], WRITE, organization_id)
     return store.reorder(caller, collection_id, body["ordered_track_ids"])
 
 
@@ -67,7 +67,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
 
 
 def contract() -> dict[str, Any]:
-    """The service's own contract with the operations of the workloads and the API key alone."""
+    """The service's contract, reduced to the operations of the workloads and the API key."""
     document: dict[str, Any] = json.loads(Path(os.environ["BENCH_CONTRACT"]).read_text(encoding="utf-8"))
     for path, item in list(document["paths"].items()):
         kept = {k: v for k, v in item.items() if not isinstance(v, dict) or v.get("operationId") in HANDLERS}

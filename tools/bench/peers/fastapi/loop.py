@@ -1,4 +1,4 @@
-"""FastAPI with asynchronous endpoints over SQLAlchemy Core: aiosqlite or asyncpg."""
+"""FastAPI with async endpoints and SQLAlchemy Core: aiosqlite or asyncpg."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""What both FastAPI peers share: parameters, and how refusals are rendered."""
+"""Shared parts of both FastAPI peers: parameters and error responses."""
 
 from typing import Annotated, Any
 
@@ -16,11 +16,11 @@ AT = "/v1/music/{organization_id}/collections"
 
 
 def new_app() -> FastAPI:
-    """An application without documentation pages that knows the refusals."""
+    """An application without documentation pages, with the handler of Refused."""
     app = FastAPI(openapi_url=None)
-    app.add_exception_handler(Refused, _rendered)
+    app.add_exception_handler(Refused, _to_response)
     return app
 
 
-def _rendered(_request: Request, refused: Any) -> JSONResponse:
+def _to_response(_request: Request, refused: Any) -> JSONResponse:
     return JSONResponse(envelope(refused.status, refused.code), refused.status)

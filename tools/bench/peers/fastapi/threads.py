@@ -1,4 +1,4 @@
-"""FastAPI with plain endpoints over SQLAlchemy Core: sqlite3 or psycopg, in worker threads."""
+"""FastAPI with sync endpoints in worker threads and SQLAlchemy Core: sqlite3 or psycopg."""
 
 from typing import Annotated, Any
 

@@ -1,1 +1,1 @@
-"""What the Python peers share: the tables as they would declare them, and one caller's data behind a few functions."""
+"""Shared parts of the Python peers: tables, statements and the data layer."""

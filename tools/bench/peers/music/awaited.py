@@ -1,4 +1,4 @@
-"""The data through SQLAlchemy Core and an asynchronous driver: aiosqlite or asyncpg."""
+"""Data layer with SQLAlchemy Core and an async driver: aiosqlite or asyncpg."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from tools.bench.peers.music.tables import IS_SQLITE, URL
 
 
 class Store:
-    """What the workloads ask of the data, awaited."""
+    """The queries of the workloads, async."""
 
     def __init__(self) -> None:
         driver = ("sqlite:", "sqlite+aiosqlite:") if IS_SQLITE else ("postgresql:", "postgresql+asyncpg:")
@@ -26,13 +26,13 @@ class Store:
             event.listen(self.engine.sync_engine, "connect", _prepare)
 
     async def admit(self, secret: str | None, scope: str, organization_id: str) -> Caller:
-        """The caller that a key names; raises Refused."""
+        """The caller of a key. Raises Refused."""
         row = await self._one(statements.KEY, digest=rules.digest(secret)) if secret else None
-        return rules.admitted(row, scope, organization_id)
+        return rules.authenticate(row, scope, organization_id)
 
     async def get(self, caller: Caller, collection_id: str) -> dict[str, Any]:
-        row = await self._one(statements.GET, **rules.own(caller, collection_id))
-        return rules.shown(_there(row))
+        row = await self._one(statements.GET, **rules.owner_binds(caller, collection_id))
+        return rules.to_json(_require_row(row))
 
     async def page(self, caller: Caller, limit: int, offset: int) -> dict[str, Any]:
         async with self.each.connect() as connection:
@@ -41,26 +41,26 @@ class Store:
 
     async def tracks(self, caller: Caller, collection_id: str, limit: int, offset: int) -> dict[str, Any]:
         async with self.each.connect() as connection:
-            binds = rules.own(caller, collection_id) | {"limit": limit, "offset": offset}
+            binds = rules.owner_binds(caller, collection_id) | {"limit": limit, "offset": offset}
             rows = (await connection.execute(statements.TRACKS, binds)).all()
         return rules.track_page(rows, collection_id, limit, offset)
 
     async def create(self, caller: Caller, fields: dict[str, Any]) -> dict[str, Any]:
-        return rules.shown(await self._one(statements.CREATE, **rules.fresh(caller, fields)))
+        return rules.to_json(await self._one(statements.CREATE, **rules.new_row(caller, fields)))
 
     async def change(self, caller: Caller, collection_id: str, changes: dict[str, Any]) -> dict[str, Any]:
-        row = await self._one(statements.change(changes, rules.now()), **rules.own(caller, collection_id))
-        return rules.shown(_there(row))
+        row = await self._one(statements.change(changes, rules.now()), **rules.owner_binds(caller, collection_id))
+        return rules.to_json(_require_row(row))
 
-    async def reorder(self, caller: Caller, collection_id: str, wished: Sequence[str]) -> dict[str, Any]:
-        binds = rules.own(caller, collection_id)
+    async def reorder(self, caller: Caller, collection_id: str, track_ids: Sequence[str]) -> dict[str, Any]:
+        binds = rules.owner_binds(caller, collection_id)
         async with self._transaction() as connection:
-            _there((await connection.execute(statements.LOCK, binds)).first())
-            moves = rules.moves((await connection.execute(statements.MEMBERS, binds)).all(), wished)
+            _require_row((await connection.execute(statements.LOCK, binds)).first())
+            moves = rules.moves((await connection.execute(statements.MEMBERS, binds)).all(), track_ids)
             if moves:
                 await connection.execute(statements.MOVE, [binds | move for move in moves])
                 await connection.execute(statements.TOUCH, binds | {"now": rules.now()})
-        return rules.done(collection_id)
+        return rules.acknowledgement(collection_id)
 
     async def _one(self, statement: Any, **binds: Any) -> Any:
         async with self.each.connect() as connection:
@@ -82,7 +82,7 @@ def _prepare(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _there(row: Any) -> Any:
+def _require_row(row: Any) -> Any:
     if row is None:
         raise Absent
     return row

@@ -1,8 +1,8 @@
-"""Why a peer turns a request away; each framework renders these in its own way."""
+"""Errors of the peers; each framework renders them in its own way."""
 
 
 class Refused(Exception):
-    """A request that is turned away with a status and a code."""
+    """A request that is refused with a status and an error code."""
 
     status = 500
     code = "INTERNAL_SERVER_ERROR"

@@ -1,4 +1,4 @@
-"""The bodies as pydantic models, for the frameworks that are used with it."""
+"""Pydantic models of the request and response bodies."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ def _distinct(tracks: list[str]) -> list[str]:
 
 
 class NewCollection(BaseModel):
-    """What a collection starts with."""
+    """The body of a new collection."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: Name
@@ -35,7 +35,7 @@ class NewCollection(BaseModel):
 
 
 class CollectionPatch(BaseModel):
-    """What is to change; a field that is left out stays."""
+    """The body of a PATCH; absent fields stay unchanged."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: Name = ""
@@ -52,7 +52,7 @@ class CollectionOrder(BaseModel):
 
 
 class Collection(BaseModel):
-    """A collection as the API shows it."""
+    """A collection in a response."""
 
     id: str
     name: str
@@ -65,7 +65,7 @@ class Collection(BaseModel):
 
 
 class CollectionPage(BaseModel):
-    """Some collections."""
+    """A page of collections."""
 
     items: list[Collection]
     limit: int
@@ -73,7 +73,7 @@ class CollectionPage(BaseModel):
 
 
 class CollectionTrack(BaseModel):
-    """A track and where it stands."""
+    """A track and its position."""
 
     track_id: str
     position: int
@@ -81,7 +81,7 @@ class CollectionTrack(BaseModel):
 
 
 class TrackPage(BaseModel):
-    """Some tracks of a collection."""
+    """A page of a collection's tracks."""
 
     collection_id: str
     items: list[CollectionTrack]
@@ -90,7 +90,7 @@ class TrackPage(BaseModel):
 
 
 class Acknowledgement(BaseModel):
-    """It is done."""
+    """The response to a reorder."""
 
     success: bool
     id: str

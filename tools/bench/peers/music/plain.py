@@ -1,4 +1,4 @@
-"""The data through SQLAlchemy Core and a synchronous driver: sqlite3 or psycopg."""
+"""Data layer with SQLAlchemy Core and a sync driver: sqlite3 or psycopg."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ SETTINGS = ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "
 
 
 class Store:
-    """What the workloads ask of the data; the driver commits each statement, unless it is part of a transaction."""
+    """The queries of the workloads; statements outside a transaction run in autocommit mode."""
 
     def __init__(self) -> None:
         url = URL if IS_SQLITE else URL.replace("postgresql://", "postgresql+psycopg://")
@@ -26,16 +26,16 @@ class Store:
             event.listen(self.engine, "connect", _prepare)
 
     def admit(self, secret: str | None, scope: str, organization_id: str) -> Caller:
-        """The caller that a key names; raises Refused."""
-        return rules.admitted(self.key(secret) if secret else None, scope, organization_id)
+        """The caller of a key. Raises Refused."""
+        return rules.authenticate(self.key(secret) if secret else None, scope, organization_id)
 
     def key(self, secret: str) -> Any:
-        """The row of a key, whatever its state, or None."""
+        """The row of a key in any state, or None."""
         return self._one(statements.KEY, digest=rules.digest(secret))
 
     def get(self, caller: Caller, collection_id: str) -> dict[str, Any]:
-        row = self._one(statements.GET, **rules.own(caller, collection_id))
-        return rules.shown(_there(row))
+        row = self._one(statements.GET, **rules.owner_binds(caller, collection_id))
+        return rules.to_json(_require_row(row))
 
     def page(self, caller: Caller, limit: int, offset: int) -> dict[str, Any]:
         with self.each.connect() as connection:
@@ -44,26 +44,26 @@ class Store:
 
     def tracks(self, caller: Caller, collection_id: str, limit: int, offset: int) -> dict[str, Any]:
         with self.each.connect() as connection:
-            binds = rules.own(caller, collection_id) | {"limit": limit, "offset": offset}
+            binds = rules.owner_binds(caller, collection_id) | {"limit": limit, "offset": offset}
             rows = connection.execute(statements.TRACKS, binds).all()
         return rules.track_page(rows, collection_id, limit, offset)
 
     def create(self, caller: Caller, fields: dict[str, Any]) -> dict[str, Any]:
-        return rules.shown(self._one(statements.CREATE, **rules.fresh(caller, fields)))
+        return rules.to_json(self._one(statements.CREATE, **rules.new_row(caller, fields)))
 
     def change(self, caller: Caller, collection_id: str, changes: dict[str, Any]) -> dict[str, Any]:
-        row = self._one(statements.change(changes, rules.now()), **rules.own(caller, collection_id))
-        return rules.shown(_there(row))
+        row = self._one(statements.change(changes, rules.now()), **rules.owner_binds(caller, collection_id))
+        return rules.to_json(_require_row(row))
 
-    def reorder(self, caller: Caller, collection_id: str, wished: Sequence[str]) -> dict[str, Any]:
-        binds = rules.own(caller, collection_id)
+    def reorder(self, caller: Caller, collection_id: str, track_ids: Sequence[str]) -> dict[str, Any]:
+        binds = rules.owner_binds(caller, collection_id)
         with self._transaction() as connection:
-            _there(connection.execute(statements.LOCK, binds).first())
-            moves = rules.moves(connection.execute(statements.MEMBERS, binds).all(), wished)
+            _require_row(connection.execute(statements.LOCK, binds).first())
+            moves = rules.moves(connection.execute(statements.MEMBERS, binds).all(), track_ids)
             if moves:
                 connection.execute(statements.MOVE, [binds | move for move in moves])
                 connection.execute(statements.TOUCH, binds | {"now": rules.now()})
-        return rules.done(collection_id)
+        return rules.acknowledgement(collection_id)
 
     def _one(self, statement: Any, **binds: Any) -> Any:
         with self.each.connect() as connection:
@@ -82,7 +82,7 @@ def _prepare(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {setting}").fetchall()
 
 
-def _there(row: Any) -> Any:
+def _require_row(row: Any) -> Any:
     if row is None:
         raise Absent
     return row

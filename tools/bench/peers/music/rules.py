@@ -1,4 +1,4 @@
-"""Who asks, what a row looks like outside, and which members a new order moves: what needs no database."""
+"""Callers, response bodies and new ranks of a reorder: everything that needs no database."""
 
 import hashlib
 import hmac
@@ -17,19 +17,19 @@ GAP = 2**20
 
 
 class Caller(NamedTuple):
-    """Who asks, and for which organization."""
+    """The caller: a user and an organization."""
 
     user_id: str
     organization_id: str
 
 
 def digest(secret: str) -> bytes:
-    """What is stored of an API key."""
+    """The stored digest of an API key."""
     return hmac.digest(PEPPER, secret.encode(), hashlib.sha256)
 
 
-def admitted(row: Any, scope: str, organization_id: str) -> Caller:
-    """The caller of a key that is found, active, not expired, and allowed to do this; raises Refused."""
+def authenticate(row: Any, scope: str, organization_id: str) -> Caller:
+    """The caller of a key that is active, not expired, and has the scope. Raises Refused."""
     if row is None or row.state != "active" or (row.expires_at is not None and row.expires_at <= now()):
         raise Unauthenticated
     if scope not in row.scopes.split():
@@ -39,62 +39,62 @@ def admitted(row: Any, scope: str, organization_id: str) -> Caller:
     return Caller(row.user_id, row.organization_id)
 
 
-def own(caller: Caller, collection_id: str) -> dict[str, Any]:
-    """The binds that name one collection of the caller's."""
+def owner_binds(caller: Caller, collection_id: str) -> dict[str, Any]:
+    """The binds of one collection of the caller."""
     return {"org": caller.organization_id, "owner": caller.user_id, "collection": collection_id}
 
 
-def fresh(caller: Caller, fields: dict[str, Any]) -> dict[str, Any]:
+def new_row(caller: Caller, fields: dict[str, Any]) -> dict[str, Any]:
     """The columns of a new collection."""
-    moment = now()
-    given = {"description": None, "cover_track_id": None, "cover_image_url": None} | fields
-    return given | {
+    value = now()
+    values = {"description": None, "cover_track_id": None, "cover_image_url": None} | fields
+    return values | {
         "organization_id": caller.organization_id, "owner_id": caller.user_id, "id": "mcoll_" + secrets.token_hex(6),
-        "track_count": 0, "version": 1, "created_at": moment, "updated_at": moment,
+        "track_count": 0, "version": 1, "created_at": value, "updated_at": value,
     }  # fmt: skip
 
 
 def now() -> Any:
-    """The present moment as the database keeps it."""
-    moment = datetime.now(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if IS_SQLITE else moment
+    """The current time as the database stores it."""
+    value = datetime.now(UTC)
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if IS_SQLITE else value
 
 
-def second(moment: Any) -> str:
-    """A stored moment as the API shows it."""
-    return f"{moment[:19]}Z" if IS_SQLITE else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_time(value: Any) -> str:
+    """A stored time as RFC 3339 with whole seconds."""
+    return f"{value[:19]}Z" if IS_SQLITE else value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def shown(row: Any) -> dict[str, Any]:
-    """A collection as the API shows it."""
+def to_json(row: Any) -> dict[str, Any]:
+    """A collection as JSON."""
     return {
         "id": row.id, "name": row.name, "description": row.description, "cover_track_id": row.cover_track_id,
         "cover_image_url": row.cover_image_url, "track_count": row.track_count,
-        "created_at": second(row.created_at), "updated_at": second(row.updated_at),
+        "created_at": format_time(row.created_at), "updated_at": format_time(row.updated_at),
     }  # fmt: skip
 
 
 def page(rows: Sequence[Any], limit: int, offset: int) -> dict[str, Any]:
-    """A page of collections, which tells no track counts."""
-    return {"items": [shown(row) | {"track_count": None} for row in rows], "limit": limit, "offset": offset}
+    """A page of collections, without track counts."""
+    return {"items": [to_json(row) | {"track_count": None} for row in rows], "limit": limit, "offset": offset}
 
 
 def track_page(rows: Sequence[Any], collection_id: str, limit: int, offset: int) -> dict[str, Any]:
-    """A page of a collection's tracks; raises Absent when the collection is not there."""
+    """A page of a collection's tracks. Raises Absent if there is no such collection."""
     if not rows:
         raise Absent
     items = [
-        {"track_id": row.track_id, "position": offset + index, "added_at": second(row.added_at)}
+        {"track_id": row.track_id, "position": offset + index, "added_at": format_time(row.added_at)}
         for index, row in enumerate(rows)
         if row.track_id is not None
     ]
     return {"collection_id": collection_id, "items": items, "limit": limit, "offset": offset}
 
 
-def moves(members: Sequence[Any], wished: Sequence[str]) -> list[dict[str, Any]]:
-    """Which members get which rank so that the listed ones stand first; none when they stand so already."""
+def moves(members: Sequence[Any], track_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The new ranks that put the listed tracks first; empty if they are first already."""
     ranks = {row.track_id: row.rank for row in members}
-    listed = dict.fromkeys(track for track in wished if track in ranks)
+    listed = dict.fromkeys(track for track in track_ids if track in ranks)
     order = [*listed, *(track for track in ranks if track not in listed)]
     if order == list(ranks):
         return []
@@ -102,6 +102,6 @@ def moves(members: Sequence[Any], wished: Sequence[str]) -> list[dict[str, Any]]
     return [{"track": track, "new_rank": low - GAP * (len(order) - index)} for index, track in enumerate(order)]
 
 
-def done(collection_id: str) -> dict[str, Any]:
-    """The answer to a new order."""
+def acknowledgement(collection_id: str) -> dict[str, Any]:
+    """The response to a reorder."""
     return {"success": True, "id": collection_id, "detail": "Collection reordered."}

@@ -1,4 +1,4 @@
-"""Every statement of the peers that use SQLAlchemy Core, built once."""
+"""Statements of the peers that use SQLAlchemy Core, built once."""
 
 from typing import Any
 
@@ -59,6 +59,6 @@ TOUCH = update(collections).where(_IS_IT).values(version=_c.version + 1, updated
 
 
 def change(changes: dict[str, Any], now: Any) -> Update:
-    """The UPDATE of the given columns of a collection, which gives back what it has become."""
+    """An UPDATE of the given columns of a collection that returns the new row."""
     values = changes | {"version": _c.version + 1, "updated_at": now}
     return update(collections).where(_IS_IT).values(values).returning(*_VIEW)

@@ -1,4 +1,4 @@
-"""The tables that the workloads touch, in SQLAlchemy Core, with the plainest types that hold what is stored."""
+"""Tables of the workloads in SQLAlchemy Core, with the simplest column types."""
 
 import os
 from typing import Any
@@ -10,7 +10,7 @@ URL = os.environ["BENCH_DATABASE_URL"]
 IS_SQLITE = URL.startswith("sqlite")
 
 metadata = MetaData()
-# SQLite has no type for a moment: it holds ISO 8601 text there.
+# SQLite has no type for times; they are ISO 8601 texts.
 MOMENT: TypeEngine[Any] = Text() if IS_SQLITE else DateTime(timezone=True)
 
 api_keys = Table(
