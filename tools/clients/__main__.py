@@ -1,4 +1,4 @@
-"""Writes the API's clients into dist/clients, each by the generator that its recipe asks for."""
+"""Writes the API clients into dist/clients, each with the generator of its recipe."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ BY_REDOCLY = "typescript"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make clients", description=__doc__)
     parser.add_argument("languages", nargs="*", metavar="LANGUAGE", help=f"only these of: {', '.join(RECIPES)}")
-    wanted = parser.parse_args().languages or list(RECIPES)
-    if unknown := sorted(set(wanted) - set(RECIPES)):
+    languages = parser.parse_args().languages or list(RECIPES)
+    if unknown := sorted(set(languages) - set(RECIPES)):
         parser.error(f"there is no recipe for {', '.join(unknown)}; there are {', '.join(RECIPES)}")
     try:
-        seconds = write(wanted)
+        seconds = write(languages)
     except Failed as failure:
-        sys.exit(f"A generator gave up:\n{failure}")
-    Console().print(f"{len(wanted)} clients in {DIST.relative_to(Path.cwd())}, {seconds:.0f} s")
+        sys.exit(f"A generator failed:\n{failure}")
+    Console().print(f"{len(languages)} clients in {DIST.relative_to(Path.cwd())}, {seconds:.0f} s")
 
 
 def write(languages: Sequence[str]) -> float:
-    """Writes these clients anew, side by side, and returns the seconds that it took."""
-    started, whole = time.monotonic(), relaxed_contract.document()
+    """Rewrites these clients in parallel; returns the duration in seconds."""
+    started, document = time.monotonic(), relaxed_contract.document()
     for folder in (WORK, *(DIST / language for language in languages)):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    most = [language for language in languages if language != BY_REDOCLY]
+    others = [language for language in languages if language != BY_REDOCLY]
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, ThreadPoolExecutor(2) as pool:
         bar = progress.add_task("writing clients", total=len(languages))
@@ -46,9 +46,9 @@ def write(languages: Sequence[str]) -> float:
         def done(language: str) -> None:
             progress.update(bar, advance=1, description=f"wrote {language}")
 
-        work = [pool.submit(generators.openapi_generator, most, whole, done)]
+        work = [pool.submit(generators.openapi_generator, others, document, done)]
         if BY_REDOCLY in languages:
-            work.append(pool.submit(generators.redocly, BY_REDOCLY, whole, done))
+            work.append(pool.submit(generators.redocly, BY_REDOCLY, document, done))
         for job in work:
             job.result()
     shutil.rmtree(WORK)

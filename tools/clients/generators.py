@@ -1,4 +1,4 @@
-"""The two programs that write clients: openapi-generator for most languages, Redocly's generator for TypeScript."""
+"""The client generators: openapi-generator for most languages, Redocly's generator for TypeScript."""
 
 from __future__ import annotations
 
@@ -25,52 +25,52 @@ Done = Callable[[str], None]
 
 
 class Failed(Exception):
-    """A generator's own words when it gave up."""
+    """A generator failed; the text is its output."""
 
 
-def openapi_generator(languages: Sequence[str], whole: dict[str, Any], done: Done) -> None:
-    """Writes the clients of several languages in one run, and says of each when it is done."""
+def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: Done) -> None:
+    """Writes the clients of several languages in one run; calls `done` for each."""
     if not languages:
         return
     contract = WORK / "openapi.json"
-    contract.write_text(json.dumps(whole), encoding="utf-8")
-    mends = {language: yaml.safe_load(RECIPES[language].read_text("utf-8")).get("mend", []) for language in languages}
-    recipes = [_recipe(language, contract, whole) for language in languages]
+    contract.write_text(json.dumps(document), encoding="utf-8")
+    patches = {name: yaml.safe_load(RECIPES[name].read_text("utf-8")).get("patch", []) for name in languages}
+    recipes = [_recipe(language, contract, document) for language in languages]
     command = [str(BIN / "openapi-generator-cli"), "batch", "--fail-fast", "--threads", "2", *recipes]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
-        told = list(_told(program.stdout or (), done))
+        output = list(_report_progress(program.stdout or (), done))
     if program.returncode:
-        raise Failed("".join(told)[-4000:])
+        raise Failed("".join(output)[-4000:])
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")
-        for mend in mends[language]:
-            _mend(language, mend)
+        for patch in patches[language]:
+            _patch(language, patch)
 
 
-def redocly(language: str, whole: dict[str, Any], done: Done) -> None:
-    """Writes the one client of Redocly's generator, and beside it the files of its folder."""
+def redocly(language: str, document: dict[str, Any], done: Done) -> None:
+    """Writes the client of Redocly's generator, and copies the files of its folder."""
     contract, target = WORK / f"openapi-{language}.json", DIST / language
-    contract.write_text(json.dumps(_named_as_in_javascript(whole)), encoding="utf-8")
-    asked = ["generate-client", contract, "--config", RECIPES[language], "--output", target / "src" / "client.ts"]
-    command = [str(ROOT / "node_modules/.bin/redocly"), *map(str, asked)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        raise Failed(told.stdout + told.stderr)
+    contract.write_text(json.dumps(_in_camel_case(document)), encoding="utf-8")
+    arguments = ["generate-client", contract, "--config", RECIPES[language], "--output", target / "src" / "client.ts"]
+    command = [str(ROOT / "node_modules/.bin/redocly"), *map(str, arguments)]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise Failed(completed.stdout + completed.stderr)
     for file in (file for file in (HOME / language).rglob("*") if file.is_file()):
         copy = target / file.relative_to(HOME / language)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(file.read_text("utf-8").replace("{{{version}}}", whole["info"]["version"]), encoding="utf-8")
+        copy.write_text(file.read_text("utf-8").replace("{{{version}}}", document["info"]["version"]), encoding="utf-8")
     done(language)
 
 
-def _recipe(language: str, contract: Path, whole: dict[str, Any]) -> str:
-    """A recipe with what all have in common: where it reads and writes, the version, and no tests that test nothing."""
+def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
+    """Writes a recipe with the common options: paths, version, and no generated tests; returns its file."""
     own = yaml.safe_load(RECIPES[language].read_text(encoding="utf-8"))
-    own.pop("mend", None)
+    own.pop("patch", None)
     if inputs := own.pop("inputs", None):
         contract = contract.with_name(f"openapi-{language}.json")
-        contract.write_text(_renamed(json.dumps(whole), inputs), encoding="utf-8")
-    version = whole["info"]["version"]
+        contract.write_text(_renamed(json.dumps(document), inputs), encoding="utf-8")
+    version = document["info"]["version"]
     common = {
         "inputSpec": str(contract),
         "outputDir": str(DIST / language),
@@ -87,36 +87,36 @@ def _recipe(language: str, contract: Path, whole: dict[str, Any]) -> str:
 
 
 def _renamed(document: str, inputs: str) -> str:
-    """The contract with another name for each schema `New...`."""
-    return re.sub(r'("|/schemas/)New([A-Z]\w*)"', lambda found: f'{found[1]}{inputs.format(found[2])}"', document)
+    """The contract with the schemas `New...` renamed."""
+    return re.sub(r'("|/schemas/)New([A-Z]\w*)"', lambda match: f'{match[1]}{inputs.format(match[2])}"', document)
 
 
-def _mend(language: str, mend: dict[str, str]) -> None:
-    """Corrects what a generator writes wrongly; where it no longer does, the recipe has to be told."""
-    pattern, new = mend.get("pattern") or re.escape(mend["old"]), mend["new"]
-    mended = 0
-    for file in (DIST / language).glob(mend["in"]):
+def _patch(language: str, patch: dict[str, str]) -> None:
+    """Patches an error in generated files. Raises Failed if the pattern does not occur any more."""
+    pattern, new = patch.get("pattern") or re.escape(patch["old"]), patch["new"]
+    replacements = 0
+    for file in (DIST / language).glob(patch["in"]):
         text, times = re.subn(pattern, new, file.read_text(encoding="utf-8"))
         file.write_text(text, encoding="utf-8")
-        mended += times
-    if not mended:
+        replacements += times
+    if not replacements:
         raise Failed(
-            f"tools/clients/{language}.yaml mends {pattern!r} in {mend['in']}, but nothing there reads so any more."
+            f"tools/clients/{language}.yaml patches {pattern!r} in {patch['in']}, which does not occur any more."
         )
 
 
-def _told(lines: Any, done: Done) -> Iterator[str]:
+def _report_progress(lines: Any, done: Done) -> Iterator[str]:
     for line in lines:
-        if found := re.search(r"Finished generating ([a-z]+)", line):
-            done(found[1])
+        if match := re.search(r"Finished generating ([a-z]+)", line):
+            done(match[1])
         yield line
 
 
-def _named_as_in_javascript(whole: dict[str, Any]) -> dict[str, Any]:
-    """The contract with `listCollections` for `list_collections`, and without the links by the other names."""
-    renamed: dict[str, Any] = json.loads(json.dumps(whole))
+def _in_camel_case(document: dict[str, Any]) -> dict[str, Any]:
+    """The contract with operationIds in camel case, without links and `x-related`, which use the original names."""
+    renamed: dict[str, Any] = json.loads(json.dumps(document))
     for operation in relaxed_contract.operations(renamed):
-        operation["operationId"] = re.sub(r"_([a-z])", lambda found: found[1].upper(), operation["operationId"])
+        operation["operationId"] = re.sub(r"_([a-z])", lambda match: match[1].upper(), operation["operationId"])
         operation.pop("x-related", None)
         for response in operation["responses"].values():
             response.pop("links", None)

@@ -1,4 +1,8 @@
-"""The contract as a client should read it: it believes the types, leaves the limits to the server and bears news."""
+"""Relaxed contract for client generators: types kept; limits, closed objects and closed enums dropped, so old clients
+accept newer servers.
+
+Decision 56.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +12,49 @@ from typing import Any
 
 from web.contract import document as contract
 
-# A client that checked these would count characters and read patterns in its own language's way, not in the server's.
+# Languages count characters and interpret patterns differently from the server, so clients must not check these.
 LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "uniqueItems"}
 
 
 def document() -> dict[str, Any]:
-    """The contract without what would make a client refuse a newer server's answer."""
-    whole = copy.deepcopy(contract.document())
-    whole["info"]["description"] = whole["info"]["description"].partition("\n\n")[0]
-    components = whole["components"]
-    lists = {f"#/components/schemas/{name}" for name, schema in components["schemas"].items() if "enum" in schema}
+    """The contract without constraints that would make a client refuse a newer server's response."""
+    relaxed = copy.deepcopy(contract.document())
+    relaxed["info"]["description"] = relaxed["info"]["description"].partition("\n\n")[0]
+    components = relaxed["components"]
+    enums = {f"#/components/schemas/{name}" for name, schema in components["schemas"].items() if "enum" in schema}
     for name, schema in components["schemas"].items():
-        components["schemas"][name] = schema if "enum" in schema else _eased(schema, lists)
+        components["schemas"][name] = schema if "enum" in schema else _relaxed(schema, enums)
     for part in ("parameters", "headers"):
-        components[part] = _eased(components[part], lists)
-    for operation in operations(whole):
+        components[part] = _relaxed(components[part], enums)
+    for operation in operations(relaxed):
         operation["responses"] = dict(_responses(operation["responses"]))
-    return whole
+    return relaxed
 
 
-def operations(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in whole["paths"].values():
+def operations(relaxed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in relaxed["paths"].values():
         yield from (item[method] for method in contract.METHODS if method in item)
 
 
-def _eased(node: Any, lists: set[str]) -> Any:
-    """The node without limits, closed objects and closed lists of values; a list with a name stays to compare with."""
+def _relaxed(node: Any, enums: set[str]) -> Any:
+    """The node without limits, closed objects and enums; a reference to a named enum becomes a string."""
     if isinstance(node, list):
-        return [_eased(item, lists) for item in node]
+        return [_relaxed(item, enums) for item in node]
     if not isinstance(node, dict):
         return node
-    if node.get("$ref") in lists:
+    if node.get("$ref") in enums:
         name = node["$ref"].rpartition("/")[2]
         return {"type": "string", "description": f"One of `{name}`; a newer server may know more."}
     schema = isinstance(node.get("type"), str)
-    return {key: _eased(value, lists) for key, value in node.items() if not (schema and _strict(key, value))}
+    return {key: _relaxed(value, enums) for key, value in node.items() if not (schema and _is_limit(key, value))}
 
 
-def _strict(key: str, value: Any) -> bool:
+def _is_limit(key: str, value: Any) -> bool:
     return key in LIMITS or key == "enum" or (key == "additionalProperties" and value is False)
 
 
 def _responses(responses: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The successes, and one error for all: each status has the same envelope, and so will those to come."""
+    """The success responses, and one response each for 4XX and 5XX: all errors have the same envelope."""
     for status, response in responses.items():
         if status < "4":
             yield status, _readable(response)
@@ -60,7 +64,7 @@ def _responses(responses: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _readable(response: dict[str, Any]) -> dict[str, Any]:
-    """No client parses YAML: where an answer is not JSON, it is text."""
+    """The response with a string schema for every media type except JSON: no client parses YAML."""
     content = response.get("content", {})
     text = {
         media: body if media == "application/json" else {"schema": {"type": "string"}}
