@@ -65,7 +65,7 @@ def overheard(said: bytes, status: int, answer: bytes) -> bytes:
 
 def _take(exchange: Exchange) -> None:
     for tally in _tallies:
-        tally.take(exchange)
+        tally.add(exchange)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -98,4 +98,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _coverage(tally: Tally) -> coverage_report.Coverage:
-    return coverage_report.Coverage(tally.expected(), tally.found, coverage_report.BEYOND)
+    return coverage_report.Coverage(tally.expected(), tally.found, coverage_report.UNREACHABLE)

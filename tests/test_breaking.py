@@ -89,14 +89,14 @@ def test_a_change_demands_its_version_and_its_story(
     tmp_path: Path, version: str, line: str, title: str, demanded: list[str]
 ) -> None:
     change = BREAKING[title] if title in BREAKING else HARMLESS[title][0]
-    found = _compared(tmp_path, version, line, change).demands
+    found = _compared(tmp_path, version, line, change).missing
     assert len(found) == len(demanded), found
     assert all(text in sentence for text, sentence in zip(demanded, found, strict=True)), found
 
 
 def test_what_broke_is_said_in_plain_words(tmp_path: Path) -> None:
     comparison = _compared(tmp_path, "1.1.0", "Less.", BREAKING["a parameter's default changes"])
-    text = "\n".join(breaking.told(comparison))
+    text = "\n".join(breaking.report_lines(comparison))
     assert "breaks[/red] who leaves query limit out of GET /music/{organization_id}/collections" in text
     assert "Its default went from 50 to 20." in text
     assert "Keep the default" in text

@@ -11,7 +11,7 @@ import pytest
 from settings import ROOT
 from tests import contract_coverage
 from tools.contract.coverage_facts import Exchange, Fact, Tally
-from tools.contract.coverage_report import BEYOND, Coverage, summary, write
+from tools.contract.coverage_report import UNREACHABLE, Coverage, summary, write
 from tools.testing.service import HOME, NOBODYS, operations, resolved
 from web.contract import document as contract
 
@@ -22,7 +22,7 @@ def _seen(method: str, path: str, status: int, *, query: str = "", body: Any = N
           **headers: str) -> set[tuple[str, str, str]]:  # fmt: skip
     tally = Tally(contract.document())
     sent, told = (b"" if value is None else json.dumps(value).encode() for value in (body, answer))
-    tally.take(Exchange(method, path, query, headers, sent, status, told))
+    tally.add(Exchange(method, path, query, headers, sent, status, told))
     return set(tally.found)
 
 
@@ -98,7 +98,7 @@ def test_a_slash_too_many_is_the_operations_404() -> None:
 def test_bytes_sent_by_hand_are_overheard(monkeypatch: pytest.MonkeyPatch, said: bytes, path: str, rest: bytes) -> None:
     taken: list[Exchange] = []
     tally = Tally(contract.document())
-    monkeypatch.setattr(tally, "take", taken.append)
+    monkeypatch.setattr(tally, "add", taken.append)
     monkeypatch.setattr(contract_coverage, "_tallies", [tally])
     assert contract_coverage.overheard(said, 200, b"") == rest
     assert [exchange.path for exchange in taken] == [path]
@@ -106,15 +106,15 @@ def test_bytes_sent_by_hand_are_overheard(monkeypatch: pytest.MonkeyPatch, said:
 
 def test_a_run_that_lacks_a_status_fails_and_says_where_to_add_it() -> None:
     expected = Tally(contract.document()).expected()
-    whole = Coverage(expected, expected - BEYOND.keys(), BEYOND)
+    whole = Coverage(expected, expected - UNREACHABLE.keys(), UNREACHABLE)
     assert not list(whole.failures())
     assert all("100.0 %" in line for line in summary(whole))
     gone = Fact("status", "get_collection", "412")
     lacking = Fact("status", "get_collection", "304")
-    poorer = Coverage(expected, whole.found - {lacking} | {gone}, BEYOND)
+    poorer = Coverage(expected, whole.found - {lacking} | {gone}, UNREACHABLE)
     assert list(poorer.failures()) == [
         "get_collection 304: no test has it; add one in tests/test_statuses.py, PROVOCATIONS.",
-        "get_collection answered 412, which the contract does not document.",
+        "get_collection returned 412, which the contract does not document.",
     ]
 
 
@@ -122,7 +122,7 @@ def test_an_exemption_that_is_no_longer_true_fails() -> None:
     expected = Tally(contract.document()).expected()
     known = Fact("status", "get_liveness", "503")
     gone = Fact("status", "get_liveness", "999")
-    stale = Coverage(expected, expected - BEYOND.keys() | {known}, {**BEYOND, gone: "it was once"})
+    stale = Coverage(expected, expected - UNREACHABLE.keys() | {known}, {**UNREACHABLE, gone: "it was once"})
     assert [line.partition(":")[0] for line in stale.failures()] == [
         "get_liveness 503 was met after all",
         "get_liveness 999 is not in the contract",

@@ -1,1 +1,1 @@
-"""What guards the contract: the breaking-change gate, its coverage by tests, its mutants and the swap test."""
+"""Checks of the contract: breaking-change gate, contract coverage, mutants and the swap test."""

@@ -1,4 +1,7 @@
-"""The gate for releases: compares the contract with the last released one, and says what the change asks for."""
+"""Breaking-change gate: compares the contract with the last release, and checks version and changelog.
+
+Decision 14.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,18 @@ RELEASED = ROOT / "openapi" / "released"
 WORKING = ROOT / "dist" / "openapi.json"
 CHANGELOG = ROOT / "CHANGELOG.md"
 _ADVICE = (
-    "What breaks a client needs a new major version. The better way is to keep the old form beside the new one:\n"
-    "then the version is a minor one, and nobody has to change anything."
+    "A breaking change needs a new major version. It is better to keep the old form beside the new one:\n"
+    "that needs a minor version only, and no client has to change."
 )
 
 
 class Comparison(NamedTuple):
-    """Two versions of the contract, what lies between them, and what is missing for a release."""
+    """Two versions of the contract, the changes between them, and sentences on what a release still needs."""
 
     base: str
     revision: str
     findings: list[Finding]
-    demands: list[str]
+    missing: list[str]
 
     @property
     def level(self) -> str:
@@ -39,11 +42,12 @@ class Comparison(NamedTuple):
 
 
 def compare(base: Path, revision: Path, changelog: str) -> Comparison:
-    """Every change from `base` to `revision`, and what version and changelog still lack for it."""
+    """The changes from `base` to `revision`, and what version and changelog still need."""
     old, new = (json.loads(file.read_text(encoding="utf-8")) for file in (base, revision))
-    found = sorted(_changes(base, revision, old, new), key=lambda finding: -LEVELS.index(finding.level))
+    changes = sorted(_changes(base, revision, old, new), key=lambda finding: -LEVELS.index(finding.level))
     versions = old["info"]["version"], new["info"]["version"]
-    return Comparison(*versions, found, [*_version(*versions, highest(found)), *_story(versions[1], changelog, found)])
+    missing = [*_version_errors(*versions, highest(changes)), *_changelog_errors(versions[1], changelog, changes)]
+    return Comparison(*versions, changes, missing)
 
 
 def last_released() -> Path:
@@ -61,22 +65,22 @@ def _unversioned(document: dict[str, Any]) -> dict[str, Any]:
     return document | {"info": document["info"] | {"version": ""}}
 
 
-def _version(base: str, revision: str, level: str) -> Iterator[str]:
-    """The bump that the level asks for (Semantic Versioning 2.0.0, section 8)."""
+def _version_errors(base: str, revision: str, level: str) -> Iterator[str]:
+    """A sentence if the version is too low for the level (Semantic Versioning 2.0.0, sections 6 to 8)."""
     major, minor, patch = _numbers(base)
-    least = {
+    minimum = {
         "none": (major, minor, patch),
         "patch": (major, minor, patch + 1),
         "minor": (major, minor + 1, 0),
         "major": (major + 1, 0, 0),
     }[level]
-    if _numbers(revision) < least:
-        needed = ".".join(map(str, least))
+    if _numbers(revision) < minimum:
+        needed = ".".join(map(str, minimum))
         yield f"info.version is {revision} and must be {needed} or above: raise it in openapi/openapi.yaml."
 
 
-def _story(version: str, changelog: str, findings: list[Finding]) -> Iterator[str]:
-    """A release that differs has its heading in the changelog, with a line about it."""
+def _changelog_errors(version: str, changelog: str, findings: list[Finding]) -> Iterator[str]:
+    """A sentence if the changelog has no line for the version, or none for a breaking change."""
     if not findings:
         return
     section = re.search(rf"^## \[{re.escape(version)}\].*?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
@@ -92,8 +96,8 @@ def _numbers(version: str) -> tuple[int, int, int]:
     return major, minor, patch
 
 
-def told(comparison: Comparison) -> Iterator[str]:
-    """The report, line by line, in the markup of rich."""
+def report_lines(comparison: Comparison) -> Iterator[str]:
+    """The lines of the report, in rich's markup."""
     count = len(comparison.findings)
     breaking = [finding for finding in comparison.findings if finding.level == "major"]
     yield f"{comparison.revision} compared with the released {comparison.base}: " + (
@@ -107,12 +111,12 @@ def told(comparison: Comparison) -> Iterator[str]:
     for level in ("minor", "patch"):
         for what, number in _counted([f for f in comparison.findings if f.level == level]):
             yield f"{level}  {_plain(what)}{f' ({number} places)' if number > 1 else ''}"
-    yield from (f"\n[red]missing[/red] {_plain(demand)}" for demand in comparison.demands)
+    yield from (f"\n[red]missing[/red] {_plain(sentence)}" for sentence in comparison.missing)
 
 
 def _counted(findings: list[Finding]) -> Iterator[tuple[str, int]]:
-    said = [finding.what for finding in findings]
-    yield from ((what, said.count(what)) for what in dict.fromkeys(said))
+    texts = [finding.what for finding in findings]
+    yield from ((what, texts.count(what)) for what in dict.fromkeys(texts))
 
 
 def _plain(text: str) -> str:
@@ -124,13 +128,13 @@ def main() -> int:
     parser.add_argument("base", nargs="?", type=Path, help="a released contract; else the last one of openapi/released")
     parser.add_argument("revision", nargs="?", type=Path, default=WORKING, help="else dist/openapi.json")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    given = parser.parse_args()
-    comparison = compare(given.base or last_released(), given.revision, CHANGELOG.read_text(encoding="utf-8"))
-    if given.json:
+    options = parser.parse_args()
+    comparison = compare(options.base or last_released(), options.revision, CHANGELOG.read_text(encoding="utf-8"))
+    if options.json:
         print(json.dumps(comparison._asdict() | {"findings": [f._asdict() for f in comparison.findings]}, indent=2))
     else:
-        Console(highlight=False, soft_wrap=True).print("\n".join(told(comparison)))
-    return 1 if comparison.demands else 0
+        Console(highlight=False, soft_wrap=True).print("\n".join(report_lines(comparison)))
+    return 1 if comparison.missing else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One change of the contract between two versions, in the words of those who meet it."""
+"""One change between two versions of the contract, described for clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LEVELS = ("none", "patch", "minor", "major")
 
 
 class Finding(NamedTuple):
-    """`level` is the bump of info.version that the change asks for; `whom` it meets, `what` it is, and what to do."""
+    """`level` is the required bump of info.version, `whom` the affected clients, `remedy` what to do instead."""
 
     level: str
     whom: str
@@ -17,5 +17,5 @@ class Finding(NamedTuple):
 
 
 def highest(findings: list[Finding]) -> str:
-    """The bump that all of them together ask for."""
+    """The highest level of the findings."""
     return max((finding.level for finding in findings), key=LEVELS.index, default="none")

@@ -1,4 +1,7 @@
-"""What of the contract a test run has exercised: facts that can be had, and those that an exchange shows."""
+"""Contract coverage: the facts of the contract that tests can exercise, and those that an exchange exercises.
+
+Decision 15.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from tools.contract.schema_coverage import alike, keywords, parsed, place_of, reached, shape
+from tools.contract.schema_coverage import alike, keywords, parsed, reached, schema_place, shape
 from web.contract.parameters import Parameter, parse_query
 from web.contract.reading import OperationObject, examples, operations, path_pattern
 from web.contract.schemas import Validator, ValidatorCache
@@ -17,7 +20,7 @@ KINDS = ("operation", "status", "parameter", "keyword", "example")
 
 
 class Fact(NamedTuple):
-    """One thing that the contract says of an operation, and that a test can try."""
+    """One statement of the contract about an operation that a test can exercise."""
 
     kind: str
     operation: str
@@ -25,7 +28,7 @@ class Fact(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """One request and its answer, as a client sees them; `query` is what stands behind the question mark."""
+    """One request and its response, as a client sees them; `query` is without the question mark."""
 
     method: str
     path: str
@@ -33,52 +36,55 @@ class Exchange(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     status: int
-    answer: bytes
+    response: bytes
 
 
 class Tally:
-    """The facts of one document, and a reader of exchanges."""
+    """Collects the facts of one document that exchanges exercise."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.found: set[Fact] = set()
-        rules = ValidatorCache(document)
-        self._tried = [_Tried(operation, path_pattern(operation.path), rules) for operation in operations(document)]
+        validators = ValidatorCache(document)
+        self._operations = [
+            _OperationFacts(operation, path_pattern(operation.path), validators) for operation in operations(document)
+        ]
 
     def expected(self) -> set[Fact]:
-        """Everything that can be exercised."""
-        return {fact for tried in self._tried for fact in tried.expected()}
+        """All facts that can be exercised."""
+        return {fact for facts in self._operations for fact in facts.expected()}
 
-    def take(self, exchange: Exchange) -> None:
-        """Adds what an exchange has exercised, documented or not."""
+    def add(self, exchange: Exchange) -> None:
+        """Adds the facts of an exchange, documented or not."""
         self.found.update(self._seen(exchange))
 
     def _seen(self, exchange: Exchange) -> Iterator[Fact]:
         """The facts of an exchange.
 
-        A path with a slash too many is that operation's 404; a method that a path lacks is the 405 of all that it has.
+        A path with an extra slash counts as the operation's 404; a missing method of a path as the 405 of all its
+        operations.
         """
         path = exchange.path.rstrip("/") or "/"
-        for tried in self._tried:
-            found = tried.form.fullmatch(path)
-            if found and (exchange.status == 405 or exchange.method == tried.operation.method):
-                yield Fact("status", tried.operation.id, str(exchange.status))
+        for facts in self._operations:
+            match = facts.form.fullmatch(path)
+            if match and (exchange.status == 405 or exchange.method == facts.operation.method):
+                yield Fact("status", facts.operation.id, str(exchange.status))
                 if exchange.status != 405 and path == exchange.path:
-                    yield from tried.request(exchange, found.groupdict())
-                yield from tried.answer(exchange, self.found)
+                    yield from facts.request(exchange, match.groupdict())
+                yield from facts.response(exchange, self.found)
 
 
-class _Tried:
-    def __init__(self, operation: OperationObject, form: re.Pattern[str], rules: ValidatorCache) -> None:
+class _OperationFacts:
+    def __init__(self, operation: OperationObject, form: re.Pattern[str], validators: ValidatorCache) -> None:
         self.operation = operation
         self.form = form
         self._parameters = {
-            f"{node['in']} {node['name']}": Parameter(node, node["schema"], rules) for node in operation.parameters
+            f"{node['in']} {node['name']}": Parameter(node, node["schema"], validators) for node in operation.parameters
         }
         media = operation.body
-        self._body: Validator | None = rules.get(media["schema"]) if media else None
+        self._body: Validator | None = validators.get(media["schema"]) if media else None
         self._schema = media["schema"] if media else {}
         self._bodies = examples(media, operation.document) if media else {}
-        self._answers = {
+        self._responses = {
             status: {name: value for media in node.get("content", {}).values()
                      for name, value in examples(media, operation.document).items()}
             for status, node in operation.responses.items()
@@ -89,7 +95,7 @@ class _Tried:
 
     def expected(self) -> Iterator[Fact]:
         yield self._fact("operation", "succeeds")
-        yield from (self._fact("status", status) for status in self._answers)
+        yield from (self._fact("status", status) for status in self._responses)
         for name, parameter in self._parameters.items():
             ways = ["given", "invalid"] if parameter.required else ["given", "absent", "invalid"]
             yield from (self._fact("parameter", f"{name} {way}") for way in ways)
@@ -97,21 +103,21 @@ class _Tried:
             ways = ["kept"] if keyword == "nullable" else ["kept", "broken"]
             yield from (self._rule(place, keyword, way) for way in ways)
         yield from (self._fact("example", f"request {name}") for name in self._bodies)
-        for status, known in self._answers.items():
+        for status, known in self._responses.items():
             yield from (self._fact("example", f"{status} {name}") for name in known)
 
     def request(self, exchange: Exchange, in_path: dict[str, str]) -> Iterator[Fact]:
         if exchange.status < 300:
             yield self._fact("operation", "succeeds")
         yield from self._values(exchange, in_path)
-        # What was refused unread may be anything, and explaining it may take all memory.
+        # A body that was refused without being read may be anything, and finding its violations may exhaust memory.
         if self._body is not None and exchange.status in {200, 201, 422}:
             yield from self._sent(parsed(exchange.body, "json"), exchange.status)
 
     def _sent(self, body: Any, status: int) -> Iterator[Fact]:
-        """A rule is kept by a body that was taken, and broken by one that was refused for it."""
+        """An accepted body keeps rules; a body refused with 422 breaks those that it violates."""
         if status == 422 and self._body is not None:
-            broken = {(place_of(violation), violation.code) for violation in self._body.violations(body)}
+            broken = {(schema_place(violation), violation.code) for violation in self._body.violations(body)}
             yield from (self._rule(*one, "broken") for one in broken)
         elif status < 300:
             for place, keyword, value in reached(self.operation, self._schema, body):
@@ -123,16 +129,16 @@ class _Tried:
 
     def _values(self, exchange: Exchange, in_path: dict[str, str]) -> Iterator[Fact]:
         try:
-            given = {f"query {name}": value for name, value in parse_query(exchange.query.encode("latin-1"))}
+            values = {f"query {name}": value for name, value in parse_query(exchange.query.encode("latin-1"))}
         except MalformedRequest:
             return
-        given |= {f"header {name}": exchange.headers[name.lower()] for name in self._names("header")
+        values |= {f"header {name}": exchange.headers[name.lower()] for name in self._names("header")
                   if name.lower() in exchange.headers}  # fmt: skip
-        given |= {f"path {name}": unquote(value) for name, value in in_path.items()}
+        values |= {f"path {name}": unquote(value) for name, value in in_path.items()}
         for name, parameter in self._parameters.items():
-            found: list[Violation] = []
-            parameter.read(given.get(name), found)
-            way = "absent" if name not in given else "invalid" if found else "given"
+            violations: list[Violation] = []
+            parameter.read(values.get(name), violations)
+            way = "absent" if name not in values else "invalid" if violations else "given"
             if (way == "invalid") == (exchange.status >= 400):
                 yield self._fact("parameter", f"{name} {way}")
 
@@ -142,12 +148,12 @@ class _Tried:
     def _rule(self, place: str, keyword: str, way: str) -> Fact:
         return self._fact("keyword", f"{place or '/'} {keyword} {way}")
 
-    def answer(self, exchange: Exchange, found: set[Fact]) -> Iterator[Fact]:
+    def response(self, exchange: Exchange, found: set[Fact]) -> Iterator[Fact]:
         status = str(exchange.status)
         known = {
-            self._fact("example", f"{status} {name}"): value for name, value in self._answers.get(status, {}).items()
+            self._fact("example", f"{status} {name}"): value for name, value in self._responses.get(status, {}).items()
         }
         if known.keys() <= found:
             return
-        body = parsed(exchange.answer, "json" if exchange.answer.startswith(b"{") else "yaml")
+        body = parsed(exchange.response, "json" if exchange.response.startswith(b"{") else "yaml")
         yield from (fact for fact, value in known.items() if alike(value, body))

@@ -1,4 +1,7 @@
-"""What `redocly diff` rates too low: changes that break a client and that it calls a patch."""
+"""Rules for breaking changes that `redocly diff` rates as a patch.
+
+Decision 14.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ Described = dict[str, Any]
 
 
 def findings(base: dict[str, Any], revision: dict[str, Any]) -> list[Finding]:
-    """The breaking changes among the operations that both contracts have, and in their catalogue of errors."""
+    """The breaking changes of the operations that both contracts have, of error catalog, schemas and paths."""
     after = {(operation.template, operation.method): operation for operation in operations(revision)}
     pairs = [(old, after[old.template, old.method]) for old in operations(base) if (old.template, old.method) in after]
-    ways = (_credentials, _scope, _defaults, _tags, _fields)
-    found = chain.from_iterable(way(old, new) for old, new in pairs for way in ways)
-    whole = (_catalogue, _types, _path_names)
-    return list(dict.fromkeys([*found, *chain.from_iterable(way(base, revision) for way in whole)]))
+    of_operations = (_credentials, _scope, _defaults, _tags, _fields)
+    changes = chain.from_iterable(rule(old, new) for old, new in pairs for rule in of_operations)
+    of_documents = (_catalogue, _types, _path_names)
+    return list(dict.fromkeys([*changes, *chain.from_iterable(rule(base, revision) for rule in of_documents)]))
 
 
 def _broken(whom: str, what: str, remedy: str) -> Finding:
@@ -40,7 +43,7 @@ def _credentials(old: OperationObject, new: OperationObject) -> Rule:
         if after and not any(way <= alternative for way in after):
             names = " and ".join(sorted(name for name, _ in alternative)) or "no credential"
             yield _broken(
-                f"who calls {old.title}", f"{names} no longer suffices.", "Keep letting in whoever was let in."
+                f"who calls {old.title}", f"{names} no longer suffices.", "Keep accepting the old credentials."
             )
 
 
@@ -50,7 +53,7 @@ def _scope(old: OperationObject, new: OperationObject) -> Rule:
         yield _broken(
             f"who calls {old.title} with a key for {before or 'anything'}",
             f"It needs {after} now.",
-            "Keep asking for the old scope.",
+            "Keep requiring the old scope.",
         )
 
 
@@ -75,12 +78,12 @@ def _defaults(old: OperationObject, new: OperationObject) -> Rule:
             yield _broken(
                 f"who leaves {place} out of {old.title}",
                 f"Its default went from {was!r} to {is_!r}.",
-                "Keep the default; whoever wants the new value can send it.",
+                "Keep the default; clients that want the new value can send it.",
             )
 
 
 def _fields(old: OperationObject, new: OperationObject) -> Rule:
-    """What differs in schemas and headers: null, unknown fields, and whether a header always comes."""
+    """Changes in schemas and headers: nullable, unknown fields, unique items, and headers that are not always sent."""
     yield from _narrowed(f"who sends {old.title}", dict(_inputs(old)), dict(_inputs(new)), sent=True)
     for status, response in old.responses.items():
         other = new.responses.get(status)
@@ -95,12 +98,12 @@ def _narrowed(whom: str, before: Described, after: Described, *, sent: bool) -> 
         was, is_ = before[place], after[place]
         if bool(was.get("nullable")) != bool(is_.get("nullable")) and bool(was.get("nullable")) == sent:
             what = "can no longer be null" if sent else "can be null now"
-            yield _broken(whom, f"{place} {what}.", "Say it with another field.")
+            yield _broken(whom, f"{place} {what}.", "Add another field.")
         if _open(was) != _open(is_) and _open(was) == sent:
-            what = "takes no unknown fields any more" if sent else "may hold unknown fields now"
+            what = "no longer accepts unknown fields" if sent else "may contain unknown fields now"
             yield _broken(whom, f"{place} {what}.", "Leave additionalProperties as it was.")
         if sent and is_.get("uniqueItems") and not was.get("uniqueItems"):
-            yield _broken(whom, f"{place} may hold nothing twice now.", "Drop doubles instead of refusing them.")
+            yield _broken(whom, f"{place} must have unique items now.", "Ignore duplicates instead of refusing them.")
 
 
 def _open(schema: Described) -> bool:
@@ -110,17 +113,17 @@ def _open(schema: Described) -> bool:
 def _headers(whom: str, before: dict[str, bool], after: dict[str, bool]) -> Rule:
     for name in before.keys() & after.keys():
         if before[name] and not after[name]:
-            yield _broken(whom, f"The header {name} does not always come any more.", "Keep sending it.")
+            yield _broken(whom, f"The header {name} is no longer always sent.", "Keep sending it.")
 
 
 def _always(operation: OperationObject, response: Described) -> dict[str, bool]:
-    """The headers of a response, and whether each always comes."""
+    """The headers of a response, and whether each is always sent."""
     nodes = response.get("headers", {}).items()
     return {name: bool(operation.follow(node).get("required", False)) for name, node in nodes}
 
 
 def _inputs(operation: OperationObject) -> Iterator[tuple[str, Described]]:
-    """Every place where a request can hold a value, with its schema."""
+    """Every parameter and body value of a request, with its schema."""
     for node in operation.parameters:
         yield f"{node['in']} {node['name']}", node["schema"]
     media = operation.body
@@ -151,10 +154,10 @@ def _below(
 
 
 def _catalogue(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
-    """An error code keeps its status, its type and its sentence."""
+    """An error code must keep its status and type."""
     before, after = (_errors(document) for document in (base, revision))
     for code in before.keys() - after.keys():
-        yield _broken(f"who decides by {code}", "The code is gone.", "Keep answering with it.")
+        yield _broken(f"who decides by {code}", "The code is gone.", "Keep returning it.")
     for code in before.keys() & after.keys():
         for field in ("status", "type"):
             if before[code][field] != after[code][field]:
@@ -165,12 +168,12 @@ def _catalogue(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
 
 def _errors(document: dict[str, Any]) -> Described:
     schemas: Described = document.get("components", {}).get("schemas", {})
-    found: Described = schemas.get("ErrorCode", {}).get("x-errors", {})
-    return found
+    entries: Described = schemas.get("ErrorCode", {}).get("x-errors", {})
+    return entries
 
 
 def _types(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
-    """The name of a schema is a type in every generated client."""
+    """A schema must keep its name, which is a type in every generated client."""
     before, after = (set(document.get("components", {}).get("schemas", {})) for document in (base, revision))
     for name in sorted(before - after):
         yield _broken(
@@ -179,7 +182,7 @@ def _types(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
 
 
 def _path_names(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
-    """The name of a path parameter is an argument in every generated client."""
+    """A path parameter must keep its name, which is an argument in every generated client."""
     after = {_nameless(path): path for path in revision["paths"]}
     for path in base["paths"]:
         other = after.get(_nameless(path), path)

@@ -1,4 +1,4 @@
-"""Mutants of the contract and what kills them: `make mutants` fails for one that lives on without a reason."""
+"""Mutation test of the contract: `make mutants` fails for a mutant that no check notices, unless it has a reason."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tools.contract.mutation_operators import PER_OPERATOR, Mutant, mutants
 from web.contract import document as contract
 
 REPORT = ROOT / "dist" / "mutants.md"
-AT_ONCE = 2
-# Operators whose mutants may live, because no client can be hurt by the difference.
+JOBS = 2
+# Operators whose mutants may survive, because the difference harms no client.
 REASONS = {
     "a related operation is dropped": "it is a hint for readers, and which ones to give is a matter of taste",
     "an example says something else": "system_message is for a developer's eyes, and its words are not promised",
@@ -36,62 +36,62 @@ REASONS = {
 
 
 class MutantResult(NamedTuple):
-    """What became of a mutant: the check that killed it and what that said, or the reason for letting it live."""
+    """The check that killed a mutant and its output, or the reason why the mutant may survive."""
 
     mutant: Mutant
     killer: str
-    said: str
+    output: str
 
     @property
     def unexplained(self) -> bool:
-        return not self.killer and not self.said
+        return not self.killer and not self.output
 
 
 def run_checks(found: list[Mutant], checks: tuple[Check, ...], progress: Progress) -> list[MutantResult]:
-    """The fate of each mutant; every check sees only those that lived through the cheaper ones.
+    """The result of each mutant; each check runs only on the mutants that the faster checks did not kill.
 
-    Raises RuntimeError when a check is red for the unchanged contract too: then it would prove nothing.
+    Raises RuntimeError if a check fails for the unchanged contract.
     """
-    fates: list[MutantResult] = []
-    with tempfile.TemporaryDirectory(prefix="music-studio-mutants-") as place, ThreadPoolExecutor(AT_ONCE) as pool:
-        unchanged = checkout_with(Path(place) / "unchanged", contract.load())
-        alive = {
-            mutant: checkout_with(Path(place) / f"{number:03}", mutant.document) for number, mutant in enumerate(found)
+    results: list[MutantResult] = []
+    with tempfile.TemporaryDirectory(prefix="music-studio-mutants-") as root, ThreadPoolExecutor(JOBS) as pool:
+        unchanged = checkout_with(Path(root) / "unchanged", contract.load())
+        survivors = {
+            mutant: checkout_with(Path(root) / f"{number:03}", mutant.document) for number, mutant in enumerate(found)
         }
         for check in checks:
-            folders = [unchanged, *alive.values()]
+            folders = [unchanged, *survivors.values()]
             task = progress.add_task(check.name, total=len(folders))
-            health, *said = pool.map(partial(_asked, check, progress, task), folders)
-            if health:
-                raise RuntimeError(f"{check.name} is red without any mutation, so it can prove nothing:\n{health}")
-            dead = {mutant: words for mutant, words in zip(alive, said, strict=True) if words}
-            fates += [MutantResult(mutant, check.name, words) for mutant, words in dead.items()]
-            alive = {mutant: folder for mutant, folder in alive.items() if mutant not in dead}
-    return fates + [MutantResult(mutant, "", _reason(mutant)) for mutant in alive]
+            error, *outputs = pool.map(partial(_run_check, check, progress, task), folders)
+            if error:
+                raise RuntimeError(f"{check.name} fails for the unchanged contract:\n{error}")
+            killed = {mutant: output for mutant, output in zip(survivors, outputs, strict=True) if output}
+            results += [MutantResult(mutant, check.name, output) for mutant, output in killed.items()]
+            survivors = {mutant: folder for mutant, folder in survivors.items() if mutant not in killed}
+    return results + [MutantResult(mutant, "", _reason(mutant)) for mutant in survivors]
 
 
 def _reason(mutant: Mutant) -> str:
-    """Why a mutant may live: for what was done to it, wherever, or for that in its place alone."""
+    """The reason why a mutant may survive: one for its operator, or for its operator at this place."""
     return REASONS.get(mutant.operator) or REASONS.get(f"{mutant.operator}: {mutant.place}", "")
 
 
-def _asked(check: Check, progress: Progress, task: TaskID, folder: Path) -> str:
-    said = check.says(folder)
+def _run_check(check: Check, progress: Progress, task: TaskID, folder: Path) -> str:
+    output = check.run(folder)
     progress.advance(task)
-    return said
+    return output
 
 
-def report(fates: list[MutantResult]) -> Iterator[str]:
-    """The table, as Markdown."""
-    dead = Counter(fate.killer for fate in fates if fate.killer)
+def report(results: list[MutantResult]) -> Iterator[str]:
+    """The lines of the report in Markdown."""
+    killed = Counter(result.killer for result in results if result.killer)
     yield "# Mutants of the contract\n"
-    yield f"{len(fates)} mutants, {dead.total()} killed, {len(fates) - dead.total()} alive.\n"
+    yield f"{len(results)} mutants, {killed.total()} killed, {len(results) - killed.total()} survived.\n"
     yield "| killed by | mutants |\n| --- | ---: |"
-    yield from (f"| {name} | {number} |" for name, number in dead.items())
-    yield "\n| mutant | place | killed by | which says |\n| --- | --- | --- | --- |"
-    for fate in sorted(fates, key=lambda fate: (fate.killer != "", fate.mutant.operator)):
-        last = _cell(fate.said or "**nobody, and without a reason**")
-        yield f"| {fate.mutant.operator} | `{fate.mutant.place}` | {fate.killer or 'nobody'} | {last} |"
+    yield from (f"| {name} | {number} |" for name, number in killed.items())
+    yield "\n| mutant | place | killed by | output |\n| --- | --- | --- | --- |"
+    for result in sorted(results, key=lambda result: (result.killer != "", result.mutant.operator)):
+        last = _cell(result.output or "**survived without a reason**")
+        yield f"| {result.mutant.operator} | `{result.mutant.place}` | {result.killer or 'none'} | {last} |"
 
 
 def _cell(text: str) -> str:
@@ -103,23 +103,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--each", type=int, default=PER_OPERATOR, help="places to try for each operator")
     parser.add_argument("--only", default="", help="only operators with this text in their name")
-    given = parser.parse_args()
-    found = [mutant for mutant in mutants(contract.load(), given.each) if given.only in mutant.operator]
+    options = parser.parse_args()
+    found = [mutant for mutant in mutants(contract.load(), options.each) if options.only in mutant.operator]
     columns = (TextColumn("{task.description:16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        fates = run_checks(found, CHECKS, progress)
+        results = run_checks(found, CHECKS, progress)
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text("\n".join(report(fates)) + "\n", encoding="utf-8")
-    REPORT.with_suffix(".json").write_text(json.dumps([_plain(fate) for fate in fates], indent=2), encoding="utf-8")
-    left = [fate for fate in fates if fate.unexplained]
-    print(f"{len(fates)} mutants, {sum(bool(fate.killer) for fate in fates)} killed; see {REPORT.relative_to(ROOT)}.")
-    for fate in left:
-        print(f"alive: {fate.mutant.title}. Write a test that notices it, or say in mutation.py why it may live.")
-    return 1 if left else 0
+    REPORT.write_text("\n".join(report(results)) + "\n", encoding="utf-8")
+    REPORT.with_suffix(".json").write_text(json.dumps(list(map(_plain, results)), indent=2), encoding="utf-8")
+    unexplained = [result for result in results if result.unexplained]
+    killed = sum(bool(result.killer) for result in results)
+    print(f"{len(results)} mutants, {killed} killed; see {REPORT.relative_to(ROOT)}.")
+    for result in unexplained:
+        print(f"survived: {result.mutant.title}. Write a test that notices it, or give a reason in mutation.py.")
+    return 1 if unexplained else 0
 
 
-def _plain(fate: MutantResult) -> dict[str, str]:
-    return {"operator": fate.mutant.operator, "place": fate.mutant.place, "killer": fate.killer, "said": fate.said}
+def _plain(result: MutantResult) -> dict[str, str]:
+    mutant = result.mutant
+    return {"operator": mutant.operator, "place": mutant.place, "killer": result.killer, "output": result.output}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Mutants of the contract: each operator applied at a few places, the same ones every time."""
+"""Mutation operators of the contract, each applied at a few places, the same ones every time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Change = Callable[[Node], Any]
 
 @dataclass(frozen=True, eq=False)
 class Mutant:
-    """A document that differs in one thing, and the words for it."""
+    """The contract with one change, and its description."""
 
     operator: str
     place: str
@@ -29,7 +29,7 @@ class Mutant:
 
 
 def mutants(document: Node, per_operator: int = PER_OPERATOR) -> Iterator[Mutant]:
-    """A few places for each operator, spread evenly over all where it applies."""
+    """The mutants: for each operator a few places, spread evenly over all places where it applies."""
     for operator, (spots, change) in OPERATORS.items():
         places = [place for place, node in spots(document) if _differs(node, change)]
         for place in _spread(places, per_operator):
@@ -39,19 +39,19 @@ def mutants(document: Node, per_operator: int = PER_OPERATOR) -> Iterator[Mutant
 
 
 def _differs(node: Node, change: Change) -> bool:
-    """Whether an operator has an effect here."""
+    """Whether an operator changes this node."""
     changed = copy.deepcopy(node)
     change(changed)
     return changed != node
 
 
-def _spread(places: list[str], most: int) -> list[str]:
-    step = max(1, len(places) / most)
-    return [places[int((number + 0.5) * step)] for number in range(min(most, len(places)))]
+def _spread(places: list[str], limit: int) -> list[str]:
+    step = max(1, len(places) / limit)
+    return [places[int((number + 0.5) * step)] for number in range(min(limit, len(places)))]
 
 
 def _below(node: Any, at: str = "") -> Iterator[Spot]:
-    """Every object below a node, with its pointer; the values of examples are not the contract's own."""
+    """All objects below a node, with their pointers; values of examples are skipped."""
     if isinstance(node, dict):
         yield at, node
         for key, child in node.items():
@@ -63,7 +63,7 @@ def _below(node: Any, at: str = "") -> Iterator[Spot]:
 
 
 def _having(key: str, value: Any = None, within: str = "") -> Callable[[Node], Iterator[Spot]]:
-    """The objects with that key, and that value if one is named."""
+    """The objects with that key, and with that value if it is given."""
 
     def spots(document: Node) -> Iterator[Spot]:
         for at, node in _below(document):
@@ -74,7 +74,7 @@ def _having(key: str, value: Any = None, within: str = "") -> Callable[[Node], I
 
 
 def _operations(**wanted: bool) -> Callable[[Node], Iterator[Spot]]:
-    """The operations, or those that are secured or not."""
+    """The operations; with `public`, only the public or only the secured ones."""
 
     def spots(document: Node) -> Iterator[Spot]:
         for path, item in document["paths"].items():
@@ -90,7 +90,7 @@ def _public(node: Node) -> bool:
 
 
 def _each(key: str) -> Callable[[Node], Iterator[Spot]]:
-    """The entries of every object under that key, each as an object of its own: {"of": the object, "name": its key}."""
+    """The entries of every object under that key, each as {"of": the object, "name": the entry's key}."""
 
     def spots(document: Node) -> Iterator[Spot]:
         for at, node in _below(document):
@@ -102,7 +102,7 @@ def _each(key: str) -> Callable[[Node], Iterator[Spot]]:
 
 
 def _members(key: str) -> Callable[[Node], Iterator[Spot]]:
-    """The members of every list under that key."""
+    """The items of every list under that key."""
 
     def spots(document: Node) -> Iterator[Spot]:
         for at, node in _below(document):
@@ -121,15 +121,15 @@ def _codes(document: Node) -> Iterator[Spot]:
     yield from document["components"]["schemas"]["ErrorCode"]["x-errors"].items()
 
 
-def _shown(document: Node) -> Iterator[Spot]:
-    """The errors that examples show."""
+def _error_examples(document: Node) -> Iterator[Spot]:
+    """The errors in examples."""
     for name, node in document["components"]["examples"].items():
         if "error" in node["value"]:
             yield name, node["value"]["error"]
 
 
-def _bodies_shown(document: Node) -> Iterator[Spot]:
-    """The bodies of requests and successes that operations show."""
+def _body_examples(document: Node) -> Iterator[Spot]:
+    """The example bodies of requests and success responses."""
     for at, node in _below(document["paths"]):
         if isinstance(node.get("example"), dict):
             yield at, node["example"]
@@ -146,7 +146,7 @@ def _links(document: Node) -> Iterator[Spot]:
 
 
 def _drop(node: Node) -> None:
-    """Removes an entry that `_each` or `_members` has named."""
+    """Removes an entry of `_each` or `_members`."""
     if isinstance(node["of"], list):
         node["of"].remove(node["name"])
     else:
@@ -178,8 +178,8 @@ def _other_place(node: Node) -> None:
 
 
 def _other_response(node: Node) -> None:
-    """Swaps the first two error responses that have a name."""
-    first, second = [status for status, one in node["responses"].items() if "$ref" in one][:2]
+    """Swaps the first two error responses that are references."""
+    first, second = [status for status, response in node["responses"].items() if "$ref" in response][:2]
     node["responses"][first], node["responses"][second] = node["responses"][second], node["responses"][first]
 
 
@@ -248,9 +248,9 @@ OPERATORS: dict[str, tuple[Callable[[Node], Iterator[Spot]], Change]] = {
         _change("type", lambda t: "client_error" if t != "client_error" else "server_error"),
     ),
     "a code has another message": (_codes, _change("message", lambda text: text + " Sorry.")),
-    "an example has another code": (_shown, _set(code="COLLECTION_FULL")),
-    "an example says something else": (_shown, _change("system_message", lambda text: text + "!")),
-    "an example breaks its schema": (_bodies_shown, _first_value_changed),
+    "an example has another code": (_error_examples, _set(code="COLLECTION_FULL")),
+    "an example says something else": (_error_examples, _change("system_message", lambda text: text + "!")),
+    "an example breaks its schema": (_body_examples, _first_value_changed),
     "a description is dropped": (_having("description"), _pop("description")),
     "the server is another": (_root, _set(servers=[{"url": "/v2"}])),
 }

@@ -1,4 +1,4 @@
-"""Schemas and values side by side: which rules a body meets, and what an answer has in common with an example."""
+"""Schemas and values compared: which rules a body exercises, and whether a response is like an example."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from web.contract.reading import OperationObject
 from web.exceptions import Violation
 
 MAX_ITEMS = 50
-# Keywords that say nothing which a value could break, and those that are counted by name.
-_SILENT = {
+# Keywords that no value can break, and those that are counted separately.
+_NOT_COUNTED = {
     "description",
     "example",
     "properties",
@@ -29,7 +29,7 @@ _SILENT = {
 
 
 def keywords(operation: OperationObject, schema: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Every rule of a request schema: where it holds, and its keyword."""
+    """All rules of a request schema: place and keyword."""
     schema = operation.follow(schema)
     yield from ((place, keyword) for keyword in _rules(schema))
     yield from ((f"{place}/{name}", "required") for name in schema.get("required", []))
@@ -40,7 +40,7 @@ def keywords(operation: OperationObject, schema: Any, place: str = "") -> Iterat
 
 
 def reached(operation: OperationObject, schema: Any, value: Any, place: str = "") -> Iterator[tuple[str, str, Any]]:
-    """The rules that a body has met, with the value that each looks at."""
+    """The rules that a body has exercised, with the value that each checks."""
     schema = operation.follow(schema)
     yield from ((place, keyword, value) for keyword in _rules(schema))
     if isinstance(value, dict):
@@ -54,13 +54,13 @@ def reached(operation: OperationObject, schema: Any, value: Any, place: str = ""
 
 
 def _rules(schema: dict[str, Any]) -> list[str]:
-    """The keywords that a value can break, and `nullable`, which it can use."""
-    own = [keyword for keyword in schema if keyword not in _SILENT and not keyword.startswith("x-")]
+    """The keywords that a value can break, and `nullable`."""
+    own = [keyword for keyword in schema if keyword not in _NOT_COUNTED and not keyword.startswith("x-")]
     return [*own, "nullable"] if schema.get("nullable") else own
 
 
-def place_of(violation: Violation) -> str:
-    """Where the schema has the rule: an unknown field breaks one of the object that it is in."""
+def schema_place(violation: Violation) -> str:
+    """The place of the broken rule in the schema; an unknown field breaks a rule of its object."""
     pointer = violation.pointer
     if violation.code == "additionalProperties":
         pointer = pointer.rpartition("/")[0]
@@ -68,7 +68,7 @@ def place_of(violation: Violation) -> str:
 
 
 def shape(value: Any) -> Any:
-    """A value without what varies, to be compared: names and types stay, and of a list what kinds of items it has."""
+    """The structure of a value: property names, types, and the set of item structures of a list."""
     if isinstance(value, dict):
         return frozenset((name, shape(item)) for name, item in value.items())
     if isinstance(value, list):
@@ -76,30 +76,30 @@ def shape(value: Any) -> Any:
     return type(value).__name__
 
 
-def alike(example: Any, answer: Any) -> bool:
-    """Whether an answer is one of the kind that an example shows: an error by its code and what it complains of."""
+def alike(example: Any, response: Any) -> bool:
+    """Whether a response is like an example; errors are compared by code and violations."""
     if isinstance(example, dict) and "error" in example:
-        shown, found = example["error"], (answer or {}).get("error", {})
-        return shown["code"] == found.get("code") and _complaints(shown) <= _complaints(found)
-    return _within(example, answer)
+        expected, actual = example["error"], (response or {}).get("error", {})
+        return expected["code"] == actual.get("code") and _violations(expected) <= _violations(actual)
+    return _within(example, response)
 
 
-def _within(example: Any, answer: Any) -> bool:
-    """Whether all that an example shows is in an answer, with the same types."""
-    if isinstance(example, dict) and isinstance(answer, dict):
-        return all(name in answer and _within(value, answer[name]) for name, value in example.items())
-    if isinstance(example, list) and isinstance(answer, list):
-        return bool(answer) == bool(example) and all(any(_within(one, item) for item in answer) for one in example)
-    return type(example) is type(answer)
+def _within(example: Any, response: Any) -> bool:
+    """Whether a response has everything in an example, with the same types."""
+    if isinstance(example, dict) and isinstance(response, dict):
+        return all(name in response and _within(value, response[name]) for name, value in example.items())
+    if isinstance(example, list) and isinstance(response, list):
+        return bool(response) == bool(example) and all(any(_within(one, item) for item in response) for one in example)
+    return type(example) is type(response)
 
 
-def _complaints(error: dict[str, Any]) -> set[tuple[str, ...]]:
+def _violations(error: dict[str, Any]) -> set[tuple[str, ...]]:
     listed = error.get("details", {}).get("errors", [])
     return {(one["pointer"], one["code"], one["message"]) for one in listed}
 
 
 def parsed(text: bytes, form: str) -> Any:
-    """The value of a text in the form `json` or `yaml`; None for what is not in it."""
+    """The value of a `json` or `yaml` text; None if it is invalid."""
     try:
         return yaml.load(text, Loader=yaml.CSafeLoader) if form == "yaml" else json.loads(text)
     except (ValueError, RecursionError, yaml.YAMLError):
