@@ -69,23 +69,23 @@ BROKEN = {
 @pytest.mark.parametrize("wrong", BROKEN)
 def test_what_nginx_refuses_is_refused_in_the_services_words(served: tuple[Proxy, str], wrong: str) -> None:
     sent, code = BROKEN[wrong]
-    assert_envelope(served[0].say(sent), code)
+    assert_envelope(served[0].send(sent), code)
 
 
 def test_a_body_that_does_not_come_is_refused_by_the_service(served: tuple[Proxy, str]) -> None:
     proxy, key = served
     fields = (b"X-API-Key: " + key.encode(), b"Content-Type: application/json", b"Content-Length: 10")
-    assert_envelope(proxy.say(request(b"POST " + LIST, *fields) + b"{"), "REQUEST_TIMEOUT")
+    assert_envelope(proxy.send(request(b"POST " + LIST, *fields) + b"{"), "REQUEST_TIMEOUT")
 
 
 def test_a_client_without_tls_gets_the_envelope_too(served: tuple[Proxy, str]) -> None:
-    answer = served[0].say_without_tls(request(b"GET /"))
+    answer = served[0].send_without_tls(request(b"GET /"))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code": "MALFORMED_REQUEST"' in answer
 
 
 def test_a_service_that_is_stopped_is_unavailable_for_now(orphan: Proxy) -> None:
-    said = orphan.say(request(b"GET " + LIST, b"X-Request-ID: req_mine1234"))
+    said = orphan.send(request(b"GET " + LIST, b"X-Request-ID: req_mine1234"))
     assert_envelope(said, "SERVICE_UNAVAILABLE")
     assert said.headers["X-Request-ID"] == "req_mine1234"
     assert said.headers["Retry-After"] == "1"
@@ -93,19 +93,19 @@ def test_a_service_that_is_stopped_is_unavailable_for_now(orphan: Proxy) -> None
 
 def test_a_service_that_says_nothing_is_unavailable_for_now(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, running(tmp_path, silent.getsockname()[1]) as proxy:
-        assert_envelope(proxy.say(request(b"GET " + LIST)), "SERVICE_UNAVAILABLE")
+        assert_envelope(proxy.send(request(b"GET " + LIST)), "SERVICE_UNAVAILABLE")
 
 
 def test_a_head_request_gets_no_body(orphan: Proxy) -> None:
-    said = orphan.say(request(b"HEAD " + LIST))
+    said = orphan.send(request(b"HEAD " + LIST))
     assert (said.status_code, said.content) == (503, b"")
 
 
 def test_what_the_service_says_passes_through(served: tuple[Proxy, str]) -> None:
     proxy, key = served
-    said = proxy.say(request(b"GET " + LIST, b"X-API-Key: " + key.encode()))
+    said = proxy.send(request(b"GET " + LIST, b"X-API-Key: " + key.encode()))
     assert (said.status_code, said.json()["items"]) == (200, [])
-    denied = proxy.say(request(b"GET " + LIST))
+    denied = proxy.send(request(b"GET " + LIST))
     assert_envelope(denied, "AUTHENTICATION_REQUIRED")
     assert "WWW-Authenticate" in denied.headers
     assert denied.json()["error"]["system_message"] == "Missing or invalid authorization header"
@@ -123,5 +123,5 @@ def test_what_the_service_says_passes_through(served: tuple[Proxy, str]) -> None
 )
 def test_one_id_goes_all_the_way(served: tuple[Proxy, str], orphan: Proxy, theirs: bytes, kept: str | None) -> None:
     for proxy in (served[0], orphan):
-        said = proxy.say(request(b"GET " + LIST, b"X-Request-ID: " + theirs)).json()["error"]["trace_id"]
+        said = proxy.send(request(b"GET " + LIST, b"X-Request-ID: " + theirs)).json()["error"]["trace_id"]
         assert said == kept if kept else re.fullmatch("req_[0-9a-f]{32}", said)

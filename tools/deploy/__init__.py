@@ -1,1 +1,1 @@
-"""How the service is delivered: container, compose file, systemd unit, nginx, and what proves them."""
+"""Deployment tools: the container image, a test nginx, and nginx's error pages."""

@@ -1,4 +1,4 @@
-"""A running nginx with the example's configuration, its addresses and times made those of a test."""
+"""Runs nginx with the example's configuration, with ports, paths and timeouts for a test."""
 
 import os
 import shutil
@@ -35,39 +35,41 @@ http {{
 
 
 class Proxy:
-    """Where nginx listens, and a way to say anything to it."""
+    """A running nginx, and methods that send raw bytes to it."""
 
     def __init__(self, port: int, certificate: Path) -> None:
         self._address = ("127.0.0.1", port)
         self._context = ssl.create_default_context(cafile=certificate)
 
-    def say(self, sent: bytes) -> httpx.Response:
-        """The answer to bytes that no HTTP client would send."""
+    def send(self, raw: bytes) -> httpx.Response:
+        """The response to raw bytes over TLS."""
         with (
             socket.create_connection(self._address, timeout=60) as plain,
             self._context.wrap_socket(plain, server_hostname=NAME) as opened,
         ):
-            with suppress(OSError):  # it may answer and hang up before it has everything
-                opened.sendall(sent)
-            method, target = [*sent.decode("latin-1").split(maxsplit=2), "/"][:2]
-            with closing(HTTPResponse(opened, method=method)) as answer:
-                answer.begin()
-                asked = httpx.Request(method, f"https://{NAME}{quote(target[:4000])}")
-                return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read(), request=asked)
+            with suppress(OSError):  # nginx may respond and close before it has read everything
+                opened.sendall(raw)
+            method, target = [*raw.decode("latin-1").split(maxsplit=2), "/"][:2]
+            with closing(HTTPResponse(opened, method=method)) as response:
+                response.begin()
+                request = httpx.Request(method, f"https://{NAME}{quote(target[:4000])}")
+                return httpx.Response(
+                    response.status, headers=response.getheaders(), content=response.read(), request=request
+                )
 
-    def say_without_tls(self, sent: bytes) -> bytes:
+    def send_without_tls(self, raw: bytes) -> bytes:
         with socket.create_connection(self._address, timeout=30) as opened:
-            opened.sendall(sent)
+            opened.sendall(raw)
             return b"".join(iter(lambda: opened.recv(65536), b""))
 
 
 @contextmanager
 def running(folder: Path, upstream: int) -> Iterator[Proxy]:
-    """A proxy before the service on the port `upstream`."""
+    """Runs a proxy in front of the service on the port `upstream`."""
     port, home = free_port(), folder / "music-studio"
     _prepare(folder, home, upstream, port)
     command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    # Another zone than UTC, which no answer must show.
+    # Another time zone than UTC, which must not appear in any response.
     process = subprocess.Popen(command, env=os.environ | {"TZ": "Asia/Tokyo"})
     try:
         _await(port, folder)
@@ -78,26 +80,26 @@ def running(folder: Path, upstream: int) -> Iterator[Proxy]:
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """A free TCP port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def _prepare(folder: Path, home: Path, upstream: int, port: int) -> None:
     home.mkdir(parents=True)
-    for room in (home, folder, *folder.parents[:2]):
-        room.chmod(0o755)  # the workers of nginx have another account
+    for parent in (home, folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # nginx's workers run as another user
     shutil.copy(FOLDER / "errors.conf", home)
     text = (FOLDER / "music-studio.conf").read_text(encoding="utf-8")
-    for there, here in (
+    for old, new in (
         ("127.0.0.1:8080", f"127.0.0.1:{upstream}"),
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("/etc/nginx/music-studio", str(home)),
         ("proxy_read_timeout 30s", "proxy_read_timeout 1s"),
     ):
-        if there not in text:
-            raise ValueError(f"The example has no {there!r} any more.")
-        text = text.replace(there, here)
+        if old not in text:
+            raise ValueError(f"The example configuration does not contain {old!r} any more.")
+        text = text.replace(old, new)
     (folder / "music-studio.conf").write_text(text, encoding="utf-8")
     (folder / "nginx.conf").write_text(MAIN.format(folder), encoding="utf-8")
     _certify(home)
