@@ -1,1 +1,1 @@
-"""What clients do step by step: the Arazzo document, run against a server and told as the tutorial."""
+"""Workflows: the contract's Arazzo document, run against servers and rendered as the tutorial."""

@@ -1,4 +1,4 @@
-"""The Arazzo document of the contract, read: workflows, steps, and where each value of a step comes from."""
+"""Reader of the Arazzo document: workflows, steps, and the source of each value of a step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOME = contract.HOME.with_name("workflows.arazzo.yaml")
 
 
 class Step(NamedTuple):
-    """One request of a workflow; `parameters` holds those of the whole workflow too, by their names."""
+    """One request of a workflow; `parameters` includes those of the workflow, by name."""
 
     id: str
     description: str
@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 
 class Workflow(NamedTuple):
-    """A story of several requests."""
+    """A sequence of requests."""
 
     id: str
     summary: str
@@ -34,7 +34,7 @@ class Workflow(NamedTuple):
 
 
 class Link(NamedTuple):
-    """One link of the contract: what the answer of one operation lends to a request of another."""
+    """One link of the contract: values of one operation's response that are parameters of another."""
 
     source: str
     status: str
@@ -44,53 +44,53 @@ class Link(NamedTuple):
 
 @cache
 def document() -> dict[str, Any]:
-    """The document as it is written."""
-    whole: dict[str, Any] = yaml.safe_load(HOME.read_text(encoding="utf-8"))
-    return whole
+    """The Arazzo document, parsed."""
+    parsed: dict[str, Any] = yaml.safe_load(HOME.read_text(encoding="utf-8"))
+    return parsed
 
 
 def workflows() -> list[Workflow]:
-    """Every workflow, in the order of the document."""
+    """All workflows, in the order of the document."""
     return [
-        Workflow(one["workflowId"], one["summary"], one["description"], tuple(_steps(one)))
-        for one in document()["workflows"]
+        Workflow(node["workflowId"], node["summary"], node["description"], tuple(_steps(node)))
+        for node in document()["workflows"]
     ]
 
 
 def _steps(workflow: dict[str, Any]) -> Iterator[Step]:
     for step in workflow["steps"]:
-        given = [*workflow.get("parameters", []), *step.get("parameters", [])]
+        parameters = [*workflow.get("parameters", []), *step.get("parameters", [])]
         yield Step(
             step["stepId"],
             step["description"],
             step["operationId"],
-            {parameter["name"]: parameter["value"] for parameter in given},
+            {parameter["name"]: parameter["value"] for parameter in parameters},
             step.get("requestBody", {}).get("payload"),
             step.get("outputs", {}),
         )
 
 
 def links() -> list[Link]:
-    """Every link of the contract."""
-    found = []
+    """All links of the contract."""
+    listed = []
     for item in contract.document()["paths"].values():
         for operation in (item[method] for method in contract.METHODS if method in item):
             for status, node in operation["responses"].items():
                 for link in contract.lookup(contract.document(), node).get("links", {}).values():
                     parameters = tuple(sorted(link["parameters"].items()))
-                    found.append(Link(operation["operationId"], status, link["operationId"], parameters))
-    return found
+                    listed.append(Link(operation["operationId"], status, link["operationId"], parameters))
+    return listed
 
 
 def follows(link: Link, before: Step, after: Step) -> bool:
-    """Whether a step takes from one before it all that the link says, and from there."""
+    """Whether a step takes all parameters of a link from an earlier step, as the link says."""
     if (link.source, link.target) != (before.operation, after.operation):
         return False
-    return all(after.parameters.get(name) in _lent(before, expression) for name, expression in link.parameters)
+    return all(after.parameters.get(name) in _references(before, expression) for name, expression in link.parameters)
 
 
-def _lent(step: Step, expression: str) -> set[Any]:
-    """How a later step may write what this expression of a link is in the exchange of the step."""
+def _references(step: Step, expression: str) -> set[Any]:
+    """The expressions by which a later step can refer to the value of a link's expression."""
     if expression.startswith("$request."):
         return {step.parameters.get(expression.split(".", 2)[2])} - {None}
     return {f"$steps.{step.id}.outputs.{name}" for name, value in step.outputs.items() if value == expression}

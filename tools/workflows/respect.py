@@ -1,4 +1,4 @@
-"""Runs the Arazzo document against a server, with Redocly's `respect`."""
+"""Runs the Arazzo document against a server with Redocly's `respect`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "
 
 
 def respect(served: Served, document: Path = HOME) -> subprocess.CompletedProcess[str]:
-    """What it reports; its status is 0 when every step went as the document says and every answer is documented."""
-    given = served.inputs | {"idempotency_key": secrets.token_hex(16)}
-    inputs = ",".join(f"{name}={value}" for name, value in given.items())
+    """The completed process; its status is 0 if every step succeeds and every response is documented."""
+    values = served.inputs | {"idempotency_key": secrets.token_hex(16)}
+    inputs = ",".join(f"{name}={value}" for name, value in values.items())
     command = [str(REDOCLY), "respect", str(document), "-S", f"contract={served.url}/v1", "-i", inputs]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environ = os.environ | QUIET | {"PATH": path}

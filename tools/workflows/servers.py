@@ -1,4 +1,4 @@
-"""Servers with the demo inside, for as long as they are needed: the service on a new database, and the mock."""
+"""Runs the service on a new database, or the mock, with demo data."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from ops import demo
 
 ROOT = Path(__file__).parents[2]
 CLI = (sys.executable, "-m", "cli")
-ANNOUNCED = " listens on "
+READY_TEXT = " listens on "
 
 
 class Served(NamedTuple):
-    """A server's address, and what the workflows are given there."""
+    """A server's URL, and the inputs of the workflows."""
 
     url: str
     inputs: dict[str, str]
 
 
 @contextmanager
-def mocked() -> Iterator[Served]:
-    """The mock. Raises RuntimeError when it does not start."""
+def running_mock() -> Iterator[Served]:
+    """Runs the mock. Raises RuntimeError if it does not start."""
     with _running(["mock", "--port", "0"]) as url:
         yield Served(url, inputs(SECRETS["alice"]))
 
 
 @contextmanager
-def stored() -> Iterator[Served]:
-    """The service on a new SQLite database. Raises RuntimeError when it does not start."""
+def running_service() -> Iterator[Served]:
+    """Runs the service on a new SQLite database. Raises RuntimeError if it does not start."""
     with tempfile.TemporaryDirectory() as folder:
-        place = ["--database-url", f"sqlite:///{folder}/music-studio.db"]
-        _printed(["migrate", *place])
-        keys = json.loads(_printed(["demo", "--json", *place]))
-        with _running(["serve", "--port", "0", *place]) as url:
+        database = ["--database-url", f"sqlite:///{folder}/music-studio.db"]
+        _output(["migrate", *database])
+        keys = json.loads(_output(["demo", "--json", *database]))
+        with _running(["serve", "--port", "0", *database]) as url:
             yield Served(url, inputs(keys["users"]["alice"]["api_key"]))
 
 
 def inputs(secret: str) -> dict[str, str]:
-    """The inputs of the workflows in the demo's organization."""
+    """The inputs of the workflows, in the demo's organization."""
     (first, *_), (second, *_), *_ = demo.TRACKS
     organization = demo.ORGANIZATION
     return {"api_key": secret, "organization_id": organization, "first_track_id": first, "second_track_id": second}
 
 
-def _printed(words: Sequence[str]) -> str:
-    return subprocess.run([*CLI, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+def _output(arguments: Sequence[str]) -> str:
+    return subprocess.run([*CLI, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 @contextmanager
-def _running(words: Sequence[str]) -> Iterator[str]:
-    # A line for each request would fill the pipe, from which nothing is read once the server has begun.
+def _running(arguments: Sequence[str]) -> Iterator[str]:
+    # Nothing reads the pipe once the server is ready, so a line per request would fill it.
     quiet = os.environ | {"MUSIC_STUDIO_LOG_LEVEL": "error"}
     with subprocess.Popen(
-        [*CLI, *words], cwd=ROOT, env=quiet, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*CLI, *arguments], cwd=ROOT, env=quiet, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         try:
             yield _address(process)
@@ -70,9 +70,9 @@ def _running(words: Sequence[str]) -> Iterator[str]:
 
 
 def _address(process: subprocess.Popen[str]) -> str:
-    said = ""
+    output = ""
     for line in process.stdout or ():
-        said += line
-        if ANNOUNCED in line:
-            return line.partition(ANNOUNCED)[2].strip()
-    raise RuntimeError(f"The server did not start:\n{said}")
+        output += line
+        if READY_TEXT in line:
+            return line.partition(READY_TEXT)[2].strip()
+    raise RuntimeError(f"The server did not start:\n{output}")
