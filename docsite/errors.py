@@ -16,7 +16,7 @@ class Error(NamedTuple):
     message: str
     meaning: str
     remedy: str
-    answered_by: str | list[Operation]
+    returned_by: str | list[Operation]
     """A sentence if it is all operations, else the list of operations."""
     example: Any
 
@@ -42,9 +42,9 @@ def _error(code: str, entry: dict[str, Any], operations: list[Operation]) -> Err
     )
 
 
-def _in_words(answering: list[Operation], operations: list[Operation]) -> str | list[Operation]:
-    if answering == operations:
+def _in_words(returning: list[Operation], operations: list[Operation]) -> str | list[Operation]:
+    if returning == operations:
         return "Every operation."
-    if answering == [operation for operation in operations if operation.secured]:
+    if returning == [operation for operation in operations if operation.secured]:
         return "Every operation that takes a credential."
-    return answering
+    return returning

@@ -42,7 +42,7 @@ LANGUAGES = (
 )
 
 
-class Answer(NamedTuple):
+class PrintedResponse(NamedTuple):
     """The part of the response that a sample prints: the fields in the contract's `x-shown`, or all of it."""
 
     name: str
@@ -68,7 +68,7 @@ class Request(NamedTuple):
     headers: dict[str, str]
     body: Any
     body_name: str
-    answer: Answer
+    response: PrintedResponse
 
 
 def request(operation: Operation, origin: str) -> Request:
@@ -87,7 +87,7 @@ def request(operation: Operation, origin: str) -> Request:
         headers=values["header"],
         body=operation.examples(operation.body)[0]["value"] if operation.body else None,
         body_name=_name(operation.body["schema"]) if operation.body else "",
-        answer=_answer(operation),
+        response=_printed_response(operation),
     )
 
 
@@ -104,7 +104,7 @@ def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
     ]
 
 
-def _answer(operation: Operation) -> Answer:
+def _printed_response(operation: Operation) -> PrintedResponse:
     response = operation.by_status[operation.success]
     ((media_type, media),) = response["content"].items()
     schema = operation.follow(media["schema"])
@@ -114,7 +114,7 @@ def _answer(operation: Operation) -> Answer:
         properties = operation.follow(properties["items"]["items"])["properties"]
     shown = schema.get("x-shown", [])
     types = {name: _type(operation.follow(properties[name])) for name in shown}
-    return Answer(_name(media["schema"]), media_type, shown, listed, types)
+    return PrintedResponse(_name(media["schema"]), media_type, shown, listed, types)
 
 
 def _name(reference: dict[str, Any]) -> str:

@@ -120,7 +120,7 @@ def _known() -> str:
 
 def _assert_shown(operation: Operation, exchange: Exchange, stdout: str) -> None:
     """What the sample printed is in the answer: each field that it shows, or the whole."""
-    shown = samples.request(operation, "").answer
+    shown = samples.request(operation, "").response
     if exchange.answer.decode() in stdout:
         return
     assert shown.is_json, stdout[:2000]
