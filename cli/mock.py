@@ -28,13 +28,13 @@ def mock(host: Host = None, port: Port = None, rate_limit: Quota = "off", as_jso
 
 def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     import app
-    from mock.banner import facts, lines
+    from mock.banner import facts, startup_lines
     from web.server import process, sockets
 
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
     application = app.mock_from_environment()
     # The reader of a pipe waits for this while the mock serves: typer.echo flushes it.
-    typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(lines(url)))
+    typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(startup_lines(url)))
     on_ready = partial(typer.echo, f"The mock listens on {url}", err=True)
     raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, nullcontext()))

@@ -120,7 +120,7 @@ def _announce(facts: dict[str, Any], *, prepare: bool, as_json: bool) -> None:
     if as_json:
         output.show_json(facts)
     elif prepare:
-        typer.echo("\n".join(banner.lines(facts)))
+        typer.echo("\n".join(banner.startup_lines(facts)))
     if facts["metrics_url"]:
         typer.echo(f"Metrics are at {facts['metrics_url']}", err=True)
 

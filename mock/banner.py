@@ -23,7 +23,7 @@ def facts(url: str) -> dict[str, Any]:
     }
 
 
-def lines(url: str) -> list[str]:
+def startup_lines(url: str) -> list[str]:
     """The start-up text for people."""
     width = max(map(len, SECRETS))
     keys = [f"{name:{width}}  {demo.USERS[name][0]}  {secret}" for name, secret in SECRETS.items()]

@@ -18,7 +18,7 @@ def demo_facts(key_file: Path, pepper: bytes) -> dict[str, Any] | None:
     return demo_keys.current(key_file, pepper) if demo.contents() == "demo" else None
 
 
-def lines(facts: dict[str, Any]) -> list[str]:
+def startup_lines(facts: dict[str, Any]) -> list[str]:
     """The start-up text for people."""
     docs = f"Docs:      {facts['docs_url']}"
     if facts["demo"] is None:
