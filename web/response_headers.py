@@ -1,6 +1,6 @@
-"""Builds and sends every response: default headers, rate-limit and deprecation headers, then the access-log record.
+"""Response headers: builds them, sends each response, and adds it to the access log.
 
-Decision 43.
+The default headers, then rate-limit and deprecation headers. Decision 43.
 """
 
 from __future__ import annotations

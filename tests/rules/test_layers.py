@@ -49,8 +49,8 @@ def test_nothing_imports_the_tests_and_the_service_imports_no_tool() -> None:
     ]
     assert not found, (
         f"An import goes the wrong way:{listed(found)}\n"
-        "tests/ may import tools/, tools/ may import the service, and nothing the other way round. What tests and tools "
-        "share belongs in tools/testing/."
+        "tests/ may import tools/, tools/ may import the service, and nothing the other way round. What they share "
+        "belongs in tools/testing/."
     )
 
 

@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about two minutes: fewer peers, workloads and rounds")
     parser.add_argument("--json", action="store_true", help="print the raw records")
-    parser.add_argument("--publish", action="store_true", help="write docs/benchmark.md and .svg for the README, and raw records to dist/")
+    parser.add_argument("--publish", action="store_true", help="write docs/benchmark.md and .svg for the README")
     parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="measure N keep-alive connections instead")
     parser.add_argument("--peers", nargs="+", choices=[peer.name for peer in ALL])
     parser.add_argument("--workloads", nargs="+", choices=[workload.name for workload in ALL_WORKLOADS])

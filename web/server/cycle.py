@@ -1,4 +1,4 @@
-"""Request-response cycle on uvicorn's, and the lingering transport.
+"""Request-response cycle on uvicorn's, and the transport of the lingering close.
 
 Decision 43.
 """
