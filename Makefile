@@ -81,7 +81,7 @@ sizes: $(TOOLS) ## Say what a row costs on PostgreSQL, measured on a million col
 
 test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts, and with a read replica
 	@$(call debian,pgbouncer:pgbouncer)
-	@for on in pooled spread replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $$(ls -d tests/deployments/test_$$on.py 2>/dev/null) $(DEPLOYED) || exit 1; done
+	@for on in pooled partitioned replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $$(ls -d tests/deployments/test_$$on.py 2>/dev/null) $(DEPLOYED) || exit 1; done
 
 lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
 	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE) $(WORKFLOWS)
@@ -115,7 +115,7 @@ workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo documen
 clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go")
 	@$(NODE) $(BIN)/python -m tools.clients $(LANGUAGES)
 
-test-clients: clients ## Compile every client and drive it against the live and a nasty server (Go and Rust from the machine)
+test-clients: clients ## Compile every client and drive it against the live and a misbehaving server (Go and Rust from the machine)
 	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))
 	@$(BIN)/python -m pytest -q -n 0 tests/clients
 

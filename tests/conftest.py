@@ -1,4 +1,4 @@
-"""What tests ask for by name: a server on each database, its clients, a collection to work on."""
+"""Fixtures: a server on each database, its clients, and a collection to work on."""
 
 import secrets
 from collections.abc import Iterator
@@ -8,34 +8,34 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.deployments.targets import PLACES
+from tests.deployments.targets import TARGETS
 from tools.testing import databases
 from tools.testing.cli_runner import Shell
 from tools.testing.probes import Scene
 from tools.testing.service import HOME, Actors, Service, Services, add_all, new_collection
 
-# Fixtures that start a PostgreSQL whatever the test is parametrized with.
-POSTGRESQL_FIXTURES = {"breakable", "parts", "postgres"}
+# Fixtures that start PostgreSQL for every parameter of the test.
+POSTGRESQL_FIXTURES = {"breakable", "partitioned", "postgres"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="Run every test that asks for a server on PostgreSQL too.")
-    parser.addoption("--on", choices=PLACES, help="Run the tests of PostgreSQL on another deployment, and no others.")
+    parser.addoption("--on", choices=TARGETS, help="Run the tests of PostgreSQL on another deployment, and no others.")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The tests of a deployment itself need programs that not every machine has: `make test-deployments` has them."""
+    """Skips tests/deployments without --on: they need pgbouncer or a replica (`make test-deployments`)."""
     return True if collection_path.name == "deployments" and not config.getoption("on") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what needs PostgreSQL; on another deployment, leaves out what asks for no server or for SQLite."""
+    """Marks tests that need PostgreSQL; with --on, deselects tests without a server and tests on SQLite."""
     for item in items:
         if _needs_postgresql(item):
             item.add_marker(pytest.mark.postgresql)
     if not config.getoption("on"):
         return
-    others = {item for item in items if _asks_for(item, "sqlite") or not _is_of_deployments(item)}
+    others = {item for item in items if _uses_database(item, "sqlite") or not _needs_a_server(item)}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
 
@@ -45,17 +45,17 @@ def _needs_postgresql(item: pytest.Item) -> bool:
     return "postgresql" in chosen or bool(POSTGRESQL_FIXTURES & set(getattr(item, "fixturenames", ())))
 
 
-def _asks_for(item: pytest.Item, kind: str) -> bool:
+def _uses_database(item: pytest.Item, kind: str) -> bool:
     return bool(getattr(item, "callspec", None)) and item.callspec.params.get("actors") == kind  # type: ignore[attr-defined]
 
 
-def _is_of_deployments(item: pytest.Item) -> bool:
+def _needs_a_server(item: pytest.Item) -> bool:
     return "deployments" in item.path.parts or "actors" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Every server of the session; when it ends, each must stop in order and have logged no fault."""
+    """All servers of the session; at its end each must stop with status 0 and have logged no fault."""
     started = Services(tmp_path_factory.mktemp("services"))
     try:
         yield started
@@ -64,7 +64,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for a server runs on SQLite; with --all, and where it asks for it, on PostgreSQL too."""
+    """Runs tests with a server on SQLite; with --all or their own parameters, on PostgreSQL too."""
     chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
     if "actors" in metafunc.fixturenames and "actors" not in chosen:
         kinds = databases.KINDS if metafunc.config.getoption("all") or metafunc.config.getoption("on") else ("sqlite",)
@@ -78,13 +78,13 @@ def actors(request: pytest.FixtureRequest, services: Services) -> Actors:
 
 @pytest.fixture
 def server(actors: Actors) -> Service:
-    """The running service; a test that asks for it runs once on each database."""
+    """The running service."""
     return actors.service
 
 
 @pytest.fixture
 def kind(server: Service) -> str:
-    """Which database it is: one of databases.KINDS."""
+    """The kind of the database: one of databases.KINDS."""
     return server.database_url.partition(":")[0]
 
 
@@ -108,13 +108,13 @@ def mallory(actors: Actors) -> httpx.Client:
 
 @pytest.fixture
 def newcomer(server: Service) -> httpx.Client:
-    """A user of alice's organization who has nothing yet."""
+    """A user of alice's organization without collections."""
     return server.client(server.key(f"user_{secrets.token_hex(8)}")[1])
 
 
 @pytest.fixture
 def reader(services: Services) -> httpx.Client:
-    """Somebody who reads the pages, without a credential; the database has no part in it."""
+    """A client without a credential, for /docs; always on SQLite."""
     server = services.actors("sqlite").service
     client = server.client()
     client.base_url = httpx.URL(server.url)
@@ -123,7 +123,7 @@ def reader(services: Services) -> httpx.Client:
 
 @pytest.fixture
 def tracks(actors: Actors) -> list[str]:
-    """Twelve tracks of alice's organization, in no collection by themselves."""
+    """Twelve tracks of alice's organization, in no collection."""
     return list(actors.tracks)
 
 
@@ -141,7 +141,7 @@ def collection(alice: httpx.Client) -> dict[str, Any]:
 
 @pytest.fixture
 def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> list[str]:
-    """The tracks of the collection, which holds five of them now, in order."""
+    """Five tracks, added to the collection in this order."""
     add_all(alice, collection["id"], tracks[:5])
     return tracks[:5]
 
@@ -157,14 +157,14 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
 
 @pytest.fixture(params=databases.KINDS)
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
-    """An operator's shell and a database without tables; a test that asks for it runs once on each database."""
+    """The command line and an empty database, once per kind of database."""
     with databases.fresh(request.param, tmp_path) as url:
         yield Shell(tmp_path, url)
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Shell:
-    """The same with SQLite only, for what the database has no part in."""
+    """The command line on SQLite only."""
     return Shell(tmp_path, databases.sqlite_url(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""Counts what of the contract a test run exercises: with --contract-coverage, on the clients' side of the wire."""
+"""Pytest plugin: counts which parts of the contract a test run exercises, with --contract-coverage."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _tallies: list[Tally] = []
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        OPTION, action="store_true", help="count what of the contract is exercised, and demand what is due"
+        OPTION, action="store_true", help="count the parts of the contract that are exercised, and fail on missing ones"
     )
-    parser.addoption(REPORT, default=coverage_report.FOLDER, type=Path, metavar="FOLDER", help="where the report goes")
+    parser.addoption(REPORT, default=coverage_report.FOLDER, type=Path, metavar="FOLDER", help="folder of the report")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,25 +32,25 @@ def pytest_configure(config: pytest.Config) -> None:
         _tallies.append(Tally(contract.document()))
 
 
-def answered(response: httpx.Response) -> None:
-    """An event hook of httpx: takes note of an exchange."""
+def count_response(response: httpx.Response) -> None:
+    """Response hook of httpx: counts the exchange."""
     if _tallies:
         request, url = response.request, response.request.url
         headers = {name.lower(): value for name, value in request.headers.items()}
         path, _, query = url.raw_path.decode("latin-1").partition("?")
-        _take(Exchange(request.method, path, query, headers, _content(request), response.status_code, response.read()))
+        _count(Exchange(request.method, path, query, headers, _content(request), response.status_code, response.read()))
 
 
 def _content(request: httpx.Request) -> bytes:
     try:
         return request.content
     except httpx.RequestNotRead:
-        return b""  # it was streamed, and cannot be read again
+        return b""  # a streamed body cannot be read twice
 
 
-def overheard(said: bytes, status: int, answer: bytes) -> bytes:
-    """Takes note of an answer to bytes that were sent by hand; gives back what was sent behind that request."""
-    head, _, rest = said.partition(b"\r\n\r\n")
+def count_raw_exchange(sent: bytes, status: int, body: bytes) -> bytes:
+    """Counts the response to the first request in raw bytes; returns the bytes after that request."""
+    head, _, rest = sent.partition(b"\r\n\r\n")
     line, *lines = head.split(b"\r\n")
     named = _REQUEST.match(line)
     fields = [found.groups() for text in lines if (found := _FIELD.fullmatch(text))]
@@ -59,24 +59,24 @@ def overheard(said: bytes, status: int, answer: bytes) -> bytes:
     size = len(rest) if "transfer-encoding" in headers or not length.isdecimal() else int(length)
     if named and _tallies:
         method, path, query = (part.decode("latin-1") for part in named.groups())
-        _take(Exchange(method, path, query, headers, rest[:size], status, answer))
+        _count(Exchange(method, path, query, headers, rest[:size], status, body))
     return rest[size:]
 
 
-def _take(exchange: Exchange) -> None:
+def _count(exchange: Exchange) -> None:
     for tally in _tallies:
         tally.add(exchange)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker of pytest-xdist has ended, and has left what it found."""
+    """Merges the facts of a pytest-xdist worker that has ended."""
     for tally in _tallies:
         tally.found.update(Fact(*fact) for fact in getattr(node, "workeroutput", {}).get(OPTION, []))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker hands its facts over; whoever has them all writes the report and fails the run that lacks something."""
+    """A worker passes its facts to the controller, which writes the report and fails an incomplete run."""
     for tally in _tallies:
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput[OPTION] = [tuple(fact) for fact in sorted(tally.found)]
@@ -92,7 +92,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("contract coverage")
         for line in coverage_report.summary(found):
             terminalreporter.line(line)
-        terminalreporter.line(f"What is missing, and where to add it: {config.getoption(REPORT) / 'contract.md'}")
+        terminalreporter.line(f"Missing facts, and where to add tests: {config.getoption(REPORT) / 'contract.md'}")
         for failure in found.failures():
             terminalreporter.line(failure, red=True)
 

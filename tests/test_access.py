@@ -1,4 +1,4 @@
-"""Nobody gets at what is not theirs: every operation of the contract, with every wrong caller and every wrong id."""
+"""Access matrix: every operation with every wrong caller and every wrong id."""
 
 import re
 import secrets
@@ -12,8 +12,8 @@ from tools.testing.service import (
     ALICE,
     AWAY,
     HOME,
+    NO_COLLECTION,
     NO_TRACK,
-    NOBODYS,
     READ,
     WRITE,
     Service,
@@ -24,7 +24,7 @@ from tools.testing.service import (
 from web.contract.reading import OperationObject
 
 PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml"}
-# What is the same for an id that never was and for one of another organization: operation, field of the body, answer.
+# Response to an unknown id and to one of another organization, by operation and body field.
 IDS_IN_BODIES = {
     ("create_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),
     ("update_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),
@@ -46,8 +46,8 @@ def test_every_operation_has_a_row() -> None:
     secured = {operation.id for operation in SECURED}
     assert secured == set(PROBES), (
         f"Operations without a row: {sorted(secured - set(PROBES))}; without an operation: {set(PROBES) - secured}.\n"
-        "Add the operation to PROBES in tools/testing/probes.py, with a body that its owner may send. Every wrong "
-        "caller and every wrong id is then tried on it. Do not skip this: it is how strangers are kept out."
+        "Add the operation to PROBES in tools/testing/probes.py, with a valid body. Every wrong caller "
+        "and every wrong id is then tested on it. Do not skip this: it is the test of access control."
     )
 
 
@@ -55,7 +55,7 @@ def test_every_id_in_a_body_has_a_row() -> None:
     found = {(operation.id, name) for operation in SECURED for name in operation.body_properties() if _is_id(name)}
     assert found == set(IDS_IN_BODIES), (
         f"Ids in bodies without a row: {sorted(found - set(IDS_IN_BODIES))}.\n"
-        "Say in IDS_IN_BODIES of tests/test_access.py what an id of another organization is answered with there."
+        "Add the response to an id of another organization to IDS_IN_BODIES in tests/test_access.py."
     )
 
 
@@ -65,7 +65,7 @@ def test_every_id_in_a_path_has_malformed_forms() -> None:
 
 def test_only_the_service_operations_are_public(server: Service) -> None:
     public = [operation for operation in operations() if operation.is_public]
-    assert {operation.id for operation in public} == PUBLIC, "An operation for everybody is a decision: add it here."
+    assert {operation.id for operation in public} == PUBLIC, "A public operation is a decision: add it here."
     for operation in public:
         assert server.client().request(operation.method, server.url + operation.path).status_code == 200
 
@@ -77,7 +77,7 @@ def test_the_owner_succeeds(scene: Scene, operation: OperationObject) -> None:
 
 
 @every_operation
-def test_without_a_valid_credential_nothing_is_answered(scene: Scene, operation: OperationObject) -> None:
+def test_invalid_credentials_get_401(scene: Scene, operation: OperationObject) -> None:
     service = scene.service
     for client, code in (
         (service.client(), "AUTHENTICATION_REQUIRED"),
@@ -91,12 +91,12 @@ def test_without_a_valid_credential_nothing_is_answered(scene: Scene, operation:
 
 
 @every_operation
-def test_a_key_does_what_its_scope_allows_and_no_more(scene: Scene, operation: OperationObject) -> None:
+def test_key_without_the_scope_gets_403(scene: Scene, operation: OperationObject) -> None:
     needed = operation.node["x-scope"]
     lacking = READ if needed == WRITE else WRITE
     for scopes in ([lacking], []):
-        poor = scene.service.client(scene.service.key(ALICE, scopes=scopes)[1])
-        scene.refused(poor, operation, "INSUFFICIENT_PERMISSIONS")
+        unauthorized = scene.service.client(scene.service.key(ALICE, scopes=scopes)[1])
+        scene.refused(unauthorized, operation, "INSUFFICIENT_PERMISSIONS")
     assert scene.ask(scene.service.client(scene.service.key(ALICE, scopes=[needed])[1]), operation).status_code < 300
 
 
@@ -107,8 +107,8 @@ def test_another_users_resource_looks_absent(
     for stranger in (bob, mallory):
         if operation.id not in ON_NO_RESOURCE:
             foreign = scene.refused(stranger, operation, "RESOURCE_NOT_FOUND")
-            absent = scene.refused(stranger, operation, "RESOURCE_NOT_FOUND", collection_id=_fresh("mcoll_"))
-            assert _blanked(foreign) == _blanked(absent)
+            absent = scene.refused(stranger, operation, "RESOURCE_NOT_FOUND", collection_id=_random_id("mcoll_"))
+            assert _normalized(foreign) == _normalized(absent)
 
 
 @every_operation
@@ -117,18 +117,18 @@ def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, 
     for client, theirs in ((mallory, HOME), (scene.alice, AWAY)):
         foreign = scene.refused(client, operation, code, organization_id=theirs)
         absent = scene.refused(client, operation, code, organization_id="org_none" + theirs[-1])
-        assert _blanked(foreign) == _blanked(absent)
+        assert _normalized(foreign) == _normalized(absent)
 
 
 @every_operation
-def test_a_key_of_the_owner_for_another_organization_reaches_nothing(scene: Scene, operation: OperationObject) -> None:
-    """The rows are the user's own; the key is one for the organization next authenticator."""
+def test_owners_key_for_another_organization_has_no_access(scene: Scene, operation: OperationObject) -> None:
+    """The rows belong to the user; the key is for another organization."""
     away = scene.service.client(scene.service.key(ALICE, AWAY)[1], AWAY)
     code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
     scene.refused(away, operation, code)
 
 
-def test_a_list_holds_the_callers_own_only(scene: Scene, bob: httpx.Client) -> None:
+def test_list_contains_only_the_callers_collections(scene: Scene, bob: httpx.Client) -> None:
     theirs = new_collection(bob)["id"]
     listed = [item["id"] for item in bob.get("collections", params={"limit": 100}).json()["items"]]
     assert theirs in listed
@@ -139,8 +139,8 @@ def test_a_list_holds_the_callers_own_only(scene: Scene, bob: httpx.Client) -> N
 @every_operation
 def test_an_absent_id_in_a_path_is_not_found(scene: Scene, operation: OperationObject) -> None:
     if "collection_id" in operation.parameter_names("path"):
-        response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", collection_id=NOBODYS)
-        assert response.json()["error"]["details"] == {"collection_id": NOBODYS}
+        response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", collection_id=NO_COLLECTION)
+        assert response.json()["error"]["details"] == {"collection_id": NO_COLLECTION}
     if "track_id" in operation.parameter_names("path"):
         before = scene.service.snapshot(scene.ids["collection_id"])
         assert scene.ask(scene.alice, operation, track_id=NO_TRACK).status_code == 200
@@ -148,7 +148,7 @@ def test_an_absent_id_in_a_path_is_not_found(scene: Scene, operation: OperationO
 
 
 @every_operation
-def test_a_malformed_id_in_a_path_identifies_nothing(scene: Scene, operation: OperationObject) -> None:
+def test_malformed_id_in_a_path_is_not_found(scene: Scene, operation: OperationObject) -> None:
     for name in operation.parameter_names("path"):
         for malformed in MALFORMED[name]:
             code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
@@ -158,27 +158,27 @@ def test_a_malformed_id_in_a_path_identifies_nothing(scene: Scene, operation: Op
 def test_a_foreign_track_in_a_path_looks_absent(scene: Scene, foreign_track: str) -> None:
     [remove] = [operation for operation in SECURED if operation.id == "remove_collection_track"]
     foreign = scene.ask(scene.alice, remove, track_id=foreign_track)
-    absent = scene.ask(scene.alice, remove, track_id=_fresh("mtrack_"))
+    absent = scene.ask(scene.alice, remove, track_id=_random_id("mtrack_"))
     assert foreign.status_code == 200
-    assert _blanked(foreign) == _blanked(absent)
+    assert _normalized(foreign) == _normalized(absent)
 
 
 @pytest.mark.parametrize(("operation_id", "field"), IDS_IN_BODIES)
 def test_a_foreign_id_in_a_body_looks_absent(scene: Scene, foreign_track: str, operation_id: str, field: str) -> None:
     [operation] = [operation for operation in SECURED if operation.id == operation_id]
     status, code = IDS_IN_BODIES[operation_id, field]
-    answers = []
-    for track_id in (foreign_track, _fresh("mtrack_")):
+    responses = []
+    for track_id in (foreign_track, _random_id("mtrack_")):
         before = scene.service.snapshot(scene.ids["collection_id"])
         response = scene.ask(scene.alice, operation, track_id=track_id, other_track_id=track_id)
         assert response.status_code == status, response.text
         assert code is None or assert_envelope(response, code)
         assert scene.service.snapshot(scene.ids["collection_id"]) == before
-        answers.append(_blanked(response))
-    assert answers[0] == answers[1]
+        responses.append(_normalized(response))
+    assert responses[0] == responses[1]
 
 
-def test_a_track_never_joins_a_collection_of_another_organization(
+def test_collection_rejects_tracks_of_another_organization(
     scene: Scene, mallory: httpx.Client, foreign_track: str
 ) -> None:
     own = new_collection(scene.service.client(mallory.headers["X-API-Key"], AWAY))
@@ -188,8 +188,8 @@ def test_a_track_never_joins_a_collection_of_another_organization(
     assert mallory.post(f"{path}/tracks", json={"track_id": foreign_track}).status_code == 200
 
 
-def test_a_collection_is_not_found_below_another_organization_of_the_same_user(scene: Scene) -> None:
-    """One id, the right owner, and the organization next authenticator."""
+def test_collection_is_not_found_under_another_organization_of_the_same_user(scene: Scene) -> None:
+    """The right id and owner, and another organization."""
     user = f"user_{secrets.token_hex(4)}"
     at_home, away = (scene.service.client(scene.service.key(user, place)[1], place) for place in (HOME, AWAY))
     made = new_collection(at_home)["id"]
@@ -198,14 +198,14 @@ def test_a_collection_is_not_found_below_another_organization_of_the_same_user(s
     assert away.get("collections").json()["items"] == []
 
 
-def _blanked(response: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:
-    """The bytes of an answer, with what may differ taken out: request id, clock, and the id that was asked for."""
+def _normalized(response: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:
+    """The response without request id, timestamps and the requested id."""
     headers = [(n, v) for n, v in response.headers.multi_items() if n.lower() not in {"x-request-id", "date"}]
     text = re.sub(r'"(trace_id|timestamp)":"[^"]*"', r'"\1":""', response.text)
     return response.status_code, headers, re.sub(r"(mcoll|mtrack)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
 
 
-def _fresh(prefix: str) -> str:
+def _random_id(prefix: str) -> str:
     return prefix + secrets.token_hex(6)
 
 

@@ -1,4 +1,4 @@
-"""A backup is whole even when it is taken under load, replaces nothing, and counts because it was put back."""
+"""Backup and restore: complete under load, no silent overwrite, and a restored copy works."""
 
 import os
 import sqlite3
@@ -23,7 +23,7 @@ from tools.testing import databases
 from tools.testing.server_process import Running, connected, environment, running
 from tools.testing.service import HOME, ROOT
 
-ELSEWHERE = "postgresql://nobody@localhost/music"
+POSTGRESQL_URL = "postgresql://nobody@localhost/music"
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def url(tmp_path: Path) -> str:
 
 
 def command(url: str, *words: str) -> str:
-    """What an operator is told who types this."""
-    ran = subprocess.run(
+    """Runs a command; returns its stderr."""
+    done = subprocess.run(
         [sys.executable, "-m", "cli", *words],
         cwd=ROOT,
         env=environment(url),
@@ -54,8 +54,8 @@ def command(url: str, *words: str) -> str:
         timeout=60,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def save(url: str, file: Path) -> None:
@@ -67,16 +67,16 @@ def restore(file: Path, url: str, *, force: bool = False) -> None:
 
 
 def rows(file: Path | str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table of a database that is whole."""
+    """Every row of every table, after an integrity check."""
     with closing(sqlite3.connect(str(file).removeprefix("sqlite:///"))) as opened:
         assert backup.integrity_errors(opened) == []
         names = [*metadata.tables, "alembic_version"]
         return {name: sorted(opened.execute(f"SELECT * FROM {name}"), key=repr) for name in names}  # noqa: S608
 
 
-def test_what_is_put_back_is_what_was_there(url: str, tmp_path: Path) -> None:
+def test_restore_reproduces_every_row(url: str, tmp_path: Path) -> None:
     before, copy, elsewhere = rows(url), tmp_path / "copy.db", databases.sqlite_url(tmp_path / "new")
-    assert all(before.values()), "every table must hold a row, or its restoration proves nothing"
+    assert all(before.values()), "every table must have a row"
     assert "pepper" in command(url, "backup", str(copy))
     assert rows(copy) == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -86,40 +86,40 @@ def test_what_is_put_back_is_what_was_there(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_backup_under_load_holds_all_that_was_told_before_it_began(server: Running, tmp_path: Path) -> None:
+def test_backup_under_load_contains_all_acknowledged_writes(server: Running, tmp_path: Path) -> None:
     secret, copy = server.key(), tmp_path / "copy.db"
     with Load(server, secret, writers=4, keys=True) as load:
-        load.await_told(50)
-        told = list(load.told)
+        load.await_acknowledged(50)
+        acknowledged = list(load.acknowledged)
         save(server.database_url, copy)
-        load.await_told(20)
-    assert (load.unexpected, load.cut) == ([], [])
+        load.await_acknowledged(20)
+    assert (load.unexpected, load.broken) == ([], [])
     elsewhere = databases.sqlite_url(tmp_path)
     restore(copy, elsewhere)
     with running(elsewhere, tmp_path) as restored, restored.client(secret) as client:
         assert client.get("collections").status_code == 200, "the key must still work"
     found = names(elsewhere)
-    assert not set(told) - set(found)
+    assert not set(acknowledged) - set(found)
     assert set(found.values()) == {1}
 
 
-def test_a_copy_goes_on_where_it_was_whatever_is_written_meanwhile(
+def test_backup_does_not_restart_on_concurrent_writes(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backup, "PAGES_AT_ONCE", 1)
     before, copy, steps = rows(url), tmp_path / "copy.db", list[int]()
 
-    def write_on(_done: int, total: int) -> None:
+    def write(_done: int, total: int) -> None:
         steps.append(total)
-        assert len(steps) <= total + 1, "it has begun anew"
+        assert len(steps) <= total + 1, "the backup has restarted"
         _populate(url, f"user_{len(steps)}")
 
-    backup.save(url, copy, write_on)
+    backup.save(url, copy, write)
     assert rows(copy) == before
     assert rows(url) != before
 
 
-def test_a_database_with_data_is_replaced_only_by_force(url: str, tmp_path: Path) -> None:
+def test_restore_over_data_requires_force(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     save(url, copy)
     before = rows(url)
@@ -132,7 +132,7 @@ def test_a_database_with_data_is_replaced_only_by_force(url: str, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_database_in_use_is_never_replaced(server: Running, tmp_path: Path) -> None:
+def test_restore_over_a_database_in_use_is_refused(server: Running, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     save(server.database_url, copy)
     with pytest.raises(CommandError, match="stop the server first"):
@@ -142,7 +142,7 @@ def test_a_database_in_use_is_never_replaced(server: Running, tmp_path: Path) ->
         assert client.post("collections", json={"name": "Still here"}).status_code == 201
 
 
-def test_a_file_that_is_there_is_never_replaced(url: str, tmp_path: Path) -> None:
+def test_backup_does_not_overwrite_a_file(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_text("a letter to my aunt", encoding="utf-8")
     with pytest.raises(CommandError, match="already a file"):
@@ -151,7 +151,7 @@ def test_a_file_that_is_there_is_never_replaced(url: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", ["", "a letter to my aunt", "x" * 8192])
-def test_what_is_no_backup_is_refused(url: str, tmp_path: Path, content: str) -> None:
+def test_restore_of_another_file_type_is_refused(url: str, tmp_path: Path, content: str) -> None:
     letter, before = tmp_path / "letter.txt", rows(url)
     letter.write_text(content, encoding="utf-8")
     with pytest.raises(CommandError, match="no backup"):
@@ -159,7 +159,7 @@ def test_what_is_no_backup_is_refused(url: str, tmp_path: Path, content: str) ->
     assert rows(url) == before
 
 
-def test_a_damaged_backup_is_refused(url: str, tmp_path: Path) -> None:
+def test_restore_of_a_corrupt_backup_is_refused(url: str, tmp_path: Path) -> None:
     copy, before = tmp_path / "copy.db", rows(url)
     save(url, copy)
     content = bytearray(copy.read_bytes())
@@ -170,7 +170,7 @@ def test_a_damaged_backup_is_refused(url: str, tmp_path: Path) -> None:
     assert rows(url) == before
 
 
-def test_a_backup_of_a_newer_version_is_refused(url: str, tmp_path: Path) -> None:
+def test_restore_of_a_newer_schema_is_refused(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     save(url, copy)
     with closing(sqlite3.connect(copy)) as opened:
@@ -180,7 +180,7 @@ def test_a_backup_of_a_newer_version_is_refused(url: str, tmp_path: Path) -> Non
         restore(copy, url, force=True)
 
 
-def test_what_is_not_there_is_named(url: str, tmp_path: Path) -> None:
+def test_missing_file_is_named_in_the_error(url: str, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.db"
     with pytest.raises(CommandError, match="There is no"):
         save(f"sqlite:///{nothing}", tmp_path / "copy.db")
@@ -189,11 +189,11 @@ def test_what_is_not_there_is_named(url: str, tmp_path: Path) -> None:
     assert not nothing.exists()
 
 
-def test_postgresql_is_left_to_its_own_tools(tmp_path: Path) -> None:
+def test_postgresql_backup_refers_to_pg_dump(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="pg_dump"):
-        save(ELSEWHERE, tmp_path / "copy")
+        save(POSTGRESQL_URL, tmp_path / "copy")
     with pytest.raises(CommandError, match="pg_restore"):
-        restore(tmp_path / "copy", ELSEWHERE)
+        restore(tmp_path / "copy", POSTGRESQL_URL)
 
 
 def _populate(url: str, user: str = "alice") -> None:

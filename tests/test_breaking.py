@@ -1,4 +1,4 @@
-"""The gate for releases rates every planted change right, and demands the version and the story that it needs."""
+"""`make breaking`: every planted change is classified, and requires its version and changelog entry."""
 
 import copy
 import json
@@ -15,12 +15,12 @@ from tools.testing.contract_changes import BREAKING, HARMLESS, Change
 from web.contract import document as contract
 
 RELEASED = json.loads(breaking.last_released().read_text(encoding="utf-8"))
-Rated = Callable[[Change], list[Finding]]
+Findings = Callable[[Change], list[Finding]]
 
 
 @pytest.fixture
-def rate(tmp_path: Path) -> Rated:
-    """What the gate finds when a change is planted into the last released contract."""
+def rate(tmp_path: Path) -> Findings:
+    """Findings for a change of the last released contract."""
 
     def findings(change: Change) -> list[Finding]:
         document = copy.deepcopy(RELEASED)
@@ -36,28 +36,28 @@ def rate(tmp_path: Path) -> Rated:
 
 
 @pytest.mark.slow
-def test_every_breaking_change_is_found(rate: Rated) -> None:
+def test_every_breaking_change_is_found(rate: Findings) -> None:
     found = _levels(rate, BREAKING)
     assert {title for title, level in found.items() if level != "major"} == set(), found
 
 
 @pytest.mark.slow
-def test_no_harmless_change_is_called_breaking(rate: Rated) -> None:
+def test_no_harmless_change_is_called_breaking(rate: Findings) -> None:
     found = _levels(rate, {title: change for title, (change, _) in HARMLESS.items()})
     assert found == {title: level for title, (_, level) in HARMLESS.items()}
 
 
-def _levels(rate: Rated, changes: dict[str, Change]) -> dict[str, str]:
+def _levels(rate: Findings, changes: dict[str, Change]) -> dict[str, str]:
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(changes, map(highest, pool.map(rate, changes.values())), strict=True))
 
 
-def test_the_corpus_is_large() -> None:
+def test_corpus_has_at_least_40_changes() -> None:
     assert len(BREAKING) >= 30
     assert len(HARMLESS) >= 10
 
 
-STORY = "## [{version}] - 2026-11-24\n\n### Changed\n\n- {line}\n\n## [1.0.0] - 2026-11-23\n\n- The first.\n"
+CHANGELOG = "## [{version}] - 2026-11-24\n\n### Changed\n\n- {line}\n\n## [1.0.0] - 2026-11-23\n\n- The first.\n"
 
 
 def _compared(tmp_path: Path, version: str, line: str, change: Change = lambda _: None) -> breaking.Comparison:
@@ -65,12 +65,12 @@ def _compared(tmp_path: Path, version: str, line: str, change: Change = lambda _
     document["info"]["version"] = version
     change(document)
     (tmp_path / "new.json").write_text(json.dumps(document), encoding="utf-8")
-    story = STORY.format(version=version, line=line)
-    return breaking.compare(breaking.last_released(), tmp_path / "new.json", story)
+    changelog = CHANGELOG.format(version=version, line=line)
+    return breaking.compare(breaking.last_released(), tmp_path / "new.json", changelog)
 
 
 @pytest.mark.parametrize(
-    ("version", "line", "title", "demanded"),
+    ("version", "line", "title", "demands"),
     [
         ("1.0.0", "Nothing.", "nothing changes", []),
         ("1.1.0", "(being written)", "nothing changes", []),
@@ -85,16 +85,16 @@ def _compared(tmp_path: Path, version: str, line: str, change: Change = lambda _
         ("0.9.0", "Back.", "nothing changes", ["must be 1.0.0"]),
     ],
 )
-def test_a_change_demands_its_version_and_its_story(
-    tmp_path: Path, version: str, line: str, title: str, demanded: list[str]
+def test_change_requires_version_and_changelog_entry(
+    tmp_path: Path, version: str, line: str, title: str, demands: list[str]
 ) -> None:
     change = BREAKING[title] if title in BREAKING else HARMLESS[title][0]
     found = _compared(tmp_path, version, line, change).missing
-    assert len(found) == len(demanded), found
-    assert all(text in sentence for text, sentence in zip(demanded, found, strict=True)), found
+    assert len(found) == len(demands), found
+    assert all(text in sentence for text, sentence in zip(demands, found, strict=True)), found
 
 
-def test_what_broke_is_said_in_plain_words(tmp_path: Path) -> None:
+def test_report_explains_a_breaking_change(tmp_path: Path) -> None:
     comparison = _compared(tmp_path, "1.1.0", "Less.", BREAKING["a parameter's default changes"])
     text = "\n".join(breaking.report_lines(comparison))
     assert "breaks[/red] who leaves query limit out of GET /music/{organization_id}/collections" in text
@@ -103,10 +103,10 @@ def test_what_broke_is_said_in_plain_words(tmp_path: Path) -> None:
     assert "info.version is 1.1.0 and must be 2.0.0 or above" in text
 
 
-def test_what_was_released_stays_as_it_was() -> None:
+def test_released_contracts_have_the_version_of_their_file() -> None:
     for file in breaking.RELEASED.glob("*.json"):
         document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        assert document["info"]["version"] == file.stem, f"{file.name} is the contract of another version"
+        assert document["info"]["version"] == file.stem, f"{file.name} has the contract of another version"
 
 
 def test_the_working_contract_is_not_older_than_the_released_one() -> None:

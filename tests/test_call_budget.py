@@ -1,4 +1,4 @@
-"""One GET does no more work than it did: counted in calls and bytes, which no busy machine can change."""
+"""Call budget: one GET needs a bounded number of function calls and bytes."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ from tools.bench.targets import ROOT
 
 
 @pytest.mark.slow
-def test_one_get_takes_as_many_calls_and_bytes_as_it_did() -> None:
-    # A process of its own: counting looks at every call, and other tests' threads would be in it.
-    told = subprocess.run(
+def test_one_get_stays_within_the_call_budget() -> None:
+    # In a subprocess, because calls of other tests' threads would be counted.
+    done = subprocess.run(
         [sys.executable, "-m", "tools.bench.call_budget"],
         cwd=ROOT,
         capture_output=True,
@@ -21,10 +21,10 @@ def test_one_get_takes_as_many_calls_and_bytes_as_it_did() -> None:
         check=False,
         timeout=120,
     )
-    assert told.returncode == 0, f"{told.stderr}\nCounted: {told.stdout}"
+    assert done.returncode == 0, f"{done.stderr}\nCounted: {done.stdout}"
 
 
-def test_the_guard_would_notice_more_calls() -> None:
+def test_budget_check_detects_one_more_call() -> None:
     band = call_budget.read_band()
     found = {name: high for name, (_, high) in band.items()}
     assert call_budget.drifted(found, band) == []
@@ -33,5 +33,5 @@ def test_the_guard_would_notice_more_calls() -> None:
     assert sentence.startswith(f"One GET has our calls {more['our_calls']:g}, and the band is ")
 
 
-def test_the_band_is_about_everything_that_is_counted() -> None:
+def test_budget_covers_every_counter() -> None:
     assert set(json.loads(call_budget.BAND.read_text(encoding="utf-8"))) == {*call_budget.LEEWAY, "kept_blocks"}

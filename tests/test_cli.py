@@ -1,4 +1,4 @@
-"""The commands do what they say, repeated too, and explain in one sentence why they cannot."""
+"""Commands of the command line: their effects, repeated runs, and one-sentence errors."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from tools.testing.cli_runner import Shell, get
 
-PAGE = {
+DEMO_COLLECTION = {
     "id": "mcoll_4a1f9c7e2b8d",
     "name": "Focus Sessions",
     "description": "Instrumental tracks for deep work",
@@ -32,11 +32,11 @@ def _client(url: str, key: str) -> httpx.Client:
 
 
 @pytest.mark.slow
-def test_the_demo_is_the_reference_page(shell: Shell) -> None:
+def test_demo_data_match_the_reference_page(shell: Shell) -> None:
     shell.text("migrate")
     demo = shell.json("demo")
     assert demo["organization_id"] == "org_abc123"
-    assert demo["collection_id"] == PAGE["id"]
+    assert demo["collection_id"] == DEMO_COLLECTION["id"]
     keys = {name: user["api_key"] for name, user in demo["users"].items()}
     assert {name: (user["user_id"], user["organization_id"]) for name, user in demo["users"].items()} == {
         "alice": ("user_alice", "org_abc123"),
@@ -44,18 +44,18 @@ def test_the_demo_is_the_reference_page(shell: Shell) -> None:
         "mallory": ("user_mallory", "org_def456"),
     }
     with shell.serving("serve", "--port", "0") as (url, _):
-        assert get(url + COLLECTION, keys["alice"]).json() == PAGE
+        assert get(url + COLLECTION, keys["alice"]).json() == DEMO_COLLECTION
         assert get(url + COLLECTION, keys["bob"]).status_code == 404
         assert get(url + COLLECTION, keys["mallory"]).status_code == 404
         tracks = get(url + COLLECTION + "/tracks", keys["alice"]).json()["items"]
     assert tracks[0] == {"track_id": "mtrack_8d2e1f6a3c9b", "position": 0, "added_at": "2026-06-28T10:35:00Z"}
     assert tracks[1] == {"track_id": "mtrack_1b9c4e7f2a6d", "position": 1, "added_at": "2026-06-28T10:40:00Z"}
-    assert tracks[11]["added_at"] == PAGE["updated_at"]
+    assert tracks[11]["added_at"] == DEMO_COLLECTION["updated_at"]
     assert len(tracks) == 12
 
 
 @pytest.mark.slow
-def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(shell: Shell) -> None:
+def test_repeated_demo_replaces_its_keys(shell: Shell) -> None:
     shell.text("migrate")
     former, fresh = shell.json("demo"), shell.json("demo")
     own = shell.json("keys", "create", "--organization", "org_abc123", "--user", "user_alice")
@@ -66,12 +66,12 @@ def test_the_demo_again_gives_fresh_keys_and_ends_the_former_ones(shell: Shell) 
     assert former["users"]["alice"]["api_key"] != fresh["users"]["alice"]["api_key"]
     kept = json.loads(_demo_file(shell).read_text())
     with shell.serving("serve", "--port", "0") as (url, _):
-        assert get(url + COLLECTION, kept["users"]["alice"]["api_key"]).json() == PAGE
+        assert get(url + COLLECTION, kept["users"]["alice"]["api_key"]).json() == DEMO_COLLECTION
         assert get(url + COLLECTION, fresh["users"]["alice"]["api_key"]).status_code == 401
 
 
 @pytest.mark.slow
-def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Shell) -> None:
+def test_repeated_demo_restores_its_collection_and_keeps_other_data(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0") as (url, _):
@@ -79,7 +79,7 @@ def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Shell) -> None:
             assert alice.delete(COLLECTION).status_code == 200
             made = alice.post("/v1/music/org_abc123/collections", json={"name": "Mine"}).headers["Location"]
         fresh = sqlite.json("demo")["users"]["alice"]["api_key"]
-        assert get(url + COLLECTION, fresh).json() == PAGE
+        assert get(url + COLLECTION, fresh).json() == DEMO_COLLECTION
         with _client(url, fresh) as alice:
             assert alice.get(made).json()["name"] == "Mine"
 
@@ -87,12 +87,12 @@ def test_the_demo_puts_the_page_back_and_leaves_the_rest(sqlite: Shell) -> None:
 def test_the_demo_refuses_a_database_with_other_data(shell: Shell) -> None:
     shell.text("migrate")
     shell.text("keys", "create", "--organization", "org_real", "--user", "ida")
-    assert "other data" in shell.refusal("demo", "--json")
+    assert "other data" in shell.error("demo", "--json")
     assert len(shell.json("keys", "list")) == 1
 
 
 @pytest.mark.slow
-def test_the_first_start_needs_nothing_and_the_second_changes_nothing(shell: Shell) -> None:
+def test_up_creates_everything_once(shell: Shell) -> None:
     with shell.serving("up", "--port", "0") as (url, _):
         first = (shell.folder / "stdout").read_text()
         key = re.search(r"msk_\w{36}", first)
@@ -100,10 +100,10 @@ def test_the_first_start_needs_nothing_and_the_second_changes_nothing(shell: She
         assert f"{url}/docs" in first
         curl = re.search(r'curl -H "X-API-Key: (\S+)" (\S+)$', first, re.MULTILINE)
         assert curl is not None
-        assert get(curl[2], curl[1]).json() == PAGE
+        assert get(curl[2], curl[1]).json() == DEMO_COLLECTION
     with shell.serving("up", "--port", "0") as (url, _):
         assert key[0] in (shell.folder / "stdout").read_text()
-        assert get(url + COLLECTION, key[0]).json() == PAGE
+        assert get(url + COLLECTION, key[0]).json() == DEMO_COLLECTION
     assert len(shell.json("keys", "list")) == 3
 
 
@@ -147,10 +147,10 @@ def test_a_key_is_shown_once_and_works_until_it_is_paused_or_revoked(shell: Shel
         assert get(asked, secret).status_code == 200
         shell.text("keys", "revoke", listed["id"])
         assert get(asked, secret).json()["error"]["code"] == "API_KEY_DEACTIVATED"
-    assert "for good" in shell.refusal("keys", "resume", listed["id"])
+    assert "for good" in shell.error("keys", "resume", listed["id"])
 
 
-def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Shell) -> None:
+def test_key_gets_the_requested_scopes_and_expiry(sqlite: Shell) -> None:
     sqlite.text("migrate")
     who = ("keys", "create", "--organization", "org_real", "--user", "ida")
     assert sqlite.json(*who, "--scope", "music:read", "--never-expires")["expires_at"] is None
@@ -160,7 +160,7 @@ def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Shell) -
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (("keys", "create", "--organization", "real", "--user", "ida"), "An organization id is"),
         (("keys", "create", "--organization", "org_real", "--user", "i d a"), "A user id is"),
@@ -183,18 +183,18 @@ def test_a_key_gets_the_scopes_and_the_days_that_were_asked_for(sqlite: Shell) -
         (("tracks", "import", "nowhere", "--organization", "org_real", "--user", "ida"), "is not a folder"),
     ],
 )
-def test_a_mistake_is_one_sentence(sqlite: Shell, words: tuple[str, ...], says: str) -> None:
+def test_invalid_arguments_give_a_one_sentence_error(sqlite: Shell, words: tuple[str, ...], message: str) -> None:
     sqlite.text("migrate")
-    assert says in sqlite.refusal(*words)
+    assert message in sqlite.error(*words)
 
 
 @pytest.mark.parametrize("command", ["serve", "demo"])
-def test_a_database_that_is_not_migrated_says_what_to_do(shell: Shell, command: str) -> None:
-    assert "run `music-studio migrate` first" in shell.refusal(command)
+def test_unmigrated_database_error_names_the_migrate_command(shell: Shell, command: str) -> None:
+    assert "run `music-studio migrate` first" in shell.error(command)
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "message"),
     [
         ("nonsense", "The database address must be"),
         ("mysql://localhost/music", "The database address must be"),
@@ -202,23 +202,23 @@ def test_a_database_that_is_not_migrated_says_what_to_do(shell: Shell, command: 
         ("postgresql://ida:secret-word@127.0.0.1:1/music", "cannot be used: "),
     ],
 )
-def test_a_database_that_cannot_be_used_is_one_sentence(sqlite: Shell, url: str, says: str) -> None:
+def test_unusable_database_gives_a_one_sentence_error(sqlite: Shell, url: str, message: str) -> None:
     for command in ("migrate", "up"):
         words = (command, "--database-url", url, *(("--port", "0") if command == "up" else ()))
-        sentence = sqlite.refusal(*words)
-        assert says in sentence
+        sentence = sqlite.error(*words)
+        assert message in sentence
         assert "secret-word" not in sentence
 
 
-def test_a_port_in_use_is_one_sentence_and_nothing_else_happens(sqlite: Shell) -> None:
+def test_port_in_use_gives_an_error_and_creates_no_database(sqlite: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert f"port {port}: address already in use" in sqlite.refusal("up", "--port", port)
+        assert f"port {port}: address already in use" in sqlite.error("up", "--port", port)
     assert not list(sqlite.folder.glob("*.db"))
 
 
-def test_a_setting_of_the_wrong_form_is_one_sentence(sqlite: Shell) -> None:
-    assert "MUSIC_STUDIO_PORT is 'many'" in sqlite.refusal("serve", MUSIC_STUDIO_PORT="many")
+def test_invalid_setting_gives_a_one_sentence_error(sqlite: Shell) -> None:
+    assert "MUSIC_STUDIO_PORT is 'many'" in sqlite.error("serve", MUSIC_STUDIO_PORT="many")
 
 
 def test_the_settings_are_listed_with_secrets_masked(sqlite: Shell) -> None:
@@ -238,11 +238,11 @@ def test_the_settings_are_listed_with_secrets_masked(sqlite: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlite: Shell) -> None:
+def test_workers_exit_with_their_supervisor(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0", "--workers", "2") as (url, _):
-        assert get(url + COLLECTION, key).json() == PAGE
+        assert get(url + COLLECTION, key).json() == DEMO_COLLECTION
         port = url.rpartition(":")[2]
     with (
         contextlib.suppress(AssertionError),
@@ -257,7 +257,7 @@ def test_several_workers_stop_in_order_and_do_not_outlive_their_supervisor(sqlit
 
 
 @pytest.mark.slow
-def test_no_request_is_cut_when_the_server_stops(sqlite: Shell) -> None:
+def test_request_during_shutdown_is_answered(sqlite: Shell) -> None:
     sqlite.text("migrate")
     key = sqlite.json("demo")["users"]["alice"]["api_key"]
     with sqlite.serving("serve", "--port", "0") as (url, process), _client(url, key) as alice:

@@ -1,4 +1,4 @@
-"""The form of what the command line prints: help, version, completion, JSON, tables, colours and errors."""
+"""Output of the command line: help, version, completion, JSON, tables, colours and errors."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tools.testing.cli_runner import Shell
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 WHO = ("--organization", "org_real", "--user", "ida")
-# These have commands and do nothing themselves.
+# Command groups.
 GROUPS = ((), ("keys",), ("tracks",))
 
 
@@ -33,30 +33,30 @@ COMMANDS = list(_commands(get_command(cli)))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself(sqlite: Shell, words: tuple[str, ...]) -> None:
+def test_every_command_has_help(sqlite: Shell, words: tuple[str, ...]) -> None:
     short, long = sqlite.text(*words, "-h"), sqlite.text(*words, "--help")
     assert short == long
     assert short.strip().startswith(" ".join(("Usage: music-studio", *words)))
     assert "\x1b" not in short
     summaries = re.findall(r"^  [a-z]+ {2,}(.*)$", short.partition("Commands:")[2], re.MULTILINE)
-    assert not [summary for summary in summaries if summary.endswith("...")], "a summary must fit into one line"
+    assert not [summary for summary in summaries if summary.endswith("...")], "a summary must fit on one line"
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words not in GROUPS], ids=" ".join)
-def test_every_command_has_a_machine_form(sqlite: Shell, words: tuple[str, ...]) -> None:
+def test_every_command_has_a_json_option(sqlite: Shell, words: tuple[str, ...]) -> None:
     assert "--json" in sqlite.text(*words, "-h")
 
 
 @pytest.mark.parametrize("words", GROUPS, ids=" ".join)
-def test_a_group_alone_shows_its_help(sqlite: Shell, words: tuple[str, ...]) -> None:
+def test_command_group_without_a_command_shows_help(sqlite: Shell, words: tuple[str, ...]) -> None:
     assert sqlite.text(*words) == sqlite.text(*words, "-h")
 
 
-def test_the_version_is_that_of_the_project(sqlite: Shell) -> None:
+def test_version_option_prints_the_project_version(sqlite: Shell) -> None:
     assert sqlite.text("--version") == f"music-studio {VERSION}\n"
 
 
-def test_a_shell_can_complete_commands(sqlite: Shell) -> None:
+def test_shell_completion_works(sqlite: Shell) -> None:
     words = {"COMP_WORDS": "music-studio ke", "COMP_CWORD": "1"}
     assert sqlite.run(_MUSIC_STUDIO_COMPLETE="complete_bash", **words).stdout == "keys\n"
     assert {"--install-completion", "--show-completion"} <= set(sqlite.text("-h").split())
@@ -71,37 +71,37 @@ def test_a_shell_can_complete_commands(sqlite: Shell) -> None:
         (("keys", "create", *WHO, "--expires-in-days", "0"), "See `music-studio keys create --help`."),
     ],
 )
-def test_wrong_usage_is_one_sentence(sqlite: Shell, words: tuple[str, ...], message: str) -> None:
+def test_wrong_usage_gives_a_one_sentence_error(sqlite: Shell, words: tuple[str, ...], message: str) -> None:
     done = sqlite.run(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(r"music-studio: [^\n]+\.\n", done.stderr)
     assert message in done.stderr
 
 
-def test_an_option_of_the_wrong_form_is_named_as_it_was_typed(sqlite: Shell) -> None:
-    assert "--port is '99999'; it must be" in sqlite.refusal("serve", "--port", "99999")
-    assert "--rate-limit is 'many'; it must be" in sqlite.refusal("mock", "--rate-limit", "many")
+def test_invalid_option_is_named_as_typed(sqlite: Shell) -> None:
+    assert "--port is '99999'; it must be" in sqlite.error("serve", "--port", "99999")
+    assert "--rate-limit is 'many'; it must be" in sqlite.error("mock", "--rate-limit", "many")
 
 
-def test_a_database_that_fails_during_a_command_is_one_sentence() -> None:
+def test_database_failure_during_a_command_gives_a_one_sentence_error() -> None:
     assert errors.sentence(Unavailable("The database does not answer")) == "The database does not answer: try again."
 
 
-def test_a_metrics_port_in_use_is_one_sentence(sqlite: Shell) -> None:
+def test_metrics_port_in_use_gives_a_one_sentence_error(sqlite: Shell) -> None:
     sqlite.text("migrate")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        sentence = sqlite.refusal("serve", "--port", "0", MUSIC_STUDIO_METRICS_PORT=port)
+        sentence = sqlite.error("serve", "--port", "0", MUSIC_STUDIO_METRICS_PORT=port)
     assert f"Cannot serve metrics on 127.0.0.1:{port}: address already in use." in sentence
 
 
-def test_a_folder_that_is_missing_creates_no_organization(sqlite: Shell) -> None:
+def test_import_of_a_missing_folder_creates_no_organization(sqlite: Shell) -> None:
     sqlite.text("migrate")
-    assert "is not a folder" in sqlite.refusal("tracks", "import", "nowhere", *WHO)
+    assert "is not a folder" in sqlite.error("tracks", "import", "nowhere", *WHO)
     assert sqlite.json("demo")["organization_id"] == "org_abc123"  # refused if there were other data
 
 
-def test_the_commands_of_the_database_report_as_json(sqlite: Shell) -> None:
+def test_database_commands_report_as_json(sqlite: Shell) -> None:
     migrated = sqlite.json("migrate")
     assert migrated == {"database_url": sqlite.url, "revision": migrated["revision"]}
     assert re.fullmatch("[0-9]{4}", migrated["revision"])
@@ -112,7 +112,7 @@ def test_the_commands_of_the_database_report_as_json(sqlite: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_health_reports_what_it_has_asked(sqlite: Shell) -> None:
+def test_health_command_reports_status(sqlite: Shell) -> None:
     sqlite.text("migrate")
     with sqlite.serving("serve", "--port", "0", "--json") as (url, _):
         facts = json.loads((sqlite.folder / "stdout").read_text())
@@ -124,11 +124,11 @@ def test_health_reports_what_it_has_asked(sqlite: Shell) -> None:
             "healthy": True,
         }
         assert sqlite.text("health", "--ready", "--port", port) == f"The server on 127.0.0.1 port {port} is ready.\n"
-    assert f"The server on 127.0.0.1 port {port} does not respond" in sqlite.refusal("health", "--port", port)
+    assert f"The server on 127.0.0.1 port {port} does not respond" in sqlite.error("health", "--port", port)
 
 
 @pytest.mark.slow
-def test_the_first_start_reports_as_json(sqlite: Shell) -> None:
+def test_up_reports_as_json(sqlite: Shell) -> None:
     with sqlite.serving("up", "--port", "0", "--json") as (url, _):
         facts = json.loads((sqlite.folder / "stdout").read_text())
     assert facts["url"] == url
@@ -140,19 +140,19 @@ def test_the_first_start_reports_as_json(sqlite: Shell) -> None:
     [("--version",), ("migrate", "--json"), ("keys", "list"), ("tracks", "list", *WHO[:2]), ("settings", "--json")],
     ids=" ".join,
 )
-def test_a_process_prints_what_the_tests_in_this_process_see(sqlite: Shell, words: tuple[str, ...]) -> None:
+def test_subprocess_output_equals_in_process_output(sqlite: Shell, words: tuple[str, ...]) -> None:
     sqlite.text("migrate")
     started, ran = sqlite.start(*words), sqlite.run(*words)
     assert (started.returncode, started.stdout, started.stderr) == (0, ran.stdout, ran.stderr)
 
 
-def test_a_failing_process_ends_with_one_sentence(sqlite: Shell) -> None:
+def test_failing_process_prints_one_sentence(sqlite: Shell) -> None:
     done = sqlite.start("keys", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"music-studio: There is no database [^\n]+: run `music-studio migrate` first\.\n", done.stderr)
 
 
-def test_rows_line_up_on_a_terminal_without_colour(sqlite: Shell) -> None:
+def test_table_columns_are_aligned_without_colour(sqlite: Shell) -> None:
     sqlite.text("migrate")
     for user in ("ida", "somebody_with_a_long_name"):
         sqlite.text("keys", "create", "--organization", "org_real", "--user", user)
@@ -165,7 +165,7 @@ def test_rows_line_up_on_a_terminal_without_colour(sqlite: Shell) -> None:
     assert re.search(r"\x1b\[[0-9;]*3[0-9]", sqlite.on_terminal("-h", NO_COLOR=""))
 
 
-def test_a_progress_bar_is_for_a_terminal_only(sqlite: Shell, tmp_path: Path) -> None:
+def test_progress_bar_is_shown_on_a_terminal_only(sqlite: Shell, tmp_path: Path) -> None:
     sqlite.text("migrate")
     folder = tmp_path / "music"
     folder.mkdir()

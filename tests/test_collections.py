@@ -1,4 +1,4 @@
-"""Collections keep every promise that the product makes about them."""
+"""Collections and their tracks: every operation through HTTP."""
 
 import random
 import re
@@ -13,8 +13,8 @@ from models.db import connection
 from models.schema import collections
 from tools.testing.service import (
     HOME,
+    NO_COLLECTION,
     NO_TRACK,
-    NOBODYS,
     ON_DATABASES,
     Service,
     add_all,
@@ -67,7 +67,7 @@ def test_a_list_without_parameters_has_the_documented_defaults(newcomer: httpx.C
 
 
 @pytest.mark.parametrize(("limit", "offset"), [(1, 0), (100, 1), (7, 2_147_483_647)])
-def test_a_list_echoes_what_was_asked_for(alice: httpx.Client, limit: int, offset: int) -> None:
+def test_list_echoes_limit_and_offset(alice: httpx.Client, limit: int, offset: int) -> None:
     page = alice.get("collections", params={"limit": limit, "offset": offset}).json()
     assert (page["limit"], page["offset"]) == (limit, offset)
 
@@ -105,7 +105,7 @@ def test_a_list_refuses_a_parameter_given_twice(alice: httpx.Client) -> None:
     assert {pointer for pointer, _ in violations(alice.get("collections?limit=1&limit=2"))} == {"query/limit"}
 
 
-def test_a_list_names_every_bad_parameter_at_once(alice: httpx.Client) -> None:
+def test_list_reports_all_invalid_parameters_together(alice: httpx.Client) -> None:
     found = violations(alice.get("collections?limit=0&offset=-1&colour=red"))
     assert {pointer for pointer, _ in found} == {"query/limit", "query/offset", "query/colour"}
 
@@ -115,7 +115,7 @@ def test_the_newest_collection_comes_first(newcomer: httpx.Client) -> None:
     assert _listed(newcomer) == made[::-1]
 
 
-def test_pages_are_stable_where_collections_are_of_one_moment(server: Service, newcomer: httpx.Client) -> None:
+def test_pagination_is_stable_for_equal_creation_times(server: Service, newcomer: httpx.Client) -> None:
     made = [new_collection(newcomer)["id"] for _ in range(7)]
     for collection_id in made:
         server.age(collection_id)
@@ -141,7 +141,7 @@ def test_the_list_shows_no_track_count(newcomer: httpx.Client, tracks: list[str]
     assert list(item) == FIELDS
 
 
-def test_a_new_collection_is_empty_and_says_where_it_is(alice: httpx.Client) -> None:
+def test_create_returns_an_empty_collection_and_its_location(alice: httpx.Client) -> None:
     response = alice.post("collections", json={"name": "Focus"})
     made = response.json()
     assert response.status_code == 201
@@ -154,7 +154,7 @@ def test_a_new_collection_is_empty_and_says_where_it_is(alice: httpx.Client) -> 
     assert (again.json(), again.headers["ETag"]) == (made, response.headers["ETag"])
 
 
-def test_times_are_of_now_in_utc_and_whole_seconds(alice: httpx.Client) -> None:
+def test_timestamps_are_current_utc_in_whole_seconds(alice: httpx.Client) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     made = new_collection(alice)
     assert SECOND.fullmatch(made["created_at"])
@@ -162,7 +162,7 @@ def test_times_are_of_now_in_utc_and_whole_seconds(alice: httpx.Client) -> None:
     assert before <= datetime.fromisoformat(made["created_at"]) <= datetime.now(UTC)
 
 
-def test_a_new_collection_holds_every_optional_field(alice: httpx.Client, tracks: list[str]) -> None:
+def test_create_accepts_every_optional_field(alice: httpx.Client, tracks: list[str]) -> None:
     sent = {
         "name": "All",
         "description": "Tab\tand\nline",
@@ -193,14 +193,12 @@ def test_a_name_may_have_512_code_points(alice: httpx.Client, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["a" * 513, "𝄞" * 513], ids=["513", "513 astral"])
-def test_a_name_may_not_have_more(alice: httpx.Client, name: str) -> None:
+def test_a_name_longer_than_512_code_points_is_invalid(alice: httpx.Client, name: str) -> None:
     assert violations(alice.post("collections", json={"name": name})) == {("/name", "maxLength")}
 
 
 @pytest.mark.parametrize("name", [*BLANKS, *CONTROLS], ids=ascii)
-def test_a_name_is_neither_blank_nor_with_control_characters(
-    alice: httpx.Client, collection: dict[str, Any], name: str
-) -> None:
+def test_blank_name_or_control_character_is_invalid(alice: httpx.Client, collection: dict[str, Any], name: str) -> None:
     for response in (
         alice.post("collections", json={"name": name}),
         alice.patch(f"collections/{collection['id']}", json={"name": name}),
@@ -209,14 +207,14 @@ def test_a_name_is_neither_blank_nor_with_control_characters(
 
 
 @pytest.mark.parametrize("body", [b'{"name": "\\ud800"}', b'{"name": "a", "description": "\\udfff x"}'])
-def test_half_a_surrogate_pair_is_no_text(alice: httpx.Client, body: bytes) -> None:
+def test_lone_surrogate_is_malformed(alice: httpx.Client, body: bytes) -> None:
     response = alice.post("collections", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["error"]["code"]) == (400, "MALFORMED_REQUEST")
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, [], {}, ["a"]], ids=repr)
 @pytest.mark.parametrize("field", ["name", "description", "cover_track_id", "cover_image_url"])
-def test_a_field_takes_text_only_and_a_name_no_null(alice: httpx.Client, field: str, value: object) -> None:
+def test_non_string_field_is_invalid(alice: httpx.Client, field: str, value: object) -> None:
     response = alice.post("collections", json={"name": "Typed"} | {field: value})
     if value is None and field != "name":
         assert response.status_code == 201
@@ -232,14 +230,14 @@ def test_a_name_is_required(alice: httpx.Client) -> None:
     "field",
     ["colour", "id", "owner_id", "organization_id", "track_count", "version", "created_at", "deleted_at", "Name"],
 )
-def test_a_field_that_nobody_may_set_is_unknown(alice: httpx.Client, collection: dict[str, Any], field: str) -> None:
+def test_read_only_or_unknown_field_is_invalid(alice: httpx.Client, collection: dict[str, Any], field: str) -> None:
     body = {"name": "Mine", field: "mcoll_0123456789ab"}
     for response in (alice.post("collections", json=body), alice.patch(f"collections/{collection['id']}", json=body)):
         assert violations(response) == {(f"/{field}", "additionalProperties")}
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "1", '"name"', "true"])
-def test_a_body_is_an_object(alice: httpx.Client, collection: dict[str, Any], body: str) -> None:
+def test_body_must_be_an_object(alice: httpx.Client, collection: dict[str, Any], body: str) -> None:
     json = {"Content-Type": "application/json"}
     for method, path in (("POST", "collections"), ("PATCH", f"collections/{collection['id']}")):
         assert violations(alice.request(method, path, content=body, headers=json)) == {("", "type")}
@@ -257,13 +255,13 @@ def test_a_body_is_required(alice: httpx.Client, collection: dict[str, Any]) -> 
         assert response.status_code in {400, 422}, f"{method} {at}: {response.text}"
 
 
-def test_every_violation_is_named_at_once(alice: httpx.Client) -> None:
+def test_all_violations_are_reported_together(alice: httpx.Client) -> None:
     body = {"name": "", "description": 1, "cover_track_id": "x", "cover_image_url": "ftp://x", "colour": "red"}
     pointers = {pointer for pointer, _ in violations(alice.post("collections", json=body))}
     assert pointers == {"/name", "/description", "/cover_track_id", "/cover_image_url", "/colour"}
 
 
-def test_a_description_has_4096_code_points_at_most(alice: httpx.Client) -> None:
+def test_description_has_at_most_4096_code_points(alice: httpx.Client) -> None:
     assert new_collection(alice, description="𝄞" * 4096)["description"] == "𝄞" * 4096
     assert violations(alice.post("collections", json={"name": "Long", "description": "a" * 4097})) == {
         ("/description", "maxLength")
@@ -282,12 +280,12 @@ def test_a_description_holds_no_null_character(alice: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("url", GOOD_URLS, ids=lambda url: url[:40])
-def test_a_cover_image_is_an_http_address(alice: httpx.Client, url: str) -> None:
+def test_cover_image_accepts_http_urls(alice: httpx.Client, url: str) -> None:
     assert new_collection(alice, cover_image_url=url)["cover_image_url"] == url
 
 
 @pytest.mark.parametrize("url", BAD_URLS, ids=lambda url: ascii(url[:40]))
-def test_a_cover_image_is_nothing_else(alice: httpx.Client, collection: dict[str, Any], url: str) -> None:
+def test_cover_image_rejects_other_urls(alice: httpx.Client, collection: dict[str, Any], url: str) -> None:
     for response in (
         alice.post("collections", json={"name": "Cover", "cover_image_url": url}),
         alice.patch(f"collections/{collection['id']}", json={"cover_image_url": url}),
@@ -314,11 +312,11 @@ def test_a_collection_is_shown_with_its_track_count(
     assert response.json()["track_count"] == 5
 
 
-def test_an_absent_collection_is_named_in_the_answer(alice: httpx.Client) -> None:
-    response = alice.get(f"collections/{NOBODYS}")
+def test_not_found_error_names_the_collection(alice: httpx.Client) -> None:
+    response = alice.get(f"collections/{NO_COLLECTION}")
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["details"]) == (
-        404, "RESOURCE_NOT_FOUND", {"collection_id": NOBODYS},
+        404, "RESOURCE_NOT_FOUND", {"collection_id": NO_COLLECTION},
     )  # fmt: skip
     assert error["system_message"] == "Music collection not found or not owned by caller"
 
@@ -357,29 +355,29 @@ def test_a_change_shows_the_track_count(alice: httpx.Client, collection: dict[st
     assert alice.patch(f"collections/{collection['id']}", json={"name": "Counted"}).json()["track_count"] == 5
 
 
-def test_a_name_can_not_be_cleared(alice: httpx.Client, collection: dict[str, Any]) -> None:
+def test_name_cannot_be_set_to_null(alice: httpx.Client, collection: dict[str, Any]) -> None:
     assert violations(alice.patch(f"collections/{collection['id']}", json={"name": None})) == {("/name", "type")}
     assert alice.get(f"collections/{collection['id']}").json() == collection
 
 
-def test_a_refused_change_changes_nothing(alice: httpx.Client, collection: dict[str, Any]) -> None:
+def test_invalid_update_changes_nothing(alice: httpx.Client, collection: dict[str, Any]) -> None:
     body = {"name": "Half", "cover_track_id": NO_TRACK}
     assert alice.patch(f"collections/{collection['id']}", json=body).status_code == 422
     assert alice.get(f"collections/{collection['id']}").json() == collection
 
 
-# What moves updated_at and the entity tag, and what does not: method, path below the collection, body.
+# Actions without and with effect on updated_at and the ETag: method, path below the collection, body.
 
 IDLE: dict[str, Action] = {
     "empty patch": ("PATCH", "", {}),
-    "patch with what is there": ("PATCH", "", {"name": "Test", "description": None}),
+    "patch with the present values": ("PATCH", "", {"name": "Test", "description": None}),
     "add a member again": ("POST", "/tracks", {"track_id": "#0"}),
-    "remove a track that is not in": ("DELETE", "/tracks/#7", None),
-    "remove a track that never was": ("DELETE", f"/tracks/{NO_TRACK}", None),
+    "remove a track that is no member": ("DELETE", "/tracks/#7", None),
+    "remove an unknown track": ("DELETE", f"/tracks/{NO_TRACK}", None),
     "reorder to the same order": ("PATCH", "/order", {"ordered_track_ids": ["#0", "#1", "#2", "#3", "#4"]}),
     "reorder nothing": ("PATCH", "/order", {"ordered_track_ids": []}),
-    "reorder strangers only": ("PATCH", "/order", {"ordered_track_ids": ["#7", NO_TRACK]}),
-    "list the first first": ("PATCH", "/order", {"ordered_track_ids": ["#0"]}),
+    "reorder non-members only": ("PATCH", "/order", {"ordered_track_ids": ["#7", NO_TRACK]}),
+    "list the first track first": ("PATCH", "/order", {"ordered_track_ids": ["#0"]}),
 }
 EFFECTIVE: dict[str, Action] = {
     "patch": ("PATCH", "", {"name": "Other"}),
@@ -390,7 +388,7 @@ EFFECTIVE: dict[str, Action] = {
 
 
 @pytest.mark.parametrize("action", [*IDLE, *EFFECTIVE])
-def test_only_what_changes_something_moves_time_and_tag(
+def test_updated_at_and_etag_change_only_with_content(
     server: Service, alice: httpx.Client, collection: dict[str, Any], five: list[str], tracks: list[str], action: str
 ) -> None:
     long_ago = server.age(collection["id"])
@@ -403,7 +401,7 @@ def test_only_what_changes_something_moves_time_and_tag(
     assert after.json()["created_at"] == long_ago
 
 
-def test_a_deletion_is_acknowledged_and_repeated_is_404(alice: httpx.Client, collection: dict[str, Any]) -> None:
+def test_repeated_delete_gets_404(alice: httpx.Client, collection: dict[str, Any]) -> None:
     path = f"collections/{collection['id']}"
     response = alice.delete(path)
     assert response.status_code == 200
@@ -432,14 +430,14 @@ def test_a_deleted_collection_is_absent_everywhere(
 
 
 @ON_DATABASES
-def test_a_deletion_is_soft_and_leaves_the_tracks(
+def test_delete_is_soft_and_keeps_the_tracks(
     server: Service, alice: httpx.Client, collection: dict[str, Any], five: list[str]
 ) -> None:
     other = new_collection(alice)
     add_all(alice, other["id"], five)
     alice.delete(f"collections/{collection['id']}")
     assert order_of(alice, other["id"]) == five
-    with server.store():
+    with server.use_database():
         rows = connection.fetch_all(select(collections.c.deleted_at).where(collections.c.id == collection["id"]))
     assert [row.deleted_at is not None for row in rows] == [True]
 
@@ -450,9 +448,7 @@ def test_adding_a_track_is_acknowledged(alice: httpx.Client, collection: dict[st
     assert response.json() == {"success": True, "id": tracks[0], "detail": "Track added to collection."}
 
 
-def test_a_track_is_appended_once_however_often_it_is_added(
-    alice: httpx.Client, collection: dict[str, Any], tracks: list[str]
-) -> None:
+def test_adding_a_track_is_idempotent(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> None:
     add_all(alice, collection["id"], [tracks[1], tracks[0], tracks[1], tracks[2], tracks[0]])
     assert order_of(alice, collection["id"]) == [tracks[1], tracks[0], tracks[2]]
     assert alice.get(f"collections/{collection['id']}").json()["track_count"] == 3
@@ -487,7 +483,7 @@ def test_a_track_that_is_absent_or_foreign_is_not_found(
     ],
     ids=repr,
 )
-def test_adding_takes_a_track_id_and_nothing_else(
+def test_add_track_body_has_only_track_id(
     alice: httpx.Client, collection: dict[str, Any], body: dict[str, Any], found: tuple[str, str]
 ) -> None:
     assert violations(alice.post(f"collections/{collection['id']}/tracks", json=body)) == {found}
@@ -505,7 +501,7 @@ def test_a_track_list_has_the_documented_form(alice: httpx.Client, collection: d
 
 
 @pytest.mark.parametrize(("limit", "offset", "positions"), [(2, 0, [0, 1]), (2, 3, [3, 4]), (500, 4, [4]), (1, 5, [])])
-def test_a_page_of_tracks_keeps_the_positions_of_the_whole(
+def test_track_page_has_absolute_positions(
     alice: httpx.Client, collection: dict[str, Any], five: list[str], limit: int, offset: int, positions: list[int]
 ) -> None:
     page = alice.get(f"collections/{collection['id']}/tracks", params={"limit": limit, "offset": offset}).json()
@@ -528,9 +524,7 @@ def test_a_track_list_refuses_other_parameters(
     assert violations(alice.get(f"collections/{collection['id']}/tracks?{query}")) == {found}
 
 
-def test_removing_a_track_is_acknowledged_again_and_again(
-    alice: httpx.Client, collection: dict[str, Any], five: list[str]
-) -> None:
+def test_removing_a_track_is_idempotent(alice: httpx.Client, collection: dict[str, Any], five: list[str]) -> None:
     for _ in range(2):
         response = alice.delete(f"collections/{collection['id']}/tracks/{five[1]}")
         assert response.status_code == 200
@@ -539,7 +533,7 @@ def test_removing_a_track_is_acknowledged_again_and_again(
     assert alice.get(f"collections/{collection['id']}").json()["track_count"] == 4
 
 
-def test_positions_close_up_and_new_tracks_come_last(
+def test_positions_stay_dense_after_removal(
     alice: httpx.Client, collection: dict[str, Any], five: list[str], tracks: list[str]
 ) -> None:
     for gone in (five[0], five[4], five[2]):
@@ -552,7 +546,7 @@ def test_positions_close_up_and_new_tracks_come_last(
 @pytest.mark.parametrize(
     "track_id", ["x", "mtrack_XYZ", "mcoll_4a1f9c7e2b8d", "mtrack_8D2E1F6A3C9B", "mtrack_8d2e1f6a3c9b0"]
 )
-def test_a_malformed_track_in_a_path_identifies_nothing(
+def test_malformed_track_id_in_a_path_is_not_found(
     alice: httpx.Client, collection: dict[str, Any], track_id: str
 ) -> None:
     response = alice.delete(f"collections/{collection['id']}/tracks/{track_id}")
@@ -572,7 +566,7 @@ def test_a_malformed_track_in_a_path_identifies_nothing(
         ("14x0", "14023"),
     ],
 )
-def test_listed_tracks_come_first_and_the_rest_keeps_its_order(
+def test_reorder_puts_listed_tracks_first(
     alice: httpx.Client, collection: dict[str, Any], five: list[str], tracks: list[str], listed: str, expected: str
 ) -> None:
     ids = [NO_TRACK if sign == "x" else tracks[int(sign)] for sign in listed]
@@ -582,7 +576,7 @@ def test_listed_tracks_come_first_and_the_rest_keeps_its_order(
     assert order_of(alice, collection["id"]) == [tracks[int(sign)] for sign in expected]
 
 
-def test_an_order_of_another_collections_tracks_is_ignored(
+def test_reorder_ignores_tracks_of_other_collections(
     alice: httpx.Client, collection: dict[str, Any], five: list[str], tracks: list[str], foreign_track: str
 ) -> None:
     other = new_collection(alice)
@@ -593,9 +587,7 @@ def test_an_order_of_another_collections_tracks_is_ignored(
     assert order_of(alice, other["id"]) == tracks[5:8]
 
 
-def test_many_orders_in_a_row_give_what_a_plain_list_would(
-    alice: httpx.Client, collection: dict[str, Any], tracks: list[str]
-) -> None:
+def test_repeated_reorders_match_a_list(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> None:
     add_all(alice, collection["id"], tracks)
     chance, model = random.Random(5), list(tracks)
     for _ in range(60):
@@ -605,7 +597,7 @@ def test_many_orders_in_a_row_give_what_a_plain_list_would(
         assert order_of(alice, collection["id"]) == model
 
 
-def test_a_track_listed_twice_is_refused(alice: httpx.Client, collection: dict[str, Any], five: list[str]) -> None:
+def test_reorder_rejects_duplicate_track_ids(alice: httpx.Client, collection: dict[str, Any], five: list[str]) -> None:
     ids = [five[2], five[1], five[2]]
     response = alice.patch(f"collections/{collection['id']}/order", json={"ordered_track_ids": ids})
     assert violations(response) == {("/ordered_track_ids", "uniqueItems")}
@@ -622,15 +614,15 @@ def test_a_track_listed_twice_is_refused(alice: httpx.Client, collection: dict[s
         ({"ordered_track_ids": [1, None]}, {("/ordered_track_ids/0", "type"), ("/ordered_track_ids/1", "type")}),
         ({"ordered_track_ids": [], "position": 1}, {("/position", "additionalProperties")}),
     ],
-    ids=lambda value: repr(value) if isinstance(value, dict) else None,  # a set has no order, and ids need one
+    ids=lambda value: repr(value) if isinstance(value, dict) else None,  # a set has no stable repr
 )
-def test_an_order_is_a_list_of_track_ids(
+def test_reorder_body_must_be_a_list_of_track_ids(
     alice: httpx.Client, collection: dict[str, Any], body: dict[str, Any], found: set[tuple[str, str]]
 ) -> None:
     assert violations(alice.patch(f"collections/{collection['id']}/order", json=body)) == found
 
 
-def test_an_order_names_ten_thousand_tracks_at_most(alice: httpx.Client, collection: dict[str, Any]) -> None:
+def test_reorder_accepts_at_most_10000_track_ids(alice: httpx.Client, collection: dict[str, Any]) -> None:
     ids = [f"mtrack_{number:012x}" for number in range(10_001)]
     path = f"collections/{collection['id']}/order"
     assert violations(alice.patch(path, json={"ordered_track_ids": ids})) == {("/ordered_track_ids", "maxItems")}
@@ -638,7 +630,7 @@ def test_an_order_names_ten_thousand_tracks_at_most(alice: httpx.Client, collect
 
 
 @pytest.mark.slow
-def test_a_collection_holds_ten_thousand_tracks(
+def test_collection_holds_at_most_10000_tracks(
     server: Service, alice: httpx.Client, collection: dict[str, Any]
 ) -> None:
     made = server.make_tracks(10_001)

@@ -1,4 +1,4 @@
-"""The counter of contract coverage: what an exchange proves, what it does not, and when a run must fail."""
+"""Contract coverage: which facts an exchange counts, and which missing facts fail a run."""
 
 import json
 import subprocess
@@ -12,21 +12,21 @@ from settings import ROOT
 from tests import contract_coverage
 from tools.contract.coverage_facts import Exchange, Fact, Tally
 from tools.contract.coverage_report import UNREACHABLE, Coverage, summary, write
-from tools.testing.service import HOME, NOBODYS, operations, resolved
+from tools.testing.service import HOME, NO_COLLECTION, operations, resolved
 from web.contract import document as contract
 
 LIST = f"/v1/music/{HOME}/collections"
 
 
-def _seen(method: str, path: str, status: int, *, query: str = "", body: Any = None, answer: Any = None,
+def _seen(method: str, path: str, status: int, *, query: str = "", body: Any = None, response: Any = None,
           **headers: str) -> set[tuple[str, str, str]]:  # fmt: skip
     tally = Tally(contract.document())
-    sent, told = (b"" if value is None else json.dumps(value).encode() for value in (body, answer))
-    tally.add(Exchange(method, path, query, headers, sent, status, told))
+    sent, received = (b"" if value is None else json.dumps(value).encode() for value in (body, response))
+    tally.add(Exchange(method, path, query, headers, sent, status, received))
     return set(tally.found)
 
 
-def test_a_success_counts_for_its_operation_alone() -> None:
+def test_success_counts_only_for_its_operation() -> None:
     found = _seen("GET", LIST, 200, query="limit=5")
     assert {fact[1] for fact in found} == {"list_collections"}
     assert {("operation", "list_collections", "succeeds"), ("status", "list_collections", "200")} <= found
@@ -34,14 +34,14 @@ def test_a_success_counts_for_its_operation_alone() -> None:
     assert ("parameter", "list_collections", "query offset absent") in found
 
 
-def test_a_refused_value_is_an_invalid_parameter_and_a_taken_one_is_not() -> None:
+def test_only_a_rejected_value_counts_as_invalid_parameter() -> None:
     name = ("parameter", "list_collections", "query limit invalid")
     assert name in _seen("GET", LIST, 422, query="limit=101")
     assert name not in _seen("GET", LIST, 200, query="limit=100")
     assert ("parameter", "list_collections", "query limit given") not in _seen("GET", LIST, 401, query="limit=100")
 
 
-def test_a_rule_is_kept_by_what_was_taken_and_broken_by_what_was_refused() -> None:
+def test_schema_rule_is_kept_by_accepted_and_broken_by_rejected_values() -> None:
     kept = _seen("POST", LIST, 201, body={"name": "a", "description": None})
     assert ("keyword", "create_collection", "/name maxLength kept") in kept
     assert ("keyword", "create_collection", "/description nullable kept") in kept
@@ -54,27 +54,27 @@ def test_a_rule_is_kept_by_what_was_taken_and_broken_by_what_was_refused() -> No
     assert not {fact for fact in _seen("POST", LIST, 401, body={}) if fact[0] == "keyword"}
 
 
-def test_an_items_rule_has_one_place_for_all_items() -> None:
-    found = _seen("PATCH", f"{LIST}/{NOBODYS}/order", 422, body={"ordered_track_ids": ["x", "x"]})
+def test_rule_of_array_items_has_one_pointer() -> None:
+    found = _seen("PATCH", f"{LIST}/{NO_COLLECTION}/order", 422, body={"ordered_track_ids": ["x", "x"]})
     assert ("keyword", "reorder_collection", "/ordered_track_ids/* pattern broken") in found
     assert ("keyword", "reorder_collection", "/ordered_track_ids uniqueItems broken") in found
 
 
-def test_an_error_example_is_met_by_its_code_and_its_complaints() -> None:
+def test_error_example_is_matched_by_code_and_violations() -> None:
     [example] = _responses("list_collections", "422").values()
-    assert ("example", "list_collections", "422 invalid_collection_query") in _seen("GET", LIST, 422, answer=example)
+    assert ("example", "list_collections", "422 invalid_collection_query") in _seen("GET", LIST, 422, response=example)
     less = json.loads(json.dumps(example))
     del less["error"]["details"]["errors"][0]
-    assert not {fact for fact in _seen("GET", LIST, 422, answer=less) if fact[0] == "example"}
+    assert not {fact for fact in _seen("GET", LIST, 422, response=less) if fact[0] == "example"}
 
 
-def test_a_request_example_is_met_by_its_shape() -> None:
+def test_request_example_is_matched_by_shape() -> None:
     found = _seen("POST", LIST, 201, body={"name": "Another"})
     assert ("example", "create_collection", "request name_only") in found
     assert ("example", "create_collection", "request name_and_description") not in found
 
 
-def test_a_method_that_a_path_lacks_is_the_405_of_all_that_it_has() -> None:
+def test_status_405_counts_for_every_operation_of_the_path() -> None:
     found = _seen("PUT", LIST, 405)
     assert {fact for fact in found if fact[0] == "status"} == {
         ("status", "list_collections", "405"),
@@ -82,29 +82,29 @@ def test_a_method_that_a_path_lacks_is_the_405_of_all_that_it_has() -> None:
     }
 
 
-def test_a_slash_too_many_is_the_operations_404() -> None:
+def test_trailing_slash_counts_as_404_of_the_operation() -> None:
     assert _seen("GET", LIST + "/", 404) == {("status", "list_collections", "404")}
     assert not _seen("GET", "/v1/nothing", 404)
 
 
 @pytest.mark.parametrize(
-    ("said", "path", "rest"),
+    ("sent", "path", "rest"),
     [
         (b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /", "/v1/health/live", b"GET /"),
         (b"POST /a?b=c HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET", "/a", b"GET"),
         (b"GET http://x/v1/health/live HTTP/1.1\r\nHos", "/v1/health/live", b""),
     ],
 )
-def test_bytes_sent_by_hand_are_overheard(monkeypatch: pytest.MonkeyPatch, said: bytes, path: str, rest: bytes) -> None:
+def test_raw_bytes_are_counted(monkeypatch: pytest.MonkeyPatch, sent: bytes, path: str, rest: bytes) -> None:
     taken: list[Exchange] = []
     tally = Tally(contract.document())
     monkeypatch.setattr(tally, "add", taken.append)
     monkeypatch.setattr(contract_coverage, "_tallies", [tally])
-    assert contract_coverage.overheard(said, 200, b"") == rest
+    assert contract_coverage.count_raw_exchange(sent, 200, b"") == rest
     assert [exchange.path for exchange in taken] == [path]
 
 
-def test_a_run_that_lacks_a_status_fails_and_says_where_to_add_it() -> None:
+def test_missing_status_fails_the_run_with_advice() -> None:
     expected = Tally(contract.document()).expected()
     whole = Coverage(expected, expected - UNREACHABLE.keys(), UNREACHABLE)
     assert not list(whole.failures())
@@ -118,7 +118,7 @@ def test_a_run_that_lacks_a_status_fails_and_says_where_to_add_it() -> None:
     ]
 
 
-def test_an_exemption_that_is_no_longer_true_fails() -> None:
+def test_stale_exemption_fails_the_run() -> None:
     expected = Tally(contract.document()).expected()
     known = Fact("status", "get_liveness", "503")
     gone = Fact("status", "get_liveness", "999")
@@ -129,11 +129,11 @@ def test_an_exemption_that_is_no_longer_true_fails() -> None:
     ]
 
 
-def test_the_report_names_what_is_missing(tmp_path: Path) -> None:
+def test_report_lists_missing_facts(tmp_path: Path) -> None:
     expected = Tally(contract.document()).expected()
     write(Coverage(expected, expected - {Fact("parameter", "list_collections", "query limit invalid")}, {}), tmp_path)
-    told = json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))
-    assert told["missing"] == [{"kind": "parameter", "operation": "list_collections", "what": "query limit invalid"}]
+    report = json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))
+    assert report["missing"] == [{"kind": "parameter", "operation": "list_collections", "what": "query limit invalid"}]
     text = (tmp_path / "contract.md").read_text(encoding="utf-8")
     assert "`list_collections` parameter: query limit invalid" in text
 
@@ -143,25 +143,25 @@ from tools.contract.coverage_facts import Exchange
 from tests import contract_coverage
 
 def test_one():
-    contract_coverage._take(Exchange("GET", "/v1/health/live", "", {}, b"", 200, b""))
+    contract_coverage._count(Exchange("GET", "/v1/health/live", "", {}, b"", 200, b""))
 
 def test_another():
-    contract_coverage._take(Exchange("GET", "/v1/health/ready", "", {}, b"", 503, b""))
+    contract_coverage._count(Exchange("GET", "/v1/health/ready", "", {}, b"", 503, b""))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_all_workers_of_a_run_are_counted_and_what_they_lack_fails_it(tmp_path: Path, workers: str) -> None:
+def test_coverage_is_merged_across_xdist_workers(tmp_path: Path, workers: str) -> None:
     (tmp_path / "test_small.py").write_text(ONE_EXCHANGE, encoding="utf-8")
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-n", workers, "-p", "no:cacheprovider",
          contract_coverage.OPTION, contract_coverage.REPORT, tmp_path / "report", tmp_path / "test_small.py"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert told.returncode == pytest.ExitCode.TESTS_FAILED, told.stdout
-    assert "2 passed" in told.stdout
-    assert "get_liveness 404: no test has it; add one in tests/test_statuses.py" in told.stdout
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+    assert "2 passed" in done.stdout
+    assert "get_liveness 404: no test has it; add one in tests/test_statuses.py" in done.stdout
     counts = json.loads((tmp_path / "report" / "contract.json").read_text(encoding="utf-8"))["counts"]
     assert (counts["operation"]["exercised"], counts["status"]["exercised"]) == (1, 2)
 

@@ -1,4 +1,4 @@
-"""Killed under load, the service loses nothing that it acknowledged and does nothing twice."""
+"""Crashes under load: no acknowledged write is lost or duplicated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,23 +20,23 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
         yield started
 
 
-def test_a_power_cut_loses_nothing_and_doubles_nothing(server: Running) -> None:
+def test_sigkill_loses_and_duplicates_no_acknowledged_write(server: Running) -> None:
     secret = server.key()
     for _ in range(2):
         require_nothing_lost(killed(server, secret))
 
 
-def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_killed_worker_is_replaced_without_lost_writes(tmp_path: Path) -> None:
     with fresh("sqlite", tmp_path, workers=2) as server:
         require_nothing_lost(worker_killed(server, server.key()))
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)
-def test_a_worker_that_dies_takes_only_its_own_requests_along(kind: str, tmp_path: Path) -> None:
+def test_killed_worker_fails_only_its_own_requests(kind: str, tmp_path: Path) -> None:
     with fresh(kind, tmp_path, workers=2) as server:
         require_only_its_own(kill_one(server, server.key()))
 
 
-def test_what_clients_saw_through_crashes_and_pauses_is_one_history(server: Running) -> None:
+def test_history_is_consistent_across_crashes_and_pauses(server: Running) -> None:
     history = record(server, server.key(), Chaos(server, kills=1, pauses=1), seconds=4)
     require_consistent(history)

@@ -1,4 +1,4 @@
-"""Who is asking: keys and tokens, alone and together, good and bad, and what is looked at first."""
+"""Authentication: API keys and JWTs, alone and together, and the order of the checks."""
 
 import base64
 import hmac
@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 from tools.testing.service import (
     ALICE,
     BOB,
-    NOBODYS,
+    NO_COLLECTION,
     ON_ONE_DATABASE,
     Service,
     Services,
@@ -34,7 +34,7 @@ Headers = list[tuple[str, str]]
 
 
 def token(key: Any = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """A JWT of alice's that is good for a minute, unless the claims say otherwise; None leaves a claim out."""
+    """A JWT of alice, valid for a minute unless the claims say otherwise; None omits a claim."""
     whole = {"sub": ALICE, "exp": int(time.time()) + 60, "scope": "music:read music:write"} | claims
     kept = {name: value for name, value in whole.items() if value is not None}
     return jwt.encode({"alg": "HS256"} | (header or {}), kept, key or OctKey.import_key(SECRET))
@@ -50,19 +50,19 @@ def key(alice: httpx.Client) -> str:
 
 
 @pytest.fixture
-def anybody(server: Service) -> httpx.Client:
+def anonymous(server: Service) -> httpx.Client:
     return server.client()
 
 
 @pytest.fixture
 def by_secret(services: Services, server: Service) -> httpx.Client:
-    """A client of a server that takes tokens signed with a shared secret."""
+    """A client of a server with a shared JWT secret."""
     return services.variant(server, JWT_SECRET=SECRET).client()
 
 
 @pytest.fixture
 def by_key_set(services: Services, server: Service) -> httpx.Client:
-    """A client of a server that takes tokens signed with one of two private keys."""
+    """A client of a server with a JWKS of two keys."""
     file = services.folder / "jwks.json"
     if not file.exists():
         file.write_text(json.dumps(KeySet([RSA, EC]).as_dict(private=False)), encoding="utf-8")
@@ -70,12 +70,12 @@ def by_key_set(services: Services, server: Service) -> httpx.Client:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_a_key_works_in_either_header(anybody: httpx.Client, key: str, scheme: str) -> None:
-    assert anybody.get("collections", headers={"X-API-Key": key}).status_code == 200
-    assert anybody.get("collections", headers={"Authorization": f"{scheme} {key}"}).status_code == 200
+def test_a_key_works_in_either_header(anonymous: httpx.Client, key: str, scheme: str) -> None:
+    assert anonymous.get("collections", headers={"X-API-Key": key}).status_code == 200
+    assert anonymous.get("collections", headers={"Authorization": f"{scheme} {key}"}).status_code == 200
 
 
-SPOILT: dict[str, Callable[[str], str]] = {
+MISSPELT: dict[str, Callable[[str], str]] = {
     "a character too few": lambda key: key[:-1],
     "a character too many": lambda key: key + "0",
     "a wrong checksum": lambda key: key[:-1] + ("0" if key[-1] != "0" else "1"),
@@ -92,53 +92,55 @@ SPOILT: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", SPOILT)
-def test_a_key_that_is_spelled_otherwise_is_no_key(anybody: httpx.Client, key: str, fault: str) -> None:
-    spoilt = SPOILT[fault](key).encode("latin-1")
+@pytest.mark.parametrize("fault", MISSPELT)
+def test_misspelt_key_is_rejected(anonymous: httpx.Client, key: str, fault: str) -> None:
+    misspelt = MISSPELT[fault](key).encode("latin-1")
     for name, prefix in ((b"X-API-Key", b""), (b"Authorization", b"Bearer ")):
         if not prefix or fault not in {"with a scheme", "nothing"}:
             error = assert_envelope(
-                anybody.get("collections", headers=[(name, prefix + spoilt)]), "AUTHENTICATION_REQUIRED"
+                anonymous.get("collections", headers=[(name, prefix + misspelt)]), "AUTHENTICATION_REQUIRED"
             )
             assert error["system_message"] == "Missing or invalid authorization header"
             assert error["details"] == {}
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Basic YWxpY2U6YQ==", "{key}", "Bearer {key} {key}"])
-def test_an_authorization_of_another_form_is_refused(anybody: httpx.Client, key: str, value: str) -> None:
-    response = anybody.get("collections", headers={"Authorization": value.format(key=key)})
+def test_malformed_authorization_header_is_rejected(anonymous: httpx.Client, key: str, value: str) -> None:
+    response = anonymous.get("collections", headers={"Authorization": value.format(key=key)})
     assert_envelope(response, "AUTHENTICATION_REQUIRED")
 
 
-def test_a_key_in_the_query_or_a_cookie_is_no_credential(anybody: httpx.Client, key: str) -> None:
+def test_key_in_query_or_cookie_is_ignored(anonymous: httpx.Client, key: str) -> None:
     for response in (
-        anybody.get("collections", params={"api_key": key, "X-API-Key": key}),
-        anybody.get("collections", headers={"Cookie": f"X-API-Key={key}"}),
+        anonymous.get("collections", params={"api_key": key, "X-API-Key": key}),
+        anonymous.get("collections", headers={"Cookie": f"X-API-Key={key}"}),
     ):
         assert_envelope(response, "AUTHENTICATION_REQUIRED")
 
 
-def test_two_credentials_of_one_user_are_as_good_as_one(server: Service, anybody: httpx.Client, key: str) -> None:
+def test_two_credentials_of_one_user_are_accepted(server: Service, anonymous: httpx.Client, key: str) -> None:
     second = server.key(ALICE)[1]
     for other in (key, second):
-        assert anybody.get("collections", headers={"X-API-Key": key} | bearer(other)).status_code == 200
+        assert anonymous.get("collections", headers={"X-API-Key": key} | bearer(other)).status_code == 200
 
 
-def test_two_credentials_allow_what_both_allow(server: Service, anybody: httpx.Client, key: str) -> None:
+def test_two_credentials_have_the_intersection_of_scopes(server: Service, anonymous: httpx.Client, key: str) -> None:
     reader = server.key(ALICE, scopes=["music:read"])[1]
     for headers in ({"X-API-Key": key} | bearer(reader), {"X-API-Key": reader} | bearer(key)):
-        assert anybody.get("collections", headers=headers).status_code == 200
-        assert_envelope(anybody.post("collections", json={"name": "a"}, headers=headers), "INSUFFICIENT_PERMISSIONS")
+        assert anonymous.get("collections", headers=headers).status_code == 200
+        assert_envelope(anonymous.post("collections", json={"name": "a"}, headers=headers), "INSUFFICIENT_PERMISSIONS")
 
 
-def test_two_credentials_of_two_users_are_refused(anybody: httpx.Client, key: str, bob: httpx.Client) -> None:
+def test_credentials_of_two_users_are_rejected(anonymous: httpx.Client, key: str, bob: httpx.Client) -> None:
     other = bob.headers["X-API-Key"]
     for headers in ({"X-API-Key": key} | bearer(other), {"X-API-Key": other} | bearer(key)):
-        assert_envelope(anybody.get("collections", headers=headers), "AUTHENTICATION_REQUIRED")
+        assert_envelope(anonymous.get("collections", headers=headers), "AUTHENTICATION_REQUIRED")
 
 
 @pytest.mark.parametrize("state", ["nonsense", "expired", "paused", "deactivated"])
-def test_one_bad_credential_spoils_a_good_one(server: Service, anybody: httpx.Client, key: str, state: str) -> None:
+def test_invalid_credential_beside_a_valid_one_is_rejected(
+    server: Service, anonymous: httpx.Client, key: str, state: str
+) -> None:
     bad = "nonsense"
     if state == "expired":
         bad = server.expired_key(ALICE)
@@ -146,11 +148,13 @@ def test_one_bad_credential_spoils_a_good_one(server: Service, anybody: httpx.Cl
         bad = server.key(ALICE, state=state)[1]
     code = "AUTHENTICATION_REQUIRED" if state == "nonsense" else f"API_KEY_{state.upper()}"
     for headers in ({"X-API-Key": key} | bearer(bad), {"X-API-Key": bad} | bearer(key)):
-        assert_envelope(anybody.get("collections", headers=headers), code)
+        assert_envelope(anonymous.get("collections", headers=headers), code)
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_credential_header_comes_once(anybody: httpx.Client, key: str, bob: httpx.Client, same: bool) -> None:
+def test_duplicate_credential_header_is_malformed(
+    anonymous: httpx.Client, key: str, bob: httpx.Client, same: bool
+) -> None:
     other = key if same else str(bob.headers["X-API-Key"])
     twice: list[Headers] = [
         [("X-API-Key", key), ("X-API-Key", other)],
@@ -158,14 +162,14 @@ def test_a_credential_header_comes_once(anybody: httpx.Client, key: str, bob: ht
         [("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {other}")],
     ]
     for headers in twice:
-        assert_envelope(anybody.get("collections", headers=headers), "MALFORMED_REQUEST")
+        assert_envelope(anonymous.get("collections", headers=headers), "MALFORMED_REQUEST")
 
 
-def test_a_header_that_looks_like_the_keys_is_refused(anybody: httpx.Client, key: str) -> None:
-    assert_envelope(anybody.get("collections", headers={"X_API_Key": key, "X-API-Key": key}), "MALFORMED_REQUEST")
+def test_underscore_variant_of_the_key_header_is_malformed(anonymous: httpx.Client, key: str) -> None:
+    assert_envelope(anonymous.get("collections", headers={"X_API_Key": key, "X-API-Key": key}), "MALFORMED_REQUEST")
 
 
-def test_what_becomes_of_a_key_counts_from_the_next_request_on(server: Service) -> None:
+def test_key_state_change_applies_to_the_next_request(server: Service) -> None:
     key_id, secret = server.key(ALICE)
     client = server.client(secret)
     connections = set()
@@ -176,11 +180,11 @@ def test_what_becomes_of_a_key_counts_from_the_next_request_on(server: Service) 
         response = client.get("collections")
         connections.add(response.extensions["network_stream"].get_extra_info("client_addr"))
         assert response.status_code == 200 if code is None else assert_envelope(response, code)
-    assert len(connections) == 1, "the test is worth something only on one kept connection"
+    assert len(connections) == 1, "all requests must use one keep-alive connection"
 
 
 @pytest.mark.slow
-def test_a_key_ends_when_its_time_is_over(server: Service) -> None:
+def test_key_is_rejected_after_its_expiry(server: Service) -> None:
 
     client = server.client(server.key(ALICE, expires_at=datetime.now(UTC) + timedelta(seconds=2))[1])
     assert client.get("collections").status_code == 200
@@ -188,39 +192,41 @@ def test_a_key_ends_when_its_time_is_over(server: Service) -> None:
     assert_envelope(client.get("collections"), "API_KEY_EXPIRED")
 
 
-def test_no_secret_is_ever_logged(server: Service, anybody: httpx.Client, key: str) -> None:
+def test_no_secret_is_ever_logged(server: Service, anonymous: httpx.Client, key: str) -> None:
     for headers in ({"X-API-Key": key}, bearer(key), {"X-API-Key": f"{key}x"}, {"X-Request-ID": key}, {"Referer": key}):
-        anybody.get("collections", headers=headers)
-    anybody.get("collections", params={"api_key": key})
-    anybody.get(f"collections/{key}", headers={"X-API-Key": key})
+        anonymous.get("collections", headers=headers)
+    anonymous.get("collections", params={"api_key": key})
+    anonymous.get(f"collections/{key}", headers={"X-API-Key": key})
     assert key not in server.log_text()
 
 
-# What is looked at first.
+# Order of the checks.
 
 
-def test_a_bad_key_comes_before_every_other_fault(anybody: httpx.Client) -> None:
+def test_authentication_is_checked_before_everything_else(anonymous: httpx.Client) -> None:
     bad = {"X-API-Key": "nonsense"}
     for response in (
-        anybody.post("collections", content=b"{", headers=bad | {"Content-Type": "application/json"}),
-        anybody.post("collections", content=b"<a/>", headers=bad | {"Content-Type": "application/xml"}),
-        anybody.post("collections", json={"name": "a" * 1024 * 1024}, headers=bad),
-        anybody.post("collections", json={"name": ""}, headers=bad),
-        anybody.get("collections?limit=0&colour=red", headers=bad),
-        anybody.get("collections", headers=bad | {"Accept": "text/html"}),
-        anybody.get(f"collections/{NOBODYS}", headers=bad),
+        anonymous.post("collections", content=b"{", headers=bad | {"Content-Type": "application/json"}),
+        anonymous.post("collections", content=b"<a/>", headers=bad | {"Content-Type": "application/xml"}),
+        anonymous.post("collections", json={"name": "a" * 1024 * 1024}, headers=bad),
+        anonymous.post("collections", json={"name": ""}, headers=bad),
+        anonymous.get("collections?limit=0&colour=red", headers=bad),
+        anonymous.get("collections", headers=bad | {"Accept": "text/html"}),
+        anonymous.get(f"collections/{NO_COLLECTION}", headers=bad),
     ):
         assert_envelope(response, "AUTHENTICATION_REQUIRED")
 
 
-def test_a_missing_scope_comes_before_the_form(server: Service) -> None:
+def test_scope_is_checked_before_validation(server: Service) -> None:
     reader = server.client(server.key(ALICE, scopes=["music:read"])[1])
     assert_envelope(reader.post("collections", json={"name": ""}), "INSUFFICIENT_PERMISSIONS")
-    assert_envelope(reader.patch(f"collections/{NOBODYS}", json={"name": ""}), "INSUFFICIENT_PERMISSIONS")
+    assert_envelope(reader.patch(f"collections/{NO_COLLECTION}", json={"name": ""}), "INSUFFICIENT_PERMISSIONS")
 
 
-def test_the_form_comes_before_the_row(alice: httpx.Client, mallory: httpx.Client, collection: dict[str, Any]) -> None:
-    for client, collection_id in ((mallory, collection["id"]), (alice, NOBODYS)):
+def test_validation_is_checked_before_the_row(
+    alice: httpx.Client, mallory: httpx.Client, collection: dict[str, Any]
+) -> None:
+    for client, collection_id in ((mallory, collection["id"]), (alice, NO_COLLECTION)):
         path = f"collections/{collection_id}"
         assert_envelope(client.patch(path, json={"name": ""}), "VALIDATION_ERROR")
         assert_envelope(client.post(f"{path}/tracks", json={"track_id": "x"}), "VALIDATION_ERROR")
@@ -240,18 +246,18 @@ def test_a_token_acts_for_its_user(by_secret: httpx.Client, alice: httpx.Client)
 
 
 @pytest.mark.parametrize(("algorithm", "key"), [("RS256", RSA), ("ES256", EC)], ids=["RS256", "ES256"])
-def test_a_token_of_a_known_private_key_is_good(by_key_set: httpx.Client, algorithm: str, key: Any) -> None:
+def test_token_signed_with_a_jwks_key_is_accepted(by_key_set: httpx.Client, algorithm: str, key: Any) -> None:
     signed = token(key, {"alg": algorithm, "kid": key.kid})
     assert by_key_set.get("collections", headers=bearer(signed)).status_code == 200
 
 
-def test_a_token_and_a_key_of_one_user_go_together(by_secret: httpx.Client, key: str) -> None:
+def test_token_and_key_of_one_user_are_accepted(by_secret: httpx.Client, key: str) -> None:
     assert by_secret.get("collections", headers={"X-API-Key": key} | bearer(token())).status_code == 200
     response = by_secret.get("collections", headers={"X-API-Key": key} | bearer(token(sub=BOB)))
     assert_envelope(response, "AUTHENTICATION_REQUIRED")
 
 
-def test_a_token_does_what_its_scope_allows(by_secret: httpx.Client) -> None:
+def test_token_without_the_scope_gets_403(by_secret: httpx.Client) -> None:
     reader = bearer(token(scope="music:read"))
     assert by_secret.get("collections", headers=reader).status_code == 200
     assert_envelope(by_secret.post("collections", json={"name": "a"}, headers=reader), "INSUFFICIENT_PERMISSIONS")
@@ -259,13 +265,13 @@ def test_a_token_does_what_its_scope_allows(by_secret: httpx.Client) -> None:
         assert_envelope(by_secret.get("collections", headers=bearer(token(scope=scope))), "INSUFFICIENT_PERMISSIONS")
 
 
-def test_a_token_that_is_over_has_expired(by_secret: httpx.Client) -> None:
+def test_expired_token_gets_token_expired(by_secret: httpx.Client) -> None:
     response = by_secret.get("collections", headers=bearer(token(exp=int(time.time()) - 1)))
     assert_envelope(response, "TOKEN_EXPIRED")
 
 
-def _by_hand(header: dict[str, Any], secret: bytes | None = SECRET.encode()) -> str:
-    """An HS256 token that no library would make; without a secret it has no signature."""
+def _handmade(header: dict[str, Any], secret: bytes | None = SECRET.encode()) -> str:
+    """A hand-made HS256 token; without a secret it has no signature."""
     head = {"alg": "HS256", "typ": "JWT"} | header
     body = {"sub": ALICE, "exp": int(time.time()) + 60, "scope": "music:read"}
     signed = f"{_encoded(json.dumps(head).encode())}.{_encoded(json.dumps(body).encode())}"
@@ -284,12 +290,12 @@ def _tampered() -> str:
 
 
 BAD_TOKENS: dict[str, Callable[[], str]] = {
-    "no algorithm": lambda: _by_hand({"alg": "none"}, None),
-    "no algorithm, in capitals": lambda: _by_hand({"alg": "NONE"}, None),
-    "no signature": lambda: _by_hand({}, None),
+    "no algorithm": lambda: _handmade({"alg": "none"}, None),
+    "no algorithm, in capitals": lambda: _handmade({"alg": "NONE"}, None),
+    "no signature": lambda: _handmade({}, None),
     "another body": _tampered,
     "another secret": lambda: token(OctKey.import_key("x" * 50)),
-    "an algorithm that is not allowed": lambda: _by_hand({"alg": "HS512"}),
+    "an algorithm that is not allowed": lambda: _handmade({"alg": "HS512"}),
     "a private key": lambda: token(RSA, {"alg": "RS256"}),
     "no user": lambda: token(sub=None),
     "an empty user": lambda: token(sub=""),
@@ -299,45 +305,45 @@ BAD_TOKENS: dict[str, Callable[[], str]] = {
     "an end that is text": lambda: token(exp="tomorrow"),
     "not yet": lambda: token(nbf=int(time.time()) + 60),
     "a scope that is a list": lambda: token(scope=["music:read"]),
-    "a critical extension": lambda: _by_hand({"crit": ["exotic"], "exotic": 1}),
+    "a critical extension": lambda: _handmade({"crit": ["exotic"], "exotic": 1}),
     "three words": lambda: "a.b.c",
     "no JSON inside": lambda: "AAAA.AAAA.AAAA",
 }
 
 
 @pytest.mark.parametrize("fault", BAD_TOKENS)
-def test_a_token_with_a_fault_is_invalid(by_secret: httpx.Client, fault: str) -> None:
+def test_invalid_token_gets_token_invalid(by_secret: httpx.Client, fault: str) -> None:
     response = by_secret.get("collections", headers=bearer(BAD_TOKENS[fault]()))
     assert_envelope(response, "TOKEN_INVALID")
 
 
 BAD_FOR_KEY_SET: dict[str, Callable[[], str]] = {
-    "signed with the public key as a secret": lambda: _by_hand({"kid": RSA.kid}, RSA.as_pem(private=False)),
+    "signed with the public key as a secret": lambda: _handmade({"kid": RSA.kid}, RSA.as_pem(private=False)),
     "signed by a stranger": lambda: token(STRANGE_RSA, {"alg": "RS256", "kid": RSA.kid}),
     "brings its own key": lambda: token(
         STRANGE_RSA, {"alg": "RS256", "kid": RSA.kid, "jwk": STRANGE_RSA.as_dict(private=False)}
     ),
     "the key of another algorithm": lambda: token(EC, {"alg": "ES256", "kid": RSA.kid}),
     "an unknown key id": lambda: token(RSA, {"alg": "RS256", "kid": "other"}),
-    "no algorithm": lambda: _by_hand({"alg": "none"}, None),
+    "no algorithm": lambda: _handmade({"alg": "none"}, None),
 }
 
 
 @pytest.mark.parametrize("fault", BAD_FOR_KEY_SET)
-def test_a_token_that_no_known_key_signed_is_invalid(by_key_set: httpx.Client, fault: str) -> None:
+def test_token_not_signed_by_a_jwks_key_is_invalid(by_key_set: httpx.Client, fault: str) -> None:
     response = by_key_set.get("collections", headers=bearer(BAD_FOR_KEY_SET[fault]()))
     assert_envelope(response, "TOKEN_INVALID")
 
 
-def test_a_token_is_meant_for_this_service_and_from_its_issuer(services: Services, server: Service) -> None:
-    picky = services.variant(server, JWT_SECRET=SECRET, JWT_ISSUER="https://id.example", JWT_AUDIENCE="music").client()
+def test_token_issuer_and_audience_are_checked(services: Services, server: Service) -> None:
+    strict = services.variant(server, JWT_SECRET=SECRET, JWT_ISSUER="https://id.example", JWT_AUDIENCE="music").client()
     good = {"iss": "https://id.example", "aud": "music"}
     for claims in (good, good | {"aud": ["other", "music"]}):
-        assert picky.get("collections", headers=bearer(token(**claims))).status_code == 200
+        assert strict.get("collections", headers=bearer(token(**claims))).status_code == 200
     for wrong in ({"iss": "https://evil.example"}, {"iss": None}, {"aud": "other"}, {"aud": ["other"]}, {"aud": None}):
-        assert_envelope(picky.get("collections", headers=bearer(token(**good | wrong))), "TOKEN_INVALID")
+        assert_envelope(strict.get("collections", headers=bearer(token(**good | wrong))), "TOKEN_INVALID")
 
 
 @ON_ONE_DATABASE
-def test_a_server_without_token_keys_takes_no_token(anybody: httpx.Client) -> None:
-    assert_envelope(anybody.get("collections", headers=bearer(token())), "TOKEN_INVALID")
+def test_server_without_jwt_keys_rejects_tokens(anonymous: httpx.Client) -> None:
+    assert_envelope(anonymous.get("collections", headers=bearer(token())), "TOKEN_INVALID")

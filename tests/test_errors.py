@@ -1,4 +1,4 @@
-"""Every error code of the contract can be met on the wire, and every error is the one documented envelope."""
+"""Errors: every code of the contract is returned by a real server in the documented envelope."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from settings import Settings
 from tools.testing.service import (
     ALICE,
     HOME,
-    NOBODYS,
+    NO_COLLECTION,
     ON_DATABASES,
     ON_ONE_DATABASE,
     Service,
@@ -34,8 +34,8 @@ from web.responses import encode_headers
 SECRET = "the shared secret of these tests, 32 bytes or more"
 
 
-class Stage(NamedTuple):
-    """What a provocation may use."""
+class Context(NamedTuple):
+    """Fixtures that a provocation may use."""
 
     services: Services
     server: Service
@@ -44,135 +44,135 @@ class Stage(NamedTuple):
     tracks: list[str]
 
 
-def _malformed_request(stage: Stage) -> httpx.Response:
-    return stage.alice.post("collections", content=b'{"name": ', headers={"Content-Type": "application/json"})
+def _malformed_request(context: Context) -> httpx.Response:
+    return context.alice.post("collections", content=b'{"name": ', headers={"Content-Type": "application/json"})
 
 
-def _authentication_required(stage: Stage) -> httpx.Response:
-    return stage.server.client().get("collections")
+def _authentication_required(context: Context) -> httpx.Response:
+    return context.server.client().get("collections")
 
 
-def _api_key_expired(stage: Stage) -> httpx.Response:
-    return stage.server.client(stage.server.expired_key(ALICE)).get("collections")
+def _api_key_expired(context: Context) -> httpx.Response:
+    return context.server.client(context.server.expired_key(ALICE)).get("collections")
 
 
-def _api_key_deactivated(stage: Stage) -> httpx.Response:
-    return stage.server.client(stage.server.key(ALICE, state="deactivated")[1]).get("collections")
+def _api_key_deactivated(context: Context) -> httpx.Response:
+    return context.server.client(context.server.key(ALICE, state="deactivated")[1]).get("collections")
 
 
-def _api_key_paused(stage: Stage) -> httpx.Response:
-    return stage.server.client(stage.server.key(ALICE, state="paused")[1]).get("collections")
+def _api_key_paused(context: Context) -> httpx.Response:
+    return context.server.client(context.server.key(ALICE, state="paused")[1]).get("collections")
 
 
-def _token_expired(stage: Stage) -> httpx.Response:
-    return _with_token(stage, {"sub": ALICE, "exp": int(time.time()) - 60, "scope": "music:read"})
+def _token_expired(context: Context) -> httpx.Response:
+    return _with_token(context, {"sub": ALICE, "exp": int(time.time()) - 60, "scope": "music:read"})
 
 
-def _token_invalid(stage: Stage) -> httpx.Response:
-    return _with_token(stage, {"sub": "user_unknown", "exp": int(time.time()) + 60, "scope": "music:read"})
+def _token_invalid(context: Context) -> httpx.Response:
+    return _with_token(context, {"sub": "user_unknown", "exp": int(time.time()) + 60, "scope": "music:read"})
 
 
-def _organization_access_denied(stage: Stage) -> httpx.Response:
-    return stage.mallory.get("collections")
+def _organization_access_denied(context: Context) -> httpx.Response:
+    return context.mallory.get("collections")
 
 
-def _insufficient_permissions(stage: Stage) -> httpx.Response:
-    reader = stage.server.client(stage.server.key(ALICE, scopes=["music:read"])[1])
+def _insufficient_permissions(context: Context) -> httpx.Response:
+    reader = context.server.client(context.server.key(ALICE, scopes=["music:read"])[1])
     return reader.post("collections", json={"name": "Test"})
 
 
-def _resource_not_found(stage: Stage) -> httpx.Response:
-    return stage.alice.get(f"collections/{NOBODYS}")
+def _resource_not_found(context: Context) -> httpx.Response:
+    return context.alice.get(f"collections/{NO_COLLECTION}")
 
 
-def _endpoint_not_found(stage: Stage) -> httpx.Response:
-    return stage.alice.get("nothing")
+def _endpoint_not_found(context: Context) -> httpx.Response:
+    return context.alice.get("nothing")
 
 
-def _method_not_allowed(stage: Stage) -> httpx.Response:
-    return stage.alice.put("collections", json={})
+def _method_not_allowed(context: Context) -> httpx.Response:
+    return context.alice.put("collections", json={})
 
 
-def _not_acceptable(stage: Stage) -> httpx.Response:
-    return stage.alice.get("collections", headers={"Accept": "text/html"})
+def _not_acceptable(context: Context) -> httpx.Response:
+    return context.alice.get("collections", headers={"Accept": "text/html"})
 
 
-def _request_timeout(stage: Stage) -> httpx.Response:
-    return raw(stage.server, b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n")
+def _request_timeout(context: Context) -> httpx.Response:
+    return raw(context.server, b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n")
 
 
-def _collection_full(stage: Stage) -> httpx.Response:
-    made = new_collection(stage.alice)
-    stage.server.fill(made["id"], stage.server.make_tracks(10_000))
-    return stage.alice.post(f"collections/{made['id']}/tracks", json={"track_id": stage.tracks[0]})
+def _collection_full(context: Context) -> httpx.Response:
+    made = new_collection(context.alice)
+    context.server.fill(made["id"], context.server.make_tracks(10_000))
+    return context.alice.post(f"collections/{made['id']}/tracks", json={"track_id": context.tracks[0]})
 
 
-def _idempotency_key_in_use(stage: Stage) -> httpx.Response:
-    with stage.server.blocked_writes(), ThreadPoolExecutor(1) as pool:
-        first = pool.submit(_create_once, stage, "Twin")
+def _idempotency_key_in_use(context: Context) -> httpx.Response:
+    with context.server.blocked_writes(), ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_create_once, context, "Twin")
         time.sleep(0.3)  # the first request waits for the database now
-        second = _create_once(stage, "Twin")
+        second = _create_once(context, "Twin")
         first.result()
     return second
 
 
-def _precondition_failed(stage: Stage) -> httpx.Response:
-    path = f"collections/{new_collection(stage.alice)['id']}"
-    return stage.alice.patch(path, json={"name": "Late"}, headers={"If-Match": '"99"'})
+def _precondition_failed(context: Context) -> httpx.Response:
+    path = f"collections/{new_collection(context.alice)['id']}"
+    return context.alice.patch(path, json={"name": "Late"}, headers={"If-Match": '"99"'})
 
 
-def _payload_too_large(stage: Stage) -> httpx.Response:
-    return stage.alice.post("collections", json={"name": "a" * 1024 * 1024})
+def _payload_too_large(context: Context) -> httpx.Response:
+    return context.alice.post("collections", json={"name": "a" * 1024 * 1024})
 
 
-def _uri_too_long(stage: Stage) -> httpx.Response:
-    return stage.alice.get("collections?" + "a" * 9000)
+def _uri_too_long(context: Context) -> httpx.Response:
+    return context.alice.get("collections?" + "a" * 9000)
 
 
-def _unsupported_media_type(stage: Stage) -> httpx.Response:
-    return stage.alice.post("collections", content=b"<name/>", headers={"Content-Type": "application/xml"})
+def _unsupported_media_type(context: Context) -> httpx.Response:
+    return context.alice.post("collections", content=b"<name/>", headers={"Content-Type": "application/xml"})
 
 
-def _validation_error(stage: Stage) -> httpx.Response:
-    return stage.alice.post("collections", json={"name": ""})
+def _validation_error(context: Context) -> httpx.Response:
+    return context.alice.post("collections", json={"name": ""})
 
 
-def _idempotency_key_reused(stage: Stage) -> httpx.Response:
-    _create_once(stage, "One")
-    return _create_once(stage, "Two", key="one")
+def _idempotency_key_reused(context: Context) -> httpx.Response:
+    _create_once(context, "One")
+    return _create_once(context, "Two", key="one")
 
 
-def _precondition_required(stage: Stage) -> httpx.Response:
-    strict = stage.services.variant(stage.server, REQUIRE_IF_MATCH="on")
-    path = f"collections/{new_collection(stage.alice)['id']}"
-    return strict.client(stage.alice.headers["X-API-Key"]).delete(path)
+def _precondition_required(context: Context) -> httpx.Response:
+    strict = context.services.variant(context.server, REQUIRE_IF_MATCH="on")
+    path = f"collections/{new_collection(context.alice)['id']}"
+    return strict.client(context.alice.headers["X-API-Key"]).delete(path)
 
 
-def _rate_limit_exceeded(stage: Stage) -> httpx.Response:
-    limited = stage.services.start(stage.server.database_url, RATE_LIMIT="1/hour")
-    client = limited.client(stage.alice.headers["X-API-Key"])
+def _rate_limit_exceeded(context: Context) -> httpx.Response:
+    limited = context.services.start(context.server.database_url, RATE_LIMIT="1/hour")
+    client = limited.client(context.alice.headers["X-API-Key"])
     assert client.get("collections").status_code == 200
     return client.get("collections")
 
 
-def _headers_too_large(stage: Stage) -> httpx.Response:
-    return stage.alice.get("collections", headers={"X-Padding": "a" * 40_000})
+def _headers_too_large(context: Context) -> httpx.Response:
+    return context.alice.get("collections", headers={"X-Padding": "a" * 40_000})
 
 
-def _internal_server_error(stage: Stage) -> httpx.Response:
-    broken = stage.services.start(stage.server.database_url, expected=["breaks the contract"])
-    victim = broken.client(stage.server.key("user_victim")[1])
+def _internal_server_error(context: Context) -> httpx.Response:
+    broken = context.services.start(context.server.database_url, expected=["breaks the contract"])
+    victim = broken.client(context.server.key("user_victim")[1])
     made = new_collection(victim)
-    stage.server.alter(made["id"], cover_image_url="ftp://nobody.checks.this.column")
+    context.server.alter(made["id"], cover_image_url="ftp://nobody.checks.this.column")
     return victim.get(f"collections/{made['id']}")
 
 
-def _service_unavailable(stage: Stage) -> httpx.Response:
-    with stage.server.blocked_writes():
-        return stage.alice.post("collections", json={"name": "Later"})
+def _service_unavailable(context: Context) -> httpx.Response:
+    with context.server.blocked_writes():
+        return context.alice.post("collections", json={"name": "Later"})
 
 
-PROVOCATIONS: dict[str, Callable[[Stage], httpx.Response]] = {
+PROVOCATIONS: dict[str, Callable[[Context], httpx.Response]] = {
     name.upper().removeprefix("_"): function
     for name, function in list(globals().items())
     if name.upper().removeprefix("_") in contract.document()["components"]["schemas"]["ErrorCode"]["enum"]
@@ -181,16 +181,18 @@ SLOW = {"REQUEST_TIMEOUT", "SERVICE_UNAVAILABLE", "COLLECTION_FULL"}
 
 
 @pytest.fixture
-def stage(services: Services, server: Service, alice: httpx.Client, mallory: httpx.Client, tracks: list[str]) -> Stage:
-    return Stage(services, server, alice, mallory, tracks)
+def context(
+    services: Services, server: Service, alice: httpx.Client, mallory: httpx.Client, tracks: list[str]
+) -> Context:
+    return Context(services, server, alice, mallory, tracks)
 
 
 @ON_DATABASES
 @pytest.mark.parametrize(
     "code", [pytest.param(code, marks=pytest.mark.slow if code in SLOW else ()) for code in sorted(PROVOCATIONS)]
 )
-def test_a_code_can_be_met_on_the_wire(stage: Stage, code: str) -> None:
-    response = PROVOCATIONS[code](stage)
+def test_each_error_code_has_the_documented_envelope(context: Context, code: str) -> None:
+    response = PROVOCATIONS[code](context)
     request = ("GET", "/v1/health/live") if code == "REQUEST_TIMEOUT" else None
     error = assert_envelope(response, code, request)
     assert len(response.content) <= 8192
@@ -211,12 +213,12 @@ HEADERS = {
 }  # fmt: skip
 
 
-def test_every_code_is_provoked() -> None:
+def test_every_error_code_has_a_provocation() -> None:
     enum = set(contract.document()["components"]["schemas"]["ErrorCode"]["enum"])
     assert set(PROVOCATIONS) == enum, (
         f"Codes that no test provokes: {sorted(enum - set(PROVOCATIONS))}.\n"
         "Write a function in tests/test_errors.py named like the code, in lower case after an underscore, that makes a "
-        "real server answer it. A code that nothing can provoke does not belong in the contract."
+        "real server return it. A code that nothing can provoke does not belong in the contract."
     )
 
 
@@ -249,9 +251,9 @@ def test_every_documented_code_of_an_operation_is_in_the_catalogue() -> None:
     ],
 )
 @ON_ONE_DATABASE
-def test_a_path_has_one_spelling_only(server: Service, path: str) -> None:
-    answer = raw(server, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    assert_envelope(answer, "ENDPOINT_NOT_FOUND", ("GET", "/nowhere"))
+def test_misspelt_path_is_endpoint_not_found(server: Service, path: str) -> None:
+    response = raw(server, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert_envelope(response, "ENDPOINT_NOT_FOUND", ("GET", "/nowhere"))
 
 
 JSON = {"Content-Type": "application/json"}
@@ -277,7 +279,7 @@ JSON = {"Content-Type": "application/json"}
     ],
     ids=lambda body: ascii(body[:24]),
 )
-def test_a_body_that_is_no_strict_json_is_malformed(alice: httpx.Client, body: bytes) -> None:
+def test_invalid_json_is_malformed(alice: httpx.Client, body: bytes) -> None:
     response = alice.post("collections", content=body, headers=JSON)
     assert_envelope(response, "MALFORMED_REQUEST" if body else "VALIDATION_ERROR")
 
@@ -289,7 +291,9 @@ def test_a_body_that_is_no_strict_json_is_malformed(alice: httpx.Client, body: b
         "application/merge-patch+json", "application/jsonx", "application/json, application/json",
     ],
 )  # fmt: skip
-def test_a_body_of_another_type_is_not_read(alice: httpx.Client, collection: dict[str, Any], media_type: str) -> None:
+def test_unsupported_media_type_gets_415_with_accept_header(
+    alice: httpx.Client, collection: dict[str, Any], media_type: str
+) -> None:
     for method, path, field in (
         ("POST", "collections", "Accept-Post"),
         ("PATCH", f"collections/{collection['id']}", "Accept-Patch"),
@@ -300,29 +304,29 @@ def test_a_body_of_another_type_is_not_read(alice: httpx.Client, collection: dic
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON", 'application/json; charset="UTF-8"'])
-def test_json_may_be_declared_in_every_legal_spelling(alice: httpx.Client, media_type: str) -> None:
+def test_json_content_type_variants_are_accepted(alice: httpx.Client, media_type: str) -> None:
     response = alice.post("collections", content=b'{"name": "a"}', headers={"Content-Type": media_type})
     assert response.status_code == 201
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0", "image/*", "*/*;q=0"])
-def test_who_takes_no_json_gets_none(alice: httpx.Client, accept: str) -> None:
+def test_accept_without_json_gets_406(alice: httpx.Client, accept: str) -> None:
     assert_envelope(alice.get("collections", headers={"Accept": accept}), "NOT_ACCEPTABLE")
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, application/json;q=0.1", "a/b, */*;q=0.1"])
-def test_who_takes_json_among_others_gets_it(alice: httpx.Client, accept: str) -> None:
+def test_accept_with_json_among_others_gets_200(alice: httpx.Client, accept: str) -> None:
     assert alice.get("collections", headers={"Accept": accept}).status_code == 200
 
 
 @ON_ONE_DATABASE
-def test_a_body_over_the_limit_is_refused_before_it_arrives(server: Service, alice: httpx.Client) -> None:
+def test_content_length_over_the_limit_gets_413_before_the_body(server: Service, alice: httpx.Client) -> None:
     key = alice.headers["X-API-Key"]
     head = (
         f"POST /v1/music/{HOME}/collections HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: application/json"
     )
-    answer = raw(server, f"{head}\r\nContent-Length: 1048577\r\n\r\n".encode(), patience=5)
-    assert_envelope(answer, "PAYLOAD_TOO_LARGE", ("POST", f"/v1/music/{HOME}/collections"))
+    response = raw(server, f"{head}\r\nContent-Length: 1048577\r\n\r\n".encode(), timeout=5)
+    assert_envelope(response, "PAYLOAD_TOO_LARGE", ("POST", f"/v1/music/{HOME}/collections"))
 
 
 @ON_ONE_DATABASE
@@ -339,18 +343,18 @@ def test_a_body_over_the_limit_is_refused_before_it_arrives(server: Service, ali
     ],
     ids=lambda sent: ascii(sent[:60]),
 )
-def test_what_is_no_legal_http_gets_the_envelope_too(server: Service, bytes_sent: bytes) -> None:
+def test_invalid_http_gets_the_error_envelope(server: Service, bytes_sent: bytes) -> None:
     assert_envelope(raw(server, bytes_sent), "MALFORMED_REQUEST", ("GET", "/v1/health/live"))
 
 
 @ON_ONE_DATABASE
-def test_more_than_a_hundred_header_fields_are_too_many(server: Service) -> None:
+def test_more_than_100_header_fields_get_431(server: Service) -> None:
     fields = b"".join(b"X-Field-%d: a\r\n" % number for number in range(101))
-    answer = raw(server, b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
-    assert_envelope(answer, "HEADERS_TOO_LARGE", ("GET", "/v1/health/live"))
+    response = raw(server, b"GET /v1/health/live HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
+    assert_envelope(response, "HEADERS_TOO_LARGE", ("GET", "/v1/health/live"))
 
 
-def test_no_error_repeats_a_long_input(alice: httpx.Client) -> None:
+def test_error_body_does_not_repeat_long_input(alice: httpx.Client) -> None:
     for response in (
         alice.post("collections", json={"name": "a", "x" * 100_000: 1}),
         alice.post("collections", json={"name": "a"} | {f"field{number}": 1 for number in range(5_000)}),
@@ -362,7 +366,7 @@ def test_no_error_repeats_a_long_input(alice: httpx.Client) -> None:
 
 
 @ON_DATABASES
-def test_a_report_only_server_logs_what_breaks_the_contract(services: Services, server: Service) -> None:
+def test_report_only_validation_logs_contract_violations(services: Services, server: Service) -> None:
     lenient = services.start(server.database_url, expected=["breaks the contract"], RESPONSE_VALIDATION="report")
     victim = lenient.client(server.key("user_victim")[1])
     made = new_collection(victim)
@@ -373,12 +377,12 @@ def test_a_report_only_server_logs_what_breaks_the_contract(services: Services, 
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_a_field_of_an_answer_is_one_line(end: str) -> None:
+def test_line_break_in_a_response_header_is_rejected(end: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         encode_headers({"location": f"/v1{end}x-other: 1"})
 
 
-def test_an_application_that_fails_altogether_gives_the_envelope_too() -> None:
+def test_application_failure_gets_the_error_envelope() -> None:
     application = app.create_mock(Settings())
 
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -387,17 +391,17 @@ def test_an_application_that_fails_altogether_gives_the_envelope_too() -> None:
         await application(scope, receive, send)
 
     with serving(failing) as url:
-        answer = httpx.get(f"{url}/v1/health/live")
-    assert_envelope(answer, InternalError.code, ("GET", "/v1/health/live"))
-    assert answer.headers["connection"] == "close"
+        response = httpx.get(f"{url}/v1/health/live")
+    assert_envelope(response, InternalError.code, ("GET", "/v1/health/live"))
+    assert response.headers["connection"] == "close"
 
 
-def _with_token(stage: Stage, claims: dict[str, Any]) -> httpx.Response:
-    server = stage.services.variant(stage.server, JWT_SECRET=SECRET)
+def _with_token(context: Context, claims: dict[str, Any]) -> httpx.Response:
+    server = context.services.variant(context.server, JWT_SECRET=SECRET)
     token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET))
     return server.client().get("collections", headers={"Authorization": f"Bearer {token}"})
 
 
-def _create_once(stage: Stage, name: str, key: str | None = None) -> httpx.Response:
+def _create_once(context: Context, name: str, key: str | None = None) -> httpx.Response:
     headers = {"Idempotency-Key": f"test-errors-{key or name}".lower()}
-    return stage.alice.post("collections", json={"name": name}, headers=headers)
+    return context.alice.post("collections", json={"name": name}, headers=headers)

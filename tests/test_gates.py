@@ -1,4 +1,4 @@
-"""The gates themselves: every mutant differs and is in its tree, and the page that is followed fits the project."""
+"""Contract tools: mutants, and the page on adding an operation."""
 
 import json
 from pathlib import Path
@@ -23,27 +23,27 @@ def test_every_operator_makes_a_mutant_and_every_mutant_differs() -> None:
     assert len(list(made(contract.load()))) >= 50
 
 
-def test_the_same_mutants_are_made_every_time() -> None:
+def test_mutants_are_deterministic() -> None:
     first, second = ([mutant.title for mutant in made(contract.load())] for _ in range(2))
     assert first == second
     assert len(set(first)) == len(first)
 
 
-def test_a_mutants_tree_holds_the_mutant(tmp_path: Path) -> None:
+def test_checkout_contains_the_mutant(tmp_path: Path) -> None:
     mutant = next(made(contract.load()))
     folder = checkout_with(tmp_path / "mutant", mutant.document)
     assert contract.load(folder / "openapi" / "openapi.yaml") == mutant.document
     assert json.loads((folder / "dist" / "openapi.json").read_text(encoding="utf-8")) == mutant.document
 
 
-def test_a_mutant_may_live_only_for_a_reason() -> None:
+def test_surviving_mutant_needs_a_reason() -> None:
     assert {reason.partition(": ")[0] for reason in mutation.REASONS} <= set(OPERATORS)
     mutant = next(made(contract.load()))
     assert mutation.MutantResult(mutant, "", "").unexplained
     assert not mutation.MutantResult(mutant, "the tests", "one failed").unexplained
 
 
-def test_the_page_on_adding_an_operation_fits_the_project(tmp_path: Path) -> None:
+def test_page_on_adding_an_operation_applies_to_the_project(tmp_path: Path) -> None:
     checklist.copy(tmp_path)
     steps = list(doc_runner.steps(PAGE))
     for step in steps:
@@ -66,7 +66,7 @@ def test_the_page_on_adding_an_operation_fits_the_project(tmp_path: Path) -> Non
         ('file=there.txt instead-of="twice"', "new\n"),
     ],
 )
-def test_a_page_that_does_not_fit_is_not_followed(tmp_path: Path, info: str, text: str) -> None:
+def test_inapplicable_page_step_is_rejected(tmp_path: Path, info: str, text: str) -> None:
     (tmp_path / "a.txt").write_text("old\n", encoding="utf-8")
     (tmp_path / "there.txt").write_text("twice\ntwice\n", encoding="utf-8")
     [step] = doc_runner.steps(f"Some words.\n\n```text {info}\n{text}```\n")
@@ -74,7 +74,7 @@ def test_a_page_that_does_not_fit_is_not_followed(tmp_path: Path, info: str, tex
         doc_runner.write(step, tmp_path)
 
 
-def test_a_step_writes_where_it_says(tmp_path: Path) -> None:
+def test_page_step_writes_at_the_named_place(tmp_path: Path) -> None:
     (tmp_path / "there.txt").write_text('one\nx = ["a"]\n', encoding="utf-8")
     page = '```text file=there.txt below="one"\ntwo\n```\n'
     page += '```text file=there.txt instead-of="x = [\\"a\\"]"\nx = 1\n```\n'

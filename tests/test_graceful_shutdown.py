@@ -1,4 +1,4 @@
-"""Asked to stop, the service says that it is not ready, answers what it has been asked, and goes."""
+"""Graceful shutdown: readiness turns 503, running requests are answered, then the server exits."""
 
 import threading
 import time
@@ -18,43 +18,43 @@ GRACE_SECONDS = 20
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("sqlite", 1), ("postgresql", 2)])
-def test_a_stop_under_load_cuts_nobody(kind: str, tmp_path: Path, workers: int) -> None:
+def test_sigterm_under_load_fails_no_request(kind: str, tmp_path: Path, workers: int) -> None:
     with fresh(kind, tmp_path, workers) as server:
-        toll = terminated(server, server.key())
-    require_nothing_lost(toll)
-    assert not toll.cuts
-    assert toll.stopped <= GRACE_SECONDS
+        result = terminated(server, server.key())
+    require_nothing_lost(result)
+    assert not result.broken
+    assert result.stop_seconds <= GRACE_SECONDS
 
 
-def test_readiness_goes_first(tmp_path: Path) -> None:
+def test_readiness_turns_503_before_the_server_exits(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     migrate.upgrade(url)
     with running(url, tmp_path) as server, Load(server, server.key(), writers=2, keys=False) as load:
-        load.await_told(10)
-        asked, stopper = _watch(server), threading.Thread(target=server.terminate)
+        load.await_acknowledged(10)
+        readiness, stopper = _watch(server), threading.Thread(target=server.terminate)
         stopper.start()
-        told = list(asked)
+        statuses = list(readiness)
         stopper.join()
-        assert told[-1] is None, "it must have gone"
-        assert 503 in told
-        assert told.index(503) > 0 or told[0] == 503
-        assert 200 not in told[told.index(503) :], "it was ready again"
-        assert not load.cut
+        assert statuses[-1] is None, "the server must have exited"
+        assert 503 in statuses
+        assert statuses.index(503) > 0 or statuses[0] == 503
+        assert 200 not in statuses[statuses.index(503) :], "ready again after 503"
+        assert not load.broken
 
 
-def test_a_request_that_takes_long_is_answered(tmp_path: Path) -> None:
+def test_slow_request_is_answered_during_shutdown(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     migrate.upgrade(url)
     with running(url, tmp_path) as server, server.client(server.key()) as client:
         stopper = threading.Timer(0.3, server.terminate)
         stopper.start()
-        answer = client.post("collections", content=_slow_body(), headers={"Content-Type": "application/json"})
-        assert answer.status_code == 201, answer.text
-        assert answer.headers["Connection"] == "close"
+        response = client.post("collections", content=_slow_body(), headers={"Content-Type": "application/json"})
+        assert response.status_code == 201, response.text
+        assert response.headers["Connection"] == "close"
         stopper.join()
 
 
-def test_an_idle_server_goes_at_once(tmp_path: Path) -> None:
+def test_idle_server_exits_immediately(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     migrate.upgrade(url)
     with running(url, tmp_path, SHUTDOWN_TIMEOUT_SECONDS="3600") as server:
@@ -62,7 +62,7 @@ def test_an_idle_server_goes_at_once(tmp_path: Path) -> None:
 
 
 def _watch(server: Running) -> Iterator[int | None]:
-    """What readiness says, again and again until nobody answers."""
+    """Statuses of readiness until the server does not respond; then None."""
     while True:
         status = server.health("ready")
         yield status

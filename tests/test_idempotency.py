@@ -1,4 +1,4 @@
-"""A request that is sent twice under one Idempotency-Key takes effect once, and its answer is given again."""
+"""Idempotency-Key: a repeated request takes effect once, and its response is replayed."""
 
 import secrets
 import time
@@ -23,9 +23,9 @@ from tools.testing.service import (
     violations,
 )
 
-TAKERS = {"create_collection", "add_collection_track"}
-# What a replay may tell differently: its own request id, its date, and that it is a replay.
-OWN = {"x-request-id", "date", "idempotent-replayed"}
+OPERATIONS_WITH_KEY = {"create_collection", "add_collection_track"}
+# Headers that differ in a replay.
+REPLAY_SPECIFIC = {"x-request-id", "date", "idempotent-replayed"}
 
 
 @pytest.fixture
@@ -46,23 +46,29 @@ def count(client: httpx.Client) -> int:
     return len(client.get("collections", params={"limit": 100}).json()["items"])
 
 
-def test_the_operations_that_take_a_key_are_here() -> None:
+def test_every_operation_with_idempotency_key_is_tested_here() -> None:
     found = {operation.id for operation in operations() if "Idempotency-Key" in operation.parameter_names("header")}
-    assert found == TAKERS, "An operation that takes an Idempotency-Key needs its tests in test_idempotency.py."
+    assert found == OPERATIONS_WITH_KEY, (
+        "An operation that takes an Idempotency-Key needs its tests in test_idempotency.py."
+    )
 
 
-def test_a_repeated_creation_gets_the_first_answer(newcomer: httpx.Client, key: str) -> None:
+def test_repeated_create_replays_the_first_response(newcomer: httpx.Client, key: str) -> None:
     first, *again = [create(newcomer, key) for _ in range(3)]
     assert first.status_code == 201
     assert "Idempotent-Replayed" not in first.headers
     for replay in again:
-        assert (replay.status_code, replay.content, _told(replay)) == (201, first.content, _told(first))
+        assert (replay.status_code, replay.content, _comparable_headers(replay)) == (
+            201,
+            first.content,
+            _comparable_headers(first),
+        )
         assert replay.headers["Idempotent-Replayed"] == "true"
         assert replay.headers["X-Request-ID"] != first.headers["X-Request-ID"]
     assert count(newcomer) == 1
 
 
-def test_a_repeated_addition_gets_the_first_answer(
+def test_repeated_add_replays_the_first_response(
     alice: httpx.Client, collection: dict[str, Any], tracks: list[str], key: str
 ) -> None:
     first = add(alice, key, collection["id"], tracks[0])
@@ -73,11 +79,11 @@ def test_a_repeated_addition_gets_the_first_answer(
     assert order_of(alice, collection["id"]) == [], "a replay has no second effect"
 
 
-def test_without_a_key_every_request_counts(newcomer: httpx.Client) -> None:
+def test_requests_without_a_key_are_not_replayed(newcomer: httpx.Client) -> None:
     assert new_collection(newcomer)["id"] != new_collection(newcomer)["id"]
 
 
-def test_the_answer_stays_the_first_one_whatever_happens_after(newcomer: httpx.Client, key: str) -> None:
+def test_replay_is_unchanged_by_later_updates(newcomer: httpx.Client, key: str) -> None:
     first = create(newcomer, key)
     path = f"collections/{first.json()['id']}"
     newcomer.patch(path, json={"name": "Renamed"})
@@ -86,7 +92,7 @@ def test_the_answer_stays_the_first_one_whatever_happens_after(newcomer: httpx.C
     assert newcomer.get(path).status_code == 404
 
 
-def test_a_key_belongs_to_one_request(
+def test_key_with_another_request_is_rejected(
     alice: httpx.Client, collection: dict[str, Any], tracks: list[str], key: str
 ) -> None:
     other = new_collection(alice)
@@ -101,7 +107,7 @@ def test_a_key_belongs_to_one_request(
     assert order_of(alice, other["id"]) == []
 
 
-def test_a_key_belongs_to_one_caller(
+def test_key_is_scoped_to_the_caller(
     newcomer: httpx.Client, bob: httpx.Client, mallory: httpx.Client, key: str
 ) -> None:
     mine, theirs = create(newcomer, key, "Mine"), create(bob, key, "Theirs")
@@ -111,15 +117,13 @@ def test_a_key_belongs_to_one_caller(
     assert_envelope(create(mallory, key, "Mine"), "ORGANIZATION_ACCESS_DENIED")
 
 
-def test_a_key_belongs_to_its_user_not_to_the_api_key(server: Service, key: str) -> None:
+def test_key_is_shared_by_all_api_keys_of_the_user(server: Service, key: str) -> None:
     user = f"user_{secrets.token_hex(4)}"
     one, other = (server.client(server.key(user)[1]) for _ in range(2))
     assert create(one, key).content == create(other, key).content
 
 
-def test_nothing_is_kept_of_a_request_that_failed(
-    alice: httpx.Client, newcomer: httpx.Client, tracks: list[str], key: str
-) -> None:
+def test_failed_request_is_not_stored(alice: httpx.Client, newcomer: httpx.Client, tracks: list[str], key: str) -> None:
     made = new_collection(newcomer)
     failures: list[tuple[Callable[[], httpx.Response], int]] = [
         (lambda: create(newcomer, key, ""), 422),
@@ -134,7 +138,7 @@ def test_nothing_is_kept_of_a_request_that_failed(
     assert "Idempotent-Replayed" not in good.headers
 
 
-def test_a_failed_precondition_is_not_kept(
+def test_failed_precondition_is_not_stored(
     alice: httpx.Client, collection: dict[str, Any], tracks: list[str], key: str
 ) -> None:
     path, body = f"collections/{collection['id']}/tracks", {"track_id": tracks[0]}
@@ -143,64 +147,66 @@ def test_a_failed_precondition_is_not_kept(
     assert add(alice, key, collection["id"], tracks[0]).status_code == 200
 
 
-def test_a_credential_is_asked_for_before_a_replay(server: Service, newcomer: httpx.Client, key: str) -> None:
+def test_replay_requires_authentication(server: Service, newcomer: httpx.Client, key: str) -> None:
     create(newcomer, key)
     assert_envelope(create(server.client(), key), "AUTHENTICATION_REQUIRED")
 
 
 @pytest.mark.parametrize("text", ["a", "a" * 255, "!~\"#'%;,/?", "0f8fad5b-d9cb-469f-a165-70867728950e"])
-def test_a_key_is_visible_ascii(newcomer: httpx.Client, text: str) -> None:
+def test_visible_ascii_key_is_accepted(newcomer: httpx.Client, text: str) -> None:
     assert create(newcomer, text).status_code == 201
 
 
 @pytest.mark.parametrize(("text", "rule"), [("", "minLength"), ("a" * 256, "maxLength"), ("a b", "pattern")])
-def test_a_key_of_another_form_is_invalid(newcomer: httpx.Client, text: str, rule: str) -> None:
+def test_malformed_key_is_invalid(newcomer: httpx.Client, text: str, rule: str) -> None:
     assert ("header/Idempotency-Key", rule) in violations(create(newcomer, text))
     assert count(newcomer) == 0
 
 
-def test_a_key_comes_once(newcomer: httpx.Client) -> None:
+def test_duplicate_key_header_is_malformed(newcomer: httpx.Client) -> None:
     twice = [("Idempotency-Key", "a"), ("Idempotency-Key", "b"), ("Content-Type", "application/json")]
     assert_envelope(newcomer.post("collections", content=b'{"name": "a"}', headers=twice), "MALFORMED_REQUEST")
 
 
 @ON_DATABASES
-def test_a_twin_of_a_running_request_is_told_to_wait(server: Service, newcomer: httpx.Client, key: str) -> None:
+def test_duplicate_of_a_running_request_gets_409_with_retry_after(
+    server: Service, newcomer: httpx.Client, key: str
+) -> None:
     with ThreadPoolExecutor(1) as pool:
         with server.blocked_writes():
             first = pool.submit(create, newcomer, key)
-            time.sleep(0.3)  # by now the first request waits for the database
-            twin = create(newcomer, key)
-        assert_envelope(twin, "IDEMPOTENCY_KEY_IN_USE")
-        assert int(twin.headers["Retry-After"]) >= 0
+            time.sleep(0.3)  # the first request waits for the database now
+            duplicate = create(newcomer, key)
+        assert_envelope(duplicate, "IDEMPOTENCY_KEY_IN_USE")
+        assert int(duplicate.headers["Retry-After"]) >= 0
         assert first.result().status_code == 201
     assert create(newcomer, key).content == first.result().content
     assert count(newcomer) == 1
 
 
 @ON_DATABASES
-def test_a_twin_on_another_server_takes_no_second_effect(
+def test_duplicate_on_another_server_has_no_effect(
     services: Services, server: Service, newcomer: httpx.Client, key: str
 ) -> None:
     second = services.variant(server, THREADS="4").client(newcomer.headers["X-API-Key"])
-    answers = at_once(16, lambda number: create((newcomer, second)[number % 2], key))
-    assert {answer.status_code for answer in answers} <= {201, 409}
-    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    responses = at_once(16, lambda number: create((newcomer, second)[number % 2], key))
+    assert {response.status_code for response in responses} <= {201, 409}
+    assert len({response.content for response in responses if response.status_code == 201}) == 1
     assert count(newcomer) == 1
 
 
-def test_24_at_once_make_one(newcomer: httpx.Client, key: str) -> None:
+def test_24_concurrent_duplicates_create_one(newcomer: httpx.Client, key: str) -> None:
     for round_number in range(3):
-        answers = at_once(24, lambda _, name=f"{key}-{round_number}": create(newcomer, name))
-        made = {answer.content for answer in answers if answer.status_code == 201}
+        responses = at_once(24, lambda _, name=f"{key}-{round_number}": create(newcomer, name))
+        made = {response.content for response in responses if response.status_code == 201}
         assert len(made) == 1
-        for answer in answers:
-            assert answer.status_code == 201 or assert_envelope(answer, "IDEMPOTENCY_KEY_IN_USE")
+        for response in responses:
+            assert response.status_code == 201 or assert_envelope(response, "IDEMPOTENCY_KEY_IN_USE")
         assert count(newcomer) == round_number + 1
 
 
-def test_a_replay_needs_no_free_room(newcomer: httpx.Client, tracks: list[str], key: str) -> None:
-    """The place of the answer is the organization and the user, not the collection."""
+def test_replay_works_after_the_collection_is_deleted(newcomer: httpx.Client, tracks: list[str], key: str) -> None:
+    """The stored response belongs to organization and user, not to the collection."""
     made = new_collection(newcomer)
     first = add(newcomer, key, made["id"], tracks[0])
     newcomer.delete(f"collections/{made['id']}")
@@ -208,5 +214,5 @@ def test_a_replay_needs_no_free_room(newcomer: httpx.Client, tracks: list[str], 
     assert newcomer.base_url.path.startswith(f"/v1/music/{HOME}/")
 
 
-def _told(response: httpx.Response) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in response.headers.multi_items() if name not in OWN]
+def _comparable_headers(response: httpx.Response) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in response.headers.multi_items() if name not in REPLAY_SPECIFIC]

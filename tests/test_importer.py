@@ -1,4 +1,4 @@
-"""Audio files become tracks with their titles and durations; what is no audio is skipped with a reason."""
+"""Import of audio files: titles, durations, duplicates, and skipped files with reasons."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WHO = ("--organization", "org_music1", "--user", "ida")
 
 
-# The classes of mutagen have no annotations that say what their tags are.
+# The tags of mutagen classes have no type annotations.
 READERS: dict[str, Any] = {"wav": WAVE, "aiff": AIFF, "flac": FLAC}
 TITLE_FRAME: Any = TIT2
 
@@ -68,7 +68,7 @@ def _mp3(path: Path, frames: int) -> None:
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """A folder as people have it: several formats, folders in it, a copy, damage, and what is no music."""
+    """A folder with several formats, subfolders, a duplicate, damaged files and other files."""
     folder = tmp_path / "music"
     (folder / "deep" / "er").mkdir(parents=True)
     _wav(folder / "plain.wav", 1.5)
@@ -111,7 +111,7 @@ def _names(outcomes: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_folder_is_imported_once_however_often_it_is_asked_for(url: str, music: Path) -> None:
+def test_folder_import_is_idempotent(url: str, music: Path) -> None:
     first = json.loads(_cli(url, "tracks", "import", str(music), *WHO, "--json"))
     assert _names(first["added"]) == {"beep.mp3", "copy of plain.wav", "song.flac", "tagged.wav", "tone.aiff"}
     assert _names(first["already_there"]) == {"plain.wav"}
@@ -139,7 +139,7 @@ def test_a_folder_is_imported_once_however_often_it_is_asked_for(url: str, music
 
 
 @pytest.mark.slow
-def test_the_report_for_people_says_what_was_skipped_and_why(tmp_path: Path, music: Path) -> None:
+def test_text_report_lists_skipped_files_with_reasons(tmp_path: Path, music: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     _cli(url, "migrate")
     lines = _cli(url, "tracks", "import", str(music), *WHO).splitlines()
@@ -147,22 +147,22 @@ def test_the_report_for_people_says_what_was_skipped_and_why(tmp_path: Path, mus
     assert lines[-1] == "5 added, 1 already there, 5 skipped"
 
 
-def test_a_file_name_that_is_no_text_still_gives_a_title(tmp_path: Path) -> None:
+def test_undecodable_file_name_gives_a_title(tmp_path: Path) -> None:
     path = Path(os.fsdecode(bytes(tmp_path) + b"/odd \xff\x01name.wav"))
     _wav(path, 0.1)
     assert importer.read(path).title == "odd ? name"
 
 
-def test_a_title_is_never_longer_than_a_track_can_hold(tmp_path: Path) -> None:
+def test_title_is_truncated_to_512_characters(tmp_path: Path) -> None:
     _wav(tmp_path / "long.wav", 0.1, "la" * 1000)
     assert len(importer.read(tmp_path / "long.wav").title) == 512
 
 
-def test_a_blank_title_gives_way_to_the_name_of_the_file(tmp_path: Path) -> None:
+def test_blank_title_falls_back_to_the_file_name(tmp_path: Path) -> None:
     _wav(tmp_path / "named.wav", 0.1, " \t ")
     assert importer.read(tmp_path / "named.wav").title == "named"
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="is not a folder"):
         importer.files(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""Answers kept for idempotency keys are forgotten after a day, while the server runs and without a command."""
+"""Maintenance: stored idempotency responses are deleted after a day, by the running server."""
 
 import time
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ HOURS = (23, 25)
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)
-def test_old_answers_are_forgotten_and_young_ones_stay(kind: str, tmp_path: Path) -> None:
+def test_idempotency_keys_older_than_a_day_are_deleted(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
         _prepare(url, DELETE_BATCH * 2 + 7)
         with connected(url), maintenance.hourly(url, 0.05):
-            assert _soon_left() == ["young"]
+            assert _remaining_keys() == ["young"]
             _store(["another"])
-            assert _soon_left() == ["young"]
+            assert _remaining_keys() == ["young"]
 
 
-def test_answers_of_one_moment_are_all_forgotten(tmp_path: Path) -> None:
+def test_idempotency_keys_with_equal_timestamps_are_all_deleted(tmp_path: Path) -> None:
     with databases.fresh("sqlite", tmp_path) as url:
         _prepare(url, DELETE_BATCH + 1)
         with connected(url):
@@ -41,11 +41,11 @@ def test_answers_of_one_moment_are_all_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_sweeps_when_it_starts(tmp_path: Path) -> None:
+def test_server_deletes_expired_keys_at_start(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     _prepare(url, 3)
     with running(url, tmp_path), connected(url):
-        assert _soon_left() == ["young"]
+        assert _remaining_keys() == ["young"]
 
 
 def _prepare(url: str, old: int) -> None:
@@ -70,11 +70,11 @@ def _store(names: Sequence[str], hours: int = HOURS[1]) -> None:
     database.transaction(lambda: database.execute_many(insert(idempotency_keys), rows))()
 
 
-def _soon_left(patience: float = 5) -> list[str]:
-    """The keys that are left, once only one is or the time is up."""
-    deadline = time.monotonic() + patience
-    while len(left := [row.key for row in database.fetch_all(select(idempotency_keys.c.key))]) > 1:
+def _remaining_keys(timeout: float = 5) -> list[str]:
+    """Waits until one key remains or the timeout; returns the remaining keys."""
+    deadline = time.monotonic() + timeout
+    while len(remaining := [row.key for row in database.fetch_all(select(idempotency_keys.c.key))]) > 1:
         if time.monotonic() > deadline:
             break
         time.sleep(0.02)
-    return left
+    return remaining

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is the contract's: hundreds of hostile requests, each with the one outcome allowed."""
+"""Malformed and hostile requests: each has exactly one allowed response."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from tests.hostile import bodies, fields, framing, length, paths, queries
 from tools.testing.cases import COLLECTION, KEY, LIVE, PAUSED_KEY, READERS_KEY, STRANGERS_KEY, TRACK, Case, get
-from tools.testing.raw_client import Line, address, wrongs
+from tools.testing.raw_client import RawClient, address, mismatches
 from tools.testing.service import HOME, READ, Actors, Service, new_collection
 
 GROUPS: dict[str, list[Case]] = {
@@ -26,13 +26,13 @@ GROUPS: dict[str, list[Case]] = {
     "JSON texts": bodies.JSON_TEXTS,
     "values": bodies.VALUES,
 }
-# A limit for a busy machine; on an idle one the longest wait is a tenth of it.
+# Limit for a busy machine; an idle one takes a tenth of it.
 MAX_WAIT_SECONDS = 1.5
 
 
 @pytest.fixture
 def words(actors: Actors) -> dict[bytes, bytes]:
-    """What stands in for the placeholders, and is as long as they are."""
+    """Values of the placeholders, each of the same length."""
     service = actors.service
     collection = new_collection(service.client(actors.secrets["alice"]))["id"]
     paused = service.key("user_paused", state="paused")[1]
@@ -44,17 +44,17 @@ def words(actors: Actors) -> dict[bytes, bytes]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_hostile_request_has_its_one_answer(group: str, server: Service, words: dict[bytes, bytes]) -> None:
-    with _asking_for_liveness(server) as waits:
-        found = {case.title: wrong for case in GROUPS[group] if (wrong := wrongs(case, address(server), words))}
+def test_malformed_request_gets_the_expected_response(group: str, server: Service, words: dict[bytes, bytes]) -> None:
+    with _liveness_probes(server) as waits:
+        found = {case.title: wrong for case in GROUPS[group] if (wrong := mismatches(case, address(server), words))}
     assert not found, "\n".join(
         f"{title}: expected {_expected(group, title)}, {wrong}" for title, wrong in found.items()
     )
-    assert max(waits) < MAX_WAIT_SECONDS, f"one input held the server for {max(waits):.3f} s"
-    assert not (lines := list(_illegible(server))), f"log lines that are no JSON object: {lines[:5]}"
+    assert max(waits) < MAX_WAIT_SECONDS, f"one request blocked the server for {max(waits):.3f} s"
+    assert not (lines := list(_invalid_log_lines(server))), f"log lines that are not a JSON object: {lines[:5]}"
 
 
-def test_the_corpus_is_large_and_says_everything_once() -> None:
+def test_corpus_has_300_cases_with_unique_titles() -> None:
     assert sum(map(len, GROUPS.values())) >= 300
     for group, cases in GROUPS.items():
         titles = [case.title for case in cases]
@@ -62,16 +62,16 @@ def test_the_corpus_is_large_and_says_everything_once() -> None:
 
 
 @contextlib.contextmanager
-def _asking_for_liveness(server: Service) -> Iterator[list[float]]:
-    """Asks every 20 ms whether the service lives; how long each answer took, in seconds."""
+def _liveness_probes(server: Service) -> Iterator[list[float]]:
+    """Requests liveness every 20 ms; yields the response times in seconds."""
     waits, done = [0.0], threading.Event()
 
     def ask() -> None:
-        with Line(address(server)) as line:
+        with RawClient(address(server)) as client:
             while not done.wait(0.02):
                 started = time.perf_counter()
-                line.say(get(LIVE))
-                assert line.answer().status == 200
+                client.send(get(LIVE))
+                assert client.response().status == 200
                 waits.append(time.perf_counter() - started)
 
     with ThreadPoolExecutor(1) as pool:
@@ -88,12 +88,12 @@ def _expected(group: str, title: str) -> str:
     return f"{outcome.status} {outcome.code}{', closing' if outcome.closes else ''}"
 
 
-def _illegible(server: Service) -> Iterator[str]:
-    """Log lines that are not one JSON object; the announcement of the address is for people."""
+def _invalid_log_lines(server: Service) -> Iterator[str]:
+    """Log lines that are not a JSON object, except the start-up line."""
     for line in server.log_text().splitlines():
         try:
-            legible = isinstance(json.loads(line), dict)
+            valid = isinstance(json.loads(line), dict)
         except ValueError:
-            legible = line.startswith("Music Studio listens on ")
-        if not legible:
+            valid = line.startswith("Music Studio listens on ")
+        if not valid:
             yield line

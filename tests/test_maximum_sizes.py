@@ -1,4 +1,4 @@
-"""What is as large as the contract allows is taken, stored and given back."""
+"""Maximum sizes of the contract: accepted at the limit, invalid above it."""
 
 import secrets
 from typing import Any
@@ -12,35 +12,35 @@ from models.schema import collections
 from tools.testing.service import HOME, ON_ONE_DATABASE, Service, assert_envelope, new_collection
 from web.contract import document as contract
 
-MAX_BODY_BYTES: dict[str, str] = {
+LONGEST_VALUES: dict[str, str] = {
     "name": "ü" * 512,
     "description": "\U0001f3b5" * 4096,
     "cover_image_url": "https://a/" + "b" * 1014,
 }
 
 
-def test_the_largest_collection_comes_back_as_it_was_sent(alice: httpx.Client) -> None:
-    made = new_collection(alice, **MAX_BODY_BYTES)
-    assert {field: made[field] for field in MAX_BODY_BYTES} == MAX_BODY_BYTES
+def test_collection_with_maximum_field_lengths_round_trips(alice: httpx.Client) -> None:
+    made = new_collection(alice, **LONGEST_VALUES)
+    assert {field: made[field] for field in LONGEST_VALUES} == LONGEST_VALUES
     assert alice.get(f"collections/{made['id']}").json() == made
 
 
-@pytest.mark.parametrize("field", MAX_BODY_BYTES)
-def test_one_character_more_is_refused(alice: httpx.Client, field: str) -> None:
-    response = alice.post("collections", json={"name": "a"} | {field: MAX_BODY_BYTES[field] + "b"})
+@pytest.mark.parametrize("field", LONGEST_VALUES)
+def test_one_character_over_the_maximum_is_invalid(alice: httpx.Client, field: str) -> None:
+    response = alice.post("collections", json={"name": "a"} | {field: LONGEST_VALUES[field] + "b"})
     assert response.status_code == 422
     [violation] = response.json()["error"]["details"]["errors"]
     assert (violation["pointer"], violation["code"]) == (f"/{field}", "maxLength")
 
 
-def test_a_full_collection_says_how_full_it_is(server: Service, alice: httpx.Client) -> None:
+def test_full_collection_shows_track_count_10000(server: Service, alice: httpx.Client) -> None:
     made = new_collection(alice)
     server.alter(made["id"], track_count=10_000)
     assert alice.get(f"collections/{made['id']}").json()["track_count"] == 10_000
 
 
 @ON_ONE_DATABASE
-def test_the_longest_pages_are_whole(server: Service, alice: httpx.Client) -> None:
+def test_maximum_page_sizes_are_returned(server: Service, alice: httpx.Client) -> None:
     owner = f"user_{secrets.token_hex(4)}"
     client = server.client(server.key(owner)[1])
     server.write(collections, [_row(owner) for _ in range(101)])
@@ -55,7 +55,7 @@ def test_the_longest_pages_are_whole(server: Service, alice: httpx.Client) -> No
 
 
 @pytest.mark.parametrize(("path", "most"), [("collections", 100), ("collections/{id}/tracks", 500)])
-def test_a_limit_has_its_bounds_and_its_default(alice: httpx.Client, path: str, most: int) -> None:
+def test_limit_and_offset_have_bounds_and_defaults(alice: httpx.Client, path: str, most: int) -> None:
     path = path.format(id=new_collection(alice)["id"])
     for limit, status in ((0, 422), (1, 200), (most, 200), (most + 1, 422)):
         assert alice.get(path, params={"limit": limit}).status_code == status
@@ -72,7 +72,7 @@ def _row(owner: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_longest_request_id_comes_back_with_an_error(alice: httpx.Client) -> None:
+def test_request_id_of_64_characters_is_returned(alice: httpx.Client) -> None:
     longest = "r" * 64
     error = assert_envelope(
         alice.get("collections/mcoll_000000000000", headers={"X-Request-ID": longest}), "RESOURCE_NOT_FOUND"
@@ -80,8 +80,8 @@ def test_the_longest_request_id_comes_back_with_an_error(alice: httpx.Client) ->
     assert error["trace_id"] == f"req_{longest}"
 
 
-def test_every_wait_for_a_quota_fits_into_the_contract() -> None:
+def test_retry_after_bounds_cover_the_longest_window() -> None:
     error = contract.document()["components"]["schemas"]["ErrorBody"]["properties"]
     wait = error["details"]["properties"]["retry_after"]
     longest = parse("1/day").get_expiry()
-    assert (wait["minimum"], wait["maximum"]) == (0, longest), "a day is the longest window there is"
+    assert (wait["minimum"], wait["maximum"]) == (0, longest), "a day is the longest window"

@@ -1,4 +1,4 @@
-"""Metrics: one scrape sees the requests of all workers, and the dashboard asks for nothing that does not exist."""
+"""Metrics: one scrape has the requests of all workers, and the dashboard queries existing metrics."""
 
 import json
 import re
@@ -16,8 +16,8 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "music-studio.json"
 Found = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-class Measured:
-    """A server with two workers and a port for its metrics."""
+class MeasuredServer:
+    """A server with two workers and a metrics port."""
 
     def __init__(self, services: Services) -> None:
         self.port = _free_port()
@@ -26,18 +26,18 @@ class Measured:
 
     def scrape(self) -> Found:
         """Every sample by name and labels."""
-        answer = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False)
-        families = text_string_to_metric_families(answer.raise_for_status().text)
+        response = httpx.get(f"http://127.0.0.1:{self.port}/metrics", trust_env=False)
+        families = text_string_to_metric_families(response.raise_for_status().text)
         return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
 
 
 @pytest.fixture(scope="module")
-def measured(services: Services) -> Measured:
-    return Measured(services)
+def measured(services: Services) -> MeasuredServer:
+    return MeasuredServer(services)
 
 
 @pytest.mark.slow
-def test_one_scrape_counts_what_all_workers_have_answered(measured: Measured) -> None:
+def test_one_scrape_counts_requests_of_all_workers(measured: MeasuredServer) -> None:
     before = measured.scrape()
     key = measured.service.key(ALICE)[1].encode()
     asked = {
@@ -52,7 +52,7 @@ def test_one_scrape_counts_what_all_workers_have_answered(measured: Measured) ->
     for operation, status in asked:
         labels = (("operation", operation), ("status", status))
         name = ("music_studio_request_seconds_count", labels)
-        assert _soon(measured, name, before.get(name, 0.0) + 12)
+        assert _reaches(measured, name, before.get(name, 0.0) + 12)
         buckets = [
             (float(dict(found)["le"]), value)
             for (metric, found), value in measured.scrape().items()
@@ -62,41 +62,41 @@ def test_one_scrape_counts_what_all_workers_have_answered(measured: Measured) ->
         assert max(buckets) == (float("inf"), before.get(name, 0.0) + 12)
 
 
-def test_refusals_are_counted_by_quota(measured: Measured) -> None:
+def test_rate_limit_refusals_are_counted_by_quota(measured: MeasuredServer) -> None:
     client = measured.service.client(measured.service.key(ALICE)[1])
     name = ("music_studio_rate_limit_refusals_total", (("quota", "default"),))
     before = measured.scrape().get(name, 0.0)
     refused = [client.get("collections").status_code for _ in range(60)].count(429)
     assert refused > 0
-    assert _soon(measured, name, before + refused)
+    assert _reaches(measured, name, before + refused)
 
 
-def test_what_the_workers_hold_is_told(measured: Measured) -> None:
-    assert _soon(measured, ("music_studio_workers", ()), 2.0)
+def test_worker_gauges_are_exported(measured: MeasuredServer) -> None:
+    assert _reaches(measured, ("music_studio_workers", ()), 2.0)
     found = measured.scrape()
     assert found["music_studio_memory_bytes", ()] > 2 * 20 * 1024 * 1024
     for name in ("requests_in_flight", "database_connections_in_use", "rate_limit_store_unavailable"):
         assert found[f"music_studio_{name}", ()] >= 0
 
 
-def test_the_dashboard_asks_for_metrics_that_there_are(measured: Measured) -> None:
+def test_dashboard_queries_existing_metrics(measured: MeasuredServer) -> None:
     raw(measured.service, head(b"GET", b"/v1/health/live"))
-    there = _told_of_requests(measured)
+    existing = _metric_names(measured)
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     queries = [target["expr"] for panel in panels for target in panel["targets"]]
     asked = {name for query in queries for name in re.findall("music_studio_[a-z_]+", query)}
     assert len(asked) >= 8
-    assert asked <= there, f"The dashboard asks for what nobody tells: {sorted(asked - there)}"
-    told = {name for name in there if not name.endswith(("_created", "_sum"))}
-    assert told <= asked, f"The dashboard shows nothing of: {sorted(told - asked)}"
+    assert asked <= existing, f"The dashboard queries unknown metrics: {sorted(asked - existing)}"
+    shown = {name for name in existing if not name.endswith(("_created", "_sum"))}
+    assert shown <= asked, f"The dashboard does not show: {sorted(shown - asked)}"
 
 
-def test_nothing_is_told_on_the_port_of_the_service(measured: Measured) -> None:
+def test_service_port_serves_no_metrics(measured: MeasuredServer) -> None:
     assert httpx.get(f"{measured.service.url}/metrics", trust_env=False).status_code == 404
 
 
-def _told_of_requests(measured: Measured) -> set[str]:
-    """The names of all metrics, once a request is among what is counted."""
+def _metric_names(measured: MeasuredServer) -> set[str]:
+    """Waits until a request is counted; returns the names of all metrics."""
     deadline = time.monotonic() + 15
     there: set[str] = set()
     while "music_studio_request_seconds_count" not in there and time.monotonic() < deadline:
@@ -105,8 +105,8 @@ def _told_of_requests(measured: Measured) -> set[str]:
     return there
 
 
-def _soon(measured: Measured, name: tuple[str, tuple[tuple[str, str], ...]], value: float) -> bool:
-    """Whether a sample gets to this value and no further; workers leave their figures once a second."""
+def _reaches(measured: MeasuredServer, name: tuple[str, tuple[tuple[str, str], ...]], value: float) -> bool:
+    """Whether a sample reaches exactly this value; workers write their metrics once a second."""
     deadline = time.monotonic() + 15
     while measured.scrape().get(name, 0.0) < value and time.monotonic() < deadline:
         time.sleep(0.2)

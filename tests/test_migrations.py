@@ -1,4 +1,4 @@
-"""The schema's history leads to the tables that the code speaks of, forwards, backwards and from two sides at once."""
+"""Migrations: the same tables as the code, up and down, concurrently, and with a running server."""
 
 import subprocess
 import sys
@@ -12,16 +12,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from models import collection_tracks, collections, idempotency, organizations, tracks
-from models.access import Caller
 from models.base import metadata
 from models.db import connection, engines, migrate, schema_version
 from models.db.database import Database
 from models.exceptions import Unavailable
 from tools.testing import databases
+from tools.testing.callers import HOME, caller
 
 ROOT = Path(__file__).parents[1]
-HOME = "org_home"
-ALICE = Caller("alice", frozenset({HOME}), frozenset(), None)
+ALICE = caller("alice", HOME)
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -36,13 +35,13 @@ def test_an_upgraded_database_has_the_tables_of_the_code(url: str) -> None:
         assert compare_metadata(MigrationContext.configure(opened), metadata) == []
 
 
-def test_an_upgraded_database_has_the_rules_of_the_code(url: str, tmp_path: Path) -> None:
+def test_an_upgraded_database_has_the_constraints_of_the_code(url: str, tmp_path: Path) -> None:
     migrate.upgrade(url)
     with databases.fresh("sqlite" if url.startswith("sqlite") else "postgresql", tmp_path) as other:
         engine = engines.create_unpooled(other, wait_seconds=1)
         metadata.create_all(engine)
         with engine.connect() as made, engines.create_unpooled(url, wait_seconds=1).connect() as migrated:
-            assert _rules(migrated) == _rules(made)
+            assert _constraints(migrated) == _constraints(made)
 
 
 def test_migrations_run_backwards_and_forwards_with_rows_in_the_tables(url: str) -> None:
@@ -64,12 +63,12 @@ def test_a_second_upgrade_changes_nothing(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_may_migrate_at_once(url: str) -> None:
+def test_concurrent_migrations_succeed(url: str) -> None:
     code = "import sys; from models.db import migrate; migrate.upgrade(sys.argv[1])"
     command = [sys.executable, "-c", code, url]
     runs = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    told = [run.communicate(timeout=60)[1] for run in runs]
-    assert [run.returncode for run in runs] == [0] * 4, told
+    errors = [run.communicate(timeout=60)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0] * 4, errors
     with Database(url) as found:
         found.require_schema()
 
@@ -85,53 +84,53 @@ def test_a_database_without_the_newest_schema_is_not_ready(url: str) -> None:
             found.require_schema()
 
 
-def test_a_server_works_on_through_the_migration_to_the_next_version(url: str) -> None:
+def test_server_keeps_working_during_an_additive_migration(url: str) -> None:
     migrate.upgrade(url)
     _populate(url)
     with Database(url) as found:
-        _work_on(url, found)
+        _use_every_operation(url, found)
 
 
-def _work_on(url: str, found: Database) -> None:
-    (held,) = collections.list_page(ALICE, HOME, 10, 0)
+def _use_every_operation(url: str, found: Database) -> None:
+    (collection,) = collections.list_page(ALICE, HOME, 10, 0)
     _expand(url, 1)
     found.require_schema()
-    assert collections.get(ALICE, HOME, held.id) == held
-    changed = collections.update(ALICE, HOME, held.id, {"name": "Rain"}, held.version)
-    collection_tracks.remove(ALICE, HOME, held.id, str(held.cover_track_id), changed.version)
-    collection_tracks.add(ALICE, HOME, held.id, str(held.cover_track_id), None)
-    collection_tracks.reorder(ALICE, HOME, held.id, [str(held.cover_track_id)], None)
-    assert len(collection_tracks.list_page(ALICE, HOME, held.id, 10, 0)[1]) == 1
+    assert collections.get(ALICE, HOME, collection.id) == collection
+    changed = collections.update(ALICE, HOME, collection.id, {"name": "Rain"}, collection.version)
+    collection_tracks.remove(ALICE, HOME, collection.id, str(collection.cover_track_id), changed.version)
+    collection_tracks.add(ALICE, HOME, collection.id, str(collection.cover_track_id), None)
+    collection_tracks.reorder(ALICE, HOME, collection.id, [str(collection.cover_track_id)], None)
+    assert len(collection_tracks.list_page(ALICE, HOME, collection.id, 10, 0)[1]) == 1
     connection.transaction(idempotency.store)(HOME, "alice", "key", b"1" * 32, 200, {}, b"{}")
     collections.delete(ALICE, HOME, collections.create(ALICE, HOME, name="New").id, 1)
 
 
-def test_a_server_does_not_work_on_two_versions_behind(url: str) -> None:
+def test_server_two_schema_versions_behind_is_not_ready(url: str) -> None:
     migrate.upgrade(url)
     _expand(url, 2)
     with Database(url) as found, pytest.raises(Unavailable, match="another schema"):
         found.require_schema()
 
 
-def test_a_missing_folder_for_the_file_is_made(tmp_path: Path) -> None:
+def test_missing_database_folder_is_created(tmp_path: Path) -> None:
     migrate.upgrade(f"sqlite:///{tmp_path / 'a' / 'b' / 'music.db'}")
     assert (tmp_path / "a" / "b" / "music.db").exists()
 
 
-def test_every_migration_has_a_number_one_above_the_last() -> None:
+def test_migrations_are_numbered_consecutively() -> None:
     names = sorted(file.name for file in (ROOT / "models" / "migrations" / "versions").glob("*.py"))
     assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
     assert schema_version.head() == names[-1][:4]
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/music", "sqlite:///:memory:"])
-def test_a_database_of_another_kind_is_refused_in_a_sentence(url: str) -> None:
+def test_unsupported_database_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="must be sqlite:///<file> or postgresql://"):
         Database(url)
 
 
 def _expand(url: str, versions: int) -> None:
-    """What the first half of a migration may do: add what the version before neither names nor fills."""
+    """An additive migration: columns and tables that the former version does not use."""
     with engines.create_unpooled(url, wait_seconds=1).connect() as connection:
         for statement in (
             "ALTER TABLE collections ADD COLUMN colour TEXT",
@@ -159,7 +158,7 @@ def _tables(url: str) -> set[str]:
         return set(inspect(connection).get_table_names())
 
 
-def _rules(connection: Connection) -> dict[str, object]:
+def _constraints(connection: Connection) -> dict[str, object]:
     found = MetaData()
     found.reflect(connection)
     look = inspect(connection)
@@ -178,5 +177,5 @@ def _rules(connection: Connection) -> dict[str, object]:
     }
 
 
-def test_the_newest_file_is_the_head_of_the_history() -> None:
+def test_newest_migration_is_the_alembic_head() -> None:
     assert ScriptDirectory(str(schema_version.FOLDER)).get_heads() == [schema_version.head()]

@@ -1,4 +1,4 @@
-"""The mock does what clients ask of it with Prefer, answers for operations that are not written, and keeps nothing."""
+"""The mock: `Prefer`, examples of unimplemented operations, fixed keys, and no stored rows."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def collection(alice: httpx.Client) -> dict[str, Any]:
 
 
 class Terminal:
-    """What `music-studio mock` has printed in a folder of its own, and the address where it serves."""
+    """Output and URL of a `music-studio mock` process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.printed = ""
@@ -57,7 +57,7 @@ class Terminal:
 
 
 @contextmanager
-def typed(folder: Path, *words: str, **settings: str) -> Iterator[Terminal]:
+def mock_process(folder: Path, *words: str, **settings: str) -> Iterator[Terminal]:
     command = [sys.executable, "-m", "cli", "mock", "--port", "0", *words]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     chosen = {f"MUSIC_STUDIO_{name}": value for name, value in {"LOG_LEVEL": "error", **settings}.items()}
@@ -70,8 +70,8 @@ def typed(folder: Path, *words: str, **settings: str) -> Iterator[Terminal]:
 
 
 @pytest.mark.slow
-def test_it_prints_requests_that_work_and_leaves_no_file(tmp_path: Path) -> None:
-    with typed(tmp_path) as terminal:
+def test_mock_prints_working_curl_commands_and_writes_no_file(tmp_path: Path) -> None:
+    with mock_process(tmp_path) as terminal:
         tries = re.findall(r'curl -H "X-API-Key: (msk_\w+)".* (http://\S+)$', terminal.printed, re.MULTILINE)
         assert len(tries) == 2
         for secret, url in tries:
@@ -86,28 +86,30 @@ def test_it_prints_requests_that_work_and_leaves_no_file(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_its_keys_are_the_same_at_every_start_and_its_rows_are_not_kept(tmp_path: Path) -> None:
+def test_mock_has_fixed_keys_and_discards_rows(tmp_path: Path) -> None:
     seen = []
     for _ in range(2):
-        with typed(tmp_path, "--json") as terminal:
-            told = json.loads(terminal.printed[: terminal.printed.rindex("}") + 1])
-            collections = f"{told['url']}/v1/music/{told['organization_id']}/collections"
-            headers = {"X-API-Key": told["users"]["alice"]["api_key"]}
-            seen.append((told["users"], [row["id"] for row in httpx.get(collections, headers=headers).json()["items"]]))
+        with mock_process(tmp_path, "--json") as terminal:
+            printed = json.loads(terminal.printed[: terminal.printed.rindex("}") + 1])
+            collections = f"{printed['url']}/v1/music/{printed['organization_id']}/collections"
+            headers = {"X-API-Key": printed["users"]["alice"]["api_key"]}
+            seen.append(
+                (printed["users"], [row["id"] for row in httpx.get(collections, headers=headers).json()["items"]])
+            )
             assert httpx.post(collections, headers=headers, json={"name": "Kept?"}).status_code == 201
     assert seen[0] == seen[1]
     assert seen[0][1] == [demo.COLLECTION]
 
 
 @pytest.mark.slow
-def test_an_operation_that_nobody_has_written_answers_with_its_example(tmp_path: Path) -> None:
+def test_unimplemented_operation_returns_its_example(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "openapi", tmp_path / "openapi")
     (tmp_path / "openapi" / "paths" / "playlists.yaml").write_text(yaml.safe_dump(_playlists()), encoding="utf-8")
     index = tmp_path / "openapi" / "openapi.yaml"
     text = index.read_text(encoding="utf-8")
     path = "\npaths:\n  /music/{organization_id}/playlists: {$ref: paths/playlists.yaml#/playlists}"
     index.write_text(text.replace("\npaths:", path, 1), encoding="utf-8")
-    with ExitStack() as clients, typed(tmp_path, CONTRACT=str(index)) as terminal:
+    with ExitStack() as clients, mock_process(tmp_path, CONTRACT=str(index)) as terminal:
         key = re.search(r"alice +\w+ +(msk_\w+)", terminal.printed)
         assert key is not None
         client = clients.enter_context(httpx.Client(base_url=f"{terminal.url}/v1/music/org_abc123/"))
@@ -127,16 +129,19 @@ each_operation = pytest.mark.parametrize("operation", operations(), ids=lambda o
 
 
 @each_operation
-def test_every_documented_answer_can_be_asked_for(
+def test_prefer_selects_every_documented_example(
     alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
     for status, name, value in _examples(operation):
-        answer = _asked(alice, operation, ids, f"code={status}, example={name}")
-        assert (answer.status_code, answer.headers["Preference-Applied"]) == (status, f"code={status}, example={name}")
+        response = _send_with_prefer(alice, operation, ids, f"code={status}, example={name}")
+        assert (response.status_code, response.headers["Preference-Applied"]) == (
+            status,
+            f"code={status}, example={name}",
+        )
         if status < 400:
-            assert answer.json() == value
+            assert response.json() == value
             continue
-        error = assert_envelope(answer, value["error"]["code"])
+        error = assert_envelope(response, value["error"]["code"])
         assert (error["system_message"], error["details"]) == (
             value["error"]["system_message"],
             value["error"]["details"],
@@ -144,19 +149,19 @@ def test_every_documented_answer_can_be_asked_for(
 
 
 @each_operation
-def test_an_answer_that_is_asked_for_has_the_headers_of_its_status(
+def test_preferred_response_has_the_documented_headers(
     alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
     for status, node in operation.node["responses"].items():
-        answer = _asked(alice, operation, ids, f"code={status}")
-        assert (answer.status_code, answer.headers["Preference-Applied"]) == (int(status), f"code={status}")
+        response = _send_with_prefer(alice, operation, ids, f"code={status}")
+        assert (response.status_code, response.headers["Preference-Applied"]) == (int(status), f"code={status}")
         documented = {header.lower() for header in resolved(node).get("headers", {})}
         for header in ("allow", "accept-post", "accept-patch", "retry-after", "www-authenticate", "etag", "location"):
-            assert (header in answer.headers) == (header in documented), f"{status} and {header}"
+            assert (header in response.headers) == (header in documented), f"{status} and {header}"
 
 
 def _playlists() -> dict[str, Any]:
-    """The path of a new tag, written as people do it: from the nearest operation that there is."""
+    """The path of a new tag, derived from the collections."""
     collections = yaml.safe_load((ROOT / "openapi" / "paths" / "collections.yaml").read_text(encoding="utf-8"))[
         "collections"
     ]
@@ -175,14 +180,14 @@ def _playlists() -> dict[str, Any]:
 
 
 def _examples(operation: OperationObject) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Status, name and value of each answer that the contract shows by name."""
+    """Status, name and value of each named response example."""
     for status, node in operation.node["responses"].items():
         for media in resolved(node).get("content", {}).values():
             for name, example in media.get("examples", {}).items():
                 yield int(status), name, resolved(example)["value"]
 
 
-def test_what_is_asked_for_takes_the_place_of_the_work(alice: httpx.Client, collection: dict[str, Any]) -> None:
+def test_preferred_response_has_no_side_effects(alice: httpx.Client, collection: dict[str, Any]) -> None:
     before = alice.get("collections").json()
     for code in (201, 503):
         key = {"Idempotency-Key": f"asked-{code}", "Prefer": f"code={code}"}
@@ -214,26 +219,26 @@ def test_what_is_asked_for_takes_the_place_of_the_work(alice: httpx.Client, coll
         ("", 200, None),
     ],
 )
-def test_prefer_is_read_as_rfc_7240_says(alice: httpx.Client, prefer: str, status: int, applied: str | None) -> None:
-    answer = alice.get("collections", headers={"Prefer": prefer})
-    assert (answer.status_code, answer.headers.get("Preference-Applied")) == (status, applied)
+def test_prefer_is_parsed_per_rfc_7240(alice: httpx.Client, prefer: str, status: int, applied: str | None) -> None:
+    response = alice.get("collections", headers={"Prefer": prefer})
+    assert (response.status_code, response.headers.get("Preference-Applied")) == (status, applied)
 
 
-def test_preferences_may_come_in_several_fields(alice: httpx.Client) -> None:
-    answer = alice.get("collections", headers=[("Prefer", "delay=1"), ("Prefer", "code=503")])
-    assert (answer.status_code, answer.headers["Preference-Applied"]) == (503, "code=503, delay=1")
+def test_multiple_prefer_fields_are_combined(alice: httpx.Client) -> None:
+    response = alice.get("collections", headers=[("Prefer", "delay=1"), ("Prefer", "code=503")])
+    assert (response.status_code, response.headers["Preference-Applied"]) == (503, "code=503, delay=1")
 
 
-def test_what_would_be_refused_is_refused_all_the_same(alice: httpx.Client) -> None:
-    wish = {"Prefer": "code=200, delay=1"}
-    wrong = alice.get("collections?limit=0", headers=wish)
+def test_prefer_does_not_bypass_validation_or_authentication(alice: httpx.Client) -> None:
+    prefer = {"Prefer": "code=200, delay=1"}
+    wrong = alice.get("collections?limit=0", headers=prefer)
     assert_envelope(wrong, "VALIDATION_ERROR")
     assert wrong.headers["Preference-Applied"] == "delay=1"
     del alice.headers["X-API-Key"]
-    assert_envelope(alice.get("collections", headers=wish), "AUTHENTICATION_REQUIRED")
+    assert_envelope(alice.get("collections", headers=prefer), "AUTHENTICATION_REQUIRED")
 
 
-def test_the_service_ignores_these_preferences(actors: Actors) -> None:
+def test_service_ignores_mock_preferences(actors: Actors) -> None:
     alice = actors.service.client(actors.secrets["alice"])
     made = alice.post("collections", json={"name": "Made"}, headers={"Prefer": "code=503, delay=1"})
     assert (made.status_code, made.json()["name"], "Preference-Applied" in made.headers) == (201, "Made", False)
@@ -246,8 +251,10 @@ def ids(collection: dict[str, Any]) -> dict[str, str]:
     return {"organization_id": demo.ORGANIZATION, "collection_id": collection["id"], "track_id": NO_TRACK}
 
 
-def _asked(client: httpx.Client, operation: OperationObject, ids: dict[str, str], prefer: str) -> httpx.Response:
-    """The answer to a request of that operation which is valid, and has a wish."""
+def _send_with_prefer(
+    client: httpx.Client, operation: OperationObject, ids: dict[str, str], prefer: str
+) -> httpx.Response:
+    """The response to a valid request of that operation with a `Prefer` header."""
     content = operation.node.get("requestBody", {}).get("content", {}).get("application/json", {})
     examples = [example["value"] for example in content.get("examples", {}).values()]
     body = {"json": examples[0] if examples else content["example"]} if content else {}

@@ -1,4 +1,4 @@
-"""What is stored and who may see it, on both databases, in peace, in a race and in an outage."""
+"""Models on both databases: rows, access, races, idempotency, and database outages."""
 
 import asyncio
 import contextvars
@@ -35,26 +35,18 @@ from models.exceptions import (
     VersionMismatch,
 )
 from tools.testing import databases
+from tools.testing.callers import ALICE, ELSEWHERE, HOME, MALLORY
 
 R = TypeVar("R")
 
-HOME, ELSEWHERE = "org_home", "org_elsewhere"
-NOBODYS = "mcoll_000000000000"
+NO_COLLECTION = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
-PROMISED_SECONDS = 2.5
-
-
-def caller(user: str, *organization_ids: str) -> Caller:
-    return Caller(user, frozenset(organization_ids), frozenset(), None)
-
-
-ALICE = caller("alice", HOME, ELSEWHERE)
-MALLORY = caller("mallory", HOME)
+MAX_SECONDS = 2.5
 
 
 @contextmanager
 def opened(url: str, pool_size: int = 10) -> Iterator[Database]:
-    """A migrated database with three members."""
+    """Opens a migrated database, and adds three memberships."""
     with Database(url, pool_size=pool_size) as found:
         for organization, user in ((HOME, "alice"), (ELSEWHERE, "alice"), (HOME, "mallory")):
             organizations.join(organization, user)
@@ -103,14 +95,14 @@ def order_of(collection: str) -> list[str]:
 
 
 def at_once(count: int, work: Callable[[int], object]) -> list[object]:
-    """What each of so many threads returned or raised, on the current database."""
+    """Runs work(0), work(1), ... in threads on the current database; returns results and exceptions."""
     gate = threading.Barrier(count)
 
     def one(number: int) -> object:
         gate.wait()
         try:
             return work(number)
-        except Exception as error:  # noqa: BLE001 - it is what the test looks at
+        except Exception as error:  # noqa: BLE001 - the tests look at the exceptions
             return error
 
     with ThreadPoolExecutor(count) as pool:
@@ -118,7 +110,7 @@ def at_once(count: int, work: Callable[[int], object]) -> list[object]:
         return [call.result() for call in calls]
 
 
-def refused_in_time(work: Callable[[], object], seconds: float = PROMISED_SECONDS) -> None:
+def assert_unavailable_in_time(work: Callable[[], object], seconds: float = MAX_SECONDS) -> None:
     started = time.monotonic()
     with pytest.raises(Unavailable) as raised:
         work()
@@ -126,8 +118,8 @@ def refused_in_time(work: Callable[[], object], seconds: float = PROMISED_SECOND
     assert raised.value.retry_after >= 1
 
 
-def soon(work: Callable[[], R], seconds: float = 2.0) -> R:
-    """Its result, once what was away is heard of again."""
+def retried(work: Callable[[], R], seconds: float = 2.0) -> R:
+    """Retries the work after Unavailable, for so many seconds; returns its result."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with suppress(Unavailable):
@@ -136,7 +128,7 @@ def soon(work: Callable[[], R], seconds: float = 2.0) -> R:
     return work()
 
 
-def test_a_new_collection_is_empty_and_reads_back_as_it_was_made(store: str) -> None:
+def test_created_collection_is_read_back_unchanged(store: str) -> None:
     made = collections.create(ALICE, HOME, name="Focus", description="\ttab", cover_image_url="https://a.example/b")
     assert (made.track_count, made.version, made.cover_track_id) == (0, 1, None)
     assert made.created_at == made.updated_at
@@ -144,7 +136,7 @@ def test_a_new_collection_is_empty_and_reads_back_as_it_was_made(store: str) -> 
     assert collections.get(ALICE, HOME, made.id) == made
 
 
-def test_times_keep_their_microseconds_in_utc(store: str) -> None:
+def test_timestamps_keep_microseconds_in_utc(store: str) -> None:
     moment = datetime(2026, 6, 28, 10, 30, 0, 120, tzinfo=UTC)
     elsewhere = moment.astimezone(tz=None)
     made, _ = keys.make(HOME, "alice", ["music:read"], expires_at=elsewhere, pepper=b"pepper")
@@ -152,19 +144,19 @@ def test_times_keep_their_microseconds_in_utc(store: str) -> None:
     assert made.expires_at.tzinfo is UTC
 
 
-def test_collections_come_newest_first_in_pages_that_join(store: str) -> None:
+def test_collection_pages_are_newest_first_and_contiguous(store: str) -> None:
     made = [collections.create(ALICE, HOME, name=f"{number}").id for number in range(7)]
     pages = [collections.list_page(ALICE, HOME, 3, offset) for offset in (0, 3, 6, 9)]
     assert [row.id for page in pages for row in page] == made[::-1]
 
 
-def test_collections_of_one_moment_are_ordered_by_id(store: str) -> None:
+def test_collections_with_equal_timestamps_are_ordered_by_id(store: str) -> None:
     made = [collections.create(ALICE, HOME, name="same").id for _ in range(5)]
     database.execute(text("UPDATE collections SET created_at = (SELECT min(created_at) FROM collections)"))
     assert [row.id for row in collections.list_page(ALICE, HOME, 9, 0)] == sorted(made, reverse=True)
 
 
-def test_a_strangers_collection_looks_absent_to_every_operation(store: str) -> None:
+def test_foreign_collection_is_not_found_by_every_operation(store: str) -> None:
     theirs, (track, *_) = filled(2)
     operations: list[Callable[[Caller, str, str], object]] = [
         collections.get,
@@ -179,7 +171,7 @@ def test_a_strangers_collection_looks_absent_to_every_operation(store: str) -> N
     ]
     strangers = [
         (MALLORY, HOME, theirs),
-        (MALLORY, HOME, NOBODYS),
+        (MALLORY, HOME, NO_COLLECTION),
         (MALLORY, ELSEWHERE, theirs),
         (ALICE, ELSEWHERE, theirs),
     ]
@@ -201,7 +193,7 @@ def test_a_foreign_organization_is_denied_whether_or_not_it_exists(store: str) -
             collections.create(MALLORY, organization, name="x")
 
 
-def test_an_update_changes_what_was_sent_and_nothing_else(store: str) -> None:
+def test_update_changes_only_the_given_fields(store: str) -> None:
     cover = new_track()
     made = collections.create(ALICE, HOME, name="Focus", description="old", cover_track_id=cover)
     changed = collections.update(ALICE, HOME, made.id, {"name": "Rest", "description": None}, made.version)
@@ -210,7 +202,7 @@ def test_an_update_changes_what_was_sent_and_nothing_else(store: str) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"name": "Focus"}, {"description": None, "cover_track_id": None}])
-def test_an_update_that_changes_nothing_leaves_version_and_time(store: str, changes: dict[str, str | None]) -> None:
+def test_update_without_changes_keeps_version_and_timestamp(store: str, changes: dict[str, str | None]) -> None:
     made = collections.create(ALICE, HOME, name="Focus")
     assert collections.update(ALICE, HOME, made.id, changes, None) == made
     assert collections.update(ALICE, HOME, made.id, changes, 1) == made
@@ -218,7 +210,7 @@ def test_an_update_that_changes_nothing_leaves_version_and_time(store: str, chan
         collections.update(ALICE, HOME, made.id, changes, 2)
 
 
-def test_a_cover_is_a_track_of_the_same_organization(store: str) -> None:
+def test_cover_must_be_a_track_of_the_organization(store: str) -> None:
     made = collections.create(ALICE, HOME, name="Focus")
     for cover in (NO_TRACK, new_track(ELSEWHERE)):
         with pytest.raises(InvalidValue) as raised:
@@ -229,7 +221,7 @@ def test_a_cover_is_a_track_of_the_same_organization(store: str) -> None:
     assert collections.get(ALICE, HOME, made.id) == made
 
 
-def test_a_deleted_collection_is_gone_and_its_tracks_stay(store: str) -> None:
+def test_deleted_collection_is_not_found_and_its_tracks_remain(store: str) -> None:
     found, ids = filled(2)
     with pytest.raises(VersionMismatch):
         collections.delete(ALICE, HOME, found, 1)
@@ -241,7 +233,7 @@ def test_a_deleted_collection_is_gone_and_its_tracks_stay(store: str) -> None:
     assert {track.id for track in tracks.list_all(HOME)} == set(ids)
 
 
-def test_adding_appends_once(store: str) -> None:
+def test_adding_a_member_again_changes_nothing(store: str) -> None:
     found, ids = filled(3)
     before = collections.get(ALICE, HOME, found)
     collection_tracks.add(ALICE, HOME, found, ids[0], before.version)
@@ -261,7 +253,7 @@ def test_a_track_of_another_organization_cannot_be_added(store: str) -> None:
         collection_tracks.add(ALICE, HOME, found, NO_TRACK, 7)
 
 
-def test_a_full_collection_takes_no_more(store: str) -> None:
+def test_adding_to_a_full_collection_raises_collection_full(store: str) -> None:
     found, ids = filled(1)
     database.execute(text("UPDATE collections SET track_count = 10000"))
     collection_tracks.add(ALICE, HOME, found, ids[0], None)
@@ -271,7 +263,7 @@ def test_a_full_collection_takes_no_more(store: str) -> None:
         collection_tracks.add(ALICE, HOME, found, NO_TRACK, None)
 
 
-def test_removing_closes_the_gap_and_may_be_repeated(store: str) -> None:
+def test_removing_keeps_positions_dense_and_is_idempotent(store: str) -> None:
     found, ids = filled(3)
     collection_tracks.remove(ALICE, HOME, found, ids[1], 4)
     after = collections.get(ALICE, HOME, found)
@@ -281,14 +273,14 @@ def test_removing_closes_the_gap_and_may_be_repeated(store: str) -> None:
     assert collections.get(ALICE, HOME, found) == after
 
 
-def test_pages_of_tracks_go_on_where_the_last_ended(store: str) -> None:
+def test_track_pages_are_contiguous(store: str) -> None:
     found, ids = filled(5)
     pages = [collection_tracks.list_page(ALICE, HOME, found, 2, offset) for offset in (0, 2, 4, 6)]
     assert [version for version, _ in pages] == [6] * 4
     assert [(row.track_id, row.position) for _, page in pages for row in page] == [(t, i) for i, t in enumerate(ids)]
 
 
-def test_reordering_puts_the_listed_first_and_ignores_strangers(store: str) -> None:
+def test_reorder_puts_listed_tracks_first_and_ignores_non_members(store: str) -> None:
     found, ids = filled(5)
     collection_tracks.reorder(ALICE, HOME, found, [NO_TRACK, ids[4], new_track(), ids[1]], 6)
     assert order_of(found) == [ids[4], ids[1], ids[0], ids[2], ids[3]]
@@ -303,7 +295,7 @@ def test_reordering_puts_the_listed_first_and_ignores_strangers(store: str) -> N
         collection_tracks.reorder(ALICE, HOME, found, ids, 6)
 
 
-def test_any_number_of_reorders_gives_the_order_of_the_specification(store: str) -> None:
+def test_repeated_reorders_match_the_specification(store: str) -> None:
     found, expected = filled(12)
     chance = random.Random(7)
     for _ in range(60):
@@ -313,22 +305,24 @@ def test_any_number_of_reorders_gives_the_order_of_the_specification(store: str)
         assert order_of(found) == expected
 
 
-def test_one_moved_track_is_one_row_written(store: str) -> None:
+def test_moving_one_track_writes_one_row(store: str) -> None:
     found, ids = filled(20)
-    said: list[str] = []
+    statements: list[str] = []
 
     def listen(*words: Any) -> None:
-        said.append(f"{words[2]} {words[3]}")
+        statements.append(f"{words[2]} {words[3]}")
 
     event.listen(Engine, "before_cursor_execute", listen)
     collection_tracks.reorder(ALICE, HOME, found, [ids[17]], None)
     event.remove(Engine, "before_cursor_execute", listen)
-    written = [words.count("mtrack_") for words in said if words.startswith("UPDATE collection_tracks")]
+    written = [
+        statement.count("mtrack_") for statement in statements if statement.startswith("UPDATE collection_tracks")
+    ]
     assert written == [1]
 
 
 @pytest.mark.slow
-def test_ten_thousand_tracks_can_all_be_moved(store: str) -> None:
+def test_reorder_moves_10000_tracks(store: str) -> None:
     found, (pattern, *_) = filled(1)
     ids = [pattern, *(f"mtrack_{number:012x}" for number in range(1, collection_tracks.MAX_TRACKS))]
     _multiply(found, pattern, ids[1:])
@@ -342,7 +336,7 @@ def test_ten_thousand_tracks_can_all_be_moved(store: str) -> None:
 
 @database.transaction
 def _multiply(found: str, pattern: str, ids: list[str]) -> None:
-    """Add tracks like the first, faster than one by one."""
+    """Inserts copies of a track with other ids."""
     for table, column in ((schema.tracks, "id"), (schema.collection_tracks, "track_id")):
         row = database.fetch_one(select(table).where(table.c[column] == pattern))
         assert row is not None
@@ -350,7 +344,7 @@ def _multiply(found: str, pattern: str, ids: list[str]) -> None:
     database.execute(text("UPDATE collections SET track_count = 10000"))
 
 
-def test_640_moves_by_16_writers_all_succeed(store: str) -> None:
+def test_640_concurrent_moves_by_16_writers_succeed(store: str) -> None:
     with Database(store, pool_size=16):
         _move_by_many()
 
@@ -371,7 +365,7 @@ def _move_by_many() -> None:
     assert len(database.fetch_all(text("SELECT DISTINCT rank FROM collection_tracks"))) == 30
 
 
-def test_the_counter_equals_the_members_after_any_race(store: str) -> None:
+def test_track_count_equals_members_after_concurrent_changes(store: str) -> None:
     found, ids = filled(6)
 
     def stir(number: int) -> None:
@@ -384,19 +378,19 @@ def test_the_counter_equals_the_members_after_any_race(store: str) -> None:
     assert collections.get(ALICE, HOME, found).track_count == len(order_of(found))
 
 
-def test_one_of_24_equal_versions_wins(store: str) -> None:
+def test_one_of_24_updates_of_one_version_succeeds(store: str) -> None:
     made = collections.create(ALICE, HOME, name="0")
     for version in range(1, 6):
-        answers = at_once(24, lambda n, v=version: collections.update(ALICE, HOME, made.id, {"name": f"{v}.{n}"}, v))  # type: ignore[misc]
-        winners = [answer for answer in answers if isinstance(answer, collections.Collection)]
+        responses = at_once(24, lambda n, v=version: collections.update(ALICE, HOME, made.id, {"name": f"{v}.{n}"}, v))  # type: ignore[misc]
+        winners = [response for response in responses if isinstance(response, collections.Collection)]
         assert len(winners) == 1
-        assert sum(isinstance(answer, VersionMismatch) for answer in answers) == 23
+        assert sum(isinstance(response, VersionMismatch) for response in responses) == 23
         assert collections.get(ALICE, HOME, made.id) == winners[0]
 
 
-def test_two_transactions_that_block_each_other_both_succeed(store: str) -> None:
+def test_deadlocked_transactions_both_succeed(store: str) -> None:
     first, second = filled(1)[0], filled(1)[0]
-    met, runs = threading.Barrier(2), [0, 0]
+    barrier, runs = threading.Barrier(2), [0, 0]
 
     @database.transaction
     def both(number: int) -> None:
@@ -404,14 +398,14 @@ def test_two_transactions_that_block_each_other_both_succeed(store: str) -> None
         one, other = (first, second) if number else (second, first)
         collections.lock(ALICE, HOME, one, None)
         if database.is_postgres() and runs[number] == 1:
-            met.wait()
+            barrier.wait()
         collections.lock(ALICE, HOME, other, None)
 
     assert at_once(2, both) == [None, None]
     assert sorted(runs) == ([1, 2] if database.is_postgres() else [1, 1])
 
 
-def test_a_transaction_is_all_or_nothing(store: str) -> None:
+def test_transaction_is_rolled_back_on_error(store: str) -> None:
     @database.transaction
     def half() -> None:
         collections.create(ALICE, HOME, name="lost")
@@ -423,7 +417,7 @@ def test_a_transaction_is_all_or_nothing(store: str) -> None:
     assert not database.in_transaction()
 
 
-def test_a_taken_id_is_replaced_by_another(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colliding_id_is_regenerated(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     digits = iter(["0" * 12, "0" * 12, "0" * 12, "1" * 12, "1" * 12, "1" * 12, "2" * 12, "0" * 12, "0" * 12, "1" * 12])
     monkeypatch.setattr(secrets, "token_hex", lambda _: next(digits))
     made = [collections.create(ALICE, HOME, name="x").id for _ in range(3)]
@@ -431,7 +425,7 @@ def test_a_taken_id_is_replaced_by_another(store: str, monkeypatch: pytest.Monke
     assert [new_track(), new_track()] == ["mtrack_000000000000", "mtrack_111111111111"]
 
 
-def test_an_audio_file_is_a_track_once(store: str) -> None:
+def test_audio_file_is_stored_as_one_track(store: str) -> None:
     made = tracks.add(HOME, "alice", title="Rain", duration_ms=1234, source_digest=b"1" * 32, instrumental=True)
     assert made is not None
     assert tracks.list_all(HOME) == [made]
@@ -439,7 +433,7 @@ def test_an_audio_file_is_a_track_once(store: str) -> None:
     assert tracks.add(ELSEWHERE, "alice", title="Rain", source_digest=b"1" * 32) is not None
 
 
-def test_a_key_is_found_by_its_digest_only(store: str) -> None:
+def test_key_is_found_only_by_its_digest(store: str) -> None:
     made, secret = keys.make(HOME, "alice", {"music:write", "music:read"}, pepper=b"pepper")
     assert made.scopes == {"music:read", "music:write"}
     assert made.hint == secret[:8]
@@ -450,7 +444,7 @@ def test_a_key_is_found_by_its_digest_only(store: str) -> None:
     assert not any(secret[8:] in row for row in kept)
 
 
-def test_a_keys_state_counts_from_the_next_request(store: str) -> None:
+def test_key_state_change_is_visible_immediately(store: str) -> None:
     made, secret = keys.make(HOME, "alice", [], pepper=b"pepper")
     for state in ("paused", "active", "deactivated"):
         assert keys.set_state(made.id, state)
@@ -460,7 +454,7 @@ def test_a_keys_state_counts_from_the_next_request(store: str) -> None:
         keys.set_state(made.id, "asleep")
 
 
-def test_the_use_of_a_key_is_written_once_a_minute(store: str) -> None:
+def test_last_used_at_is_written_once_a_minute(store: str) -> None:
     made, _ = keys.make(HOME, "alice", [], pepper=b"pepper")
     keys.record_uses({made.id})
     first = keys.list_all()[0].last_used_at
@@ -469,7 +463,7 @@ def test_the_use_of_a_key_is_written_once_a_minute(store: str) -> None:
     assert keys.list_all()[0].last_used_at == first
 
 
-def test_a_misspelt_secret_is_refused_without_the_database() -> None:
+def test_misspelt_secret_fails_the_checksum() -> None:
     for _ in range(20):
         secret = keys.new_secret()
         assert len(secret) == 40
@@ -483,7 +477,7 @@ def test_a_misspelt_secret_is_refused_without_the_database() -> None:
 @pytest.mark.parametrize(
     ("organization", "user"), [("org_", "a"), ("org_" + "a" * 33, "a"), ("org_a\n", "a"), (HOME, ""), (HOME, "a b")]
 )
-def test_ids_of_another_form_join_nothing(organization: str, user: str) -> None:
+def test_malformed_ids_cannot_join(organization: str, user: str) -> None:
     with pytest.raises(ValueError, match="such as"):
         organizations.join(organization, user)
 
@@ -494,31 +488,32 @@ def test_a_user_may_be_in_several_organizations(store: str) -> None:
     assert organizations.organizations_of("nobody") == frozenset()
 
 
-def test_an_answer_is_replayed_to_the_same_request_only(store: str) -> None:
-    assert _answer("key", b"1" * 32) is None
-    stored = _answer("key", b"1" * 32)
+def test_stored_response_is_replayed_only_for_the_same_request(store: str) -> None:
+    assert _claim_or_create("key", b"1" * 32) is None
+    stored = _claim_or_create("key", b"1" * 32)
     assert stored is not None
     assert stored[:3] == (201, {"Location": "/x"}, b'{"id": 1}')
     with pytest.raises(IdempotencyKeyReused):
-        _answer("key", b"2" * 32)
+        _claim_or_create("key", b"2" * 32)
     assert idempotency.delete_expired() == 0
     assert idempotency.delete_expired(older_than_hours=-1) == 1
     with pytest.raises(RuntimeError, match="inside the transaction"):
         idempotency.claim(HOME, "alice", "key", b"1" * 32)
 
 
-def test_24_equal_requests_at_once_take_effect_once(store: str) -> None:
+def test_24_concurrent_duplicates_take_effect_once(store: str) -> None:
     for number in range(5):
-        answers = at_once(24, lambda _, n=number: _answer(f"key {n}", b"1" * 32))  # type: ignore[misc]
-        assert answers.count(None) == 1
+        responses = at_once(24, lambda _, n=number: _claim_or_create(f"key {n}", b"1" * 32))  # type: ignore[misc]
+        assert responses.count(None) == 1
         assert all(
-            answer is None or isinstance(answer, idempotency.StoredResponse | IdempotencyKeyInUse) for answer in answers
+            response is None or isinstance(response, idempotency.StoredResponse | IdempotencyKeyInUse)
+            for response in responses
         )
         assert len(collections.list_page(ALICE, HOME, 100, 0)) == number + 1
 
 
 @database.transaction
-def _answer(key: str, fingerprint: bytes) -> idempotency.StoredResponse | None:
+def _claim_or_create(key: str, fingerprint: bytes) -> idempotency.StoredResponse | None:
     stored = idempotency.claim(HOME, "alice", key, fingerprint)
     if stored is None:
         collections.create(ALICE, HOME, name=key)
@@ -526,7 +521,7 @@ def _answer(key: str, fingerprint: bytes) -> idempotency.StoredResponse | None:
     return stored
 
 
-def test_the_database_itself_refuses_what_may_not_be(store: str) -> None:
+def test_database_constraints_reject_invalid_rows(store: str) -> None:
     found, _ = filled(1)
     assert (
         collections.update(ALICE, HOME, found, {"name": "\N{GRINNING FACE}" * 512}, None).name[511:]
@@ -543,7 +538,7 @@ def test_the_database_itself_refuses_what_may_not_be(store: str) -> None:
             database.execute(text(wrong))
 
 
-def test_sqlite_lives_under_the_safe_settings(tmp_path: Path) -> None:
+def test_sqlite_uses_wal_full_sync_and_foreign_keys(tmp_path: Path) -> None:
     names = ("journal_mode", "synchronous", "foreign_keys")
     with databases.migrated("sqlite", tmp_path) as url, opened(url):
         found = {name: database.fetch_one(text(f"PRAGMA {name}")) for name in names}
@@ -551,53 +546,55 @@ def test_sqlite_lives_under_the_safe_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_locked_file_refuses_writes_in_time_and_lets_reads_go_on(tmp_path: Path) -> None:
+def test_locked_sqlite_file_refuses_writes_in_time_and_allows_reads(tmp_path: Path) -> None:
     with databases.migrated("sqlite", tmp_path) as url, opened(url):
         found, _ = filled(1)
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            answers = at_once(4, lambda _: refused_in_time(lambda: collections.delete(ALICE, HOME, found, None)))
-            assert answers == [None] * 4
-            refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found, NO_TRACK, None))
+            responses = at_once(
+                4, lambda _: assert_unavailable_in_time(lambda: collections.delete(ALICE, HOME, found, None))
+            )
+            assert responses == [None] * 4
+            assert_unavailable_in_time(lambda: collection_tracks.add(ALICE, HOME, found, NO_TRACK, None))
             assert collections.get(ALICE, HOME, found).track_count == 1
             assert ready()
             other.execute("COMMIT")
-        soon(lambda: collections.delete(ALICE, HOME, found, None))
+        retried(lambda: collections.delete(ALICE, HOME, found, None))
 
 
-def test_a_full_disk_refuses_writes_and_lets_reads_go_on(tmp_path: Path) -> None:
+def test_full_disk_refuses_writes_and_allows_reads(tmp_path: Path) -> None:
     with databases.migrated("sqlite", tmp_path) as url, opened(url, pool_size=1):
         made = collections.create(ALICE, HOME, name="Focus")
         pages = database.fetch_one(text("PRAGMA page_count"))
         assert pages is not None
-        said_by_the_writer = database.transaction(database.fetch_all)
-        said_by_the_writer(text(f"PRAGMA max_page_count = {pages[0]}"))
-        refused_in_time(
+        run_on_writer = database.transaction(database.fetch_all)
+        run_on_writer(text(f"PRAGMA max_page_count = {pages[0]}"))
+        assert_unavailable_in_time(
             lambda: [collections.create(ALICE, HOME, name="x" * 512, description="x" * 4096) for _ in range(99)]
         )
         assert collections.get(ALICE, HOME, made.id) == made
-        said_by_the_writer(text("PRAGMA max_page_count = 1000000"))
+        run_on_writer(text("PRAGMA max_page_count = 1000000"))
         collections.update(ALICE, HOME, made.id, {"description": "x" * 4096}, None)
 
 
 @pytest.mark.slow
-def test_an_exhausted_pool_refuses_in_time() -> None:
+def test_exhausted_pool_raises_unavailable_in_time() -> None:
     with databases.migrated("postgresql", Path()) as url, opened(url, pool_size=1) as found:
-        hold = threading.Barrier(4)  # one connection, and two for what must not wait
+        barrier = threading.Barrier(4)  # the pool of one connection, and its overflow of two
 
         def wait() -> None:
-            hold.wait()
-            time.sleep(PROMISED_SECONDS)
+            barrier.wait()
+            time.sleep(MAX_SECONDS)
 
-        def keep() -> None:
+        def occupy() -> None:
             database.transaction(wait)()
 
         with ThreadPoolExecutor(3) as pool, found.use():
-            held = [pool.submit(contextvars.copy_context().run, keep) for _ in range(3)]
-            hold.wait()
-            refused_in_time(lambda: database.fetch_all(text("SELECT 1")))
-            for one in held:
-                one.result()
+            calls = [pool.submit(contextvars.copy_context().run, occupy) for _ in range(3)]
+            barrier.wait()
+            assert_unavailable_in_time(lambda: database.fetch_all(text("SELECT 1")))
+            for call in calls:
+                call.result()
         assert ready()
 
 
@@ -612,13 +609,13 @@ def breakable() -> Iterator[databases.Breakable]:
 
 
 @pytest.mark.slow
-def test_a_stopped_postgresql_refuses_in_time_and_is_found_again(breakable: databases.Breakable) -> None:
+def test_stopped_postgresql_raises_unavailable_in_time_and_recovers(breakable: databases.Breakable) -> None:
     (found,) = collections.list_page(ALICE, HOME, 10, 0)
     breakable.stop()
     for _ in range(3):
-        refused_in_time(lambda: collections.get(ALICE, HOME, found.id))
-        refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
-        refused_in_time(ready, seconds=1.2)
+        assert_unavailable_in_time(lambda: collections.get(ALICE, HOME, found.id))
+        assert_unavailable_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
+        assert_unavailable_in_time(ready, seconds=1.2)
     breakable.start()
     assert ready()
     collection_tracks.add(ALICE, HOME, found.id, new_track(), None)
@@ -626,7 +623,7 @@ def test_a_stopped_postgresql_refuses_in_time_and_is_found_again(breakable: data
 
 
 @pytest.mark.slow
-def test_a_restart_of_postgresql_goes_unnoticed_by_reads_and_transactions(breakable: databases.Breakable) -> None:
+def test_postgresql_restart_is_retried_transparently(breakable: databases.Breakable) -> None:
     (found,) = collections.list_page(ALICE, HOME, 10, 0)
     track = new_track()
     breakable.stop()
@@ -639,38 +636,38 @@ def test_a_restart_of_postgresql_goes_unnoticed_by_reads_and_transactions(breaka
 
 
 @pytest.mark.slow
-def test_a_silent_postgresql_refuses_in_time_and_is_found_again(breakable: databases.Breakable) -> None:
+def test_frozen_postgresql_raises_unavailable_in_time_and_recovers(breakable: databases.Breakable) -> None:
     (found,) = collections.list_page(ALICE, HOME, 10, 0)
     breakable.freeze()
-    answers = at_once(4, lambda _: refused_in_time(lambda: collections.get(ALICE, HOME, found.id)))
-    assert answers == [None] * 4
-    refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
-    refused_in_time(ready, seconds=1.2)
+    responses = at_once(4, lambda _: assert_unavailable_in_time(lambda: collections.get(ALICE, HOME, found.id)))
+    assert responses == [None] * 4
+    assert_unavailable_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None))
+    assert_unavailable_in_time(ready, seconds=1.2)
     breakable.thaw()
-    assert soon(lambda: collections.get(ALICE, HOME, found.id)) == found
+    assert retried(lambda: collections.get(ALICE, HOME, found.id)) == found
     collections.delete(ALICE, HOME, found.id, None)
 
 
 @pytest.mark.slow
-def test_a_lock_of_another_on_postgresql_is_waited_for_a_second(breakable: databases.Breakable) -> None:
+def test_postgresql_lock_timeout_is_about_one_second(breakable: databases.Breakable) -> None:
     (found,) = collections.list_page(ALICE, HOME, 10, 0)
     with engines.create_unpooled(breakable.url, wait_seconds=5).connect() as other:
         other.exec_driver_sql("BEGIN")
         other.execute(text("SELECT 1 FROM collections FOR UPDATE"))
-        refused_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None), 1.5)
-        refused_in_time(lambda: collections.delete(ALICE, HOME, found.id, None), 1.5)
+        assert_unavailable_in_time(lambda: collection_tracks.add(ALICE, HOME, found.id, NO_TRACK, None), 1.5)
+        assert_unavailable_in_time(lambda: collections.delete(ALICE, HOME, found.id, None), 1.5)
     collections.delete(ALICE, HOME, found.id, None)
 
 
 @pytest.mark.slow
-def test_a_statement_that_runs_for_too_long_is_stopped(breakable: databases.Breakable) -> None:
-    refused_in_time(lambda: database.fetch_one(text("SELECT pg_sleep(30)")))
-    refused_in_time(lambda: database.execute(text("SELECT pg_sleep(30)")))
+def test_statement_timeout_raises_unavailable(breakable: databases.Breakable) -> None:
+    assert_unavailable_in_time(lambda: database.fetch_one(text("SELECT pg_sleep(30)")))
+    assert_unavailable_in_time(lambda: database.execute(text("SELECT pg_sleep(30)")))
 
 
-def test_a_key_that_expires_is_kept_as_it_was_made(store: str) -> None:
-    soon = datetime.now(UTC) + timedelta(days=90)
-    made, secret = keys.make(HOME, "alice", [], soon, pepper=b"pepper")
+def test_key_expiry_is_stored_exactly(store: str) -> None:
+    expiry = datetime.now(UTC) + timedelta(days=90)
+    made, secret = keys.make(HOME, "alice", [], expiry, pepper=b"pepper")
     found = keys.find(keys.digest(secret, b"pepper"))
     assert found is not None
-    assert found.expires_at == made.expires_at == soon
+    assert found.expires_at == made.expires_at == expiry

@@ -1,4 +1,4 @@
-"""While the database is away, silent, locked or full, clients are told so in time; then all goes on by itself."""
+"""Database outages: 503 in time while it lasts, and recovery without a restart."""
 
 import signal
 import sqlite3
@@ -13,7 +13,14 @@ from sqlalchemy import make_url
 
 from models.db import migrate
 from ops.backup import integrity_errors
-from tools.endurance.outage import BACK_SECONDS, SLACK_SECONDS, Probe, require_good, require_only_live, require_refused
+from tools.endurance.outage import (
+    BACK_SECONDS,
+    SLACK_SECONDS,
+    Probe,
+    require_only_live,
+    require_refused,
+    require_success,
+)
 from tools.testing import databases
 from tools.testing.flaky_proxy import Proxy, proxied
 from tools.testing.server_process import Running, new_key, running
@@ -21,8 +28,8 @@ from tools.testing.server_process import Running, new_key, running
 pytestmark = pytest.mark.slow
 
 
-class Wired(NamedTuple):
-    """A server that reaches its PostgreSQL through a proxy, and both ends of it."""
+class ProxiedServer(NamedTuple):
+    """A server with PostgreSQL behind a flaky proxy."""
 
     postgres: databases.Breakable
     proxy: Proxy
@@ -31,32 +38,32 @@ class Wired(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wired]:
+def proxied_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedServer]:
     with databases.breakable_postgres() as postgres:
         migrate.upgrade(postgres.url)
         secret = new_key(postgres.url)
         with proxied(_socket_of(postgres.url)) as proxy:
             url = make_url(postgres.url).set(host="127.0.0.1", port=proxy.port, query={})
-            with running(url.render_as_string(False), tmp_path_factory.mktemp("wired")) as server:
-                yield Wired(postgres, proxy, server, Probe(server, secret))
+            with running(url.render_as_string(False), tmp_path_factory.mktemp("proxied_server")) as server:
+                yield ProxiedServer(postgres, proxy, server, Probe(server, secret))
 
 
 class Outage(NamedTuple):
-    begin: Callable[[Wired], None]
-    end: Callable[[Wired], None]
+    begin: Callable[[ProxiedServer], None]
+    end: Callable[[ProxiedServer], None]
 
 
-def _silent(wired: Wired, silent: bool) -> None:
-    wired.proxy.silent = silent
+def _silent(proxied_server: ProxiedServer, silent: bool) -> None:
+    proxied_server.proxy.silent = silent
 
 
-def _cut_after(wired: Wired, count: int | None) -> None:
-    wired.proxy.cut_after = count
+def _cut_after(proxied_server: ProxiedServer, count: int | None) -> None:
+    proxied_server.proxy.cut_after = count
 
 
-def _crash(wired: Wired) -> None:
-    """As `pg_ctl stop -m immediate` does."""
-    head = psutil.Process(wired.postgres._server.get_pid())
+def _crash(proxied_server: ProxiedServer) -> None:
+    """Stops PostgreSQL like `pg_ctl stop -m immediate`."""
+    head = psutil.Process(proxied_server.postgres._server.get_pid())
     head.send_signal(signal.SIGQUIT)
     head.wait(10)
 
@@ -72,39 +79,39 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-def test_an_absent_postgresql_is_told_in_time_and_found_again(wired: Wired, name: str) -> None:
-    outage, probe = OUTAGES[name], wired.probe
-    require_good(probe.reads() + probe.writes())
-    outage.begin(wired)
+def test_postgresql_outage_gives_503_in_time_and_recovers(proxied_server: ProxiedServer, name: str) -> None:
+    outage, probe = OUTAGES[name], proxied_server.probe
+    require_success(probe.reads() + probe.writes())
+    outage.begin(proxied_server)
     try:
         require_refused(probe.writes())
         require_refused(probe.reads())
         require_only_live(probe)
     finally:
-        outage.end(wired)
-    assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    require_good(probe.reads() + probe.writes())
+        outage.end(proxied_server)
+    assert probe.seconds_until_recovery() <= BACK_SECONDS + SLACK_SECONDS
+    require_success(probe.reads() + probe.writes())
     assert probe.health("ready").status == 200
 
 
-def test_a_connection_cut_within_an_answer_is_no_fault_of_the_service(wired: Wired) -> None:
+def test_connection_cut_within_a_result_gives_200_or_503(proxied_server: ProxiedServer) -> None:
     for count in (100, 1000, 3000):
-        wired.proxy.cut_after = count
-        answers = wired.probe.writes(8) + wired.probe.reads(8)
-        assert {told.status for told in answers} <= {200, 503}
-    wired.proxy.cut_after = None
-    assert wired.probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
+        proxied_server.proxy.cut_after = count
+        responses = proxied_server.probe.writes(8) + proxied_server.probe.reads(8)
+        assert {response.status for response in responses} <= {200, 503}
+    proxied_server.proxy.cut_after = None
+    assert proxied_server.probe.seconds_until_recovery() <= BACK_SECONDS + SLACK_SECONDS
 
 
-def test_a_restart_of_postgresql_is_over_when_it_is_over(wired: Wired) -> None:
-    _crash(wired)
-    wired.postgres.start()
-    assert wired.probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    require_good(wired.probe.reads() + wired.probe.writes())
+def test_service_recovers_after_a_postgresql_restart(proxied_server: ProxiedServer) -> None:
+    _crash(proxied_server)
+    proxied_server.postgres.start()
+    assert proxied_server.probe.seconds_until_recovery() <= BACK_SECONDS + SLACK_SECONDS
+    require_success(proxied_server.probe.reads() + proxied_server.probe.writes())
 
 
 @pytest.fixture
-def filed(tmp_path: Path) -> Iterator[tuple[Path, Running, Probe]]:
+def sqlite_server(tmp_path: Path) -> Iterator[tuple[Path, Running, Probe]]:
     url = databases.sqlite_url(tmp_path)
     migrate.upgrade(url)
     with running(url, tmp_path, LOG_LEVEL="error") as server:
@@ -112,30 +119,30 @@ def filed(tmp_path: Path) -> Iterator[tuple[Path, Running, Probe]]:
 
 
 @pytest.mark.parametrize("word", ["IMMEDIATE", "EXCLUSIVE"])
-def test_a_file_locked_by_another_process_can_be_read(filed: tuple[Path, Running, Probe], word: str) -> None:
-    file, _, probe = filed
+def test_locked_sqlite_file_allows_reads(sqlite_server: tuple[Path, Running, Probe], word: str) -> None:
+    file, _, probe = sqlite_server
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute(f"BEGIN {word}")
         require_refused(probe.writes())
-        require_good(probe.reads())
+        require_success(probe.reads())
         assert probe.health("ready").status == 200
         other.execute("ROLLBACK")
-    assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    require_good(probe.writes())
+    assert probe.seconds_until_recovery() <= BACK_SECONDS + SLACK_SECONDS
+    require_success(probe.writes())
 
 
-def test_a_full_disk_can_be_read(filed: tuple[Path, Running, Probe]) -> None:
-    file, server, probe = filed
+def test_full_disk_allows_reads(sqlite_server: tuple[Path, Running, Probe]) -> None:
+    file, server, probe = sqlite_server
     written = max(part.stat().st_size for part in file.parent.glob(f"{file.name}*"))
     with server.file_size_limited(written + 64 * 1024):
-        told = [probe.writes(1)[0] for _ in range(40)]
-        assert {one.status for one in told} == {200, 503}, "the limit must be met"
+        responses = [probe.writes(1)[0] for _ in range(40)]
+        assert {one.status for one in responses} == {200, 503}, "the limit must be reached"
         require_refused(probe.writes())
-        require_good(probe.reads())
+        require_success(probe.reads())
         assert probe.health("live").status == 200
         assert probe.health("ready").status == 200
-    assert probe.seconds_until_good() <= BACK_SECONDS + SLACK_SECONDS
-    require_good(probe.reads() + probe.writes())
+    assert probe.seconds_until_recovery() <= BACK_SECONDS + SLACK_SECONDS
+    require_success(probe.reads() + probe.writes())
     with closing(sqlite3.connect(file)) as opened:
         assert integrity_errors(opened) == []
 

@@ -1,4 +1,4 @@
-"""The project installs as one package with everything in it, and its command works outside of the checkout."""
+"""The wheel: one top-level package with everything in it, and a command that works outside the checkout."""
 
 import json
 import os
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.slow
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIST_INFO = f"music_studio-{PROJECT['version']}.dist-info"
 COPIED = re.compile(r"^COPY (?!--from)(?!requirements\.lock)(.+) \S+$", re.MULTILINE)
-# The environment of the tests names the checkout, which an installed program must not need.
+# Environment without the checkout on the path.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MUSIC_STUDIO_", "PYTHON"))}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built with the build backend of the developer's tools."""
+    """The built wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "-w", str(folder), str(ROOT)], check=True)
@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command in a new environment, which finds the project's dependencies where the tests find them."""
+    """The command in a new virtual environment, with the dependencies of the test environment."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)
     [packages] = folder.glob("lib/python*/site-packages")
@@ -52,11 +52,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "music-studio"
 
 
-def test_the_wheel_has_one_name(wheel: Path) -> None:
+def test_wheel_has_one_top_level_package(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in _names(wheel)} == {"music_studio", DIST_INFO}
 
 
-def test_the_wheel_has_all_that_the_image_has(wheel: Path) -> None:
+def test_wheel_contains_everything_in_the_image(wheel: Path) -> None:
     names = _names(wheel)
     copied = COPIED.findall((ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8"))
     wanted = {word for words in copied for word in words.split()}
@@ -77,7 +77,7 @@ def test_the_command_works_in_any_folder(installed: Path, tmp_path: Path) -> Non
     assert sorted(file.name for file in (tmp_path / "var").iterdir()) == ["key-pepper", "music-studio.db"]
 
 
-def test_the_mock_answers_with_the_contract_and_the_documentation(installed: Path, tmp_path: Path) -> None:
+def test_installed_mock_serves_contract_and_docs(installed: Path, tmp_path: Path) -> None:
     with _serving(installed, tmp_path, "mock") as url, httpx.Client(base_url=url, trust_env=False) as client:
         document = client.get("/v1/openapi.json").json()
         assert document["info"]["version"] == PROJECT["version"]
@@ -103,7 +103,7 @@ def _run(command: Path, folder: Path, *words: str) -> str:
 
 @contextmanager
 def _serving(command: Path, folder: Path, *words: str) -> Iterator[str]:
-    """The address of a running server, which must then stop in order."""
+    """The URL of a running server, which must then exit with status 0."""
     environ = CLEAN | {"MUSIC_STUDIO_LOG_LEVEL": "error"}
     with subprocess.Popen(
         [command, *words, "--port", "0"], cwd=folder, env=environ, stderr=subprocess.PIPE, text=True
@@ -117,9 +117,9 @@ def _serving(command: Path, folder: Path, *words: str) -> Iterator[str]:
 
 
 def _address(process: subprocess.Popen[str]) -> str:
-    said = ""
+    output = ""
     for line in process.stderr or ():
-        said += line
+        output += line
         if found := re.search(r"listens on (http://\S+)", line):
             return found[1]
-    raise AssertionError(f"The server did not start:\n{said}")
+    raise AssertionError(f"The server did not start:\n{output}")

@@ -1,59 +1,27 @@
-"""Every statement finds its rows by an index, so that the millionth collection is served as fast as the first."""
+"""Query plans: every statement uses an index."""
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Executable, Insert
 
 from models.db import engines, migrate
-from tests.test_statements import statements
 from tools.testing import databases, seed
-from tools.testing.service import HOME
+from tools.testing.query_plans import plan
+from tools.testing.statements import statements
 
-# Asked by an operator's command and never by a request: all rows are what they want.
-WHOLE_TABLES = {"models.key_events.LIST_ALL", "models.key_queries.LIST", "models.tracks.LIST"}
-BINDS: dict[str, Any] = {
-    "organization": HOME,
-    "organization_id": HOME,
-    "owner": seed.user(0),
-    "user_id": seed.user(0),
-    "collection": seed.collection_id(0),
-    "track": seed.track_id(5),
-    "track_id": seed.track_id(5),
-    "track_ids": [seed.track_id(number) for number in range(40)],
-    "key": "key",
-    "key_id": "mkey_000000000000",
-    "digest": b"0" * 32,
-    "source_digest": b"0" * 32,
-    "limit": 50,
-    "offset": 50,
-    "count": 3,
-    "expected": 1,
-    "more": 1,
-    "new_rank": 7,
-    "moved": [seed.track_id(number) for number in range(40)],
-    "new_ranks": list(range(40)),
-    "number": 7,
-    "new_state": "paused",
-    "successor_id": "mkey_000000000001",
-    "name": "Focus",
-    "actor": "ida",
-    "command": "serve",
-    **dict.fromkeys(("set_name", "set_description", "set_cover_track_id", "set_cover_image_url"), True),
-}
-MOMENT, MOMENTS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "before", "created_at", "ends_at")
+# Statements of operator commands, which read all rows.
+FULL_SCANS = {"models.key_events.LIST_ALL", "models.key_queries.LIST", "models.tracks.LIST"}
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
-# A page in order already, of 500 rows at most: SQL promises the order of a join only to who asks for it.
+# Sorts a page of at most 500 rows, because a join does not guarantee the order.
 SORTS_ITS_PAGE = {"models.collection_track_queries.LIST"}
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
 def planner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    """A connection of the service's own kind, to a database with rows and statistics."""
+    """A connection as the service makes it, to a filled and analysed database."""
     with databases.fresh(request.param, tmp_path_factory.mktemp("plans")) as url:
         migrate.upgrade(url)
         seed.fill(url, 3000, 100, 500, lambda _count: None)
@@ -63,65 +31,46 @@ def planner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         engine.dispose()
 
 
-def plan(connection: Connection, statement: Executable) -> list[str]:
-    """The lines of the plan that the database makes for the statement."""
-    compiled: Any = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
-    expanded = compiled.construct_expanded_state({name: _value(compiled, name) for name in compiled.params})
-    values = {name: _processed(compiled, name, value) for name, value in expanded.parameters.items()}
-    ordered = tuple(values[name] for name in expanded.positiontup) if expanded.positiontup else values
-    word = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-    return [str(row[-1]) for row in connection.exec_driver_sql(f"{word} {expanded.statement}", ordered)]
+def scans(lines: list[str]) -> list[str]:
+    """The steps of a plan that scan or sort."""
+    return [line.strip() for line in lines if _is_scan(line.strip())]
 
 
-def _value(compiled: Any, name: str) -> Any:
-    return MOMENT if name in MOMENTS else BINDS.get(name, compiled.params[name])
-
-
-def _processed(compiled: Any, name: str, value: Any) -> Any:
-    process = compiled._bind_processors.get(name)
-    return process(value) if process else value
-
-
-def waste(lines: list[str]) -> list[str]:
-    """The steps of a plan that read or sort more than they give."""
-    return [line.strip() for line in lines if _is_waste(line.strip())]
-
-
-def _is_waste(line: str) -> bool:
+def _is_scan(line: str) -> bool:
     if line.startswith("SCAN"):
-        # A page or a constant, made within the statement, is as small as what is given.
+        # A page or a constant within the statement is small.
         return not line.startswith(("SCAN CONSTANT ROW", "SCAN page"))
-    # ANY is a skip scan: a walk over all first columns of an index that begins with another column.
+    # ANY is a skip scan over an index that begins with another column.
     return any(word in line for word in ("ANY(", "TEMP B-TREE", "Seq Scan", "Bitmap", "Sort Key"))
 
 
-def _asked() -> list[str]:
-    known = {id(told): name for name, told in reversed(statements().items())}
-    plain = {name for name, told in statements().items() if _is_plain_insert(told)}
-    return sorted(set(known.values()) - WHOLE_TABLES - plain - ON_POSTGRESQL - {"models.idempotency.TRY_LOCK"})
+def _request_statements() -> list[str]:
+    known = {id(found): name for name, found in reversed(statements().items())}
+    plain = {name for name, found in statements().items() if _is_plain_insert(found)}
+    return sorted(set(known.values()) - FULL_SCANS - plain - ON_POSTGRESQL - {"models.idempotency.TRY_LOCK"})
 
 
 def _is_plain_insert(statement: Executable) -> bool:
     return isinstance(statement, Insert) and statement.select is None
 
 
-@pytest.mark.parametrize("name", _asked())
-def test_every_statement_finds_its_rows_by_an_index(planner: Connection, name: str) -> None:
+@pytest.mark.parametrize("name", _request_statements())
+def test_every_statement_uses_an_index(planner: Connection, name: str) -> None:
     lines = plan(planner, statements()[name])
     sorts = ("Sort Key", "USE TEMP B-TREE FOR ORDER BY") if name in SORTS_ITS_PAGE else ()
-    found = [line for line in waste(lines) if not line.startswith(sorts)]
+    found = [line for line in scans(lines) if not line.startswith(sorts)]
     assert not found, f"{name}:\n" + "\n".join(lines)
-    assert not (walked := list(_walked_indexes(planner, lines))), f"all of {walked} is read:\n" + "\n".join(lines)
+    assert not (scanned := list(_scanned_indexes(planner, lines))), f"full scan of {scanned}:\n" + "\n".join(lines)
 
 
 @pytest.mark.parametrize("planner", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("name", sorted(ON_POSTGRESQL))
-def test_so_does_every_statement_that_only_postgresql_knows(planner: Connection, name: str) -> None:
-    test_every_statement_finds_its_rows_by_an_index(planner, name)
+def test_every_postgresql_only_statement_uses_an_index(planner: Connection, name: str) -> None:
+    test_every_statement_uses_an_index(planner, name)
 
 
-def _walked_indexes(connection: Connection, lines: list[str]) -> Iterator[str]:
-    """The indexes that PostgreSQL reads from end to end: their first column is not what it looks for."""
+def _scanned_indexes(connection: Connection, lines: list[str]) -> Iterator[str]:
+    """Indexes that PostgreSQL scans completely, because the condition lacks their first column."""
     for line, after in pairwise([*lines, ""]):
         if found := re.search(r"using (\w+) on", line):
             first = connection.exec_driver_sql(f"SELECT pg_get_indexdef('{found[1]}'::regclass, 1, true)").scalar_one()
@@ -129,5 +78,5 @@ def _walked_indexes(connection: Connection, lines: list[str]) -> Iterator[str]:
                 yield found[1]
 
 
-def test_a_plan_that_reads_everything_is_noticed(planner: Connection) -> None:
-    assert waste(plan(planner, statements()["models.key_queries.LIST"]))
+def test_full_table_scan_is_detected(planner: Connection) -> None:
+    assert scans(plan(planner, statements()["models.key_queries.LIST"]))

@@ -1,4 +1,4 @@
-"""Entity tags: an answer that is known is not sent again, and a change based on an old version does nothing."""
+"""Entity tags: If-None-Match gives 304, and a stale If-Match gives 412."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tools.testing.service import (
-    NOBODYS,
+    NO_COLLECTION,
     ON_DATABASES,
     Service,
     Services,
@@ -65,12 +65,12 @@ def subject(alice: httpx.Client, collection: dict[str, Any], five: list[str], tr
     return Subject(alice, collection["id"], tracks)
 
 
-def test_every_operation_with_if_match_is_here() -> None:
+def test_every_operation_with_if_match_is_tested_here() -> None:
     found = {operation.id for operation in operations() if "If-Match" in operation.parameter_names("header")}
     assert found == set(CHANGES), "An operation that takes If-Match needs its row in CHANGES of test_preconditions.py."
 
 
-def test_the_tag_is_strong_and_of_the_whole_collection(subject: Subject) -> None:
+def test_etag_is_strong_and_covers_the_whole_collection(subject: Subject) -> None:
     assert re.fullmatch('"[!#-~]+"', subject.tag)
     assert subject.get("/tracks").headers["ETag"] == subject.tag
     assert subject.client.patch(f"collections/{subject.id}", json={}).headers["ETag"] == subject.tag
@@ -78,7 +78,7 @@ def test_the_tag_is_strong_and_of_the_whole_collection(subject: Subject) -> None
 
 @pytest.mark.parametrize("below", READS)
 @pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"other", {tag}', '{tag},W/"other"', "*"])
-def test_what_the_client_knows_is_not_sent_again(subject: Subject, below: str, form: str) -> None:
+def test_matching_if_none_match_gets_304(subject: Subject, below: str, form: str) -> None:
     response = subject.get(below, If_None_Match=form.format(tag=subject.tag))
     assert (response.status_code, response.content) == (304, b"")
     assert response.headers["ETag"] == subject.tag
@@ -87,7 +87,7 @@ def test_what_the_client_knows_is_not_sent_again(subject: Subject, below: str, f
 
 
 @pytest.mark.parametrize("below", READS)
-def test_what_the_client_does_not_know_is_sent(subject: Subject, below: str) -> None:
+def test_other_if_none_match_gets_200(subject: Subject, below: str) -> None:
     old = subject.tag
     subject.change("update_collection")
     for known in (old, '"other"', f'W/{old}, "x"', '""'):
@@ -95,31 +95,31 @@ def test_what_the_client_does_not_know_is_sent(subject: Subject, below: str) -> 
 
 
 @pytest.mark.parametrize("below", READS)
-def test_head_answers_like_get(subject: Subject, below: str) -> None:
+def test_head_with_matching_if_none_match_gets_304(subject: Subject, below: str) -> None:
     path = f"collections/{subject.id}{below}"
     response = subject.client.head(path, headers={"If-None-Match": subject.tag})
     assert (response.status_code, response.headers["ETag"]) == (304, subject.tag)
 
 
 @pytest.mark.parametrize("value", ["x", "7", '"unclosed', "W/", "'7'", "", '"a" "b'])
-def test_a_tag_of_another_form_is_invalid(subject: Subject, value: str) -> None:
+def test_malformed_entity_tag_is_invalid(subject: Subject, value: str) -> None:
     assert violations(subject.get(If_None_Match=value)) == {("header/If-None-Match", "pattern")}
     assert violations(subject.change("update_collection", value)) == {("header/If-Match", "pattern")}
 
 
 @every_change
-def test_a_change_of_the_known_version_succeeds(subject: Subject, change: str) -> None:
+def test_change_with_current_if_match_succeeds(subject: Subject, change: str) -> None:
     assert subject.change(change, subject.tag).status_code == 200
 
 
 @every_change
-def test_a_change_of_any_version_succeeds(subject: Subject, change: str) -> None:
+def test_change_with_if_match_star_succeeds(subject: Subject, change: str) -> None:
     assert subject.change(change, "*").status_code == 200
 
 
 @every_change
 @pytest.mark.parametrize("form", ['"999"', "W/{tag}", '""', '"x"', '"-1"', '"0{plain}"', '"99999999999999999999999"'])
-def test_a_change_of_another_version_does_nothing(server: Service, subject: Subject, change: str, form: str) -> None:
+def test_change_with_other_if_match_gets_412(server: Service, subject: Subject, change: str, form: str) -> None:
     tag = subject.tag
     before = server.snapshot(subject.id)
     assert_envelope(subject.change(change, form.format(tag=tag, plain=tag.strip('"'))), "PRECONDITION_FAILED")
@@ -127,7 +127,7 @@ def test_a_change_of_another_version_does_nothing(server: Service, subject: Subj
 
 
 @every_change
-def test_an_old_version_is_refused_even_where_nothing_would_change(subject: Subject, change: str) -> None:
+def test_stale_if_match_gets_412_even_without_effect(subject: Subject, change: str) -> None:
     old = subject.tag
     assert subject.change(change).status_code == 200
     again = subject.change(change, old)
@@ -135,7 +135,7 @@ def test_an_old_version_is_refused_even_where_nothing_would_change(subject: Subj
 
 
 @every_change
-def test_a_strangers_version_is_not_told(
+def test_if_match_of_a_stranger_gets_404(
     subject: Subject, mallory: httpx.Client, bob: httpx.Client, change: str
 ) -> None:
     for stranger in (mallory, bob):
@@ -144,7 +144,7 @@ def test_a_strangers_version_is_not_told(
 
 
 @every_change
-def test_every_change_gives_a_tag_that_never_was(subject: Subject, change: str) -> None:
+def test_every_change_gives_a_new_etag(subject: Subject, change: str) -> None:
     seen = [subject.tag]
     if change != "delete_collection":
         subject.change(change)
@@ -155,7 +155,7 @@ def test_every_change_gives_a_tag_that_never_was(subject: Subject, change: str) 
         assert len(set(seen)) == 3
 
 
-def test_a_change_tells_the_next_tag(subject: Subject) -> None:
+def test_change_returns_the_new_etag(subject: Subject) -> None:
     for name in ("One", "Two", "Three"):
         response = subject.client.patch(
             f"collections/{subject.id}", json={"name": name}, headers={"If-Match": subject.tag}
@@ -165,7 +165,7 @@ def test_a_change_tells_the_next_tag(subject: Subject) -> None:
 
 @ON_DATABASES
 @every_change
-def test_a_strict_server_demands_the_version(
+def test_required_if_match_gets_428_when_missing(
     services: Services, server: Service, subject: Subject, alice: httpx.Client, change: str
 ) -> None:
     strict = services.variant(server, REQUIRE_IF_MATCH="on").client(alice.headers["X-API-Key"])
@@ -176,16 +176,14 @@ def test_a_strict_server_demands_the_version(
 
 
 @ON_DATABASES
-def test_a_strict_server_demands_no_version_of_the_rest(
-    services: Services, server: Service, alice: httpx.Client
-) -> None:
+def test_required_if_match_does_not_apply_to_reads(services: Services, server: Service, alice: httpx.Client) -> None:
     strict = services.variant(server, REQUIRE_IF_MATCH="on").client(alice.headers["X-API-Key"])
     assert strict.get(f"collections/{new_collection(strict)['id']}").status_code == 200
     assert_envelope(strict.delete("collections/x?a=1"), "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("change", ["update_collection", "add_collection_track", "remove_collection_track"])
-def test_of_24_who_saw_one_version_exactly_one_wins(subject: Subject, change: str) -> None:
+def test_one_of_24_concurrent_changes_with_one_etag_succeeds(subject: Subject, change: str) -> None:
     tag = subject.tag
     method, below, body = CHANGES[change]
 
@@ -198,29 +196,29 @@ def test_of_24_who_saw_one_version_exactly_one_wins(subject: Subject, change: st
             headers={"If-Match": tag},
         )
 
-    answers = at_once(24, race)
-    won = [answer for answer in answers if answer.status_code == 200]
+    responses = at_once(24, race)
+    won = [response for response in responses if response.status_code == 200]
     assert len(won) == 1
-    for lost in answers:
+    for lost in responses:
         assert lost in won or assert_envelope(lost, "PRECONDITION_FAILED")
     if change == "update_collection":
         assert won[0].json()["name"] == subject.get().json()["name"]
 
 
-def test_of_24_orders_of_one_version_exactly_one_wins(subject: Subject, five: list[str]) -> None:
-    tag, wishes = subject.tag, [five[n % 4 + 1 :] + five[: n % 4 + 1] for n in range(24)]
+def test_one_of_24_concurrent_reorders_with_one_etag_succeeds(subject: Subject, five: list[str]) -> None:
+    tag, orders = subject.tag, [five[n % 4 + 1 :] + five[: n % 4 + 1] for n in range(24)]
 
     def race(number: int) -> httpx.Response:
-        body = {"ordered_track_ids": wishes[number]}
+        body = {"ordered_track_ids": orders[number]}
         return subject.client.patch(f"collections/{subject.id}/order", json=body, headers={"If-Match": tag})
 
-    won = [number for number, answer in enumerate(at_once(24, race)) if answer.status_code == 200]
+    won = [number for number, response in enumerate(at_once(24, race)) if response.status_code == 200]
     assert len(won) == 1
-    assert order_of(subject.client, subject.id) == wishes[won[0]]
+    assert order_of(subject.client, subject.id) == orders[won[0]]
 
 
-def test_an_absent_collection_has_no_version_at_all(alice: httpx.Client) -> None:
+def test_conditional_request_for_a_missing_collection_gets_404(alice: httpx.Client) -> None:
     for tag in ("*", '"1"'):
-        response = alice.patch(f"collections/{NOBODYS}", json={"name": "a"}, headers={"If-Match": tag})
+        response = alice.patch(f"collections/{NO_COLLECTION}", json={"name": "a"}, headers={"If-Match": tag})
         assert_envelope(response, "RESOURCE_NOT_FOUND")
-    assert_envelope(alice.get(f"collections/{NOBODYS}", headers={"If-None-Match": "*"}), "RESOURCE_NOT_FOUND")
+    assert_envelope(alice.get(f"collections/{NO_COLLECTION}", headers={"If-None-Match": "*"}), "RESOURCE_NOT_FOUND")

@@ -1,4 +1,4 @@
-"""The reference made from the contract says all that the page it began with says, and explains every error."""
+"""The reference pages: generated from the contract, complete, and with valid links."""
 
 import json
 import re
@@ -18,38 +18,38 @@ from web.contract import document as contract
 HOME = "/docs/api-reference/music"
 CODES = contract.document()["components"]["schemas"]["ErrorCode"]["enum"]
 OPERATIONS = operations(contract.document())
-ITS_HOST = "https://music.example"
-# The page that the reference began with, piece by piece: its blocks of code, its paragraphs, its lists.
+FIRST_PAGE_URL = "https://music.example"
+# The original page, in pieces: code blocks, paragraphs, lists.
 FIRST_PAGE = (ROOT / "tests" / "first_page.md").read_text(encoding="utf-8")
 PIECES = re.findall(r"```[\s\S]*?```|[^\n]+(?:\n[^\n]+)*", FIRST_PAGE)
 
 
 def _text(reader: httpx.Client, path: str) -> str:
-    answer = reader.get(path)
-    assert answer.status_code == 200, answer.text
-    return answer.text
+    response = reader.get(path)
+    assert response.status_code == 200, response.text
+    return response.text
 
 
-def test_there_are_pieces_of_every_kind() -> None:
+def test_first_page_is_split_into_pieces_of_every_kind() -> None:
     kinds = ("# Get", "## Path", "## Returns", "```bash cURL", "```json 200 OK", "```json 404 Not Found", "## Related")
     assert all(any(piece.startswith(kind) for piece in PIECES) for kind in kinds)
     assert "".join("".join(PIECES).split()) == "".join(FIRST_PAGE.split())
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece.splitlines()[0][:40])
-def test_the_page_of_get_collection_says_what_the_first_page_said(reader: httpx.Client, piece: str) -> None:
+def test_get_collection_page_contains_the_first_page(reader: httpx.Client, piece: str) -> None:
     page = _text(reader, f"{HOME}/get-collection.md")
-    wanted = piece.replace(ITS_HOST, str(reader.base_url).rstrip("/"))
+    wanted = piece.replace(FIRST_PAGE_URL, str(reader.base_url).rstrip("/"))
     assert wanted in page, f"the page lacks:\n{wanted}"
 
 
-def test_the_page_says_it_in_the_same_order(reader: httpx.Client) -> None:
+def test_get_collection_page_keeps_the_order_of_the_first_page(reader: httpx.Client) -> None:
     page = _text(reader, f"{HOME}/get-collection.md")
     found = [page.index(f"\n{piece.splitlines()[0]}\n") for piece in PIECES[1:]]
     assert found == sorted(found)
 
 
-def test_every_operation_has_a_page_in_both_forms(reader: httpx.Client) -> None:
+def test_every_operation_has_an_html_and_a_markdown_page(reader: httpx.Client) -> None:
     for operation in OPERATIONS:
         text, page = _text(reader, f"{HOME}/{operation.slug}.md"), _text(reader, f"{HOME}/{operation.slug}")
         assert text.startswith(f"# {operation.summary}\n\n{operation.description}\n")
@@ -65,48 +65,48 @@ def test_a_page_shows_every_error_that_the_operation_documents(reader: httpx.Cli
         assert {block["error"]["status"] for block in shown} == documented
 
 
-def test_every_code_has_one_anchor_and_there_is_no_other(reader: httpx.Client) -> None:
+def test_errors_page_has_one_anchor_per_code(reader: httpx.Client) -> None:
     anchors = re.findall(r'<h2 id="([^"]+)"', _text(reader, f"{HOME}/errors"))
     assert sorted(anchors) == sorted(code.lower() for code in CODES)
 
 
-def test_the_errors_page_says_what_each_code_means_and_what_to_do(reader: httpx.Client) -> None:
+def test_errors_page_has_description_and_remedy_per_code(reader: httpx.Client) -> None:
     page = _text(reader, f"{HOME}/errors.md")
     for code, entry in contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"].items():
         section = page.partition(f"\n## {code}\n")[2].partition("\n## ")[0]
-        told = (str(entry["status"]), entry["type"], entry["message"], entry["description"], entry["remedy"])
-        assert all(text.strip() in section for text in told), f"{code}: {section}"
+        texts = (str(entry["status"]), entry["type"], entry["message"], entry["description"], entry["remedy"])
+        assert all(text.strip() in section for text in texts), f"{code}: {section}"
         (example,) = re.findall(r"```json .*\n([\s\S]*?)\n```", section)
         assert json.loads(example)["error"]["code"] == code
 
 
-def test_the_errors_page_names_who_answers_a_code(reader: httpx.Client) -> None:
+def test_errors_page_lists_the_operations_of_a_code(reader: httpx.Client) -> None:
     page = _text(reader, f"{HOME}/errors.md")
     full = page.partition("\n## COLLECTION_FULL\n")[2].partition("\n## ")[0]
     assert re.findall(r"\]\((/docs/[^)]+)\)", full) == [f"{HOME}/add-collection-track"]
     assert "Every operation." in page.partition("\n## MALFORMED_REQUEST\n")[2].partition("\n## ")[0]
 
 
-def test_the_tutorial_is_the_one_that_was_tried(reader: httpx.Client) -> None:
+def test_tutorial_page_equals_the_tested_tutorial(reader: httpx.Client) -> None:
     text = _text(reader, f"{HOME}/tutorial.md")
-    # It is for the reader's own mock, wherever it is read: no address of this server takes the place of that one.
-    told = (ROOT / "docsite" / "tutorial.md").read_text(encoding="utf-8")
-    assert text == told.replace("http://127.0.0.1:8080", "http://localhost:8080")
+    # The tutorial is for the reader's own mock, so the URL of this server is not inserted.
+    stored = (ROOT / "docsite" / "tutorial.md").read_text(encoding="utf-8")
+    assert text == stored.replace("http://127.0.0.1:8080", "http://localhost:8080")
     anchors = re.findall(r'<h[1-3] id="([^"]+)"', _text(reader, f"{HOME}/tutorial"))
     assert len(anchors) == len(set(anchors)) == len(re.findall("^#+ ", text, re.MULTILINE))
 
 
-def test_the_changelog_is_the_project_s(reader: httpx.Client) -> None:
+def test_changelog_page_equals_changelog_md(reader: httpx.Client) -> None:
     assert _text(reader, f"{HOME}/changelog.md") == (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_the_tutorial_is_the_one_that_is_run_and_asks_the_mock_of_the_reader(reader: httpx.Client) -> None:
-    kept = (ROOT / "docsite" / "tutorial.md").read_text(encoding="utf-8")
-    assert "export SERVER=http://127.0.0.1:8080\n" in kept
-    assert _text(reader, f"{HOME}/tutorial.md") == kept.replace("http://127.0.0.1:8080", "http://localhost:8080")
+def test_tutorial_page_calls_localhost(reader: httpx.Client) -> None:
+    stored = (ROOT / "docsite" / "tutorial.md").read_text(encoding="utf-8")
+    assert "export SERVER=http://127.0.0.1:8080\n" in stored
+    assert _text(reader, f"{HOME}/tutorial.md") == stored.replace("http://127.0.0.1:8080", "http://localhost:8080")
 
 
-def test_llms_txt_has_the_form_that_programs_expect(reader: httpx.Client) -> None:
+def test_llms_txt_follows_its_format(reader: httpx.Client) -> None:
     text = _text(reader, "/docs/llms.txt")
     assert re.match(r"# Music Studio API\n\n> [^\n]+\n\n", text)
     links = re.findall(r"^- \[[^\]]+\]\((http[^)\s]+)\): \S.*$", text, re.MULTILINE)
@@ -114,7 +114,7 @@ def test_llms_txt_has_the_form_that_programs_expect(reader: httpx.Client) -> Non
     assert {link: reader.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
-def test_every_link_of_every_page_leads_somewhere(reader: httpx.Client) -> None:
+def test_every_link_of_every_page_resolves(reader: httpx.Client) -> None:
     own = ("introduction", "tutorial", "errors", "changelog")
     pages = [f"{HOME}/{name}" for name in (*own, *(o.slug for o in OPERATIONS))]
     named = {link for page in pages for link in re.findall(r'href="(/[^"#]*)', _text(reader, page))}
@@ -122,46 +122,46 @@ def test_every_link_of_every_page_leads_somewhere(reader: httpx.Client) -> None:
     assert {link: reader.get(link).status_code for link in named} == dict.fromkeys(named, 200)
 
 
-def test_a_page_for_people_lets_the_browser_load_its_style_and_nothing_else(reader: httpx.Client) -> None:
+def test_html_page_has_a_strict_content_security_policy(reader: httpx.Client) -> None:
     policy = reader.get(f"{HOME}/errors").headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "style-src 'self'"} < set(policy)
     assert not [rule for rule in policy if rule.startswith(("script-src", "connect-src"))]
 
 
-def test_the_interactive_reference_has_the_contract_with_samples_in_it(reader: httpx.Client) -> None:
-    shown, kept = reader.get("/docs/openapi.json").json(), reader.get("/v1/openapi.json").json()
+def test_interactive_reference_has_the_contract_with_samples(reader: httpx.Client) -> None:
+    shown, stored = reader.get("/docs/openapi.json").json(), reader.get("/v1/openapi.json").json()
     found = {}
     for operation in OPERATIONS:
         node = shown["paths"][operation.template][operation.method.lower()]
         found[operation.id] = [sample["label"] for sample in node.pop("x-codeSamples")]
     introduction = shown["info"].pop("description")
-    assert introduction.startswith(kept["info"].pop("description"))
+    assert introduction.startswith(stored["info"].pop("description"))
     assert f"]({HOME}/errors)" in introduction
-    assert shown == kept
+    assert shown == stored
     assert found == {operation.id: [language.label for language in samples.LANGUAGES] for operation in OPERATIONS}
 
 
-def test_samples_call_the_address_that_the_reader_typed(reader: httpx.Client) -> None:
+def test_samples_use_the_host_header(reader: httpx.Client) -> None:
     address = "music.example:4433"
     text = reader.get(f"{HOME}/get-collection.md", headers={"Host": address}).text
     assert f'curl "http://{address}/v1/music/' in text
     assert "127.0.0.1:8080" not in text
 
 
-def test_a_host_that_is_no_plain_name_does_not_get_into_samples(reader: httpx.Client) -> None:
+def test_invalid_host_header_is_not_used_in_samples(reader: httpx.Client) -> None:
     text = reader.get(f"{HOME}/get-collection.md", headers={"Host": "$(reboot)"}).text
     assert "reboot" not in text
     assert 'curl "http://127.0.0.1:8080/v1/music/' in text
 
 
-def test_an_operator_may_say_what_samples_call(services: Services) -> None:
+def test_samples_use_the_public_url_setting(services: Services) -> None:
     server = services.variant(services.actors("sqlite").service, PUBLIC_URL="https://music.example")
     text = httpx.get(f"{server.url}{HOME}/get-collection.md", trust_env=False).text
     assert 'curl "https://music.example/v1/music/' in text
     assert server.url not in text
 
 
-def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path) -> None:
+def test_static_site_equals_the_served_pages(reader: httpx.Client, tmp_path: Path) -> None:
     origin = str(reader.base_url).rstrip("/")
     command = [sys.executable, "-m", "docsite", str(tmp_path / "docs"), "--server", origin]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -171,7 +171,7 @@ def test_the_static_site_is_what_is_served(reader: httpx.Client, tmp_path: Path)
     assert {file: (tmp_path / file).read_bytes() for file in files} == served
 
 
-def test_a_value_of_an_example_is_written_as_each_language_writes_it() -> None:
+def test_literals_are_formatted_per_language() -> None:
     value: dict[str, Any] = {"a": None, "b": [True, 'it\'s #{1} "$x"'], "c": {}}
     written = {name: samples.literal(value, name) for name in ("json", "python", "javascript", "php", "ruby")}
     assert json.loads(written["json"]) == value

@@ -1,4 +1,4 @@
-"""The page "Get a music collection": its request on the demo gives its three answers, byte for byte."""
+"""The page "Get a music collection": its three documented responses, byte for byte, from the demo data."""
 
 import json
 import re
@@ -55,11 +55,11 @@ NOT_FOUND = """
   }
 }
 """
-THEIR_OWN = re.compile(r'("trace_id":|"timestamp":)"[^"]*"')
+VARIABLE_FIELDS = re.compile(r'("trace_id":|"timestamp":)"[^"]*"')
 
 
 class Demo(NamedTuple):
-    """A server on the demo's data, and the keys of its users."""
+    """A server with the demo data, and the keys of its users."""
 
     url: str
     keys: dict[str, str]
@@ -75,49 +75,55 @@ def demo(request: pytest.FixtureRequest, services: Services) -> Demo:
 
 
 def _compact(block: str) -> str:
-    """The block without its blanks between the values: how the service writes it."""
+    """The JSON without insignificant whitespace, as the service writes it."""
     return json.dumps(json.loads(block), separators=(",", ":"))
 
 
-def _blanked(text: str) -> str:
-    return THEIR_OWN.sub(r'\1""', text)
+def _without_variable_fields(text: str) -> str:
+    return VARIABLE_FIELDS.sub(r'\1""', text)
 
 
-def test_the_owner_gets_the_page_s_collection(demo: Demo) -> None:
+def test_owner_gets_the_documented_200(demo: Demo) -> None:
     response = demo.get(demo.keys["alice"])
     assert (response.status_code, response.text) == (200, _compact(OK))
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_nobody_gets_the_page_s_401(demo: Demo) -> None:
+def test_invalid_key_gets_the_documented_401(demo: Demo) -> None:
     for key in (None, "nonsense", ""):
         response = demo.get(key)
-        assert (response.status_code, _blanked(response.text)) == (401, _blanked(_compact(UNAUTHORIZED)))
+        assert (response.status_code, _without_variable_fields(response.text)) == (
+            401,
+            _without_variable_fields(_compact(UNAUTHORIZED)),
+        )
         assert response.headers["Content-Type"] == "application/json"
         assert "WWW-Authenticate" in response.headers
 
 
 @pytest.mark.parametrize("stranger", ["bob", "mallory"])
-def test_a_stranger_gets_the_page_s_404(demo: Demo, stranger: str) -> None:
+def test_stranger_gets_the_documented_404(demo: Demo, stranger: str) -> None:
     response = demo.get(demo.keys[stranger])
-    assert (response.status_code, _blanked(response.text)) == (404, _blanked(_compact(NOT_FOUND)))
+    assert (response.status_code, _without_variable_fields(response.text)) == (
+        404,
+        _without_variable_fields(_compact(NOT_FOUND)),
+    )
     assert response.headers["Content-Type"] == "application/json"
 
 
-def test_an_absent_collection_gets_the_page_s_404(demo: Demo) -> None:
+def test_missing_collection_gets_the_documented_404(demo: Demo) -> None:
     other = "mcoll_0f0f0f0f0f0f"
     response = demo.get(demo.keys["alice"], PATH.replace("mcoll_4a1f9c7e2b8d", other))
-    expected = _blanked(_compact(NOT_FOUND)).replace("mcoll_4a1f9c7e2b8d", other)
-    assert (response.status_code, _blanked(response.text)) == (404, expected)
+    expected = _without_variable_fields(_compact(NOT_FOUND)).replace("mcoll_4a1f9c7e2b8d", other)
+    assert (response.status_code, _without_variable_fields(response.text)) == (404, expected)
 
 
-def test_what_differs_from_the_page_has_the_page_s_form(demo: Demo) -> None:
+def test_trace_id_and_timestamp_have_the_documented_format(demo: Demo) -> None:
     error: dict[str, Any] = demo.get().json()["error"]
     assert re.fullmatch("req_[A-Za-z0-9_-]+", error["trace_id"])
     assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", error["timestamp"])
 
 
-def test_the_page_s_collection_holds_the_twelve_tracks_that_it_counts(demo: Demo) -> None:
+def test_demo_collection_has_12_tracks(demo: Demo) -> None:
     page = demo.get(demo.keys["alice"], f"{PATH}/tracks").json()
     assert [item["position"] for item in page["items"]] == list(range(12))
     assert page["items"][0]["track_id"] == "mtrack_8d2e1f6a3c9b"

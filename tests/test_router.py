@@ -1,4 +1,4 @@
-"""Which operation a path names: the one of the contract, in its one spelling, or none."""
+"""Router: finds the operation of a path in its one spelling, or none."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ from web.contract.schemas import ValidatorCache
 from web.exceptions import MethodNotAllowed, NoSuchEndpoint
 from web.router import Router, allow
 
-# What a variable of a path may be: any text without controls, slashes and backslashes that is no dot segment.
+# Valid path values: no control characters, slashes, backslashes or dot segments.
 SEGMENTS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/\\"), min_size=1
 ).filter(lambda text: text not in (".", ".."))
@@ -39,7 +39,7 @@ def _path(operation: Operation, values: dict[str, str]) -> bytes:
 
 
 @given(st.data())
-def test_every_operation_is_found_with_whatever_its_variables_are(data: st.DataObject) -> None:
+def test_every_operation_is_found_for_any_path_values(data: st.DataObject) -> None:
     for operation in _operations():
         values = {name: data.draw(SEGMENTS) for name in operation.path_names}
         assert _router().find(operation.method, _path(operation, values)) == (operation, values)
@@ -51,7 +51,7 @@ def test_every_operation_is_found_with_whatever_its_variables_are(data: st.DataO
 @example(b"*")
 @example(b"")
 @example(b"/v1/health/live/")
-def test_any_bytes_are_a_path_of_the_contract_or_none(path: bytes) -> None:
+def test_any_bytes_match_an_operation_or_none(path: bytes) -> None:
     try:
         operation, values = _router().find("GET", path)
     except (NoSuchEndpoint, MethodNotAllowed):
@@ -63,7 +63,7 @@ def test_any_bytes_are_a_path_of_the_contract_or_none(path: bytes) -> None:
 
 
 @given(st.sampled_from(range(9)), st.data())
-def test_a_path_has_one_spelling(number: int, data: st.DataObject) -> None:
+def test_path_matches_in_one_spelling_only(number: int, data: st.DataObject) -> None:
     operation = _operations()[number % len(_operations())]
     path = _path(operation, dict.fromkeys(operation.path_names, "a1"))
     position = data.draw(st.sampled_from([i for i, byte in enumerate(path) if byte != ord("/")]))
@@ -81,18 +81,18 @@ def test_a_path_has_one_spelling(number: int, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("path", [b"/", b"/x", b"/%2e", b"/%2E%2e", b"/.."])
-def test_nothing_may_stand_behind_a_path(path: bytes) -> None:
+def test_extra_path_segment_is_no_endpoint(path: bytes) -> None:
     for operation in _operations():
         known = _path(operation, dict.fromkeys(operation.path_names, "a1"))
         if operation.path.endswith("/collections") and path == b"/x":
-            continue  # that is the path of one collection
+            continue  # the path of one collection
         if operation.path.endswith("/tracks") and path == b"/x":
-            continue  # that is the path of one track
+            continue  # the path of one track
         with pytest.raises(NoSuchEndpoint):
             _router().find(operation.method, known + path)
 
 
-def test_head_finds_what_get_finds_and_nothing_else() -> None:
+def test_head_is_routed_like_get() -> None:
     for operation in _operations():
         path = _path(operation, dict.fromkeys(operation.path_names, "a1"))
         methods: Any = _router().methods(path)[0]
@@ -103,7 +103,7 @@ def test_head_finds_what_get_finds_and_nothing_else() -> None:
                 _router().find("HEAD", path)
 
 
-def test_a_refused_method_is_told_what_there_is() -> None:
+def test_method_not_allowed_lists_the_allowed_methods() -> None:
     for operation in _operations():
         path = _path(operation, dict.fromkeys(operation.path_names, "a1"))
         with pytest.raises(MethodNotAllowed) as refused:
@@ -112,7 +112,7 @@ def test_a_refused_method_is_told_what_there_is() -> None:
         assert offered == set(_router().methods(path)[0]) | {"OPTIONS"} | ({"HEAD"} if "GET" in offered else set())
 
 
-def test_an_asterisk_has_every_method_and_no_operation() -> None:
+def test_asterisk_allows_every_method_and_has_no_operation() -> None:
     assert allow(_router().methods(b"*")[0]) == "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
     with pytest.raises(NoSuchEndpoint):
         _router().find("GET", b"*")

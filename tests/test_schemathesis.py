@@ -1,4 +1,4 @@
-"""Generated requests by the hundred: what the contract allows is taken, and what it forbids is refused."""
+"""Schemathesis: generated requests and sequences against the contract, on both databases and the mock."""
 
 import json
 import os
@@ -39,54 +39,54 @@ from web.asgi import App
 from web.telemetry import log_config
 
 pytestmark = pytest.mark.slow
-# A long run asks for more, with a seed of its own: see `make fuzz`.
+# `make fuzz` sets more examples and other seeds.
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "20"))
 SEED = os.environ.get("SCHEMATHESIS_SEED")
 TAGS = ("If-Match", "If-None-Match")
-READS_OF_ONE = ("get_collection", "list_collection_tracks")
-NAMES_OF_TRACKS = {"track_id", "cover_track_id"}
+READS = ("get_collection", "list_collection_tracks")
+TRACK_FIELDS = {"track_id", "cover_track_id"}
 
 
 @contextmanager
 def served(kind: str, folder_factory: pytest.TempPathFactory, project: ProjectConfig) -> Iterator[BaseSchema]:
-    """The contract as the application itself publishes it, with the key of a user who has a track."""
-    log_config.configure(level="error")  # thousands of lines about requests would hide what was found
+    """The schema as the application publishes it, with two users and a track."""
+    log_config.configure(level="error")  # access logs would hide the findings
     folder = folder_factory.mktemp("generated")
-    with _mocked() if kind == "mock" else _stored(kind, folder) as (application, secrets, track_id):
+    with _mock() if kind == "mock" else _service(kind, folder) as (application, secrets, track_id):
         organization = demo.ORGANIZATION if kind == "mock" else HOME
         project.update(parameters={"path.organization_id": organization})
-        _introduce(project, folder / "people.json", secrets)
+        _configure_users(project, folder / "users.json", secrets)
         config = SchemathesisConfig(projects=ProjectsConfig(default=project), seed=int(SEED or 1))
-        known = schemathesis.hook("before_call")(_sensible(track_id))
+        known = schemathesis.hook("before_call")(_valid_references(track_id))
         try:
             schema = schemathesis.openapi.from_asgi("/v1/openapi.json", application, config=config)
-            schema.location = None  # else the operation that gave it would be left out
+            schema.location = None  # else Schemathesis skips the operation that returned it
             yield schema
         finally:
             schemathesis.hooks.unregister(known)
 
 
 @contextmanager
-def _stored(kind: str, folder: Path) -> Iterator[tuple[App, dict[str, str], str]]:
-    """The service on a new database, the keys of two users, and the id of a track."""
+def _service(kind: str, folder: Path) -> Iterator[tuple[App, dict[str, str], str]]:
+    """The service on a new database, keys of two users, and a track id."""
     with databases.fresh(kind, folder) as url:
         migrate.upgrade(url)
         application = app.create_app(_settings(DATABASE_URL=url, KEY_PEPPER=PEPPER))
         with application.database.use():
-            secrets, track_id = _people()
+            secrets, track_id = _create_users()
         yield application, secrets, track_id
         application.database.close()
 
 
 @contextmanager
-def _mocked() -> Iterator[tuple[App, dict[str, str], str]]:
-    """The same of the mock."""
+def _mock() -> Iterator[tuple[App, dict[str, str], str]]:
+    """The mock, keys of two users, and a track id."""
     application = app.create_mock(_settings())
     secrets = {ALICE: SECRETS["alice"], BOB: SECRETS["bob"]}
     yield application, secrets, demo.TRACKS[0][0]
 
 
-def _people() -> tuple[dict[str, str], str]:
+def _create_users() -> tuple[dict[str, str], str]:
     secrets = {user: _key(user) for user in (ALICE, BOB)}
     track = tracks.add(HOME, ALICE, title="The only one")
     assert track is not None
@@ -103,22 +103,22 @@ def _key(user: str) -> str:
     return keys.make(HOME, user, [READ, WRITE], pepper=PEPPER.encode())[1]
 
 
-def _introduce(project: ProjectConfig, file: Path, secrets: dict[str, str]) -> None:
-    """Users in the form of Web Fuzzing Commons: alice asks, and her answers are nobody else's."""
-    people = [{"name": user, "fixedHeaders": [{"name": "X-API-Key", "value": key}]} for user, key in secrets.items()]
-    file.write_text(json.dumps({"auth": people}), encoding="utf-8")
+def _configure_users(project: ProjectConfig, file: Path, secrets: dict[str, str]) -> None:
+    """Users in the format of Web Fuzzing Commons: alice sends the requests, bob must not see her resources."""
+    users = [{"name": user, "fixedHeaders": [{"name": "X-API-Key", "value": key}]} for user, key in secrets.items()]
+    file.write_text(json.dumps({"auth": users}), encoding="utf-8")
     project.auth.update(wfc_path=str(file), wfc_user=ALICE)
     assert project.auth.wfc is not None
     project.auth.wfc.peers = list(secrets)
 
 
-def _sensible(track_id: str) -> Callable[..., None]:
-    """What a client knows and OpenAPI can not say: a track that is named exists, and a key is of one request."""
+def _valid_references(track_id: str) -> Callable[..., None]:
+    """Hook for what OpenAPI cannot express: named tracks exist, and an idempotency key is unique."""
     used: set[str] = set()
 
     def before_call(_context: object, case: Any, _kwargs: object) -> None:
         if isinstance(case.body, dict):
-            for name in NAMES_OF_TRACKS & case.body.keys():
+            for name in TRACK_FIELDS & case.body.keys():
                 if re.fullmatch("mtrack_[0-9a-f]{12}", str(case.body[name])):
                     case.body[name] = track_id
         key = str((case.headers or {}).get("Idempotency-Key", ""))
@@ -131,7 +131,7 @@ def _sensible(track_id: str) -> Callable[..., None]:
 
 
 def _drop_wrong_tags(case: Any) -> None:
-    """Schemathesis 4.32 finds no right value that begins with a quote or a star, and takes a wrong one for it."""
+    """Removes invalid entity tags, because Schemathesis 4.32 generates no valid ones."""
     if case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE:
         for name in TAGS:
             if (case.headers or {}).get(name) == "0":
@@ -139,7 +139,7 @@ def _drop_wrong_tags(case: Any) -> None:
 
 
 class Findings:
-    """What a run has found, and what it has reached."""
+    """Failures and coverage of a run."""
 
     def __init__(self, schema: BaseSchema) -> None:
         self.failures: list[str] = []
@@ -152,13 +152,13 @@ class Findings:
         context: Any = SimpleNamespace(find_operation=schema.find_operation_by_label)
         for event in engine.from_schema(schema).execute():
             if isinstance(event, events.ScenarioFinished):
-                self._take(event.recorder)
+                self._record(event.recorder)
                 warnings.on_scenario_finished(context, event)
             elif isinstance(event, (events.NonFatalError, events.FatalError)):
                 self.failures.append(repr(event))
         self.missing = warnings.data.missing_test_data
 
-    def _take(self, recorder: Any) -> None:
+    def _record(self, recorder: Any) -> None:
         for case_id, checks in recorder.checks.items():
             self.checks.update(check.name for check in checks)
             found = [check.failure_info.failure for check in checks if check.failure_info is not None]
@@ -174,7 +174,7 @@ class Findings:
                 self._follow(recorder.cases[case_id], interaction.response.status_code)
 
     def _follow(self, node: Any, status: int) -> None:
-        """Notes a link of the contract that led to something."""
+        """Records a link of the contract with a successful response."""
         if node.is_transition_applied and not node.transition.is_inferred and status < 300:
             self.links.add(node.transition.id)
 
@@ -183,22 +183,22 @@ class Findings:
 
 
 @pytest.mark.parametrize("kind", [*databases.KINDS, "mock"])
-def test_every_operation_keeps_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_generated_requests_conform_to_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None)
-    project = ProjectConfig(generation=generation, checks=_checks(), phases=PhasesConfig.from_dict(_DEAF))
+    project = ProjectConfig(generation=generation, checks=_checks(), phases=PhasesConfig.from_dict(_NO_ERROR_FEEDBACK))
     with served(kind, tmp_path_factory, project) as schema:
         found = Findings(schema)
     print(f"{kind}: {found.cases} requests, seed {SEED or 'fixed'}")  # noqa: T201 - a long run reports it
     assert not found.failures, "\n\n".join(found.failures)
-    assert not found.missing, f"{found.missing} only ever met ids of nothing, so little is proved about them"
+    assert not found.missing, f"{found.missing} only got unknown ids"
     poor = {name for name, statuses in found.statuses.items() if not statuses & {200, 201}}
     assert set(found.statuses) == {operation.id for operation in operations()}
-    assert not poor, f"{poor} never succeeded, so little is proved about them"
+    assert not poor, f"{poor} never succeeded"
 
 
 @pytest.mark.parametrize("kind", [*databases.KINDS, "mock"])
-def test_requests_that_follow_each_other_keep_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    # With its key among the parameters, the checks on what was made and deleted would never run.
+def test_stateful_sequences_conform_to_the_contract(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    # With the security parameters generated, the checks on created and deleted resources do not run.
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None, with_security_parameters=False)
     project = ProjectConfig(generation=generation, phases=PhasesConfig.from_dict(_ONLY_STATEFUL), checks=_checks())
     with served(kind, tmp_path_factory, project) as schema:
@@ -206,32 +206,32 @@ def test_requests_that_follow_each_other_keep_the_contract(kind: str, tmp_path_f
     print(f"{kind}: {found.cases} requests in sequences, {len(found.links)} links, seed {SEED or 'fixed'}")  # noqa: T201
     assert not found.failures, "\n\n".join(found.failures)
     assert {"use_after_free", "ensure_resource_availability"} <= set(found.checks)
-    assert found.links, "No link of the contract led anywhere, so the sequences prove little."
+    assert found.links, "no link of the contract was followed successfully"
 
 
-def test_what_one_user_has_made_no_other_user_gets(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_other_users_cannot_read_created_resources(tmp_path_factory: pytest.TempPathFactory) -> None:
     generation = GenerationConfig(max_examples=EXAMPLES, deterministic=SEED is None, with_security_parameters=False)
     project = ProjectConfig(generation=generation, phases=PhasesConfig.from_dict(_ONLY_STATEFUL), checks=_checks())
-    # Of few operations, each sequence makes something and then reads it; only reads are asked again as somebody else.
+    # With few operations, each sequence creates and reads; only reads are repeated as another user.
     with served("sqlite", tmp_path_factory, project) as schema:
-        found = Findings(schema.include(operation_id=["create_collection", *READS_OF_ONE]))
+        found = Findings(schema.include(operation_id=["create_collection", *READS]))
     assert not found.failures, "\n\n".join(found.failures)
     assert found.checks["object_level_authorization"]
-    assert found.asked_as[BOB] >= set(READS_OF_ONE), f"Of {READS_OF_ONE}, bob only tried {found.asked_as[BOB]}."
+    assert found.asked_as[BOB] >= set(READS), f"Of {READS}, bob only tried {found.asked_as[BOB]}."
 
 
 def _checks() -> ChecksConfig:
-    """All of them; an If-Match of the right form may still name another version."""
-    taken = ["2xx", "3xx", "401", "403", "404", "409", "412"]
+    """All checks; a valid If-Match may still have another version."""
+    accepted = ["2xx", "3xx", "401", "403", "404", "409", "412"]
     refused = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422", "431"]
     return ChecksConfig.from_dict(
         {
-            "positive_data_acceptance": {"expected-statuses": taken},
+            "positive_data_acceptance": {"expected-statuses": accepted},
             "negative_data_rejection": {"expected-statuses": refused},
         }
     )
 
 
-# Schemathesis would read our messages as those of frameworks that it knows, and learn rules that are none.
-_DEAF: dict[str, Any] = {"fuzzing": {"error-feedback": {"enabled": False}}}
+# Off, because Schemathesis would misread the error messages as those of frameworks that it knows.
+_NO_ERROR_FEEDBACK: dict[str, Any] = {"fuzzing": {"error-feedback": {"enabled": False}}}
 _ONLY_STATEFUL: dict[str, Any] = {name: {"enabled": False} for name in ("examples", "coverage", "fuzzing")}

@@ -1,4 +1,4 @@
-"""Canaries: a key and a token that are sent everywhere must come back nowhere."""
+"""Canaries: a key and a token sent in every place of a request are never returned, logged or stored."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from models.base import metadata
 from models.db import connection
 from models.keys import HINT_LENGTH
 from tools.testing.cases import JSON, LIST, ORDER, TRACKS, get, head
-from tools.testing.raw_client import Line, address
+from tools.testing.raw_client import RawClient, address
 from tools.testing.service import ALICE, PEPPER, READ, WRITE, Actors, Service, Services
 
 JWT_SECRET = "canary-secret-of-the-tokens-0123456789"
@@ -22,7 +22,7 @@ JWT_SECRET = "canary-secret-of-the-tokens-0123456789"
 
 @pytest.fixture
 def watched(services: Services, actors: Actors) -> Service:
-    """A server that takes tokens and logs all that it can."""
+    """A server with JWT authentication and debug logging."""
     return services.variant(actors.service, JWT_SECRET=JWT_SECRET, LOG_LEVEL="debug")
 
 
@@ -32,7 +32,7 @@ def _token() -> str:
 
 
 def _requests(canary: bytes, key: bytes) -> Iterator[bytes]:
-    """The canary in every place of a request, most of them refused."""
+    """Requests with the canary in every place; most are refused."""
     as_alice = b"X-API-Key: " + key
     yield get(LIST, b"X-API-Key: " + canary)
     yield get(LIST, b"Authorization: Bearer " + canary)
@@ -81,32 +81,32 @@ def _requests(canary: bytes, key: bytes) -> Iterator[bytes]:
     yield head(b"POST", LIST, as_alice, JSON, b"Idempotency-Key: " + canary, b"Content-Length: 2") + b"{}"
 
 
-def _answered(where: tuple[str, int], request: bytes) -> tuple[int, str]:
-    with Line(where) as line:
-        line.say(request)
-        answer = line.answer()
-        return answer.status, json.dumps(answer.headers) + answer.body.decode()
+def _response(where: tuple[str, int], request: bytes) -> tuple[int, str]:
+    with RawClient(where) as client:
+        client.send(request)
+        response = client.response()
+        return response.status, json.dumps(response.headers) + response.body.decode()
 
 
-def test_a_canary_comes_back_in_no_answer_and_stays_in_no_place(watched: Service, actors: Actors) -> None:
+def test_secrets_are_in_no_response_log_or_database(watched: Service, actors: Actors) -> None:
     key_id, key = watched.key(ALICE)
     canaries = [key, _token()]
-    answers = [
-        _answered(address(watched), request) for c in canaries for request in _requests(c.encode(), key.encode())
+    responses = [
+        _response(address(watched), request) for c in canaries for request in _requests(c.encode(), key.encode())
     ]
-    assert {status for status, _ in answers} >= {200, 400, 401, 403, 404, 406, 415, 422}
+    assert {status for status, _ in responses} >= {200, 400, 401, 403, 404, 406, 415, 422}
     for place, text in (
-        ("an answer", "\n".join(text for _, text in answers)),
+        ("a response", "\n".join(text for _, text in responses)),
         ("the log", watched.log_text()),
         ("the database", _stored(watched)),
     ):
         for secret in _secrets(canaries):
             assert secret not in text, f"{place} holds {secret}: {_around(text, secret)}"
-    assert key_id in watched.log_text(), "a log line names the key by its id"
+    assert key_id in watched.log_text(), "the access log has the id of the key"
 
 
 def _secrets(canaries: list[str]) -> list[str]:
-    """What nobody may find: the canaries, the parts that make them secret, and the server's own secrets."""
+    """Texts that must not be found: the canaries, their secret parts, and the server's secrets."""
     key, token = canaries
     return [key, key[HINT_LENGTH:], token, token.rpartition(".")[2], JWT_SECRET, PEPPER]
 
@@ -117,8 +117,8 @@ def _around(text: str, secret: str) -> str:
 
 
 def _stored(service: Service) -> str:
-    """All that the database holds: every row, and on SQLite every byte of its files."""
-    with service.store():
+    """The content of the database: every row, and on SQLite every byte of its files."""
+    with service.use_database():
         rows = [repr(tuple(row)) for table in metadata.sorted_tables for row in connection.fetch_all(select(table))]
     return "\n".join([*rows, *_files(service.database_url)])
 
@@ -130,7 +130,7 @@ def _files(url: str) -> Iterator[str]:
             yield file.read_bytes().decode("latin-1")
 
 
-def test_a_secret_is_masked_whoever_logs_it() -> None:
+def test_secret_is_redacted_in_every_log_field() -> None:
     from web.redaction import redact
     from web.telemetry import log_config
 
@@ -147,7 +147,7 @@ def test_a_secret_is_masked_whoever_logs_it() -> None:
     assert isinstance(json.loads(line), dict)
 
 
-def test_a_text_that_is_no_utf_8_is_logged_all_the_same() -> None:
+def test_lone_surrogate_is_logged() -> None:
     from web.telemetry import log_config
 
     assert json.loads(log_config._json(None, "", {"event": "\ud800"})) == {"event": "\ud800"}

@@ -1,4 +1,4 @@
-"""The service about itself: alive, ready, its contract; and what every answer of it has."""
+"""Health, the served contract, HEAD and OPTIONS, security headers, CORS, request ids and logs."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tools.testing import databases
 from tools.testing.service import (
     ALICE,
     HOME,
-    NOBODYS,
+    NO_COLLECTION,
     ON_DATABASES,
     ON_ONE_DATABASE,
     Service,
@@ -29,13 +29,13 @@ from tools.testing.service import (
 from web.contract import document
 from web.contract.reading import OperationObject, examples
 
-EVERYWHERE = {
+DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-OURS = re.compile("req_[A-Za-z0-9_-]{1,64}")
+REQUEST_ID = re.compile("req_[A-Za-z0-9_-]{1,64}")
 CONTRACTS = ("/v1/openapi.json", "/v1/openapi.yaml")
 GETS = [operation for operation in operations() if operation.method == "GET"]
 PATHS = sorted({operation.path for operation in operations()})
@@ -43,7 +43,7 @@ each_get = pytest.mark.parametrize("operation", GETS, ids=lambda operation: oper
 
 
 @pytest.fixture
-def anybody(server: Service) -> httpx.Client:
+def anonymous(server: Service) -> httpx.Client:
     client = server.client()
     client.base_url = httpx.URL(server.url)
     return client
@@ -51,15 +51,15 @@ def anybody(server: Service) -> httpx.Client:
 
 @pytest.fixture
 def ids(alice: httpx.Client, tracks: list[str]) -> dict[str, str]:
-    """What the paths of the contract are filled with: a collection of alice's with a track."""
+    """Values of the path parameters: a collection of alice with a track."""
     made = new_collection(alice)["id"]
     add_all(alice, made, tracks[:1])
     return {"organization_id": HOME, "collection_id": made, "track_id": tracks[0]}
 
 
-def test_the_service_is_alive_and_ready(anybody: httpx.Client) -> None:
+def test_the_service_is_alive_and_ready(anonymous: httpx.Client) -> None:
     for state in ("live", "ready"):
-        response = anybody.get(f"/v1/health/{state}")
+        response = anonymous.get(f"/v1/health/{state}")
         assert (response.status_code, response.json()) == (200, {"status": state})
 
 
@@ -67,7 +67,7 @@ def test_the_service_is_alive_and_ready(anybody: httpx.Client) -> None:
 def test_a_database_with_another_schema_is_not_ready(services: Services, kind: str) -> None:
     server = services.start(services.fresh_database(kind))
     client = server.client(server.key(ALICE)[1])
-    with server.store():
+    with server.use_database():
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     error = assert_envelope(client.get(f"{server.url}/v1/health/ready"), "SERVICE_UNAVAILABLE")
     assert error["details"] == {}
@@ -75,16 +75,16 @@ def test_a_database_with_another_schema_is_not_ready(services: Services, kind: s
 
 
 @pytest.mark.slow
-def test_a_database_that_goes_away_is_told_and_forgiven(services: Services) -> None:
+def test_database_outage_gives_503_and_recovers(services: Services) -> None:
     with databases.breakable_postgres() as postgres:
         migrate.upgrade(postgres.url)
         server = services.start(postgres.url)
         client = server.client(server.key(ALICE)[1])
         assert client.get("collections").status_code == 200
         postgres.stop()
-        away = client.get(f"{server.url}/v1/health/ready")
-        assert_envelope(away, "SERVICE_UNAVAILABLE")
-        assert int(away.headers["Retry-After"]) >= 1
+        outage = client.get(f"{server.url}/v1/health/ready")
+        assert_envelope(outage, "SERVICE_UNAVAILABLE")
+        assert int(outage.headers["Retry-After"]) >= 1
         assert_envelope(client.get("collections"), "SERVICE_UNAVAILABLE")
         assert_envelope(client.post("collections", json={"name": "a"}), "SERVICE_UNAVAILABLE")
         assert client.get(f"{server.url}/v1/health/live").status_code == 200
@@ -93,8 +93,8 @@ def test_a_database_that_goes_away_is_told_and_forgiven(services: Services) -> N
         assert client.get("collections").status_code == 200
 
 
-def test_the_contract_that_is_served_is_the_one_that_is_kept(anybody: httpx.Client) -> None:
-    as_json, as_yaml = (anybody.get(path) for path in CONTRACTS)
+def test_served_contract_equals_the_document(anonymous: httpx.Client) -> None:
+    as_json, as_yaml = (anonymous.get(path) for path in CONTRACTS)
     assert as_json.json() == document.load()
     assert list(as_json.json()) == list(document.load())
     assert yaml.safe_load(as_yaml.text) == document.load()
@@ -102,30 +102,30 @@ def test_the_contract_that_is_served_is_the_one_that_is_kept(anybody: httpx.Clie
     assert as_yaml.headers["Content-Type"] == "application/yaml"
 
 
-def test_the_contract_names_nothing_of_python(anybody: httpx.Client) -> None:
-    served = anybody.get(CONTRACTS[0]).text
+def test_served_contract_contains_no_python_names(anonymous: httpx.Client) -> None:
+    served = anonymous.get(CONTRACTS[0]).text
     for word in ("x-openapi-router-controller", "InfoFunc", "web.", "handlers.", "models."):
         assert word not in served
 
 
 @pytest.mark.parametrize("path", CONTRACTS)
-def test_a_known_contract_is_not_sent_again(anybody: httpx.Client, path: str) -> None:
-    tag = anybody.get(path).headers["ETag"]
+def test_contract_with_known_etag_gets_304(anonymous: httpx.Client, path: str) -> None:
+    tag = anonymous.get(path).headers["ETag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        response = anybody.get(path, headers={"If-None-Match": known})
+        response = anonymous.get(path, headers={"If-None-Match": known})
         assert (response.status_code, response.content, response.headers["ETag"]) == (304, b"", tag)
-    assert anybody.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert anonymous.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
 @each_get
-def test_every_get_answers_head_alike(
-    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: OperationObject
+def test_head_has_the_headers_of_get(
+    anonymous: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
     path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
     for headers in (key, {}):
-        get, head = (anybody.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+        get, head = (anonymous.request(method, path, headers=headers) for method in ("GET", "HEAD"))
         assert (head.status_code, head.content) == (get.status_code, b"")
-        assert _without_own(head) == _without_own(get)
+        assert _comparable_headers(head) == _comparable_headers(get)
 
 
 @ON_ONE_DATABASE
@@ -139,88 +139,86 @@ def test_head_sends_no_body_on_the_wire(server: Service) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_options_names_every_method_of_a_path(anybody: httpx.Client, ids: dict[str, str], path: str) -> None:
-    response = anybody.options(path.format(**ids))
+def test_options_lists_the_allowed_methods(anonymous: httpx.Client, ids: dict[str, str], path: str) -> None:
+    response = anonymous.options(path.format(**ids))
     assert (response.status_code, response.content) == (204, b"")
-    assert _methods(response) == _promised(path)
+    assert _methods(response) == _documented_methods(path)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_method_that_a_path_does_not_have_is_not_allowed(
-    anybody: httpx.Client, ids: dict[str, str], path: str
-) -> None:
-    for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "TRACE"} - _promised(path):
-        response = anybody.request(method, path.format(**ids))
+def test_undefined_method_gets_405_with_allow(anonymous: httpx.Client, ids: dict[str, str], path: str) -> None:
+    for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "TRACE"} - _documented_methods(path):
+        response = anonymous.request(method, path.format(**ids))
         assert_envelope(response, "METHOD_NOT_ALLOWED")
-        assert _methods(response) == _promised(path), method
+        assert _methods(response) == _documented_methods(path), method
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "HEAD"])
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v2/health/live", "/v1/health/live/", "/V1/health/live"])
-def test_there_is_nothing_elsewhere(anybody: httpx.Client, method: str, path: str) -> None:
-    response = anybody.request(method, path)
+def test_unknown_path_gets_404(anonymous: httpx.Client, method: str, path: str) -> None:
+    response = anonymous.request(method, path)
     assert response.status_code == 404
     assert method == "HEAD" or assert_envelope(response, "ENDPOINT_NOT_FOUND")
 
 
-def test_a_trailing_slash_is_another_path(anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str]) -> None:
+def test_trailing_slash_gets_404(anonymous: httpx.Client, alice: httpx.Client, ids: dict[str, str]) -> None:
     for path in PATHS:
-        response = alice.get(f"{anybody.base_url}{path.format(**ids)}/".replace("//v1", "/v1"))
+        response = alice.get(f"{anonymous.base_url}{path.format(**ids)}/".replace("//v1", "/v1"))
         assert_envelope(response, "ENDPOINT_NOT_FOUND")
         assert "Location" not in response.headers
 
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
-def test_an_unknown_query_parameter_is_refused_everywhere(
-    anybody: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: OperationObject
+def test_unknown_query_parameter_is_invalid_everywhere(
+    anonymous: httpx.Client, alice: httpx.Client, ids: dict[str, str], operation: OperationObject
 ) -> None:
     shown = examples(operation.body, operation.document) if operation.body else {}
     body = next(iter(shown.values()), None)
     path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
-    response = anybody.request(operation.method, path, params={"colour": "red"}, json=body, headers=key)
+    response = anonymous.request(operation.method, path, params={"colour": "red"}, json=body, headers=key)
     assert violations(response) == {("query/colour", "additionalProperties")}
     assert_envelope(response, "VALIDATION_ERROR")
 
 
 @ON_DATABASES
-def test_every_answer_has_its_security_headers(
+def test_every_response_has_security_headers(
     services: Services, server: Service, alice: httpx.Client, ids: dict[str, str]
 ) -> None:
     path = f"collections/{ids['collection_id']}"
     tag = alice.get(path).headers["ETag"]
     broken = services.start(server.database_url, expected=["breaks the contract"])
     victim = broken.client(server.key("user_victim")[1])
-    spoilt = new_collection(victim)["id"]
-    server.alter(spoilt, cover_image_url="ftp://x")
-    answers = {
+    invalid = new_collection(victim)["id"]
+    server.alter(invalid, cover_image_url="ftp://x")
+    responses = {
         200: alice.get(path),
         201: alice.post("collections", json={"name": "a"}),
         204: alice.options(path),
         304: alice.get(path, headers={"If-None-Match": tag}),
         400: alice.post("collections", content=b"{", headers={"Content-Type": "application/json"}),
         401: server.client().get(path),
-        404: alice.get(f"collections/{NOBODYS}"),
+        404: alice.get(f"collections/{NO_COLLECTION}"),
         405: alice.put(path),
         412: alice.delete(path, headers={"If-Match": '"99"'}),
         422: alice.post("collections", json={}),
         431: raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 + b"\r\n\r\n"),
-        500: victim.get(f"collections/{spoilt}"),
+        500: victim.get(f"collections/{invalid}"),
     }
-    for status, response in answers.items():
+    for status, response in responses.items():
         assert response.status_code == status, response.text
-        assert {name: response.headers.get(name) for name in EVERYWHERE} == EVERYWHERE, status
-        assert OURS.fullmatch(response.headers["X-Request-ID"]), status
+        assert {name: response.headers.get(name) for name in DEFAULT_HEADERS} == DEFAULT_HEADERS, status
+        assert REQUEST_ID.fullmatch(response.headers["X-Request-ID"]), status
         assert "Server" not in response.headers
 
 
-def test_an_answer_goes_to_no_other_origin(alice: httpx.Client) -> None:
+def test_cors_headers_are_absent_by_default(alice: httpx.Client) -> None:
     response = alice.get("collections", headers={"Origin": "https://evil.example"})
     assert response.status_code == 200
     assert not [name for name in response.headers if name.lower().startswith("access-control-")]
 
 
 @ON_DATABASES
-def test_an_origin_that_is_listed_may_read(services: Services, server: Service, alice: httpx.Client) -> None:
+def test_listed_cors_origin_is_allowed(services: Services, server: Service, alice: httpx.Client) -> None:
     open_one = services.variant(server, CORS_ORIGINS="https://app.example https://two.example")
     client = open_one.client(alice.headers["X-API-Key"])
     allowed = client.get("collections", headers={"Origin": "https://app.example"})
@@ -235,37 +233,38 @@ def test_an_origin_that_is_listed_may_read(services: Services, server: Service, 
 
 
 @pytest.mark.parametrize("sent", ["req_abc12345", "req_" + "a" * 60, "req_A-b_c-9"])
-def test_a_request_id_of_the_client_is_kept(server: Service, anybody: httpx.Client, sent: str) -> None:
-    response = anybody.get("/v1/nothing", headers={"X-Request-ID": sent})
+def test_valid_client_request_id_is_kept(server: Service, anonymous: httpx.Client, sent: str) -> None:
+    response = anonymous.get("/v1/nothing", headers={"X-Request-ID": sent})
     assert response.headers["X-Request-ID"] == response.json()["error"]["trace_id"] == sent
     assert [line["status"] for line in server.log_lines(sent)] == [404]
 
 
-def test_another_prefix_is_put_before_the_clients_id(anybody: httpx.Client) -> None:
+def test_request_id_prefix_is_added(anonymous: httpx.Client) -> None:
     assert (
-        anybody.get("/v1/health/live", headers={"X-Request-ID": "abcd-1234"}).headers["X-Request-ID"] == "req_abcd-1234"
+        anonymous.get("/v1/health/live", headers={"X-Request-ID": "abcd-1234"}).headers["X-Request-ID"]
+        == "req_abcd-1234"
     )
 
 
 @pytest.mark.parametrize("sent", ["short", "a" * 65, "has blank in it", "semi;colon-", "%0a%0a%0a%0a", ""])
-def test_a_request_id_of_another_form_is_replaced(anybody: httpx.Client, sent: str) -> None:
-    answered = anybody.get("/v1/health/live", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
-    assert OURS.fullmatch(answered)
+def test_malformed_request_id_is_replaced(anonymous: httpx.Client, sent: str) -> None:
+    answered = anonymous.get("/v1/health/live", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+    assert REQUEST_ID.fullmatch(answered)
     assert not sent or sent not in answered
 
 
-def test_no_two_requests_have_one_id(anybody: httpx.Client) -> None:
-    assert len({anybody.get("/v1/health/live").headers["X-Request-ID"] for _ in range(20)}) == 20
+def test_request_ids_are_unique(anonymous: httpx.Client) -> None:
+    assert len({anonymous.get("/v1/health/live").headers["X-Request-ID"] for _ in range(20)}) == 20
 
 
-def test_the_log_names_the_request_and_what_became_of_it(server: Service, alice: httpx.Client) -> None:
+def test_access_log_has_operation_status_and_method(server: Service, alice: httpx.Client) -> None:
     sent = alice.get("collections").headers["X-Request-ID"]
     [line] = server.log_lines(sent)
-    told = [line[name] for name in ("event", "operation", "status", "method")]
-    assert told == ["request", "list_collections", 200, "GET"]
+    fields = [line[name] for name in ("event", "operation", "status", "method")]
+    assert fields == ["request", "list_collections", 200, "GET"]
 
 
-def test_every_log_line_is_json_whatever_was_sent(server: Service, alice: httpx.Client) -> None:
+def test_log_injection_is_escaped(server: Service, alice: httpx.Client) -> None:
     forged = '"}\\n{"event":"forged"'
     sent = alice.get("nothing%22%7D%0A", headers={"User-Agent": forged, "Referer": forged}).headers["X-Request-ID"]
     assert server.log_lines(sent)
@@ -277,10 +276,10 @@ def _methods(response: httpx.Response) -> set[str]:
     return {method.strip() for method in response.headers["Allow"].split(",")}
 
 
-def _promised(path: str) -> set[str]:
+def _documented_methods(path: str) -> set[str]:
     methods = {operation.method for operation in operations() if operation.path == path} | {"OPTIONS"}
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def _without_own(response: httpx.Response) -> dict[str, str]:
+def _comparable_headers(response: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in response.headers.items() if name not in {"x-request-id", "date"}}

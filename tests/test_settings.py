@@ -1,4 +1,4 @@
-"""The settings take values of the documented form, and a variable of an earlier version is refused with advice."""
+"""Settings: accepted and rejected values, and advice for renamed variables."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ import settings
         ("LANE", "is gone and nothing replaces it"),
     ],
 )
-def test_a_former_variable_is_refused_with_its_new_name(former: str, advice: str) -> None:
+def test_renamed_variable_is_rejected_with_its_new_name(former: str, advice: str) -> None:
     with pytest.raises(settings.BadSetting, match=f"^MUSIC_STUDIO_{former} {advice}.*\\.$"):
         settings.load({f"MUSIC_STUDIO_{former}": "5"})
     assert settings.load({f"MUSIC_STUDIO_{former}": ""}) == settings.Settings()
 
 
-def test_a_new_name_in_the_advice_is_a_setting() -> None:
+def test_new_names_in_the_advice_exist() -> None:
     variables = {row[0] for row in settings.describe()}
     assert {name for advice in settings.FORMER.values() for name in advice.replace(":", "").split() if "_" in name} <= (
         variables
@@ -47,12 +47,12 @@ def test_a_new_name_in_the_advice_is_a_setting() -> None:
         ("CONTRACT", "nowhere.yaml"),
     ],
 )
-def test_a_value_of_another_form_is_refused(variable: str, value: str) -> None:
+def test_malformed_value_is_rejected(variable: str, value: str) -> None:
     with pytest.raises(settings.BadSetting, match=f"^MUSIC_STUDIO_{variable} is '{value}'; it must be .*\\.$"):
         settings.load({f"MUSIC_STUDIO_{variable}": value})
 
 
-def test_values_of_the_documented_form_are_taken(tmp_path: Path) -> None:
+def test_documented_values_are_accepted(tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
     document.touch()
     given = {"KEY_CACHE_SECONDS": "0", "KEEP_ALIVE_TIMEOUT_SECONDS": "5", "CONTRACT": str(document)}

@@ -1,4 +1,4 @@
-"""The connection on which a process writes SQLite: what fails is undone, said in SQLAlchemy's words, and soon over."""
+"""SQLite writer: atomic transactions, SQLAlchemy exceptions, lock timeout and reconnect."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from models.db.engines import BUSY_MS, create_unpooled
 from models.db.sqlite_writer import SQLiteWriter
 from models.exceptions import Unavailable
 from models.organizations import join
-from tests.test_models import ALICE, HOME
 from tools.testing import databases
+from tools.testing.callers import ALICE, HOME
 
 NAMES = select(schema.collections.c.name)
 
@@ -45,15 +45,15 @@ def names() -> list[str]:
     return sorted(row.name for row in database.fetch_all(NAMES))
 
 
-def test_a_transaction_is_there_as_a_whole_or_not_at_all(url: str) -> None:
+def test_transaction_is_atomic(url: str) -> None:
     for failure in (ValueError("no"), KeyboardInterrupt()):
         with pytest.raises(type(failure)):
-            create_two(failure)  # type: ignore[arg-type] # an interrupt is no Exception, and must be undone too
+            create_two(failure)  # type: ignore[arg-type] # KeyboardInterrupt is no Exception, and must be rolled back too
         assert names() == []
     assert [made.name for made in create_two(None)] == ["first", "second"] == names()
 
 
-def test_what_is_prepared_and_what_is_not_are_one_transaction(url: str) -> None:
+def test_prepared_and_other_statements_share_one_transaction(url: str) -> None:
     @database.transaction
     def rename(failure: Exception | None) -> None:
         made = collections.create(ALICE, HOME, name="old")
@@ -68,20 +68,20 @@ def test_what_is_prepared_and_what_is_not_are_one_transaction(url: str) -> None:
     assert names() == ["new"]
 
 
-def test_a_broken_rule_is_said_as_sqlalchemy_says_it_and_undone(url: str) -> None:
+def test_constraint_violation_raises_sqlalchemy_error_and_rolls_back(url: str) -> None:
     @database.transaction
     def break_a_rule() -> None:
         collections.create(ALICE, HOME, name="kept?")
         collections.create(ALICE, HOME, name="x", cover_image_url="y" * 100_000)
 
-    with pytest.raises(IntegrityError) as said:
+    with pytest.raises(IntegrityError) as raised:
         break_a_rule()
-    assert isinstance(said.value.orig, sqlite3.IntegrityError)
+    assert isinstance(raised.value.orig, sqlite3.IntegrityError)
     assert names() == []
     create_two(None)
 
 
-def test_a_locked_file_is_waited_for_no_longer_than_is_left(url: str) -> None:
+def test_lock_wait_is_limited_to_the_given_timeout(url: str) -> None:
     writer = SQLiteWriter(create_unpooled(url, wait_seconds=BUSY_MS // 1000))
     with closing(sqlite3.connect(str(make_url(url).database), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -94,7 +94,7 @@ def test_a_locked_file_is_waited_for_no_longer_than_is_left(url: str) -> None:
     writer.close()
 
 
-def test_after_a_failure_another_connection_is_opened_when_the_old_one_is_of_no_use(url: str) -> None:
+def test_broken_connection_is_reopened(url: str) -> None:
     writer = SQLiteWriter(create_unpooled(url, wait_seconds=BUSY_MS // 1000))
     writer._driver().close()
     with pytest.raises(ProgrammingError), writer.transaction(BUSY_MS):
@@ -104,7 +104,7 @@ def test_after_a_failure_another_connection_is_opened_when_the_old_one_is_of_no_
     writer.close()
 
 
-def test_a_commit_that_fails_is_no_success(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_commit_raises_unavailable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = SQLiteWriter._run
 
     def without_commit(self: SQLiteWriter, words: str, values: tuple[object, ...] = ()) -> tuple[list[object], int]:

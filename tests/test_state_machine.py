@@ -1,4 +1,4 @@
-"""Whatever sequence of requests three people send, the service and the reference model answer alike."""
+"""State machine: the service and the reference model respond alike to random request sequences."""
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -12,14 +12,14 @@ RUNS, STEPS = 12, 30
 
 
 @pytest.mark.slow
-def test_any_sequence_of_requests_is_answered_as_by_the_model(actors: Actors) -> None:
+def test_random_request_sequences_match_the_reference_model(actors: Actors) -> None:
     short = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
-        phases=[Phase.generate],  # a shorter example would be worth minutes only to who looks for one
+        phases=[Phase.generate],  # shrinking takes minutes
     )
     with modelled() as model:
         machine = type("OfThisServer", (Machine,), {"actors": actors, "modelled": model})

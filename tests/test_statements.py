@@ -1,7 +1,5 @@
-"""Every statement on an owned table is held to one organization and one owner, in the statement itself."""
+"""Every statement on an owned table binds the organization and the owner."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,26 +20,15 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.elements import BinaryExpression
 
-import models
 from models.schema import collection_tracks, collections
+from tools.testing.statements import statements
 
 SCOPE = {"organization_id", "owner_id"}
 
 
-def statements() -> dict[str, Executable]:
-    """Every statement that is a constant of a module of models, by its full name."""
-    modules = [importlib.import_module(f"models.{info.name}") for info in pkgutil.iter_modules(models.__path__)]
-    return {
-        f"{module.__name__}.{name}": value
-        for module in modules
-        for name, value in vars(module).items()
-        if isinstance(value, Select | Insert | Update | Delete)
-    }
-
-
 def unscoped(statement: Executable) -> list[str]:
-    """The owned columns that the statement leaves open, as table.column."""
-    return [gap for part in _parts(statement) for gap in _gaps(part)]
+    """The owner columns that the statement does not bind, as table.column."""
+    return [column for part in _parts(statement) for column in _unbound(part)]
 
 
 def _parts(statement: Executable) -> Iterator[Executable]:
@@ -53,24 +40,24 @@ def _parts(statement: Executable) -> Iterator[Executable]:
     yield from dict.fromkeys([statement, *found])
 
 
-def _gaps(part: Executable) -> list[str]:
+def _unbound(part: Executable) -> list[str]:
     if isinstance(part, Insert):
-        return _gaps_of([part.table], _inserted(part))
+        return _unbound_columns([part.table], _inserted(part))
     if isinstance(part, Update | Delete):
-        return _gaps_of([part.table], _compared(part.whereclause))
+        return _unbound_columns([part.table], _compared(part.whereclause))
     if isinstance(part, Select):
         tables = [table for source in part.get_final_froms() for table in _tables(source)]
-        return _gaps_of(tables, _compared(part.whereclause))
+        return _unbound_columns(tables, _compared(part.whereclause))
     return []
 
 
-def _gaps_of(tables: list[object], bound: set[tuple[str, str]]) -> list[str]:
+def _unbound_columns(tables: list[object], bound: set[tuple[str, str]]) -> list[str]:
     owned = [table.name for table in tables if isinstance(table, Table) and set(table.c.keys()) >= SCOPE]
     return [f"{table}.{column}" for table in owned for column in sorted(SCOPE) if (table, column) not in bound]
 
 
 def _tables(source: object) -> Iterator[object]:
-    # A subquery is a part of its own: only what stands directly in FROM counts here.
+    # A subquery is checked separately; only direct FROM entries count here.
     left, right = getattr(source, "left", None), getattr(source, "right", None)
     if left is None:
         yield source
@@ -80,7 +67,7 @@ def _tables(source: object) -> Iterator[object]:
 
 
 def _compared(where: ColumnElement[bool] | None) -> set[tuple[str, str]]:
-    """The columns that must equal a bind: only what every row has to meet counts, nothing inside an OR."""
+    """Columns that must equal a bind for every row; conditions inside an OR do not count."""
     if where is None:
         return set()
     if getattr(where, "operator", None) is operators.and_:
@@ -106,17 +93,17 @@ def _is_open(value: object) -> bool:
 
 
 @pytest.mark.parametrize("name", statements())
-def test_every_statement_on_an_owned_table_names_organization_and_owner(name: str) -> None:
-    gaps = unscoped(statements()[name])
-    assert not gaps, (
-        f"{name} does not bind {', '.join(gaps)}.\n"
-        "Whoever guesses an id would reach what is somebody else's. Put both into the statement itself, never into "
+def test_every_statement_on_an_owned_table_binds_organization_and_owner(name: str) -> None:
+    unbound = unscoped(statements()[name])
+    assert not unbound, (
+        f"{name} does not bind {', '.join(unbound)}.\n"
+        "A guessed id would give access to rows of other users. Put both into the statement, not into "
         "code that runs after it: where(IS_OWN) or where(IS_IT) of models.collection_queries for a SELECT, UPDATE or "
         "DELETE, and bindparam values for an INSERT."
     )
 
 
-def test_the_walk_finds_the_statements_and_the_owned_tables() -> None:
+def test_known_statements_and_owned_tables_are_found() -> None:
     found = statements()
     assert {
         "models.collection_queries.FIND",
@@ -127,7 +114,7 @@ def test_the_walk_finds_the_statements_and_the_owned_tables() -> None:
     assert set(collection_tracks.c.keys()) >= SCOPE
 
 
-def test_the_walk_notices_a_statement_that_forgets_the_owner() -> None:
+def test_statement_without_the_owner_is_detected() -> None:
     by_id = collections.c.id == bindparam("collection")
     in_organization = collections.c.organization_id == bindparam("organization")
     by_owner = collections.c.owner_id == bindparam("owner")

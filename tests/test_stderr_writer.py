@@ -1,4 +1,4 @@
-"""Log lines on their way out: whole, in order, and none lost when the process ends."""
+"""Log writing: whole lines in order, without loss at exit."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from web.number_cache import MAX_CACHED, FormattedNumbers
 from web.telemetry.access_log import MAX_BUFFERED, AccessLog, RequestRecord, RequestTuple, format_line
 from web.telemetry.stderr_writer import ATOMIC_WRITE_BYTES, StderrWriter
 
-# Two processes that write to one pipe as fast as they can, each its own letter.
+# Program that writes lines of one letter as fast as possible.
 WRITER = """
 import sys
 from web.telemetry.stderr_writer import StderrWriter
@@ -22,11 +22,11 @@ for start in range(0, 4000, 16):
 """
 
 
-def test_lines_of_several_processes_stay_whole_and_none_is_lost() -> None:
+def test_lines_of_several_processes_are_not_interleaved_or_lost() -> None:
     read, write = os.pipe()
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, letter], stderr=write, cwd=ROOT) for letter in "ab"]
     os.close(write)
-    # In small bites, so that the pipe is full and a writer has to wait in the middle of a long write.
+    # Small reads, so that the pipe fills and a writer blocks in the middle of a long write.
     with os.fdopen(read, "rb", buffering=0) as pipe:
         found = b"".join(iter(lambda: pipe.read(1000), b"")).split(b"\n")[:-1]
     assert [writer.wait(60) for writer in writers] == [0, 0]
@@ -34,21 +34,21 @@ def test_lines_of_several_processes_stay_whole_and_none_is_lost() -> None:
     assert all(len(set(line)) == 1 for line in found)
 
 
-def test_what_was_gathered_goes_out_before_what_came_later() -> None:
+def test_buffered_requests_are_written_before_later_messages() -> None:
     read, write = os.pipe()
 
     async def log() -> None:
         requests = AccessLog()
         lines = StderrWriter(write, requests.flush)
-        requests.write = lambda gathered: lines.write(told[0].encode() + b"\n" for told in gathered)
+        requests.write = lambda records: lines.write(record[0].encode() + b"\n" for record in records)
         for number in range(3):
-            requests.add(_told(str(number)))
+            requests.add(_record(str(number)))
         lines.msg("now")
         for number in range(MAX_BUFFERED):
-            requests.add(_told(str(number)))
+            requests.add(_record(str(number)))
         many = b"".join(b"%d\n" % number for number in range(MAX_BUFFERED))
         assert os.read(read, ATOMIC_WRITE_BYTES) == b"0\n1\n2\nnow\n" + many
-        requests.add(_told("at last"))
+        requests.add(_record("at last"))
         assert await asyncio.to_thread(os.read, read, ATOMIC_WRITE_BYTES) == b"at last\n"
 
     asyncio.run(log())
@@ -56,18 +56,18 @@ def test_what_was_gathered_goes_out_before_what_came_later() -> None:
     os.close(read)
 
 
-def _told(request_id: str) -> RequestTuple:
+def _record(request_id: str) -> RequestTuple:
     return request_id, "GET", "list_things", 200, 0.0012345, "mkey_1", None, 1_795_000_000.25
 
 
-def test_a_reader_that_has_gone_stops_nobody() -> None:
+def test_closed_pipe_does_not_raise() -> None:
     read, write = os.pipe()
     os.close(read)
     StderrWriter(write).msg("to nobody")
     os.close(write)
 
 
-def test_a_reader_that_is_slow_loses_nothing() -> None:
+def test_slow_reader_gets_every_byte() -> None:
     read, write = os.pipe()
     os.set_blocking(write, False)
     text = "x" * 300_000
@@ -86,11 +86,11 @@ def test_a_reader_that_is_slow_loses_nothing() -> None:
     os.close(read)
 
 
-def test_every_line_of_a_request_is_json_with_the_same_fields() -> None:
-    usual = RequestRecord._make(_told("req_1"))
+def test_access_log_lines_are_json_with_the_same_fields() -> None:
+    usual = RequestRecord._make(_record("req_1"))
     first, second, third = (
-        json.loads(format_line(told))
-        for told in (usual, usual._replace(operation=None, key_id=None), usual._replace(trace="4bf92f3577b34da6"))
+        json.loads(format_line(record))
+        for record in (usual, usual._replace(operation=None, key_id=None), usual._replace(trace="4bf92f3577b34da6"))
     )
     assert first == {
         "trace_id": "req_1", "method": "GET", "operation": "list_things", "status": 200, "ms": 1.234,
@@ -101,7 +101,7 @@ def test_every_line_of_a_request_is_json_with_the_same_fields() -> None:
     assert list(second) == list(first)
 
 
-def test_a_number_is_written_once_and_only_so_many_are_kept() -> None:
+def test_number_cache_is_bounded_and_formats_once() -> None:
     asked: list[float] = []
 
     def write(number: float) -> str:

@@ -1,4 +1,4 @@
-"""What is JSON here, and what is not: held against the standard library's reading of the same text."""
+"""Strict JSON parser, compared with the standard library."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=20,
 )
-# Pieces of JSON in any order: nearly right texts, which random bytes never are.
+# Tokens of JSON in random order, which are closer to valid JSON than random bytes.
 PIECES = st.lists(
     st.sampled_from(
         [b"{", b"}", b"[", b"]", b":", b",", b'"', b'"a"', b'"a":', b"\\", b"\\u", b"d800", b"1", b"-", b".", b"e9",
@@ -32,7 +32,7 @@ PIECES = st.lists(
 
 
 @given(VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
-def test_what_is_written_is_read(value: Any, indent: Any, ascii_only: bool) -> None:
+def test_serialized_json_round_trips(value: Any, indent: Any, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
     if longest_run_of_digits(text) <= MAX_DIGITS:
         assert parse(text.encode()) == value
@@ -44,7 +44,7 @@ def test_what_is_written_is_read(value: Any, indent: Any, ascii_only: bool) -> N
 @example(b'{"a": 1e400}')
 @example(b'["\\ud800"]')
 @example(b'"' + b"\\" * 9)
-def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(raw: bytes) -> None:
+def test_json_parser_agrees_with_the_standard_library_or_rejects(raw: bytes) -> None:
     try:
         value = parse(raw)
     except MalformedRequest:
@@ -53,7 +53,7 @@ def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(raw: b
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.data())
-def test_a_name_that_comes_twice_is_refused_wherever_it_stands(names: list[str], data: st.DataObject) -> None:
+def test_duplicate_object_name_is_rejected(names: list[str], data: st.DataObject) -> None:
     twice = data.draw(st.permutations([*names, data.draw(st.sampled_from(names))]))
     inner = "{" + ", ".join(f"{json.dumps(name)}: 1" for name in twice) + "}"
     for text in (inner, f"[{inner}]", f'{{"a": {inner}}}', f'{{"a": {{}}, "b": [1, {inner}]}}'):
@@ -62,7 +62,7 @@ def test_a_name_that_comes_twice_is_refused_wherever_it_stands(names: list[str],
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
-def test_nesting_ends_where_it_says(opening: bytes) -> None:
+def test_nesting_is_limited_to_max_depth(opening: bytes) -> None:
     def nested(depth: int) -> bytes:
         layers = (opening * depth)[: _prefix(opening, depth)]
         closing = bytes({91: 93, 123: 125}[byte] for byte in reversed(layers) if byte in b"[{")
@@ -74,7 +74,7 @@ def test_nesting_ends_where_it_says(opening: bytes) -> None:
 
 
 def _prefix(opening: bytes, depth: int) -> int:
-    """The length of the prefix of many openings that opens so many arrays and objects."""
+    """Length of the prefix that opens so many arrays and objects."""
     rest, length = depth, 0
     for byte in opening * depth:
         rest -= byte in b"[{"
@@ -84,27 +84,27 @@ def _prefix(opening: bytes, depth: int) -> int:
     return length
 
 
-def test_brackets_and_quotes_inside_texts_do_not_nest() -> None:
+def test_brackets_inside_strings_do_not_count_as_nesting() -> None:
     text = "[" * 99 + '"{\\' + "]" * 3
     assert parse(json.dumps({"a": text, "b": [text]}).encode()) == {"a": text, "b": [text]}
 
 
 @pytest.mark.parametrize("number", [str(GREATEST), f"-{GREATEST}", "0.1234567890123456789", "1e308", "-0", "-0.0"])
-def test_numbers_that_are_not_too_long(number: str) -> None:
+def test_numbers_up_to_the_limit_are_accepted(number: str) -> None:
     assert parse(f"[{number}]".encode()) == [json.loads(number)]
 
 
 @pytest.mark.parametrize(
     "number", [str(GREATEST + 1), f"-{GREATEST + 1}", "1" * 4400, "0." + "1" * 20, "1e309", "-1e309", "1e" + "9" * 20]
 )
-def test_numbers_that_are_too_long_or_too_great(number: str) -> None:
+def test_numbers_over_the_limit_are_rejected(number: str) -> None:
     for text in (number, f"[{number}]", f'{{"a": [{number}]}}'):
         with pytest.raises(MalformedRequest):
             parse(text.encode())
 
 
 @pytest.mark.parametrize("inner", [b"{},", b"[],", b'{"a":1},'])
-def test_a_text_has_so_many_parts_and_no_more(inner: bytes) -> None:
+def test_number_of_parts_is_limited(inner: bytes) -> None:
     parts = inner.count(b":") + 1
     fitting = (MAX_PARTS - 1) // parts
     assert len(parse(b"[" + (inner * fitting)[:-1] + b"]")) == fitting
@@ -112,7 +112,7 @@ def test_a_text_has_so_many_parts_and_no_more(inner: bytes) -> None:
         parse(b"[" + (inner * (fitting + 1))[:-1] + b"]")
 
 
-def test_an_object_has_so_many_names_and_no_more() -> None:
+def test_number_of_object_names_is_limited() -> None:
     names = {f"x{n}": n for n in range(MAX_PARTS - 1)}
     assert parse(json.dumps(names).encode()) == names
     with pytest.raises(MalformedRequest):
@@ -120,7 +120,7 @@ def test_an_object_has_so_many_names_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037"])
-def test_only_utf_8_is_read(encoding: str) -> None:
+def test_only_utf_8_is_accepted(encoding: str) -> None:
     with pytest.raises(MalformedRequest):
         parse('{"name": "é"}'.encode(encoding))
 

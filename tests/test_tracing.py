@@ -1,4 +1,4 @@
-"""Traces: a real collector gets one span per request, which continues the client's trace."""
+"""Tracing: one span per request in a real OTLP collector, as part of the client's trace."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ THEIRS, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 class Collector(ThreadingHTTPServer):
-    """Takes spans by OTLP over HTTP (OpenTelemetry Protocol 1.x, binary protobuf), and keeps them."""
+    """Receives and stores spans by OTLP over HTTP (OpenTelemetry Protocol 1.x, binary protobuf)."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -23,7 +23,7 @@ class Collector(ThreadingHTTPServer):
         self.services: set[str] = set()
 
     def span(self, request_id: str) -> Span | None:
-        """The span of a request, which is sent within a moment; None when there is none."""
+        """Waits up to 5 s for the span of a request; None without one."""
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             for span in list(self.spans):
@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """It is silent."""
+        """No log."""
 
 
 def attributes(span: Span) -> dict[str, str | int]:
@@ -77,8 +77,8 @@ def traced(services: Services, collector: Collector) -> Service:
 def test_a_request_is_a_span_that_names_its_operation(traced: Service, collector: Collector) -> None:
     client = traced.client(traced.key(ALICE)[1])
     made = new_collection(client)["id"]
-    answer = client.get(f"collections/{made}")
-    span = collector.span(answer.headers["X-Request-ID"])
+    response = client.get(f"collections/{made}")
+    span = collector.span(response.headers["X-Request-ID"])
     assert span is not None
     assert span.name == "GET /v1/music/{organization_id}/collections/{collection_id}"
     assert span.kind == Span.SPAN_KIND_SERVER
@@ -94,13 +94,13 @@ def test_a_request_is_a_span_that_names_its_operation(traced: Service, collector
     assert collector.services == {"music-studio"}
 
 
-def test_the_trace_of_the_client_goes_on(traced: Service, collector: Collector) -> None:
+def test_client_trace_is_continued(traced: Service, collector: Collector) -> None:
     client = traced.client(traced.key(ALICE)[1])
-    answer = client.get("collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"})
-    span = collector.span(answer.headers["X-Request-ID"])
+    response = client.get("collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"})
+    span = collector.span(response.headers["X-Request-ID"])
     assert span is not None
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (THEIRS, PARENT)
-    assert [line["trace"] for line in traced.log_lines(answer.headers["X-Request-ID"])] == [THEIRS]
+    assert [line["trace"] for line in traced.log_lines(response.headers["X-Request-ID"])] == [THEIRS]
 
 
 @pytest.mark.parametrize(
@@ -113,16 +113,16 @@ def test_the_trace_of_the_client_goes_on(traced: Service, collector: Collector) 
         "nonsense",
     ],
 )
-def test_a_traceparent_of_another_form_is_ignored(traced: Service, collector: Collector, wrong: str) -> None:
-    answer = traced.client(traced.key(ALICE)[1]).get("collections", headers={"traceparent": wrong})
-    assert answer.status_code == 200
-    span = collector.span(answer.headers["X-Request-ID"])
+def test_malformed_traceparent_is_ignored(traced: Service, collector: Collector, wrong: str) -> None:
+    response = traced.client(traced.key(ALICE)[1]).get("collections", headers={"traceparent": wrong})
+    assert response.status_code == 200
+    span = collector.span(response.headers["X-Request-ID"])
     assert span is not None
     assert span.trace_id.hex() != THEIRS
     assert not span.parent_span_id
 
 
-def test_a_trace_that_is_not_recorded_by_the_client_is_not_recorded_here(traced: Service, collector: Collector) -> None:
+def test_unsampled_client_trace_is_not_exported(traced: Service, collector: Collector) -> None:
     client = traced.client(traced.key(ALICE)[1])
     left_out = client.get("collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-00"})
     after = client.get("collections")
@@ -130,17 +130,17 @@ def test_a_trace_that_is_not_recorded_by_the_client_is_not_recorded_here(traced:
     assert left_out.headers["X-Request-ID"] not in {attributes(span)["request.id"] for span in collector.spans}
 
 
-def test_a_span_holds_no_credential(traced: Service, collector: Collector) -> None:
+def test_span_contains_no_credential(traced: Service, collector: Collector) -> None:
     secret = traced.key(ALICE)[1]
-    answer = traced.client(secret).get(f"collections?limit={secret}")
-    span = collector.span(answer.headers["X-Request-ID"])
+    response = traced.client(secret).get(f"collections?limit={secret}")
+    span = collector.span(response.headers["X-Request-ID"])
     assert span is not None
     assert secret not in str(span)
 
 
-def test_without_a_collector_nothing_is_traced(services: Services) -> None:
+def test_tracing_is_off_without_a_collector(services: Services) -> None:
     service = services.actors("sqlite").service
-    answer = service.client(service.key(ALICE)[1]).get(
+    response = service.client(service.key(ALICE)[1]).get(
         "collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"}
     )
-    assert ["trace" in line for line in service.log_lines(answer.headers["X-Request-ID"])] == [False]
+    assert ["trace" in line for line in service.log_lines(response.headers["X-Request-ID"])] == [False]

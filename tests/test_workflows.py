@@ -1,4 +1,4 @@
-"""What the Arazzo document tells clients to do works, follows every link of the contract, and is in the tutorial."""
+"""Arazzo workflows: they pass, follow every link of the contract, and are the tutorial."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -22,7 +22,7 @@ def served(actors: Actors) -> Served:
 
 
 @pytest.mark.slow
-def test_every_step_goes_as_the_document_says(served: Served) -> None:
+def test_every_workflow_passes(served: Served) -> None:
     done = respect(served)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(workflows())} passed, {len(workflows())} total" in done.stdout
@@ -31,19 +31,19 @@ def test_every_step_goes_as_the_document_says(served: Served) -> None:
 @pytest.mark.slow
 @ON_ONE_DATABASE
 @pytest.mark.parametrize(
-    ("said", "wrong"),
+    ("condition", "wrong"),
     [
         ("$statusCode == 412", "$statusCode == 200"),
         ("$response.body#/track_count == 2", "$response.body#/track_count == 3"),
         ("$response.header.Idempotent-Replayed == 'true'", "$response.header.Idempotent-Replayed == 'false'"),
     ],
 )
-def test_a_step_that_goes_otherwise_is_told(served: Served, tmp_path: Path, said: str, wrong: str) -> None:
+def test_failing_workflow_step_is_reported(served: Served, tmp_path: Path, condition: str, wrong: str) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert said in text
+    assert condition in text
     other = tmp_path / DOCUMENT.name
     home = DOCUMENT.with_name("openapi.yaml").as_uri().removeprefix("file://")
-    other.write_text(text.replace(said, wrong).replace("url: openapi.yaml", f"url: {home}"), encoding="utf-8")
+    other.write_text(text.replace(condition, wrong).replace("url: openapi.yaml", f"url: {home}"), encoding="utf-8")
     done = respect(served, other)
     assert done.returncode != 0
     assert f"{len(workflows()) - 1} passed, 1 failed" in done.stdout, done.stdout
@@ -59,7 +59,7 @@ def test_every_link_of_the_contract_is_used() -> None:
     )
 
 
-def test_what_a_step_takes_from_another_comes_along_a_link() -> None:
+def test_step_inputs_follow_contract_links() -> None:
     reached = {
         (workflow, after.id) for workflow, before, after in _pairs() for link in links() if follows(link, before, after)
     }
@@ -71,14 +71,14 @@ def test_what_a_step_takes_from_another_comes_along_a_link() -> None:
     }
     assert takers
     assert takers <= reached, (
-        f"No link of the contract leads to {sorted(takers - reached)}: a client that follows links cannot go there.\n"
-        "Add the link to the operation that lends the value, in openapi/paths/."
+        f"No link of the contract leads to {sorted(takers - reached)}, so a client cannot follow it.\n"
+        "Add the link to the operation that returns the value, in openapi/paths/."
     )
 
 
 @pytest.mark.slow
-def test_the_tutorial_is_what_the_mock_answers() -> None:
-    assert tutorial.generate() == tutorial.text(), "docsite/tutorial.md is not what is answered: run make generate"
+def test_tutorial_matches_the_mock_responses() -> None:
+    assert tutorial.written() == tutorial.text(), "docsite/tutorial.md is outdated: run make generate"
 
 
 def _pairs() -> Iterator[tuple[str, Step, Step]]:

@@ -1,4 +1,4 @@
-"""One table of what was proved for which client, printed at the end and held against docs/clients.md."""
+"""Results of the client tests per language: printed as a table and compared with docs/clients.md."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import yaml
 from tests.clients.languages import LANGUAGES
 from tools.clients.generators import ROOT
 
-PAPER = ROOT / "docs" / "clients.md"
+DOCUMENT = ROOT / "docs" / "clients.md"
 SCENARIO = yaml.safe_load(Path(__file__).with_name("scenario.yaml").read_text(encoding="utf-8"))
-PROOFS = ("test_it_compiles", "test_it_does_the_scenario", "test_it_survives_the_nasty_server")
-HEAD = ["language", "compiled with", "live server", "nasty server"]
+TESTS = ("test_client_compiles", "test_client_passes_the_scenario", "test_client_handles_the_misbehaving_server")
+HEAD = ["language", "compiled with", "live server", "misbehaving server"]
 _outcomes: dict[tuple[str, str], str] = {}
 
 
@@ -40,19 +40,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _stale() -> bool:
-    """Whether everything was tried and the paper tells something else."""
-    complete = len(_outcomes) == len(LANGUAGES) * len(PROOFS)
-    return complete and "\n".join(_table()) not in PAPER.read_text(encoding="utf-8")
+    """Whether every test ran and docs/clients.md has another table."""
+    complete = len(_outcomes) == len(LANGUAGES) * len(TESTS)
+    return complete and "\n".join(_table()) not in DOCUMENT.read_text(encoding="utf-8")
 
 
 def _table() -> Iterator[str]:
     yield _row(HEAD)
     yield _row(["---"] * len(HEAD))
     for name, language in LANGUAGES.items():
-        passed = {proof: _outcomes.get((name, proof), "not run") for proof in PROOFS}
-        compiled, live, nasty = passed.values()
-        told = language.compiler if compiled == "passed" else compiled
-        yield _row([name, told, _steps("live", live), _steps("nasty", nasty)])
+        passed = {test: _outcomes.get((name, test), "not run") for test in TESTS}
+        compiled, live, misbehaving = passed.values()
+        compiler = language.compiler if compiled == "passed" else compiled
+        yield _row([name, compiler, _steps("live", live), _steps("misbehaving", misbehaving)])
 
 
 def _steps(part: str, outcome: str) -> str:

@@ -1,4 +1,4 @@
-"""How each client is compiled and driven on this machine, with which toolchain, and what Debian calls it."""
+"""Commands that compile and run each generated client, with the toolchains and Debian packages they need."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BIN = Path(PYTHON).parent
 
 
 class Language(NamedTuple):
-    """One language: what compiles its client and driver, and how the driver starts, all in `home`."""
+    """One language: the commands that compile its client and driver, and the one that runs the driver, in `home`."""
 
     name: str
     compiler: str
@@ -31,19 +31,19 @@ class Language(NamedTuple):
 
     @property
     def home(self) -> Path:
-        """A folder with a copy of the client, as `client`, and of the driver; what is built there stays there."""
+        """Build folder with copies of the client, as `client`, and of the driver; it is kept between runs."""
         return WORK / self.name
 
     @property
     def _stamp(self) -> Path:
-        """There as long as what was compiled last is the present client."""
+        """File that exists while the compiled client is up to date."""
         return self.home / "compiled"
 
     def agent(self) -> str:
         return f"music-studio-client-{self.name}/{contract.document()['info']['version']}"
 
     def build(self) -> None:
-        """Compiles everything; a warning is a failure where the compiler can be told so."""
+        """Compiles client and driver; warnings are errors where the compiler has an option for it."""
         self._require_toolchain()
         self._stamp.unlink(missing_ok=True)
         shutil.rmtree(self.home / "client", ignore_errors=True)
@@ -51,8 +51,8 @@ class Language(NamedTuple):
             assert source.is_dir(), f"{source.relative_to(ROOT)} is not there: run `make clients` first."
             shutil.copytree(source, target, dirs_exist_ok=True)
         for step in self.steps:
-            told = subprocess.run(step, cwd=self.home, capture_output=True, text=True, check=False)
-            assert told.returncode == 0, f"{' '.join(step)}\n{told.stdout[-6000:]}\n{told.stderr[-6000:]}"
+            done = subprocess.run(step, cwd=self.home, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{' '.join(step)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         self._stamp.touch()
 
     def require_built(self) -> None:
@@ -60,12 +60,12 @@ class Language(NamedTuple):
             self.build()
 
     def _require_toolchain(self) -> None:
-        missing = {needed: package for needed, package in self.needs.items() if not _there(needed)}
+        missing = {needed: package for needed, package in self.needs.items() if not _is_installed(needed)}
         if missing:
             pytest.skip(f"{self.name} needs {', '.join(missing)}; install {' '.join(missing.values())}")
 
 
-def _there(needed: str) -> bool:
+def _is_installed(needed: str) -> bool:
     return Path(needed).exists() if needed.startswith("/") else shutil.which(needed) is not None
 
 
@@ -77,10 +77,10 @@ MYPY = ["env", "MYPYPATH=client:.", PYTHON, "-m", "mypy", "--config-file=", "--s
 NODE = [str(BIN / "node")]
 TSC = [*NODE, str(ROOT / "node_modules" / "typescript" / "bin" / "tsc")]
 MAVEN = ["mvn", "--batch-mode", "--quiet", "--file", "client/pom.xml", "compile"]
-# The client's own pom says what it needs; the driver then runs beside it without being installed.
+# Dependencies come from the client's pom.xml; the driver runs beside the client without being installed.
 CLASSPATH = ["org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath", "-Dmdep.outputFile=../classpath"]
 JAVAC = 'javac -Werror -Xlint:all -d built -cp "client/target/classes:$(cat classpath)" Driver.java'
-# Debian has no .NET SDK but Mono, whose compiler knows C# 7; the client asks for no more.
+# Debian has Mono instead of a .NET SDK; its compiler supports C# 7, which is all that the client needs.
 NEWTONSOFT = "/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll"
 PARTS = ("Net.Http", "Runtime.Serialization", "ComponentModel.DataAnnotations", "Web")
 MCS = ["mcs", "-langversion:7.2", "-warn:4", f"-r:{NEWTONSOFT}", *(f"-r:System.{part}.dll" for part in PARTS)]

@@ -1,4 +1,4 @@
-"""A server that answers as a real one might on its worst day; the organization in the path says how."""
+"""HTTP server with faulty responses; the organization in the path selects the fault."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ WAIT_SECONDS = 1
 TOO_LONG_SECONDS = 3600
 
 
-class Asked(NamedTuple):
-    """One request as it came in; `early` when it came sooner than the answer before had allowed."""
+class RecordedRequest(NamedTuple):
+    """One received request; `early` if it came before the Retry-After of the previous response had passed."""
 
     method: str
     key: str | None
@@ -26,8 +26,8 @@ class Asked(NamedTuple):
     early: bool
 
 
-class Answer(NamedTuple):
-    """What is sent: `length` is what the header claims, and None breaks the connection without a word."""
+class CannedResponse(NamedTuple):
+    """A response; `length` is added to the real Content-Length, None closes the connection without a response."""
 
     status: int
     body: bytes
@@ -35,25 +35,27 @@ class Answer(NamedTuple):
     length: int | None = 0
 
 
-class Nasty(ThreadingHTTPServer):
+class MisbehavingServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
-        self.asked: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self.closing = Event()
         self.not_before = 0.0
 
-    def forget(self) -> None:
-        """Starts anew, as for a client that was never seen."""
-        self.asked, self.not_before = [], 0.0
+    def reset(self) -> None:
+        """Clears the recorded requests, for the next client."""
+        self.requests, self.not_before = [], 0.0
 
     def record(self, method: str, headers: Message) -> int:
-        """Remembers a request and returns how many came before it."""
+        """Records a request and returns the number of earlier ones."""
         early = time.monotonic() < self.not_before
-        self.asked.append(Asked(method, headers.get("Idempotency-Key"), headers.get("User-Agent", ""), early))
-        return len(self.asked) - 1
+        self.requests.append(
+            RecordedRequest(method, headers.get("Idempotency-Key"), headers.get("User-Agent", ""), early)
+        )
+        return len(self.requests) - 1
 
     def shutdown(self) -> None:
         self.closing.set()
@@ -62,28 +64,28 @@ class Nasty(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Nasty
+    server: MisbehavingServer
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         before = self.server.record(self.command, self.headers)
-        answer = MOODS[self.path.split("/")[3]](self, before)
-        self.close_connection = answer.length != 0
-        if answer.length is None:
+        response = FAULTS[self.path.split("/")[3]](self, before)
+        self.close_connection = response.length != 0
+        if response.length is None:
             return
-        # Before the answer is out: behind it, this could already be about somebody else's next request.
-        self.server.not_before = time.monotonic() + float(answer.headers.get("Retry-After", 0))
-        self.send_response(answer.status)
-        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+        # Set before the response is sent: afterwards the next request may already be here.
+        self.server.not_before = time.monotonic() + float(response.headers.get("Retry-After", 0))
+        self.send_response(response.status)
+        for name, value in {"Content-Type": "application/json", **response.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body) + answer.length))
+        self.send_header("Content-Length", str(len(response.body) + response.length))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
-    do_GET = do_POST = do_PATCH = _answer
+    do_GET = do_POST = do_PATCH = _respond
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class calls it so
-        """Says nothing: the record is in `asked`."""
+        """No log: the requests are recorded in `requests`."""
 
 
 def _example(name: str) -> dict[str, Any]:
@@ -91,42 +93,42 @@ def _example(name: str) -> dict[str, Any]:
     return value
 
 
-def _error(name: str, headers: Mapping[str, str] = {}, **news: str) -> Answer:
+def _error(name: str, headers: Mapping[str, str] = {}, **news: str) -> CannedResponse:
     whole = _example(name)
-    return Answer(whole["error"]["status"], _json(whole | {"error": whole["error"] | news}), headers)
+    return CannedResponse(whole["error"]["status"], _json(whole | {"error": whole["error"] | news}), headers)
 
 
 def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _fine(handler: _Handler, **fields: object) -> Answer:
-    return Answer(201 if handler.command == "POST" else 200, _json(_example("FocusSessions") | fields))
+def _fine(handler: _Handler, **fields: object) -> CannedResponse:
+    return CannedResponse(201 if handler.command == "POST" else 200, _json(_example("FocusSessions") | fields))
 
 
-def _first(trouble: Answer) -> Callable[[_Handler, int], Answer]:
-    return lambda handler, before: _fine(handler) if before else trouble
+def _first(fault: CannedResponse) -> Callable[[_Handler, int], CannedResponse]:
+    return lambda handler, before: _fine(handler) if before else fault
 
 
-def _slow(handler: _Handler, before: int) -> Answer:
+def _slow(handler: _Handler, before: int) -> CannedResponse:
     handler.server.closing.wait(30)
-    return Answer(200, b"", length=None)
+    return CannedResponse(200, b"", length=None)
 
 
 SOON = {"Retry-After": str(WAIT_SECONDS)}
 NULLS: dict[str, object] = dict.fromkeys(("description", "cover_track_id", "cover_image_url", "track_count"))
-MOODS: dict[str, Callable[[_Handler, int], Answer]] = {
+FAULTS: dict[str, Callable[[_Handler, int], CannedResponse]] = {
     "org_news": lambda handler, before: _error("CollectionFull", code="COLLECTION_LOCKED", type="lock_error"),
     "org_extra": lambda handler, before: _fine(handler, colour="blue", moods=[{"name": "calm"}]),
     "org_nulls": lambda handler, before: _fine(handler, **NULLS),
     "org_busy": _first(_error("RateLimitExceeded", SOON)),
     "org_down": _first(_error("ServiceUnavailable", SOON)),
     "org_running": _first(_error("IdempotencyKeyInUse", SOON)),
-    "org_reset": _first(Answer(0, b"", length=None)),
+    "org_reset": _first(CannedResponse(0, b"", length=None)),
     "org_dead": lambda handler, before: _error("ServiceUnavailable"),
     "org_later": lambda handler, before: _error("RateLimitExceeded", {"Retry-After": str(TOO_LONG_SECONDS)}),
-    "org_gateway": lambda handler, before: Answer(502, HTML, {"Content-Type": "text/html"}),
-    "org_cut": lambda handler, before: Answer(200, _json(_example("FocusSessions"))[:40], length=200),
-    "org_half": lambda handler, before: Answer(200, _json(_example("FocusSessions"))[:40]),
+    "org_gateway": lambda handler, before: CannedResponse(502, HTML, {"Content-Type": "text/html"}),
+    "org_cut": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40], length=200),
+    "org_half": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40]),
     "org_slow": _slow,
 }

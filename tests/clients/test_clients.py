@@ -1,4 +1,4 @@
-"""Every client compiles, does the scenario against the live server and survives the nasty one."""
+"""Every generated client compiles, passes the scenario on the live server and handles the misbehaving one."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import pytest
 import yaml
 
 from tests.clients.languages import LANGUAGES, Language
-from tests.clients.misbehaving_server import Nasty
+from tests.clients.misbehaving_server import MisbehavingServer
 from tools.clients.__main__ import write
 from tools.clients.generators import DIST, RECIPES, ROOT
 from tools.testing.service import HOME, Services
 
 SCENARIO = yaml.safe_load(Path(__file__).with_name("scenario.yaml").read_text(encoding="utf-8"))
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 EVERY_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 
 
 class Driver:
-    """A running driver: one JSON line in, one out."""
+    """A running driver process: one JSON line per request and per result."""
 
     def __init__(self, language: Language) -> None:
         pipe = subprocess.PIPE
@@ -38,9 +38,9 @@ class Driver:
         self.process.stdin.write(json.dumps(step) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
-        assert line, f"the driver ended with status {self.process.wait(PATIENCE_SECONDS)} at {step}"
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        assert line, f"the driver ended with status {self.process.wait(TIMEOUT_SECONDS)} at {step}"
+        response: dict[str, Any] = json.loads(line)
+        return response
 
     def close(self) -> None:
         with self.process:  # closes both pipes, and so ends the driver
@@ -56,8 +56,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="module")
-def nasty() -> Iterator[Nasty]:
-    server = Nasty()
+def misbehaving() -> Iterator[MisbehavingServer]:
+    server = MisbehavingServer()
     Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -73,45 +73,55 @@ def driver(language: Language) -> Iterator[Driver]:
 
 
 @EVERY_LANGUAGE
-def test_it_compiles(language: Language) -> None:
+def test_client_compiles(language: Language) -> None:
     language.build()
 
 
 @EVERY_LANGUAGE
-def test_it_does_the_scenario(language: Language, driver: Driver, services: Services) -> None:
+def test_client_passes_the_scenario(language: Language, driver: Driver, services: Services) -> None:
     actors = services.actors("sqlite")
-    key = actors.service.key(f"user_{secrets.token_hex(8)}")[1]  # somebody who has nothing yet
+    key = actors.service.key(f"user_{secrets.token_hex(8)}")[1]  # a user without collections
     known = {"track_1": actors.tracks[0], "track_2": actors.tracks[1], "key_1": secrets.token_hex(8)}
     for step in SCENARIO["live"]:
         asked = _filled(step, known)
         common = {"url": f"{actors.service.url}/v1", "api_key": key, "organization": HOME, "timeout": 20, "retries": 0}
-        answer = driver.ask(common | asked)
+        response = driver.ask(common | asked)
         if "save" in step:
-            known[step["save"]] = answer.get("value", {}).get("id")
-        _compare(asked, answer)
+            known[step["save"]] = response.get("value", {}).get("id")
+        _compare(asked, response)
 
 
 @EVERY_LANGUAGE
-def test_it_survives_the_nasty_server(language: Language, driver: Driver, nasty: Nasty) -> None:
-    common = {"url": nasty.url, "api_key": "a-key", "collection": "mcoll_4a1f9c7e2b8d", "timeout": 20, "retries": 3}
-    for step in SCENARIO["nasty"]:
-        nasty.forget()
+def test_client_handles_the_misbehaving_server(
+    language: Language, driver: Driver, misbehaving: MisbehavingServer
+) -> None:
+    common = {
+        "url": misbehaving.url,
+        "api_key": "a-key",
+        "collection": "mcoll_4a1f9c7e2b8d",
+        "timeout": 20,
+        "retries": 3,
+    }
+    for step in SCENARIO["misbehaving"]:
+        misbehaving.reset()
         _compare(step, driver.ask(common | step))
-        assert len(nasty.asked) == step["attempts"], f"{step['name']}: {nasty.asked}"
-        assert not any(request.early for request in nasty.asked), f"{step['name']}: sooner than Retry-After says"
-        keys = {request.key for request in nasty.asked if request.method == "POST"}
+        assert len(misbehaving.requests) == step["attempts"], f"{step['name']}: {misbehaving.requests}"
+        assert not any(request.early for request in misbehaving.requests), (
+            f"{step['name']}: sent before Retry-After had passed"
+        )
+        keys = {request.key for request in misbehaving.requests if request.method == "POST"}
         assert None not in keys, f"{step['name']}: a POST without Idempotency-Key"
         assert len(keys) <= 1, f"{step['name']}: another Idempotency-Key on another attempt"
-        assert {request.agent for request in nasty.asked} == {language.agent()}, nasty.asked
+        assert {request.agent for request in misbehaving.requests} == {language.agent()}, misbehaving.requests
 
 
-def test_every_recipe_is_proved() -> None:
+def test_every_generator_recipe_has_a_driver() -> None:
     assert set(LANGUAGES) == set(RECIPES), (
         "A recipe in tools/clients/ needs its row in tests/clients/languages.py and a driver."
     )
 
 
-def test_the_same_contract_gives_the_same_bytes() -> None:
+def test_generated_clients_are_reproducible() -> None:
     before = _digests()
     write(list(RECIPES))
     after = _digests()
@@ -119,12 +129,12 @@ def test_the_same_contract_gives_the_same_bytes() -> None:
     assert not different, f"Written twice, these differ: {different[:10]}"
 
 
-def test_nothing_of_this_machine_or_the_generators_samples_is_left() -> None:
+def test_generated_clients_contain_no_local_paths_or_placeholders() -> None:
     strays = (str(ROOT), "GIT_REPO_ID", "GIT_USER_ID", "team@openapitools.org")
     files = [file for file in DIST.rglob("*") if file.is_file()]
     found = [file for file in files if any(stray in file.read_text(encoding="utf-8") for stray in strays)]
     assert files
-    assert not found, f"Placeholders or paths of this machine: {[str(file.relative_to(DIST)) for file in found]}"
+    assert not found, f"Placeholders or local paths: {[str(file.relative_to(DIST)) for file in found]}"
 
 
 def _digests() -> dict[str, str]:
@@ -133,7 +143,7 @@ def _digests() -> dict[str, str]:
 
 
 def _filled(node: Any, known: dict[str, str]) -> Any:
-    """The step with each `$name` replaced by what it stands for."""
+    """The step with each `$name` replaced by its value."""
     if isinstance(node, dict):
         return {key: _filled(value, known) for key, value in node.items()}
     if isinstance(node, list):
@@ -141,12 +151,12 @@ def _filled(node: Any, known: dict[str, str]) -> Any:
     return known[node[1:]] if isinstance(node, str) and node.startswith("$") else node
 
 
-def _compare(step: dict[str, Any], answer: dict[str, Any]) -> None:
+def _compare(step: dict[str, Any], response: dict[str, Any]) -> None:
     expected = step["expect"]
     if expected == {"failure": True}:
-        assert answer.get("failure"), f"{step['name']}: {answer}"
+        assert response.get("failure"), f"{step['name']}: {response}"
     else:
-        assert _part(expected, answer), f"{step['name']}: expected {expected}, got {answer}"
+        assert _part(expected, response), f"{step['name']}: expected {expected}, got {response}"
 
 
 def _part(expected: Any, found: Any) -> bool:

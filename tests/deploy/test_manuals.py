@@ -1,4 +1,4 @@
-"""The compose file, the unit and the locks say what is true of this version."""
+"""Deployment files: compose, systemd unit and lock files match this version."""
 
 import ast
 import re
@@ -16,31 +16,31 @@ import yaml
 import settings
 
 ROOT = Path(__file__).resolve().parents[2]
-HERE = ROOT / "deploy"
-PLACE = "/opt/music-studio"
-# systemd's own measure, from 0, shut, to 100; the services of a distribution have 90 and more.
-MAX_EXPOSED = 15
+DEPLOY = ROOT / "deploy"
+INSTALL_PATH = "/opt/music-studio"
+# Exposure level of systemd-analyze, in tenths, from 0 (hardened) to 100; services of distributions have 90 and more.
+MAX_EXPOSURE = 15
 
 
 @pytest.fixture
 def compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((HERE / "compose.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     return found
 
 
-def test_every_image_is_named_by_who_starts_it_with_its_digest(compose: dict[str, Any]) -> None:
+def test_compose_images_are_variables_with_a_digest(compose: dict[str, Any]) -> None:
     services = compose["services"]
     for service in services.values():
         named = service["build"]["args"]["BASE"] if "build" in service else service["image"]
         assert re.fullmatch(r"\$\{[A-Z_]+:\?name the image with its digest in \.env\}", named)
-    example = (HERE / "environment.example").read_text(encoding="utf-8")
-    asked = re.findall(r"\$\{([A-Z_]+)", (HERE / "compose.yaml").read_text(encoding="utf-8"))
+    example = (DEPLOY / "environment.example").read_text(encoding="utf-8")
+    asked = re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     assert {*asked} == {*re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)}
     images = re.findall(r"^(?:BASE|.*_IMAGE)=(.*)$", example, re.MULTILINE)
-    assert all(image.endswith("@sha256:") for image in images), "a digest is looked up by who builds, never guessed"
+    assert all(image.endswith("@sha256:") for image in images), "the operator fills in the digest"
 
 
-def test_what_compose_starts_of_ours_can_write_nothing_and_has_no_rights(compose: dict[str, Any]) -> None:
+def test_compose_services_are_read_only_and_unprivileged(compose: dict[str, Any]) -> None:
     for name in ("migrate", "api", "quotas"):
         service = compose["services"][name]
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
@@ -48,15 +48,15 @@ def test_what_compose_starts_of_ours_can_write_nothing_and_has_no_rights(compose
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", "Containerfile", "environment.systemd", "nginx/music-studio.conf"])
-def test_every_setting_that_is_named_exists(file: str) -> None:
+def test_every_named_setting_exists(file: str) -> None:
     known = {settings.PREFIX + field.name.upper() for field in fields(settings.Settings)}
-    named = set(re.findall(r"MUSIC_STUDIO_[A-Z_]+[A-Z]", (HERE / file).read_text(encoding="utf-8")))
+    named = set(re.findall(r"MUSIC_STUDIO_[A-Z_]+[A-Z]", (DEPLOY / file).read_text(encoding="utf-8")))
     assert named <= known
     assert named
 
 
-def test_the_image_holds_every_room_that_a_room_of_it_imports() -> None:
-    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (HERE / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
+def test_image_contains_every_imported_package() -> None:
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (DEPLOY / "Containerfile").read_text(encoding="utf-8"), re.MULTILINE)
     names = {name for line in copied for name in line.split()}
     files = [
         file for name in names for file in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py"))
@@ -69,7 +69,7 @@ def test_the_image_holds_every_room_that_a_room_of_it_imports() -> None:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """The first word of everything that a module imports, also inside its functions."""
+    """Top-level names of all imports of a module, also inside functions."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -79,27 +79,27 @@ def _imported(file: Path) -> Iterator[str]:
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit, with the place of this tree in it: systemd looks whether the program is there."""
+    """The unit with the path of this checkout, because systemd checks that the program exists."""
     made = tmp_path / "music-studio.service"
-    text = (HERE / "music-studio.service").read_text(encoding="utf-8")
-    assert PLACE in text
-    made.write_text(text.replace(PLACE, str(ROOT)), encoding="utf-8")
+    text = (DEPLOY / "music-studio.service").read_text(encoding="utf-8")
+    assert INSTALL_PATH in text
+    made.write_text(text.replace(INSTALL_PATH, str(ROOT)), encoding="utf-8")
     return made
 
 
-def test_systemd_finds_no_fault_in_the_unit(unit: Path) -> None:
+def test_systemd_unit_verifies(unit: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_systemd_finds_the_unit_hardened(unit: Path) -> None:
-    words = ("security", "--offline=true", f"--threshold={MAX_EXPOSED}", "--no-pager")
+def test_systemd_unit_is_hardened(unit: Path) -> None:
+    words = ("security", "--offline=true", f"--threshold={MAX_EXPOSURE}", "--no-pager")
     done = subprocess.run(["systemd-analyze", *words, str(unit)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_resolving_anew_gives_the_same_locks(tmp_path: Path) -> None:
-    # With the present locks as a start, as `make lock` has them: a release of today is no reason for a change.
+def test_lock_files_are_reproducible(tmp_path: Path) -> None:
+    # Starts from the present locks, as `make lock` does, so that new releases change nothing.
     compile_again = [
         str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--universal",
         "--generate-hashes", "--no-header", "--quiet",

@@ -1,4 +1,4 @@
-"""The real nginx in front of the real service: whatever goes wrong at the proxy is answered with the envelope."""
+"""nginx in front of the service: every error of the proxy has the error envelope."""
 
 import re
 import socket
@@ -19,7 +19,7 @@ LIST = b"/v1/music/org_real/collections"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, str]]:
-    """A proxy with the service behind it, and a key."""
+    """A proxy in front of the service, and a key."""
     folder = tmp_path_factory.mktemp("proxy")
     shell = Shell(folder, databases.sqlite_url(folder))
     shell.text("migrate")
@@ -29,20 +29,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, st
 
 
 @pytest.fixture
-def orphan(tmp_path: Path) -> Iterator[Proxy]:
+def proxy_without_service(tmp_path: Path) -> Iterator[Proxy]:
     """A proxy whose service is stopped."""
     with running(tmp_path, free_port()) as proxy:
         yield proxy
 
 
 def request(line: bytes, *fields: bytes) -> bytes:
-    """A request whose connection ends with its answer."""
+    """A request with `Connection: close`."""
     host = b"Host: " + NAME.encode()
     return b"\r\n".join([line + b" HTTP/1.1", host, *fields, b"Connection: close", b"", b""])
 
 
 def assert_envelope(response: httpx.Response, code: str) -> None:
-    """The answer is what the service would have said, by the contract's own schema."""
+    """The response has the error envelope and the default headers of the service."""
     harness.assert_envelope(response, code)
     assert {name: response.headers[name] for name in DEFAULT_HEADERS} == DEFAULT_HEADERS
     assert "Strict-Transport-Security" in response.headers
@@ -67,48 +67,48 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("wrong", BROKEN)
-def test_what_nginx_refuses_is_refused_in_the_services_words(served: tuple[Proxy, str], wrong: str) -> None:
+def test_nginx_errors_use_the_error_envelope(served: tuple[Proxy, str], wrong: str) -> None:
     sent, code = BROKEN[wrong]
     assert_envelope(served[0].send(sent), code)
 
 
-def test_a_body_that_does_not_come_is_refused_by_the_service(served: tuple[Proxy, str]) -> None:
+def test_incomplete_body_times_out_in_the_service(served: tuple[Proxy, str]) -> None:
     proxy, key = served
     fields = (b"X-API-Key: " + key.encode(), b"Content-Type: application/json", b"Content-Length: 10")
     assert_envelope(proxy.send(request(b"POST " + LIST, *fields) + b"{"), "REQUEST_TIMEOUT")
 
 
-def test_a_client_without_tls_gets_the_envelope_too(served: tuple[Proxy, str]) -> None:
-    answer = served[0].send_without_tls(request(b"GET /"))
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b'"code": "MALFORMED_REQUEST"' in answer
+def test_plain_http_on_the_tls_port_gets_the_error_envelope(served: tuple[Proxy, str]) -> None:
+    response = served[0].send_without_tls(request(b"GET /"))
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b'"code": "MALFORMED_REQUEST"' in response
 
 
-def test_a_service_that_is_stopped_is_unavailable_for_now(orphan: Proxy) -> None:
-    said = orphan.send(request(b"GET " + LIST, b"X-Request-ID: req_mine1234"))
-    assert_envelope(said, "SERVICE_UNAVAILABLE")
-    assert said.headers["X-Request-ID"] == "req_mine1234"
-    assert said.headers["Retry-After"] == "1"
+def test_stopped_service_gives_503_with_retry_after(proxy_without_service: Proxy) -> None:
+    response = proxy_without_service.send(request(b"GET " + LIST, b"X-Request-ID: req_mine1234"))
+    assert_envelope(response, "SERVICE_UNAVAILABLE")
+    assert response.headers["X-Request-ID"] == "req_mine1234"
+    assert response.headers["Retry-After"] == "1"
 
 
-def test_a_service_that_says_nothing_is_unavailable_for_now(tmp_path: Path) -> None:
+def test_unresponsive_service_gives_503(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, running(tmp_path, silent.getsockname()[1]) as proxy:
         assert_envelope(proxy.send(request(b"GET " + LIST)), "SERVICE_UNAVAILABLE")
 
 
-def test_a_head_request_gets_no_body(orphan: Proxy) -> None:
-    said = orphan.send(request(b"HEAD " + LIST))
-    assert (said.status_code, said.content) == (503, b"")
+def test_head_error_has_no_body(proxy_without_service: Proxy) -> None:
+    response = proxy_without_service.send(request(b"HEAD " + LIST))
+    assert (response.status_code, response.content) == (503, b"")
 
 
-def test_what_the_service_says_passes_through(served: tuple[Proxy, str]) -> None:
+def test_service_responses_pass_through_unchanged(served: tuple[Proxy, str]) -> None:
     proxy, key = served
-    said = proxy.send(request(b"GET " + LIST, b"X-API-Key: " + key.encode()))
-    assert (said.status_code, said.json()["items"]) == (200, [])
-    denied = proxy.send(request(b"GET " + LIST))
-    assert_envelope(denied, "AUTHENTICATION_REQUIRED")
-    assert "WWW-Authenticate" in denied.headers
-    assert denied.json()["error"]["system_message"] == "Missing or invalid authorization header"
+    response = proxy.send(request(b"GET " + LIST, b"X-API-Key: " + key.encode()))
+    assert (response.status_code, response.json()["items"]) == (200, [])
+    unauthenticated = proxy.send(request(b"GET " + LIST))
+    assert_envelope(unauthenticated, "AUTHENTICATION_REQUIRED")
+    assert "WWW-Authenticate" in unauthenticated.headers
+    assert unauthenticated.json()["error"]["system_message"] == "Missing or invalid authorization header"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,9 @@ def test_what_the_service_says_passes_through(served: tuple[Proxy, str]) -> None
         (b"msk_" + b"a" * 36, None),
     ],
 )
-def test_one_id_goes_all_the_way(served: tuple[Proxy, str], orphan: Proxy, theirs: bytes, kept: str | None) -> None:
-    for proxy in (served[0], orphan):
-        said = proxy.send(request(b"GET " + LIST, b"X-Request-ID: " + theirs)).json()["error"]["trace_id"]
-        assert said == kept if kept else re.fullmatch("req_[0-9a-f]{32}", said)
+def test_request_id_is_the_same_in_proxy_and_service(
+    served: tuple[Proxy, str], proxy_without_service: Proxy, theirs: bytes, kept: str | None
+) -> None:
+    for proxy in (served[0], proxy_without_service):
+        found = proxy.send(request(b"GET " + LIST, b"X-Request-ID: " + theirs)).json()["error"]["trace_id"]
+        assert found == kept if kept else re.fullmatch("req_[0-9a-f]{32}", found)

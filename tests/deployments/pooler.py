@@ -1,4 +1,4 @@
-"""A real pgbouncer in transaction mode, before the PostgreSQL of the tests."""
+"""pgbouncer in transaction mode, in front of the PostgreSQL of the tests."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sqlalchemy import URL, make_url
 
 from models.db import engines
 
-# Fewer than the service has threads, so that one client's transactions meet another's connections.
+# Fewer than the service has threads, so that clients share connections.
 CONNECTIONS = 3
 START_SECONDS = 10
 
 
 @contextmanager
 def pooled(url: str, log_folder: Path, **settings: str) -> Iterator[str]:
-    """The same database through a pooler; the settings go into the section [pgbouncer] of its file."""
+    """URL of the same database through pgbouncer; the settings go into its section [pgbouncer]."""
     behind = make_url(url)
     with tempfile.TemporaryDirectory(prefix="pooler-") as name, (log_folder / "pgbouncer.log").open("ab") as log:
         folder = Path(name)
-        (folder / "pgbouncer.ini").write_text(_written(behind, folder, settings), encoding="utf-8")
+        (folder / "pgbouncer.ini").write_text(_config(behind, folder, settings), encoding="utf-8")
         user = _user(behind, folder)
         process = subprocess.Popen(["pgbouncer", folder / "pgbouncer.ini"], user=user, stdout=log, stderr=log)
         try:
@@ -38,7 +38,7 @@ def pooled(url: str, log_folder: Path, **settings: str) -> Iterator[str]:
             process.wait(10)
 
 
-def _written(behind: URL, folder: Path, settings: dict[str, str]) -> str:
+def _config(behind: URL, folder: Path, settings: dict[str, str]) -> str:
     host = behind.query.get("host", behind.host)
     known = {"host": host, "port": behind.port or 5432, "user": behind.username, "password": behind.password}
     target = " ".join(f"{name}={value}" for name, value in known.items() if value)
@@ -55,7 +55,7 @@ def _written(behind: URL, folder: Path, settings: dict[str, str]) -> str:
 
 
 def _user(behind: URL, folder: Path) -> int | None:
-    """pgbouncer refuses to run as root; then it runs as the owner of PostgreSQL's socket, or as nobody."""
+    """User for pgbouncer, which refuses root: the owner of PostgreSQL's socket, or nobody."""
     if os.geteuid():
         return None
     host = str(behind.query.get("host", ""))
@@ -74,8 +74,8 @@ def _await(folder: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def limit_role(url: str) -> None:
-    """What docs/operating.md tells the operator to run, for the role and the database of a URL."""
+def set_role_timeouts(url: str) -> None:
+    """Sets the timeouts of the role, as docs/operating.md says."""
     found = make_url(url)
     with psycopg.connect(url, autocommit=True) as connection:
         for name, value in engines.session_settings():

@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a copy that follows it by streaming replication."""
+"""PostgreSQL with a replica by streaming replication."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tools.testing.databases import Breakable
 CAUGHT_UP_SECONDS = 20
 
 
-class Pair(NamedTuple):
-    """The primary, and the copy, which may be made to lag and to fail."""
+class ReplicatedPair(NamedTuple):
+    """Primary and replica; the replica can be paused, stopped and frozen."""
 
     primary: Breakable
-    copy: Breakable
+    replica: Breakable
 
     def pause(self) -> None:
-        """From now on the copy stays as it is."""
+        """Pauses the replay of the replica."""
         self._ask("SELECT pg_wal_replay_pause()")
 
     def resume(self) -> None:
-        """The copy goes on, and has caught up."""
+        """Resumes the replay and waits until the replica has caught up."""
         self._ask("SELECT pg_wal_replay_resume()")
         self.catch_up()
 
@@ -41,26 +41,26 @@ class Pair(NamedTuple):
             (goal,) = opened.execute("SELECT pg_current_wal_lsn()::text").fetchone() or ("0/0",)
         deadline = time.monotonic() + CAUGHT_UP_SECONDS
         while self._ask(f"SELECT pg_last_wal_replay_lsn() >= '{goal}'::pg_lsn") != (True,):
-            assert time.monotonic() < deadline, "the copy does not catch up"
+            assert time.monotonic() < deadline, "the replica does not catch up"
             time.sleep(0.02)
 
     def _ask(self, question: str) -> tuple[object, ...] | None:
-        with psycopg.connect(self.copy.url, autocommit=True) as opened:
+        with psycopg.connect(self.replica.url, autocommit=True) as opened:
             return opened.execute(question.encode()).fetchone()
 
 
 @contextmanager
-def replicated() -> Iterator[Pair]:
-    """Both are servers of their own, started now and gone afterwards."""
+def replicated() -> Iterator[ReplicatedPair]:
+    """Starts both servers, and removes them afterwards."""
     with databases.breakable_postgres() as primary:
-        folder = Path(tempfile.mkdtemp(prefix="music-studio-copy-"))
+        folder = Path(tempfile.mkdtemp(prefix="music-studio-replica-"))
         _copy(primary, folder)
-        copy = Breakable(folder)
+        replica = Breakable(folder)
         try:
-            yield Pair(primary, copy)
+            yield ReplicatedPair(primary, replica)
         finally:
-            copy.thaw()
-            copy.stop()
+            replica.thaw()
+            replica.stop()
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -71,8 +71,8 @@ def _copy(primary: Breakable, folder: Path) -> None:
         shutil.chown(folder, user)
     host = str(make_url(primary.url).query["host"])
     command = f"{server.bin_path / 'pg_basebackup'} -h {host} -U postgres -D {folder} -R -X stream -c fast".split()
-    told = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    # What the primary's own process had put beside its data.
+    done = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # Files of the primary's process.
     for name in (".s.PGSQL.5432.lock", ".handle_pids.json", "log"):
         (folder / name).unlink(missing_ok=True)

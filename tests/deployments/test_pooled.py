@@ -1,4 +1,4 @@
-"""Behind pgbouncer in transaction mode every command works, and nothing is left in a session that is not ours."""
+"""Behind pgbouncer in transaction mode: every command works and leaves no session state behind."""
 
 import subprocess
 import sys
@@ -11,24 +11,24 @@ import psycopg
 import pytest
 
 from models.db import engines, migrate
-from tests.deployments.pooler import CONNECTIONS, limit_role, pooled
+from tests.deployments.pooler import CONNECTIONS, pooled, set_role_timeouts
 from tools.testing import databases
 from tools.testing.server_process import environment, running
 from tools.testing.service import ROOT, Service, at_once
 
 
-class Pooled(NamedTuple):
-    """A database with tables: its own address, and the one that leads through the pooler."""
+class PooledDatabase(NamedTuple):
+    """Direct URL of a migrated database, and its URL through the pooler."""
 
     url: str
     through: str
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Pooled]:
+def database(tmp_path: Path) -> Iterator[PooledDatabase]:
     with databases.postgres_database() as url, pooled(url, tmp_path) as through:
         migrate.upgrade(url)
-        yield Pooled(url, through)
+        yield PooledDatabase(url, through)
 
 
 def _command(url: str, *words: str, prepare: str = "off") -> subprocess.CompletedProcess[str]:
@@ -37,50 +37,50 @@ def _command(url: str, *words: str, prepare: str = "off") -> subprocess.Complete
     return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_many_clients_share_few_sessions(server: Service, newcomer: httpx.Client) -> None:
+def test_many_clients_share_few_database_sessions(server: Service, newcomer: httpx.Client) -> None:
     made = at_once(16, lambda number: newcomer.post("collections", json={"name": f"Number {number}"}).status_code)
     assert made == [201] * 16
     with psycopg.connect(server.database_url, autocommit=True) as opened:
         ours = opened.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").fetchone()
     assert ours is not None
-    assert 1 < ours[0] <= CONNECTIONS + 2, "the pooler's sessions, the harness's reader, and this one"
+    assert 1 < ours[0] <= CONNECTIONS + 2, "sessions of the pooler, of Service and of this test"
 
 
-def test_a_start_without_limits_says_how_to_set_them(place: Pooled, tmp_path: Path) -> None:
-    refused = _command(place.through, "serve", "--port", "0")
+def test_missing_role_timeouts_give_the_alter_role_statements(database: PooledDatabase, tmp_path: Path) -> None:
+    refused = _command(database.through, "serve", "--port", "0")
     assert refused.returncode == 1
     orders = [line.strip() for line in refused.stderr.splitlines() if "ALTER ROLE" in line]
     assert len(orders) == len(engines.session_settings())
-    with psycopg.connect(place.url, autocommit=True) as opened:
+    with psycopg.connect(database.url, autocommit=True) as opened:
         for order in orders:
             opened.execute(order.encode())
-    with psycopg.connect(place.through.replace(_name(place), "/pgbouncer"), autocommit=True) as console:
+    with psycopg.connect(database.through.replace(_name(database), "/pgbouncer"), autocommit=True) as console:
         console.execute("RECONNECT")
-    with running(place.through, tmp_path, PREPARED_STATEMENTS="off") as server:
+    with running(database.through, tmp_path, PREPARED_STATEMENTS="off") as server:
         assert server.health("ready") == 200
 
 
-def _name(place: Pooled) -> str:
-    return "/" + place.url.partition("?")[0].rpartition("/")[2]
+def _name(database: PooledDatabase) -> str:
+    return "/" + database.url.partition("?")[0].rpartition("/")[2]
 
 
-def test_the_paper_names_the_limits_that_are_asked_for() -> None:
-    paper = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+def test_operating_manual_lists_the_role_timeouts() -> None:
+    manual = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     missing = [
-        f"{name} = '{value}'" for name, value in engines.session_settings() if f"SET {name} = '{value}';" not in paper
+        f"{name} = '{value}'" for name, value in engines.session_settings() if f"SET {name} = '{value}';" not in manual
     ]
     assert not missing
 
 
-def test_who_forgets_the_setting_is_told_of_it(place: Pooled) -> None:
-    refused = _command(place.through, "serve", "--port", "0", prepare="on")
+def test_prepared_statements_behind_the_pooler_are_refused_with_advice(database: PooledDatabase) -> None:
+    refused = _command(database.through, "serve", "--port", "0", prepare="on")
     assert refused.returncode == 1
     assert "set MUSIC_STUDIO_PREPARED_STATEMENTS=off" in refused.stderr
 
 
-def test_a_migration_leaves_nothing_in_the_sessions(tmp_path: Path) -> None:
+def test_migration_leaves_no_locks_or_timeouts_in_sessions(tmp_path: Path) -> None:
     with databases.postgres_database() as url, pooled(url, tmp_path) as through:
-        limit_role(url)
+        set_role_timeouts(url)
         for _ in range(3):
             moved = _command(through, "migrate")
             assert moved.returncode == 0, moved.stderr
@@ -90,7 +90,7 @@ def test_a_migration_leaves_nothing_in_the_sessions(tmp_path: Path) -> None:
 
 
 def _timeouts(through: str) -> set[tuple[str, ...]]:
-    """The limits of all the sessions, each kept busy until all have been seen."""
+    """lock_timeout and statement_timeout of all sessions, queried at the same time."""
     ask = "SELECT pg_sleep(0.3)::text, current_setting('lock_timeout'), current_setting('statement_timeout')"
 
     def found(_number: int) -> tuple[str, ...]:
@@ -102,8 +102,8 @@ def _timeouts(through: str) -> set[tuple[str, ...]]:
     return set(at_once(CONNECTIONS, found))
 
 
-def test_keys_are_made_through_the_pooler(place: Pooled) -> None:
-    limit_role(place.url)
-    made = _command(place.through, "keys", "create", "--organization", "org_home1", "--user", "alice")
+def test_keys_are_created_through_the_pooler(database: PooledDatabase) -> None:
+    set_role_timeouts(database.url)
+    made = _command(database.through, "keys", "create", "--organization", "org_home1", "--user", "alice")
     assert made.returncode == 0, made.stderr
     assert made.stdout.strip().startswith("msk_")

@@ -1,4 +1,4 @@
-"""GETs are answered by a copy of the database, as long as nobody is told less than they know."""
+"""Reads from a replica: writes and reads after a write use the primary, and a replica outage is survived."""
 
 import time
 from collections.abc import Iterator
@@ -10,66 +10,66 @@ import pytest
 from models import keys, organizations
 from models.db import migrate
 from models.db.replica import RETRY_SECONDS
-from tests.deployments.replica import Pair, replicated
+from tests.deployments.replica import ReplicatedPair, replicated
 from tools.endurance.outage import MAX_SECONDS, SLACK_SECONDS, Probe
 from tools.testing.server_process import Running, connected, new_key, running
 from tools.testing.service import ALICE, HOME, PEPPER, READ
 
-AWAY, BACK = "replica unavailable", "replica available again"
+UNAVAILABLE, AVAILABLE = "replica unavailable", "replica available again"
 
 
-class Place(NamedTuple):
-    """A server that trusts its copy at once, and one that lets writers read from the primary for a while."""
+class Servers(NamedTuple):
+    """Two servers: one with a replica lag of 0 s, one that reads from the primary for 60 s after a write."""
 
-    pair: Pair
-    hasty: Running
-    careful: Running
+    pair: ReplicatedPair
+    no_lag: Running
+    with_lag: Running
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("replicated")
     with replicated() as pair:
         migrate.upgrade(pair.primary.url)
-        url, copy = pair.primary.url, pair.copy.url
+        url, replica = pair.primary.url, pair.replica.url
         with (
-            running(url, folder, DATABASE_READ_URL=copy, REPLICA_LAG_SECONDS="0") as hasty,
-            running(url, folder, DATABASE_READ_URL=copy, REPLICA_LAG_SECONDS="60") as careful,
+            running(url, folder, DATABASE_READ_URL=replica, REPLICA_LAG_SECONDS="0") as no_lag,
+            running(url, folder, DATABASE_READ_URL=replica, REPLICA_LAG_SECONDS="60") as with_lag,
         ):
-            yield Place(pair, hasty, careful)
+            yield Servers(pair, no_lag, with_lag)
 
 
 @pytest.fixture
-def secret(place: Place) -> str:
-    return new_key(place.pair.primary.url)
+def secret(servers: Servers) -> str:
+    return new_key(servers.pair.primary.url)
 
 
 @pytest.fixture
-def lagging(place: Place) -> Iterator[Pair]:
-    """The copy, which both servers ask, and which does not follow once the test has paused it."""
-    for server in (place.hasty, place.careful):
-        _await_trust(server)
-    yield place.pair
-    place.pair.resume()
+def lagging(servers: Servers) -> Iterator[ReplicatedPair]:
+    """The pair, whose replica both servers use; the test may pause it."""
+    for server in (servers.no_lag, servers.with_lag):
+        _await_replica(server)
+    yield servers.pair
+    servers.pair.resume()
 
 
-def _made(client: httpx.Client, pair: Pair) -> str:
-    """The path of a new collection, which the copy has too."""
-    answer = client.post("collections", json={"name": "Before"})
-    assert answer.status_code == 201, answer.text
+def _made(client: httpx.Client, pair: ReplicatedPair) -> str:
+    """The path of a new collection that is on the replica too."""
+    response = client.post("collections", json={"name": "Before"})
+    assert response.status_code == 201, response.text
     pair.catch_up()
-    return f"collections/{answer.json()['id']}"
+    return f"collections/{response.json()['id']}"
 
 
 def _name(client: httpx.Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200, answer.text
-    name: str = answer.json()["name"]
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    name: str = response.json()["name"]
     return name
 
 
-def test_reads_come_from_the_copy_and_writes_go_to_the_primary(place: Place, lagging: Pair, secret: str) -> None:
-    with place.hasty.client(secret) as client:
+def test_reads_use_the_replica_and_writes_the_primary(servers: Servers, lagging: ReplicatedPair, secret: str) -> None:
+    with servers.no_lag.client(secret) as client:
         path = _made(client, lagging)
         lagging.pause()
         changed = client.patch(path, json={"name": "After"})
@@ -80,8 +80,8 @@ def test_reads_come_from_the_copy_and_writes_go_to_the_primary(place: Place, lag
         assert _name(client, path) == "After"
 
 
-def test_who_has_just_written_reads_what_they_wrote(place: Place, lagging: Pair, secret: str) -> None:
-    with place.careful.client(secret) as client:
+def test_reads_after_a_write_use_the_primary(servers: Servers, lagging: ReplicatedPair, secret: str) -> None:
+    with servers.with_lag.client(secret) as client:
         path = _made(client, lagging)
         lagging.pause()
         tag = client.patch(path, json={"name": "After"}).headers["ETag"]
@@ -89,24 +89,26 @@ def test_who_has_just_written_reads_what_they_wrote(place: Place, lagging: Pair,
         assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_others_are_told_by_the_copy_meanwhile(place: Place, lagging: Pair) -> None:
-    other = new_key(place.pair.primary.url, "user_other")
-    with place.hasty.client(other) as maker, place.careful.client(other) as reader:
+def test_server_without_the_write_reads_from_the_replica(servers: Servers, lagging: ReplicatedPair) -> None:
+    other = new_key(servers.pair.primary.url, "user_other")
+    with servers.no_lag.client(other) as maker, servers.with_lag.client(other) as reader:
         path = _made(maker, lagging)
         lagging.pause()
         assert maker.patch(path, json={"name": "After"}).status_code == 200
-        assert _name(reader, path) == "Before", "this server knows of no write by that user"
+        assert _name(reader, path) == "Before", "this server has seen no write by that user"
 
 
-def test_what_the_copy_does_not_have_yet_is_found(place: Place, lagging: Pair, secret: str) -> None:
+def test_row_missing_on_the_replica_is_read_from_the_primary(
+    servers: Servers, lagging: ReplicatedPair, secret: str
+) -> None:
     lagging.pause()
-    with place.hasty.client(secret) as client:
+    with servers.no_lag.client(secret) as client:
         made = client.post("collections", json={"name": "New"}).json()["id"]
         assert _name(client, f"collections/{made}") == "New"
 
 
-def test_a_precondition_is_held_against_the_primary(place: Place, lagging: Pair, secret: str) -> None:
-    with place.hasty.client(secret) as client:
+def test_precondition_is_checked_on_the_primary(servers: Servers, lagging: ReplicatedPair, secret: str) -> None:
+    with servers.no_lag.client(secret) as client:
         path = _made(client, lagging)
         lagging.pause()
         assert client.patch(path, json={"name": "After"}).status_code == 200
@@ -114,60 +116,60 @@ def test_a_precondition_is_held_against_the_primary(place: Place, lagging: Pair,
         assert client.patch(path, json={"name": "Lost"}, headers={"If-Match": stale}).status_code == 412
 
 
-def test_a_key_is_never_known_from_the_copy(place: Place, lagging: Pair) -> None:
-    with connected(place.pair.primary.url):
+def test_api_keys_are_read_from_the_primary(servers: Servers, lagging: ReplicatedPair) -> None:
+    with connected(servers.pair.primary.url):
         organizations.join(HOME, ALICE)
         made, secret = keys.make(HOME, ALICE, (READ,), pepper=PEPPER.encode())
     lagging.catch_up()
     lagging.pause()
-    with place.hasty.client(secret) as client:
+    with servers.no_lag.client(secret) as client:
         assert client.get("collections").status_code == 200
-        with connected(place.pair.primary.url):
+        with connected(servers.pair.primary.url):
             assert keys.set_state(made.id, "deactivated")
         assert client.get("collections").status_code == 401
 
 
 def _counts(server: Running) -> tuple[int, int]:
     text = server.log_text()
-    return text.count(AWAY), text.count(BACK)
+    return text.count(UNAVAILABLE), text.count(AVAILABLE)
 
 
-def _await_trust(server: Running) -> None:
-    """Asks on until the server has found its copy again, if it had lost it."""
+def _await_replica(server: Running) -> None:
+    """Sends reads until the server uses its replica again."""
     deadline = time.monotonic() + RETRY_SECONDS + 20
     with server.client(new_key(server.database_url, "user_patient")) as client:
         made = client.post("collections", json={"name": "Patience"}).json()["id"]
         while len(set(_counts(server))) > 1:
             assert client.get(f"collections/{made}").status_code == 200
-            assert time.monotonic() < deadline, "the copy is not found again"
+            assert time.monotonic() < deadline, "the replica is not used again"
             time.sleep(0.1)
 
 
-def test_without_the_copy_the_primary_answers_and_the_log_says_so_once(place: Place, secret: str) -> None:
-    before = _counts(place.hasty)
-    with place.hasty.client(secret) as client:
-        path = _made(client, place.pair)
-        place.pair.copy.stop()
+def test_replica_outage_falls_back_to_the_primary_and_is_logged_once(servers: Servers, secret: str) -> None:
+    before = _counts(servers.no_lag)
+    with servers.no_lag.client(secret) as client:
+        path = _made(client, servers.pair)
+        servers.pair.replica.stop()
         try:
             assert {client.get(path).status_code for _ in range(50)} == {200}
             assert client.patch(path, json={"name": "After"}).status_code == 200
             assert _name(client, path) == "After"
-            assert _counts(place.hasty) == (before[0] + 1, before[1])
+            assert _counts(servers.no_lag) == (before[0] + 1, before[1])
         finally:
-            place.pair.copy.start()
-        _await_trust(place.hasty)
-        assert _counts(place.hasty) == (before[0] + 1, before[1] + 1)
+            servers.pair.replica.start()
+        _await_replica(servers.no_lag)
+        assert _counts(servers.no_lag) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_copy_that_falls_silent_keeps_nobody_waiting_for_long(place: Place, secret: str) -> None:
-    probe = Probe(place.hasty, secret)
-    place.pair.catch_up()
-    before = _counts(place.hasty)
-    place.pair.copy.freeze()
+def test_frozen_replica_delays_reads_by_at_most_the_timeout(servers: Servers, secret: str) -> None:
+    probe = Probe(servers.no_lag, secret)
+    servers.pair.catch_up()
+    before = _counts(servers.no_lag)
+    servers.pair.replica.freeze()
     try:
-        told = probe.reads(8)
+        responses = probe.reads(8)
     finally:
-        place.pair.copy.thaw()
-    assert {one.status for one in told} == {200}
-    assert max(one.seconds for one in told) <= MAX_SECONDS + SLACK_SECONDS
-    assert _counts(place.hasty)[0] == before[0] + 1
+        servers.pair.replica.thaw()
+    assert {one.status for one in responses} == {200}
+    assert max(one.seconds for one in responses) <= MAX_SECONDS + SLACK_SECONDS
+    assert _counts(servers.no_lag)[0] == before[0] + 1

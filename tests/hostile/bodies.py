@@ -1,4 +1,4 @@
-"""Bodies of another media type, bodies that are no JSON (RFC 8259, RFC 7493), and JSON of another shape."""
+"""Malformed bodies: media types, invalid JSON (RFC 8259, RFC 7493), and JSON that violates the schemas."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ _UNCLOSED = [b"{", b"[", b'"', b'{"name"', b'{"name":', b'{"name": "a"', b'{"nam
 
 
 def _typed(value: bytes, outcome: Outcome = UNSUPPORTED, body: bytes = _GOOD, *fields: bytes) -> Case:
-    return case(f"Content-Type: {shown(value)}", outcome, post(body, *fields, like=b"Content-Type: " + value))
+    return case(f"Content-Type: {shown(value)}", outcome, post(body, *fields, content_type=b"Content-Type: " + value))
 
 
 def _encoded(value: bytes, body: bytes = _GOOD) -> Case:
@@ -67,20 +67,20 @@ MEDIA_TYPES = [
         b"application/json; charset=UTF-8", b'application/json; charset="utf-8"', b"application/json ; charset=utf-8",
         b"application/json; CHARSET=utf-8")
     ),
-    case("no Content-Type", UNSUPPORTED, post(_GOOD, like=b"")),
+    case("no Content-Type", UNSUPPORTED, post(_GOOD, content_type=b"")),
     case("two Content-Types", MALFORMED.closing(), post(_GOOD, b"Content-Type: application/json")),
     case("two Content-Types that differ", MALFORMED.closing(), post(_GOOD, b"Content-Type: text/plain")),
     case("Content_Type", MALFORMED, post(_GOOD, b"Content_Type: text/plain")),
     case("another type on a PATCH", UNSUPPORTED, post(b"{}", to=ONE, method=b"PATCH",
-        like=b"Content-Type: application/merge-patch+json")),
-    case("another type on an addition", UNSUPPORTED, post(b"{}", to=TRACKS, like=b"Content-Type: text/plain")),
+        content_type=b"Content-Type: application/merge-patch+json")),
+    case("another type on an addition", UNSUPPORTED, post(b"{}", to=TRACKS, content_type=b"Content-Type: text/plain")),
     case("another type on an order", UNSUPPORTED, post(b"{}", to=ORDER, method=b"PATCH",
-        like=b"Content-Type: text/plain")),
-    case("another type on nothing at all", INVALID, post(b"", like=b"Content-Type: text/plain")),
+        content_type=b"Content-Type: text/plain")),
+    case("another type on nothing at all", INVALID, post(b"", content_type=b"Content-Type: text/plain")),
     case("a name hidden from the validator by UTF-7", UNSUPPORTED, post(b"+AHsAIgBuAGEAbQBlACIAOgAiAGEAIgB9-",
-        like=b"Content-Type: application/json;charset=utf-7")),
+        content_type=b"Content-Type: application/json;charset=utf-7")),
     case("a form that would be JSON", UNSUPPORTED, post(b"name=Test",
-        like=b"Content-Type: application/x-www-form-urlencoded")),
+        content_type=b"Content-Type: application/x-www-form-urlencoded")),
     *(_encoded(value) for value in (b"", b"x", b"br", b"gzip, gzip", b"identity, gzip", b"aes128gcm", b"gzip;q=1")),
     _encoded(b"gzip", gzip.compress(_GOOD)),
     _encoded(b"deflate", zlib.compress(_GOOD)),
@@ -89,9 +89,9 @@ MEDIA_TYPES = [
     case("Content-Encoding twice", MALFORMED.closing(), post(_GOOD, b"Content-Encoding: identity",
         b"Content-Encoding: gzip")),
     case("OPTIONS has no media type to be wrong", EMPTY, post(_GOOD, method=b"OPTIONS",
-        like=b"Content-Type: text/plain")),
+        content_type=b"Content-Type: text/plain")),
     case("DELETE ignores the type of its body", MISSING, post(_GOOD, to=LIST + b"/mcoll_000000000000",
-        method=b"DELETE", like=b"Content-Type: text/plain")),
+        method=b"DELETE", content_type=b"Content-Type: text/plain")),
 ]  # fmt: skip
 
 
@@ -172,8 +172,8 @@ JSON_TEXTS = [
 ]  # fmt: skip
 
 
-def _told(value: Any) -> str:
-    """A value as a title names it."""
+def _title(value: Any) -> str:
+    """The value as a case title shows it."""
     text = ascii(value)
     return text if len(text) <= 40 else f"{text[:24]}... of {len(value)}"
 
@@ -217,20 +217,20 @@ _UNKNOWN = [
 
 
 def _addition(track: Any) -> Case:
-    return case(f"to add the track {_told(track)}", INVALID, post(json.dumps({"track_id": track}).encode(), to=TRACKS))
+    return case(f"to add the track {_title(track)}", INVALID, post(json.dumps({"track_id": track}).encode(), to=TRACKS))
 
 
 VALUES = [
     case("no field", INVALID, post(b"{}")),
-    *(_field(f"the name {_told(name)}", INVALID, name=name) for name in _BAD_NAMES),
-    *(_field(f"the name {_told(name)}", MADE, name=name) for name in _GOOD_NAMES),
-    *(_field(f"the name {_told(value)}", INVALID, name=value) for value in _NO_TEXTS),
-    *(_field(f"the description {_told(value)}", INVALID, description=value) for value in _BAD_DESCRIPTIONS),
-    *(_field(f"the description {_told(value)}", MADE, description=value) for value in _GOOD_DESCRIPTIONS),
-    *(_field(f"the address {_told(url)}", INVALID, cover_image_url=url) for url in _BAD_URLS),
-    *(_field(f"the address {_told(url)}", MADE, cover_image_url=url) for url in _GOOD_URLS),
-    *(_field(f"the cover {_told(value)}", INVALID, cover_track_id=value) for value in _NO_COVERS),
-    *(_field(f"the unknown field {_told(name)}", INVALID, **{name: 1}) for name in _UNKNOWN),
+    *(_field(f"the name {_title(name)}", INVALID, name=name) for name in _BAD_NAMES),
+    *(_field(f"the name {_title(name)}", MADE, name=name) for name in _GOOD_NAMES),
+    *(_field(f"the name {_title(value)}", INVALID, name=value) for value in _NO_TEXTS),
+    *(_field(f"the description {_title(value)}", INVALID, description=value) for value in _BAD_DESCRIPTIONS),
+    *(_field(f"the description {_title(value)}", MADE, description=value) for value in _GOOD_DESCRIPTIONS),
+    *(_field(f"the address {_title(url)}", INVALID, cover_image_url=url) for url in _BAD_URLS),
+    *(_field(f"the address {_title(url)}", MADE, cover_image_url=url) for url in _GOOD_URLS),
+    *(_field(f"the cover {_title(value)}", INVALID, cover_track_id=value) for value in _NO_COVERS),
+    *(_field(f"the unknown field {_title(name)}", INVALID, **{name: 1}) for name in _UNKNOWN),
     case("100 unknown fields", INVALID, post(json.dumps({f"x{n}": n for n in range(100)}).encode())),
     case("9,000 unknown fields", INVALID, post(json.dumps({f"x{n}": n for n in range(9_000)}).encode())),
     case("60,000 unknown fields", MALFORMED, post(json.dumps({f"x{n}": n for n in range(60_000)}).encode())),

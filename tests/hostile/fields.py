@@ -1,4 +1,4 @@
-"""Credentials, and the other header fields that mean something here."""
+"""Malformed header fields: credentials, and all others that have a meaning."""
 
 from tools.testing.cases import (
     AS_ALICE,

@@ -1,4 +1,4 @@
-"""Requests that are not HTTP, or not the HTTP that was agreed upon (RFC 9112)."""
+"""Invalid HTTP: request line, target, header syntax, pipelining and other protocols (RFC 9112)."""
 
 from tools.testing.cases import (
     BROKEN,

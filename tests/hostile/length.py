@@ -1,4 +1,4 @@
-"""Requests whose content is longer, shorter or otherwise bounded than they say (RFC 9112 sections 6 and 7)."""
+"""Message length: Content-Length, Transfer-Encoding, chunks, size limits and Expect (RFC 9112 sections 6 and 7)."""
 
 from tools.testing.cases import (
     AS_ALICE,
@@ -49,7 +49,7 @@ def _coded(value: bytes, content: bytes = chunks(_BODY)) -> bytes:
 
 
 def _padded(size: int) -> bytes:
-    """A legal body of so many bytes."""
+    """A valid body of so many bytes."""
     return _BODY + b" " * (size - len(_BODY))
 
 

@@ -1,4 +1,4 @@
-"""Paths that lead nowhere, and methods that a path does not have."""
+"""Unknown paths, malformed ids, and undefined methods."""
 
 from tools.testing.cases import (
     AS_ALICE,

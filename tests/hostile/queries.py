@@ -1,4 +1,4 @@
-"""Query strings that ask for what there is not, or in a spelling that there is not."""
+"""Malformed query strings and parameter values."""
 
 from tools.testing.cases import (
     INVALID,

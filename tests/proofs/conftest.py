@@ -1,4 +1,4 @@
-"""What the proofs print in the end: one table of operations and languages."""
+"""Prints a table of the samples that passed, by operation and language."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from docsite.samples import LANGUAGES
 
 MARKS = {"passed": "ok", "failed": "FAILED", "error": "FAILED"}
-CELL = re.compile(r"test_a_sample_gets_the_answer_of_the_contract\[(.+)-(\w+)\]$")
+CELL = re.compile(r"test_sample_gets_the_documented_response\[(.+)-(\w+)\]$")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -25,4 +25,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         cells = [row.get(label, "-").ljust(len(label)) for label in labels]
         terminalreporter.write_line(" ".join([operation.ljust(24), *cells]))
     passed = sum(mark == "ok" for row in found.values() for mark in row.values())
-    terminalreporter.write_line(f"{passed} of {sum(map(len, found.values()))} samples got the answer of the contract")
+    terminalreporter.write_line(f"{passed} of {sum(map(len, found.values()))} samples got the documented response")

@@ -1,4 +1,4 @@
-"""A way to the server that keeps what passes: the request that a program sent, and the answer that it got."""
+"""TCP proxy that records each request and response."""
 
 import contextlib
 import http.client
@@ -11,19 +11,19 @@ from typing import NamedTuple
 BLOCK = 65536
 
 
-class Exchange(NamedTuple):
-    """One request and its answer."""
+class RecordedExchange(NamedTuple):
+    """One request and its response."""
 
     method: str
     target: str
     headers: http.client.HTTPMessage
     body: bytes
     status: int
-    answer: bytes
+    response: bytes
 
 
 class Recorder:
-    """Passes bytes between clients and a server; every connection is taken to carry one exchange."""
+    """Proxies bytes between clients and a server; expects one exchange per connection."""
 
     def __init__(self, port: int) -> None:
         self._server = ("127.0.0.1", port)
@@ -33,12 +33,12 @@ class Recorder:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def take(self) -> list[Exchange]:
-        """What has passed since it was asked last, once every connection is closed."""
+    def take(self) -> list[RecordedExchange]:
+        """The exchanges since the last call, after every connection has closed."""
         while self._threads:
             self._threads.pop().join(10)
         passed, self._passed = self._passed, []
-        return [_exchange(sent.getvalue(), answered.getvalue()) for sent, answered in passed]
+        return [_exchange(sent.getvalue(), received.getvalue()) for sent, received in passed]
 
     def close(self) -> None:
         self._listener.close()
@@ -52,10 +52,10 @@ class Recorder:
                 thread.start()
 
     def _serve(self, client: socket.socket) -> None:
-        sent, answered = io.BytesIO(), io.BytesIO()
-        self._passed.append((sent, answered))
+        sent, received = io.BytesIO(), io.BytesIO()
+        self._passed.append((sent, received))
         with client, socket.create_connection(self._server) as server:
-            back = threading.Thread(target=_pass, args=(server, client, answered), daemon=True)
+            back = threading.Thread(target=_pass, args=(server, client, received), daemon=True)
             back.start()
             _pass(client, server, sent)
             back.join()
@@ -70,8 +70,8 @@ def _pass(source: socket.socket, sink: socket.socket, copy: io.BytesIO) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-class _Received:
-    """Bytes in the place of a socket, as http.client reads from one."""
+class _BytesSocket:
+    """Bytes with the interface of a socket that http.client needs."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -80,19 +80,19 @@ class _Received:
         return io.BytesIO(self._content)
 
 
-def _exchange(sent: bytes, answered: bytes) -> Exchange:
+def _exchange(sent: bytes, received: bytes) -> RecordedExchange:
     line, _, rest = sent.partition(b"\r\n")
     method, target, _ = line.decode("ascii").split(" ")
     stream = io.BytesIO(rest)
     headers = http.client.parse_headers(stream)
-    answer = http.client.HTTPResponse(_Received(answered), method=method)  # type: ignore[arg-type]
-    answer.begin()
-    return Exchange(method, target, headers, stream.read(), answer.status, answer.read())
+    response = http.client.HTTPResponse(_BytesSocket(received), method=method)  # type: ignore[arg-type]
+    response.begin()
+    return RecordedExchange(method, target, headers, stream.read(), response.status, response.read())
 
 
 @contextlib.contextmanager
 def recorded(port: int) -> Iterator[Recorder]:
-    """A recorder before the server at a port, closed afterwards."""
+    """A recorder in front of the server at a port."""
     recorder = Recorder(port)
     try:
         yield recorder

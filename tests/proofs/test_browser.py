@@ -1,4 +1,4 @@
-"""The pages as a reader meets them: opened in a real Chromium in three looks, and a request tried with a key."""
+"""The docs pages in Chromium, in light, dark and phone view, and a request sent from the page."""
 
 import json
 import os
@@ -24,17 +24,17 @@ PICTURES = ROOT / "dist" / "screenshots"
 
 
 class Visit:
-    """What the browser saw, the origin it was sent to, and the key it was given."""
+    """Origin and key of a browser run, and what the browser reports."""
 
     def __init__(self, origin: str, key: str) -> None:
         self.origin = origin
         self.key = key
         command = [str(BIN / "node"), "pages.mjs", origin, key, str(PICTURES), *TITLES]
-        told = subprocess.run(
+        done = subprocess.run(
             command, cwd=Path(__file__).parent, env=os.environ, capture_output=True, text=True, timeout=300, check=False
         )
-        assert told.returncode == 0, told.stderr
-        self.seen: dict[str, Any] = json.loads(told.stdout)
+        assert done.returncode == 0, done.stderr
+        self.seen: dict[str, Any] = json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")
@@ -45,24 +45,24 @@ def visit(services: Services) -> Visit:
 
 @pytest.mark.parametrize("path", TITLES)
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_page_shows_its_title_and_fits_the_window(visit: Visit, view: str, path: str) -> None:
+def test_page_shows_its_title_without_overflow(visit: Visit, view: str, path: str) -> None:
     assert visit.seen["views"][f"{view} {path}"] == {"title": TITLES[path], "overflow": False}
 
 
-def test_the_browser_complains_of_nothing(visit: Visit) -> None:
+def test_browser_console_has_no_errors(visit: Visit) -> None:
     assert visit.seen["complaints"] == []
 
 
-def test_no_request_leaves_the_origin(visit: Visit) -> None:
+def test_pages_make_no_cross_origin_requests(visit: Visit) -> None:
     assert visit.seen["requests"]
     assert [url for url in visit.seen["requests"] if not url.startswith(f"{visit.origin}/")] == []
 
 
-def test_the_samples_offered_are_those_of_the_contract(visit: Visit) -> None:
+def test_offered_samples_are_all_languages(visit: Visit) -> None:
     assert visit.seen["samples"] == [language.label for language in LANGUAGES]
 
 
-def test_a_request_tried_with_a_key_is_answered(visit: Visit) -> None:
+def test_request_tried_with_a_key_succeeds(visit: Visit) -> None:
     tried = visit.seen["tried"]
     assert tried["url"] == f"{visit.origin}/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
     assert tried["headers"]["x-api-key"] == visit.key

@@ -1,4 +1,4 @@
-"""How the samples of each language become programs: where they lie, what checks and builds them, what runs them."""
+"""Toolchains that check, build and run the code samples of each language."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ TSC = (
 
 
 class Toolchain(NamedTuple):
-    """Where a sample is written, what is done once with all of them, and the command that runs one."""
+    """File name of a sample, commands that build all samples, and the command that runs one."""
 
     file: Callable[[Operation], str]
     build: Callable[[Path], list[list[str]]]
@@ -82,15 +82,15 @@ class Programs:
 
     def __init__(self, language: samples.Language, operations: list[Operation], origin: str, key: str) -> None:
         self.toolchain = TOOLCHAINS[language.label]
-        self.chatty = language.label == "cURL"  # it shows its progress where others warn
+        self.chatty = language.label == "cURL"  # curl prints its progress to stderr
         self.folder = WORK / language.label.lower().replace(" ", "-")
         own = {samples.KEY_VARIABLE: key, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
         self.environment = {**os.environ, **own, **self.toolchain.environment}
         self._write(language, operations, origin)
         for command in self.toolchain.build(self.folder):
-            told = self._call(command, 600)
-            assert told.returncode == 0, f"{' '.join(command[:3])} refuses the samples:\n{told.stdout}{told.stderr}"
-            assert command[0] != "gofmt" or not told.stdout, f"not as gofmt writes it:\n{told.stdout}"
+            done = self._call(command, 600)
+            assert done.returncode == 0, f"{' '.join(command[:3])} refuses the samples:\n{done.stdout}{done.stderr}"
+            assert command[0] != "gofmt" or not done.stdout, f"not as gofmt writes it:\n{done.stdout}"
 
     def run(self, operation: Operation) -> subprocess.CompletedProcess[str]:
         return self._call(self.toolchain.run(self.folder, operation), 60)
@@ -106,13 +106,13 @@ class Programs:
         elif language.label == "Rust":
             shutil.copy(CRATES, self.folder)
 
-    def _call(self, command: list[str], patience: float) -> subprocess.CompletedProcess[str]:
-        how: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "timeout": patience}
+    def _call(self, command: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+        how: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "timeout": timeout}
         return subprocess.run(command, **how, capture_output=True, text=True, check=False)
 
 
 def _empty(folder: Path) -> None:
-    """A new folder, but for what a compiler may use again."""
+    """Empties the folder, except compiler caches."""
     folder.mkdir(parents=True, exist_ok=True)
     for entry in folder.iterdir():
         if entry.name not in KEPT:

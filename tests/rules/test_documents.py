@@ -1,4 +1,4 @@
-"""What the papers say about the project is true."""
+"""README, changelog and project files match the contract."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from tests.rules.tree import ROOT
 from web.contract import document as contract
 
 
-def test_the_changelog_begins_with_the_contracts_version() -> None:
+def test_changelog_starts_with_the_contract_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     releases = re.findall(r"^## \[?([0-9]+\.[0-9]+\.[0-9]+)", changelog, re.MULTILINE)
     version = contract.document()["info"]["version"]
     assert releases[:1] == [version], (
         f"The contract's info.version is {version}, the top release of CHANGELOG.md is {releases[:1] or 'none'}.\n"
-        "A change that clients can see raises info.version and gets a heading `## [x.y.z] - date` with its story."
+        "A change that clients can see raises info.version and gets a heading `## [x.y.z] - date` with its description."
     )
 
 
-def test_every_paper_has_the_contracts_version() -> None:
+def test_project_files_have_the_contract_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["version"]
     assert {project, package} == {contract.document()["info"]["version"]}, (
@@ -27,7 +27,7 @@ def test_every_paper_has_the_contracts_version() -> None:
     )
 
 
-def test_the_readme_names_the_two_commands() -> None:
+def test_readme_names_make_run_and_make_test() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     missing = [command for command in ("make run", "make test") if command not in readme]
-    assert not missing, f"README.md no longer tells a newcomer about {missing}: two commands are all that it takes."
+    assert not missing, f"README.md does not name {missing}."

@@ -1,14 +1,14 @@
-"""The error codes of the classes, of the contract's enum and of its catalogue are the same set."""
+"""Error codes: the exception classes, the enum of the contract and its catalogue have the same set."""
 
 from collections.abc import Iterator
 from typing import Any
 
-import web.exceptions  # noqa: F401 - to be imported is to be among the subclasses of Failure
+import web.exceptions  # noqa: F401 - the import registers the subclasses of Failure
 from models.exceptions import Failure
 from web.contract import document as contract
 
 
-def test_the_catalogue_describes_every_code_of_the_enum() -> None:
+def test_error_catalogue_describes_every_code() -> None:
     enum, catalogue = set(_error_code()["enum"]), set(_error_code()["x-errors"])
     assert enum == catalogue, (
         f"Codes without a row: {sorted(enum - catalogue)}; rows without a code: {sorted(catalogue - enum)}.\n"
@@ -16,7 +16,7 @@ def test_the_catalogue_describes_every_code_of_the_enum() -> None:
     )
 
 
-def test_every_code_has_a_class_and_every_class_a_code() -> None:
+def test_error_codes_and_exception_classes_match() -> None:
     enum, classes = set(_error_code()["enum"]), {failure.code for failure in _failures() if "code" in vars(failure)}
     assert classes == enum, (
         f"Codes without a class: {sorted(enum - classes)}; codes of classes only: {sorted(classes - enum)}.\n"

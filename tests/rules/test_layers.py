@@ -1,4 +1,4 @@
-"""Who may import whom, who may read the environment, and what a room may be called."""
+"""Layering: who may import whom, who may read the environment, and forbidden module names."""
 
 import ast
 import subprocess
@@ -6,35 +6,30 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.rules.tree import ROOT, at, everything, listed, parse, service
+from tests.rules.tree import ROOT, all_modules, at, listed, parse, runtime_modules
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
-DRAWERS = {"common", "core", "helper", "helpers", "lib", "misc", "services", "shared", "util", "utils"}
+VAGUE_NAMES = {"common", "core", "helper", "helpers", "lib", "misc", "services", "shared", "util", "utils"}
 
 
-def test_rooms_import_downwards_only() -> None:
+def test_packages_import_downwards_only() -> None:
     lint_imports = Path(sys.executable).with_name("lint-imports")
     command = [str(lint_imports), "--no-logo", "--no-cache"]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, (
-        f"{told.stdout}{told.stderr}\n"
-        "An import crosses a wall between rooms. The ways: handlers -> web -> models; cli -> ops -> models; "
-        "models and generated import nothing of ours. Move the code to the room where it belongs (about data: models; "
-        "about HTTP: web), or hand the value down as an argument. The walls stand in pyproject.toml, "
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (
+        f"{done.stdout}{done.stderr}\n"
+        "An import breaks the layering of the packages. Allowed: handlers -> web -> models; cli -> ops -> models; "
+        "models and generated import no other package. Move the code to the package where it belongs (data: models; "
+        "HTTP: web), or hand the value down as an argument. The layers are in pyproject.toml, "
         "[tool.importlinter]."
     )
 
 
-def test_the_front_doors_reach_handlers_through_the_contract_only() -> None:
-    doors = (ROOT / "app.py", ROOT / "cli" / "main.py")
-    found = [
-        at(authenticator, line)
-        for authenticator in doors
-        for line, name in _imports(authenticator)
-        if name == "handlers"
-    ]
+def test_entry_points_do_not_import_handlers() -> None:
+    entry_points = (ROOT / "app.py", ROOT / "cli" / "main.py")
+    found = [at(file, line) for file in entry_points for line, name in _imports(file) if name == "handlers"]
     assert not found, (
-        f"A handler is imported by hand:{listed(found)}\n"
+        f"An entry point imports a handler:{listed(found)}\n"
         "Handlers are found by name: an operation's tag is the module, its operationId the function. Delete the import."
     )
 
@@ -55,24 +50,24 @@ def test_nothing_imports_the_tests_and_the_service_imports_no_tool() -> None:
 
 
 def test_only_settings_reads_the_environment() -> None:
-    found = [at(file, line) for file in service() if file.name != "settings.py" for line in _environment(file)]
+    found = [at(file, line) for file in runtime_modules() if file.name != "settings.py" for line in _environment(file)]
     assert not found, (
-        f"The environment is touched outside settings.py:{listed(found)}\n"
+        f"The environment is read outside settings.py:{listed(found)}\n"
         "Add a field to settings.Settings and pass its value down as a plain argument."
     )
 
 
-def test_no_room_is_a_drawer_for_everything() -> None:
-    found = [at(file) for file in everything() if DRAWERS & _names(file)]
+def test_no_module_is_named_util_or_common() -> None:
+    found = [at(file) for file in all_modules() if VAGUE_NAMES & _names(file)]
     assert not found, (
-        f"A name that says nothing:{listed(found)}\n"
+        f"Module names without a subject:{listed(found)}\n"
         "A function used once lives next to its use; one used often belongs to the module of its subject."
     )
 
 
-def test_handlers_have_no_tests_of_their_own() -> None:
+def test_there_is_no_tests_handlers_folder() -> None:
     assert not (ROOT / "tests" / "handlers").exists(), (
-        "tests/handlers would shadow the room of that name. Handlers are tested through HTTP: tests/test_<tag>.py."
+        "tests/handlers would shadow the package handlers. Handlers are tested through HTTP: tests/test_<tag>.py."
     )
 
 

@@ -1,4 +1,4 @@
-"""The contract's operations and the handlers' functions are the same set of names."""
+"""Operations of the contract and functions of the handlers have the same names."""
 
 import importlib
 import inspect
@@ -16,17 +16,17 @@ def test_every_operation_has_one_tag() -> None:
 
 
 def test_every_operation_has_its_handler() -> None:
-    missing = sorted(_promised() - _written())
+    missing = sorted(_contract_names() - _handler_names())
     assert not missing, (
-        f"The contract promises what nobody does:{listed(missing)}\n"
+        f"Operations without a handler:{listed(missing)}\n"
         "Write that function in that module: its name is the operationId, its arguments are the contract's parameters."
     )
 
 
 def test_every_public_handler_is_in_the_contract() -> None:
-    unknown = sorted(_written() - _promised())
+    unknown = sorted(_handler_names() - _contract_names())
     assert not unknown, (
-        f"A public function of handlers/ that no operation names:{listed(unknown)}\n"
+        f"Public functions of handlers/ without an operation:{listed(unknown)}\n"
         "Add the operation to openapi/paths/<tag>.yaml and its path to openapi/openapi.yaml, or let its name "
         "begin with an underscore."
     )
@@ -37,7 +37,7 @@ def test_every_handler_module_is_a_tag() -> None:
     modules = {module.name for module in pkgutil.iter_modules(handlers.__path__)}
     assert modules == tags, (
         f"Modules without a tag: {sorted(modules - tags)}; tags without a module: {sorted(tags - modules)}.\n"
-        "One tag of the contract is one module of handlers/; what two of them share belongs to models/ (data) or edge/ "
+        "One tag of the contract is one module of handlers/; what two of them share belongs to models/ (data) or web/ "
         "(HTTP)."
     )
 
@@ -48,11 +48,11 @@ def _declared() -> dict[str, dict[str, Any]]:
     return {operation["operationId"]: operation for operation in operations}
 
 
-def _promised() -> set[str]:
+def _contract_names() -> set[str]:
     return {f"handlers/{tag}.py {name}" for name, operation in _declared().items() for tag in operation["tags"]}
 
 
-def _written() -> set[str]:
+def _handler_names() -> set[str]:
     modules = [importlib.import_module(f"handlers.{module.name}") for module in pkgutil.iter_modules(handlers.__path__)]
     return {
         f"handlers/{module.__name__.removeprefix('handlers.')}.py {name}"

@@ -1,27 +1,28 @@
-"""A module fits into one sitting, and a function on one screen."""
+"""Limits of the lines of a module and of a function."""
 
 import ast
 
-from tests.rules.tree import at, listed, parse, rooms
+from tests.rules.tree import at, listed, parse, service_modules
 
 MAX_MODULE = 250
 MAX_FUNCTION = 40
 
 
-def test_no_module_outgrows_its_subject() -> None:
-    sizes = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in rooms()}
+def test_modules_have_at_most_250_lines() -> None:
+    sizes = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in service_modules()}
     found = [f"{at(file)}: {lines} lines" for file, lines in sizes.items() if lines > MAX_MODULE]
     assert not found, (
-        f"Modules over {MAX_MODULE} lines:{listed(found)}\n"
-        "It has two subjects by now: give the smaller one a module of its own, named after it."
+        f"Modules over {MAX_MODULE} lines:{listed(found)}\nMove one subject of the module to a module of its own."
     )
 
 
-def test_no_function_needs_scrolling() -> None:
-    found = [f"{at(file, f.lineno)} {f.name}: {_length(f)} lines" for file in rooms() for f in _long(parse(file))]
+def test_functions_have_at_most_40_lines() -> None:
+    found = [
+        f"{at(file, f.lineno)} {f.name}: {_length(f)} lines" for file in service_modules() for f in _long(parse(file))
+    ]
     assert not found, (
         f"Functions over {MAX_FUNCTION} lines:{listed(found)}\n"
-        "Most of ours have five to ten lines. Name its steps, and make each step a function."
+        "Most functions have five to ten lines. Split it into its steps."
     )
 
 

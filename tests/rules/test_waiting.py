@@ -1,4 +1,4 @@
-"""What handlers run may run on the event loop, so nothing in it may wait but for the database."""
+"""Handlers and the models that they call do not block the event loop, except in the database layer."""
 
 import ast
 from collections.abc import Iterator
@@ -6,41 +6,41 @@ from pathlib import Path
 
 from tests.rules.tree import ROOT, at, listed, parse
 
-# Modules with functions that wait: for a disk, a network, another process, another thread or the clock.
-WAITING = {
+# Modules with blocking functions: disk, network, processes, threads, clock.
+BLOCKING_MODULES = {
     "concurrent", "ftplib", "glob", "http", "httpx", "io", "multiprocessing", "os", "pathlib", "psycopg", "queue",
     "requests", "select", "selectors", "shutil", "smtplib", "socket", "sqlite3", "ssl", "subprocess", "tempfile",
     "threading", "time", "urllib",
 }  # fmt: skip
-CALLS = {"input", "open", "sleep"}
-# The database layer waits for the database, and knows whether it is on the event loop; `revocation` is for commands.
-ASKING = {"db", "revocation"}
+BLOCKING_CALLS = {"input", "open", "sleep"}
+# The database layer knows whether it runs on the event loop; `revocation` is for commands.
+EXEMPT = {"db", "revocation"}
 
 
-def test_no_handler_can_hold_up_the_event_loop() -> None:
-    found = [at(file, line) for file in sorted(_reached()) for line in _waits(parse(file))]
+def test_handlers_do_not_block_the_event_loop() -> None:
+    found = [at(file, line) for file in sorted(_modules_of_handlers()) for line in _blocking_lines(parse(file))]
     assert not found, (
-        f"Something that may wait is at hand on the event loop:{listed(found)}\n"
-        "A handler and what it calls in models may query the database and compute. Anything else that waits belongs "
-        "in a handler that is a coroutine, behind asyncio.to_thread."
+        f"Blocking code that can run on the event loop:{listed(found)}\n"
+        "A handler and what it calls in models may query the database and compute. Other blocking code belongs "
+        "in a coroutine handler, behind asyncio.to_thread."
     )
 
 
-def test_the_rule_would_see_what_waits() -> None:
+def test_rule_detects_blocking_calls() -> None:
     for text in ("import time", "from urllib import request", "open('a')", "from os import path", "time.sleep(1)"):
-        assert list(_waits(ast.parse(text))), text
-    assert not list(_waits(ast.parse("import re\nfrom datetime import datetime\nmoment = datetime.now()")))
+        assert list(_blocking_lines(ast.parse(text))), text
+    assert not list(_blocking_lines(ast.parse("import re\nfrom datetime import datetime\nmoment = datetime.now()")))
 
 
-def _reached() -> set[Path]:
-    """Handlers and what they import of models, directly or not, but for the database layer."""
+def _modules_of_handlers() -> set[Path]:
+    """Handlers and their direct and indirect imports from models, except the database layer."""
     found: set[Path] = set()
     new = set((ROOT / "handlers").glob("*.py"))
     while new:
         found |= new
-        names = {name for file in new for name in _models(parse(file))} - ASKING
+        names = {name for file in new for name in _models(parse(file))} - EXEMPT
         new = {ROOT / "models" / f"{name}.py" for name in names} - found
-    assert ROOT / "models" / "collection_tracks.py" in found, "the rule looks at too little"
+    assert ROOT / "models" / "collection_tracks.py" in found, "the rule does not follow the imports"
     return found
 
 
@@ -52,12 +52,12 @@ def _models(tree: ast.Module) -> Iterator[str]:
             yield str(node.module).split(".")[1]
 
 
-def _waits(tree: ast.Module) -> Iterator[int]:
+def _blocking_lines(tree: ast.Module) -> Iterator[int]:
     for node in ast.walk(tree):
         match node:
-            case ast.Import(names=names) if WAITING & {alias.name.partition(".")[0] for alias in names}:
+            case ast.Import(names=names) if BLOCKING_MODULES & {alias.name.partition(".")[0] for alias in names}:
                 yield node.lineno
-            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] in WAITING:
+            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] in BLOCKING_MODULES:
                 yield node.lineno
-            case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)) if name in CALLS:
+            case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)) if name in BLOCKING_CALLS:
                 yield node.lineno

@@ -1,30 +1,30 @@
-"""The project's own Python files, as the house rules look at them."""
+"""The project's Python files, for the tests of the house rules."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("cli", "docsite", "web", "handlers", "mock", "models", "ops")
-DOORS = ("app.py", "settings.py")
-NOT_OURS = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
+PACKAGES = ("cli", "docsite", "web", "handlers", "mock", "models", "ops")
+ENTRY_POINTS = ("app.py", "settings.py")
+EXCLUDED = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
 
 
-def rooms() -> list[Path]:
-    """Every module of the rooms that hold the service's logic."""
-    return sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
+def service_modules() -> list[Path]:
+    """All modules of the service's packages."""
+    return sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 
 
-def service() -> list[Path]:
-    """Every module that runs when the service does: the rooms, the front doors and the migrations."""
-    return [*rooms(), *(ROOT / authenticator for authenticator in DOORS)]
+def runtime_modules() -> list[Path]:
+    """All modules that run in the service: the packages, the entry points and the migrations."""
+    return [*service_modules(), *(ROOT / name for name in ENTRY_POINTS)]
 
 
-def everything() -> Iterator[Path]:
-    """Every Python file of the project, tests and generated ones too."""
+def all_modules() -> Iterator[Path]:
+    """All Python files of the project, with tests and generated ones."""
     yield from ROOT.glob("*.py")
     for folder in ROOT.iterdir():
-        if folder.is_dir() and folder.name not in NOT_OURS:
+        if folder.is_dir() and folder.name not in EXCLUDED:
             yield from folder.rglob("*.py")
 
 
@@ -33,7 +33,7 @@ def parse(file: Path) -> ast.Module:
 
 
 def at(file: Path, line: int | None = None) -> str:
-    """The file as a person would point at it: `models/keys.py:12`."""
+    """The path relative to the project, with the line: `models/keys.py:12`."""
     return f"{file.relative_to(ROOT)}" + (f":{line}" if line else "")
 
 

@@ -1,1 +1,1 @@
-"""What takes minutes: the service under load, killed, cut off, filled up and grown, on both databases."""
+"""Endurance and fault tests that take minutes: load, kills, outages, growth and soak, on both databases."""

@@ -1,4 +1,4 @@
-"""Concurrent clients of two collections, what each asked and saw and when, and whether all of it fits together."""
+"""Consistency check: records concurrent appends, moves and reads, and verifies that they form one history."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tools.endurance.load import RETRIED
 from tools.testing.server_process import Running, connected
 from tools.testing.service import ALICE, HOME
 
-# Half of them in each collection must fit on one page: two pages need not be of one moment.
+# Half of the tracks must fit on one page, because two pages are not one snapshot.
 TRACKS = 900
 CLIENTS = 6
 
 
 class Append(NamedTuple):
-    """A track that was to be appended; `end` is when that was acknowledged, None if it never was."""
+    """One append; `end` is the time of its acknowledgement, or None."""
 
     collection: str
     track: str
@@ -34,7 +34,7 @@ class Append(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A whole list as it was shown, and the version that it was shown under."""
+    """One complete list with its version."""
 
     collection: str
     version: int
@@ -45,7 +45,7 @@ class Read(NamedTuple):
 
 @dataclass
 class History:
-    """`appended_only` is the collection whose tracks are never moved."""
+    """All operations; `appended_only` is the collection whose tracks are never moved."""
 
     appended_only: str
     appends: list[Append] = field(default_factory=list)
@@ -60,13 +60,13 @@ class History:
 
 
 class Chaos:
-    """What happens to the server meanwhile: it is killed and started again, and paused; and more, if given."""
+    """Faults during the run: kills with restart, pauses, and further events."""
 
     def __init__(self, server: Running, *, kills: int, pauses: int, more: Sequence[Callable[[], None]] = ()) -> None:
-        kill: Callable[[], None] = partial(_killed, server)
+        kill: Callable[[], None] = partial(_kill_and_restart, server)
         self.events = [kill] * kills + [partial(server.pause, 0.5)] * pauses + list(more)
 
-    def happen(self, seconds: float) -> None:
+    def run(self, seconds: float) -> None:
         rest = seconds / (len(self.events) + 1)
         for event in self.events:
             time.sleep(rest)
@@ -75,7 +75,7 @@ class Chaos:
 
 
 def record(server: Running, secret: str, chaos: Chaos, seconds: float) -> History:
-    """Run the clients while there is chaos; every request is repeated until it is answered."""
+    """Runs the clients during the faults; every request is retried until it gets a response."""
     ids = _made_tracks(server, TRACKS)
     with server.client(secret) as client:
         names = [client.post("collections", json={"name": name}).json()["id"] for name in ("grows", "moves")]
@@ -85,7 +85,7 @@ def record(server: Running, secret: str, chaos: Chaos, seconds: float) -> Histor
     threads = [threading.Thread(target=client.work, daemon=True) for client in clients]
     for thread in threads:
         thread.start()
-    chaos.happen(seconds)
+    chaos.run(seconds)
     over.set()
     for thread in threads:
         thread.join(60)
@@ -97,7 +97,7 @@ def record(server: Running, secret: str, chaos: Chaos, seconds: float) -> Histor
 
 
 def require_consistent(history: History) -> None:
-    """No acknowledged append is lost or doubled, a version is one list, and nobody sees the past after the present."""
+    """No acknowledged append is lost or duplicated, a version is one list, and no read returns an older version."""
     assert not history.unexpected, history.unexpected[:5]
     assert any(append.end for append in history.appends)
     for name, last in history.last.items():
@@ -105,44 +105,44 @@ def require_consistent(history: History) -> None:
         appends = [append for append in history.appends if append.collection == name]
         _require_appends(last, appends)
         _require_versions(reads)
-        _require_no_past(reads, appends)
+        _require_monotonic_reads(reads, appends)
         if name == history.appended_only:
             _require_prefixes(reads)
 
 
 def _require_appends(last: Read, appends: list[Append]) -> None:
-    assert len(set(last.order)) == len(last.order), "a track is in twice"
-    told, asked = {one.track for one in appends if one.end}, {one.track for one in appends}
-    assert told <= set(last.order), f"lost: {told - set(last.order)}"
-    assert set(last.order) <= asked, "a track came in that nobody added"
+    assert len(set(last.order)) == len(last.order), "a track is in the list twice"
+    acknowledged, sent = {one.track for one in appends if one.end}, {one.track for one in appends}
+    assert acknowledged <= set(last.order), f"lost: {acknowledged - set(last.order)}"
+    assert set(last.order) <= sent, "the list has a track that was never added"
 
 
 def _require_versions(reads: list[Read]) -> None:
     seen: dict[int, tuple[str, ...]] = {}
     for read in reads:
-        assert seen.setdefault(read.version, read.order) == read.order, f"version {read.version} was two lists"
+        assert seen.setdefault(read.version, read.order) == read.order, f"version {read.version} has two lists"
     ordered = [seen[version] for version in sorted(seen)]
-    assert all(set(before) <= set(after) for before, after in pairwise(ordered)), "a later version had lost a track"
+    assert all(set(before) <= set(after) for before, after in pairwise(ordered)), "a later version lacks a track"
 
 
-def _require_no_past(reads: list[Read], appends: list[Append]) -> None:
+def _require_monotonic_reads(reads: list[Read], appends: list[Append]) -> None:
     newest = 0
     ended = sorted(reads, key=lambda read: read.end)
     for read in sorted(reads, key=lambda read: read.start):
         while ended and ended[0].end < read.start:
             newest = max(newest, ended.pop(0).version)
-        assert read.version >= newest, f"version {read.version} was read after {newest} was"
+        assert read.version >= newest, f"version {read.version} was read after version {newest}"
         before = {one.track for one in appends if one.end and one.end < read.start}
-        assert before <= set(read.order), "an append was acknowledged and then not seen"
+        assert before <= set(read.order), "an acknowledged append is missing from a later read"
 
 
 def _require_prefixes(reads: list[Read]) -> None:
     for before, after in pairwise(sorted(reads, key=lambda read: read.version)):
-        assert after.order[: len(before.order)] == before.order, "the order of what is only appended to has changed"
+        assert after.order[: len(before.order)] == before.order, "the order of the append-only collection has changed"
 
 
 class _Client:
-    """Appends its own tracks, moves any, and reads, in turn."""
+    """Appends its own tracks, reads, and moves tracks, in turn."""
 
     def __init__(
         self, server: Running, secret: str, history: History, names: list[str], own: list[str], over: threading.Event
@@ -164,42 +164,42 @@ class _Client:
 
     def read(self, name: str) -> Read:
         start = time.monotonic()
-        answer = self._asked("GET", f"{name}/tracks", params={"limit": 500})
-        order: list[str] = [] if answer is None else [item["track_id"] for item in answer.json()["items"]]
-        return Read(name, 0 if answer is None else int(answer.headers["ETag"].strip('"')), tuple(order), start,
+        response = self._send("GET", f"{name}/tracks", params={"limit": 500})
+        order: list[str] = [] if response is None else [item["track_id"] for item in response.json()["items"]]
+        return Read(name, 0 if response is None else int(response.headers["ETag"].strip('"')), tuple(order), start,
                     time.monotonic())  # fmt: skip
 
     def _append(self, name: str, track: str) -> None:
         start = time.monotonic()
         headers = {"Idempotency-Key": secrets.token_hex(8)}
-        answer = self._asked("POST", f"{name}/tracks", json={"track_id": track}, headers=headers)
-        self._history.appends.append(Append(name, track, start, None if answer is None else time.monotonic()))
+        response = self._send("POST", f"{name}/tracks", json={"track_id": track}, headers=headers)
+        self._history.appends.append(Append(name, track, start, None if response is None else time.monotonic()))
 
     def _move(self) -> None:
         moved = self._chance.sample(self._own, min(3, len(self._own)))
-        if self._asked("PATCH", f"{self._names[1]}/order", json={"ordered_track_ids": moved}) is not None:
+        if self._send("PATCH", f"{self._names[1]}/order", json={"ordered_track_ids": moved}) is not None:
             self._history.moves += 1
 
-    def _asked(self, method: str, path: str, **content: Any) -> httpx.Response | None:
-        """The answer, however often it takes; None when it was anything but a success."""
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response | None:
+        """Sends the request until it gets a response; None if it is not a 200."""
         deadline = time.monotonic() + 40
         while time.monotonic() < deadline:
             try:
-                answer = self._client.request(method, f"collections/{path}", **content)
+                response = self._client.request(method, f"collections/{path}", **content)
             except httpx.TransportError:
                 time.sleep(0.02)
                 continue
-            if answer.status_code == 200:
-                return answer
-            if answer.status_code not in RETRIED:
-                self._history.unexpected.append(f"{method} {path}: {answer.status_code} {answer.text}")
+            if response.status_code == 200:
+                return response
+            if response.status_code not in RETRIED:
+                self._history.unexpected.append(f"{method} {path}: {response.status_code} {response.text}")
                 return None
             time.sleep(0.05)
-        self._history.unexpected.append(f"{method} {path}: no answer")
+        self._history.unexpected.append(f"{method} {path}: no response")
         return None
 
 
-def _killed(server: Running) -> None:
+def _kill_and_restart(server: Running) -> None:
     server.kill()
     server.start()
 

@@ -1,4 +1,4 @@
-"""Stops a server in every way that there is, under load, and counts what became of what clients were told."""
+"""Kills and stops a server under load; counts lost and duplicated acknowledged writes."""
 
 from __future__ import annotations
 
@@ -21,84 +21,84 @@ REPLACED_SECONDS = 15
 
 
 class StopResult(NamedTuple):
-    """What one stop cost; times are in seconds."""
+    """Writes and connections around one stop of the server."""
 
-    told: int
+    acknowledged: int
     lost: int
-    doubled: int
-    cuts: list[str]
+    duplicated: int
+    broken: list[str]
     unexpected: list[str]
-    stopped: float
-    back: float
+    stop_seconds: float
+    restart_seconds: float
 
 
 def killed(server: Running, secret: str) -> StopResult:
-    """The power fails: all processes end at once, and clients repeat what they had no answer to."""
+    """SIGKILL for all processes; clients retry requests without a response."""
 
     def stop(load: Load) -> tuple[float, float]:
         server.kill()
-        back = server.start()
-        load.await_told(WARM_UP)
-        return 0.0, back
+        restart_seconds = server.start()
+        load.await_acknowledged(WARM_UP)
+        return 0.0, restart_seconds
 
-    return _toll(server, secret, stop, keys=True)
+    return _stop_under_load(server, secret, stop, keys=True)
 
 
 def terminated(server: Running, secret: str) -> StopResult:
-    """An operator stops it; no client repeats anything, so that whatever was cut shows as lost or doubled."""
+    """SIGTERM; clients do not retry, so that a cut request shows as lost or duplicated."""
 
     def stop(_load: Load) -> tuple[float, float]:
         return server.terminate(), 0.0
 
-    return _toll(server, secret, stop, keys=False)
+    return _stop_under_load(server, secret, stop, keys=False)
 
 
 def worker_killed(server: Running, secret: str) -> StopResult:
-    """One of several workers falls silent and is killed while its supervisor asks for it; it must be replaced."""
+    """One worker is suspended and killed during a liveness check of the supervisor; it must be replaced."""
 
     def stop(load: Load) -> tuple[float, float]:
         before = workers(server)
         os.kill(before[0].pid, signal.SIGSTOP)
-        time.sleep(1)  # the supervisor asks twice a second, and waits for the answer now
+        time.sleep(1)  # the supervisor checks twice a second, and waits for the suspended worker now
         os.kill(before[0].pid, signal.SIGKILL)
         started = time.monotonic()
         while len(alive := workers(server)) < len(before) or before[0] in alive:
             assert time.monotonic() - started < REPLACED_SECONDS, "the worker was not replaced"
             time.sleep(0.05)
-        load.await_told(WARM_UP)
+        load.await_acknowledged(WARM_UP)
         return 0.0, time.monotonic() - started
 
-    return _toll(server, secret, stop, keys=True)
+    return _stop_under_load(server, secret, stop, keys=True)
 
 
 def workers(server: Running) -> list[psutil.Process]:
-    """The processes that serve, in a server of several."""
+    """The worker processes of a server."""
     children = psutil.Process(server.process.pid).children()
-    return [child for child in children if _serves(child)]
+    return [child for child in children if _is_worker(child)]
 
 
-def _serves(child: psutil.Process) -> bool:
+def _is_worker(child: psutil.Process) -> bool:
     try:
         return child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
     except psutil.Error:
         return False
 
 
-def require_nothing_lost(toll: StopResult) -> None:
-    assert toll.told >= WARM_UP
-    assert (toll.lost, toll.doubled) == (0, 0), toll
-    assert not toll.unexpected, toll.unexpected
+def require_nothing_lost(result: StopResult) -> None:
+    assert result.acknowledged >= WARM_UP
+    assert (result.lost, result.duplicated) == (0, 0), result
+    assert not result.unexpected, result.unexpected
 
 
-def require_whole(server: Running) -> None:
-    """The file of a SQLite database is whole."""
+def require_integrity(server: Running) -> None:
+    """A SQLite file passes its integrity check."""
     kind, _, file = server.database_url.partition(":///")
     if kind == "sqlite":
         with closing(sqlite3.connect(file)) as opened:
             assert integrity_errors(opened) == []
 
 
-def _toll(
+def _stop_under_load(
     server: Running,
     secret: str,
     stop: Callable[[Load], tuple[float, float]],
@@ -106,10 +106,12 @@ def _toll(
     keys: bool,
 ) -> StopResult:
     with Load(server, secret, keys=keys) as load:
-        load.await_told(WARM_UP)
-        stopped, back = stop(load)
+        load.await_acknowledged(WARM_UP)
+        stop_seconds, restart_seconds = stop(load)
     found = names(server.database_url)
-    require_whole(server)
-    doubled = sum(count > 1 for count in found.values())
-    lost = len(set(load.told) - set(found))
-    return StopResult(len(load.told), lost, doubled, load.cut, load.unexpected, stopped, back)
+    require_integrity(server)
+    duplicated = sum(count > 1 for count in found.values())
+    lost = len(set(load.acknowledged) - set(found))
+    return StopResult(
+        len(load.acknowledged), lost, duplicated, load.broken, load.unexpected, stop_seconds, restart_seconds
+    )

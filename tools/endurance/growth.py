@@ -1,4 +1,4 @@
-"""How much slower an operation gets when there is a thousand times as much: medians, taken in turn on both sizes."""
+"""Ratio of the response times on a large and on a small database, as medians measured in turn."""
 
 from __future__ import annotations
 
@@ -17,75 +17,75 @@ from models.db import migrate
 from tools.testing import databases, seed
 from tools.testing.server_process import new_key, running
 
-# Collections, users, and tracks in the first collection, which must not be full: one is to be added.
+# Collections, users, and tracks in the first collection, which must not be full.
 SMALL, LARGE = (1_000, 10, 201), (1_000_000, 10_000, 9_999)
 PAGE_OF_TRACKS = 200
 MAX_RATIO = 1.5
 ROUNDS = 150
 
 
-class Place(NamedTuple):
-    """A client of a server on a database of one size, and two of the collections that it owns."""
+class Target(NamedTuple):
+    """A client of a server on a database of one size, and two of its collections."""
 
     client: httpx.Client
     full: str
     empty: str
 
 
-Operation = Callable[[Place, int], httpx.Response]
+Operation = Callable[[Target, int], httpx.Response]
 
 
-def _made(place: Place, _number: int) -> httpx.Response:
-    return place.client.post("collections", json={"name": "New"})
+def _create(target: Target, _number: int) -> httpx.Response:
+    return target.client.post("collections", json={"name": "New"})
 
 
-def _deleted(place: Place, number: int) -> httpx.Response:
-    made = _made(place, number).json()["id"]
-    return _timed(lambda: place.client.delete(f"collections/{made}"))
+def _delete(target: Target, number: int) -> httpx.Response:
+    made = _create(target, number).json()["id"]
+    return _timed(lambda: target.client.delete(f"collections/{made}"))
 
 
-def _added(place: Place, number: int) -> httpx.Response:
-    place.client.delete(f"{_tracks(place)}/{seed.track_id(number)}")
-    return _timed(lambda: place.client.post(_tracks(place), json={"track_id": seed.track_id(number)}))
+def _add(target: Target, number: int) -> httpx.Response:
+    target.client.delete(f"{_tracks(target)}/{seed.track_id(number)}")
+    return _timed(lambda: target.client.post(_tracks(target), json={"track_id": seed.track_id(number)}))
 
 
-def _removed(place: Place, number: int) -> httpx.Response:
-    answer = _timed(lambda: place.client.delete(f"{_tracks(place)}/{seed.track_id(number)}"))
-    place.client.post(_tracks(place), json={"track_id": seed.track_id(number)})
-    return answer
+def _remove(target: Target, number: int) -> httpx.Response:
+    response = _timed(lambda: target.client.delete(f"{_tracks(target)}/{seed.track_id(number)}"))
+    target.client.post(_tracks(target), json={"track_id": seed.track_id(number)})
+    return response
 
 
-def _moved(place: Place, number: int) -> httpx.Response:
-    return place.client.patch(f"collections/{place.full}/order", json={"ordered_track_ids": [seed.track_id(number)]})
+def _move(target: Target, number: int) -> httpx.Response:
+    return target.client.patch(f"collections/{target.full}/order", json={"ordered_track_ids": [seed.track_id(number)]})
 
 
 def _timed(ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """Only this request counts: what leads up to it or cleans up after it is timed elsewhere."""
+    """Measures only this request, without its set-up and clean-up."""
     started = time.perf_counter()
-    answer = ask()
-    answer.extensions["seconds"] = time.perf_counter() - started
-    return answer
+    response = ask()
+    response.extensions["seconds"] = time.perf_counter() - started
+    return response
 
 
-def _tracks(place: Place) -> str:
-    return f"collections/{place.full}/tracks"
+def _tracks(target: Target) -> str:
+    return f"collections/{target.full}/tracks"
 
 
 OPERATIONS: dict[str, Operation] = {
     "list_collections": lambda p, _: p.client.get("collections"),
-    "create_collection": _made,
+    "create_collection": _create,
     "get_collection": lambda p, _: p.client.get(f"collections/{p.empty}"),
     "update_collection": lambda p, n: p.client.patch(f"collections/{p.empty}", json={"name": f"Name {n}"}),
-    "delete_collection": _deleted,
+    "delete_collection": _delete,
     "list_collection_tracks": lambda p, _: p.client.get(_tracks(p), params={"limit": PAGE_OF_TRACKS}),
-    "add_collection_track": _added,
-    "remove_collection_track": _removed,
-    "reorder_collection": _moved,
+    "add_collection_track": _add,
+    "remove_collection_track": _remove,
+    "reorder_collection": _move,
 }
 
 
 class Ratio(NamedTuple):
-    """Medians in milliseconds, and how many times the small one the large one is."""
+    """Medians in milliseconds on both databases, and their ratio."""
 
     operation: str
     small_ms: float
@@ -97,12 +97,12 @@ class Ratio(NamedTuple):
 
 
 def ratios(kind: str, folder: Path, progress: Progress, large: tuple[int, int, int] = LARGE) -> list[Ratio]:
-    """Every operation's ratio on one kind of database."""
-    with _place(kind, folder, SMALL, progress) as one, _place(kind, folder, large, progress) as other:
+    """The ratio of every operation on one kind of database."""
+    with _target(kind, folder, SMALL, progress) as one, _target(kind, folder, large, progress) as other:
         return [_ratio(name, one, other, progress) for name in OPERATIONS]
 
 
-def _ratio(name: str, small: Place, large: Place, progress: Progress) -> Ratio:
+def _ratio(name: str, small: Target, large: Target, progress: Progress) -> Ratio:
     operation, times = OPERATIONS[name], ([], [])  # type: tuple[Operation, tuple[list[float], list[float]]]
     task = progress.add_task(name, total=ROUNDS)
     for number in range(ROUNDS):
@@ -110,20 +110,20 @@ def _ratio(name: str, small: Place, large: Place, progress: Progress) -> Ratio:
             times[index].append(_seconds(operation, (small, large)[index], number))
         progress.advance(task)
     progress.remove_task(task)
-    small_ms, large_ms = (statistics.median(some) * 1000 for some in times)
+    small_ms, large_ms = (statistics.median(one) * 1000 for one in times)
     return Ratio(name, small_ms, large_ms)
 
 
-def _seconds(operation: Operation, place: Place, number: int) -> float:
+def _seconds(operation: Operation, target: Target, number: int) -> float:
     started = time.perf_counter()
-    answer = operation(place, number)
-    seconds: float = answer.extensions.get("seconds", time.perf_counter() - started)
-    assert answer.status_code in (200, 201), answer.text
+    response = operation(target, number)
+    seconds: float = response.extensions.get("seconds", time.perf_counter() - started)
+    assert response.status_code in (200, 201), response.text
     return seconds
 
 
 @contextmanager
-def _place(kind: str, folder: Path, size: tuple[int, int, int], progress: Progress) -> Iterator[Place]:
+def _target(kind: str, folder: Path, size: tuple[int, int, int], progress: Progress) -> Iterator[Target]:
     collection_count, user_count, track_count = size
     with databases.fresh(kind, folder) as url:
         migrate.upgrade(url)
@@ -132,4 +132,4 @@ def _place(kind: str, folder: Path, size: tuple[int, int, int], progress: Progre
         progress.remove_task(task)
         secret = new_key(url, seed.user(0))
         with running(url, folder, LOG_LEVEL="error") as server, server.client(secret) as client:
-            yield Place(client, seed.collection_id(0), seed.collection_id(user_count))
+            yield Target(client, seed.collection_id(0), seed.collection_id(user_count))

@@ -1,4 +1,4 @@
-"""Many clients at one thing at one moment: who wins, how often it happens, and how long everybody waits."""
+"""Concurrent requests for one resource: number of winners, effects and response times."""
 
 from __future__ import annotations
 
@@ -25,23 +25,27 @@ Ask = Callable[[httpx.Client, dict[str, str], int], httpx.Response]
 
 
 def of_keys(server: Running, secret: str, kind: str) -> Iterator[Figure]:
-    """One request sent by all at once, under one idempotency key."""
-    said: Counter[int] = Counter()
+    """Concurrent duplicates with one idempotency key."""
+    statuses: Counter[int] = Counter()
     wanted = []
     with server.client(secret, 30) as client:
         for _ in range(ROUNDS):
             name = secrets.token_hex(8)
             wanted.append(name)
             headers = {"Idempotency-Key": name}
-            said.update(_at_once(lambda _, h=headers, n=name: client.post("collections", json={"name": n}, headers=h)))  # type: ignore[misc]
+
+            def create(_: int, name: str = name, headers: dict[str, str] = headers) -> httpx.Response:
+                return client.post("collections", json={"name": name}, headers=headers)
+
+            statuses.update(_at_once(create))
     found = names(server.database_url)
     once = sum(found[name] == 1 for name in wanted)
-    yield exactly(f"{RACERS} with one key: rounds that made one", kind, once, ROUNDS)
-    yield exactly("answers other than 201 and 409", kind, sorted(set(said) - {201, 409}), [])
+    yield exactly(f"{RACERS} with one key: rounds that created one", kind, once, ROUNDS)
+    yield exactly("responses other than 201 and 409", kind, sorted(set(statuses) - {201, 409}), [])
 
 
 def of_versions(server: Running, secret: str, kind: str) -> Iterator[Figure]:
-    """Changes by all at once, each of the one version that all have seen."""
+    """Concurrent changes with one entity tag."""
     ids = _made_tracks(server, RACERS + 3)
     with server.client(secret, 30) as client:
         for name, ask in _changes(ids).items():
@@ -50,34 +54,34 @@ def of_versions(server: Running, secret: str, kind: str) -> Iterator[Figure]:
 
 
 def of_moves(server: Running, secret: str, kind: str) -> Iterator[Figure]:
-    """Moves by all in one collection, without a condition: all must succeed, and in time."""
+    """Concurrent moves in one collection without If-Match; all must succeed in time."""
     ids = _made_tracks(server, MEMBERS)
     with server.client(secret, 30) as client:
         path = _new(client, ids)
         before = _version(client, path)
-        told = _moved(client, path, ids)
+        moves = _move_concurrently(client, path, ids)
         page = client.get(f"{path}/tracks", params={"limit": 500}).json()["items"]
         after = _version(client, path)
-    took = sorted(seconds for _, seconds, _ in told)
-    effects = sum(1 for status, _, _ in told if status == 200)
+    took = sorted(seconds for _, seconds, _ in moves)
+    effects = sum(1 for status, _, _ in moves if status == 200)
     yield exactly(f"{WRITERS} writers x {MOVES} moves: succeeded", kind, effects, WRITERS * MOVES)
-    yield exactly("tracks left, each once", kind, len({item["track_id"] for item in page}), MEMBERS)
+    yield exactly("tracks that remain, each once", kind, len({item["track_id"] for item in page}), MEMBERS)
     yield exactly("positions dense", kind, [item["position"] for item in page] == list(range(MEMBERS)), True)
     yield Figure("versions given out", kind, str(after - before), f"<= {effects}", 0 < after - before <= effects)
     yield at_most("p99 of a move", kind, took[int(len(took) * 0.99)] * 1000, MAX_MS[kind], " ms")
 
 
-def _moved(client: httpx.Client, path: str, ids: list[str]) -> list[tuple[int, float, str]]:
+def _move_concurrently(client: httpx.Client, path: str, ids: list[str]) -> list[tuple[int, float, str]]:
     start = threading.Barrier(WRITERS)
 
     def write(writer: int) -> list[tuple[int, float, str]]:
-        chance, told = random.Random(writer), []
+        chance, moves = random.Random(writer), []
         start.wait()
         for _ in range(MOVES):
-            track, asked = chance.choice(ids), time.monotonic()
-            answer = client.patch(f"{path}/order", json={"ordered_track_ids": [track]})
-            told.append((answer.status_code, time.monotonic() - asked, track))
-        return told
+            track, started = chance.choice(ids), time.monotonic()
+            response = client.patch(f"{path}/order", json={"ordered_track_ids": [track]})
+            moves.append((response.status_code, time.monotonic() - started, track))
+        return moves
 
     with ThreadPoolExecutor(WRITERS) as pool:
         return [one for some in pool.map(write, range(WRITERS)) for one in some]
@@ -98,9 +102,9 @@ def _changes(ids: list[str]) -> dict[str, Ask]:
 def _winners(client: httpx.Client, ids: list[str], ask: Ask) -> int:
     path = _new(client, ids[:3])
     tag = f'"{_version(client, path)}"'
-    told = _at_once(lambda number: ask(client, {"path": path, "If-Match": tag}, number))
-    assert set(told) <= {200, 404, 412}, told
-    return told[200]
+    statuses = _at_once(lambda number: ask(client, {"path": path, "If-Match": tag}, number))
+    assert set(statuses) <= {200, 404, 412}, statuses
+    return statuses[200]
 
 
 def _at_once(ask: Callable[[int], httpx.Response]) -> Counter[int]:

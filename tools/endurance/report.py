@@ -1,4 +1,4 @@
-"""What was measured, what was promised, and whether it was kept: a table in the end, a bar on the way."""
+"""Figures with their limits and verdicts, printed as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 
 class Figure(NamedTuple):
-    """One promise; `kept` is the verdict."""
+    """One measured value, its limit, and whether it is kept."""
 
     what: str
     database: str
@@ -20,17 +20,17 @@ class Figure(NamedTuple):
 
 
 def at_most(what: str, database: str, value: float, limit: float, unit: str = "") -> Figure:
-    """A figure that must not be above its limit."""
+    """A figure with a maximum."""
     return Figure(what, database, f"{value:.3g}{unit}", f"<= {limit:g}{unit}", value <= limit)
 
 
 def exactly(what: str, database: str, value: object, wanted: object) -> Figure:
-    """A figure that must be just so."""
+    """A figure with an exact value."""
     return Figure(what, database, str(value), str(wanted), value == wanted)
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
-    """Print them as a table."""
+    """Prints the figures as a table."""
     table = Table("What", "Database", "Measured", "Promised", "", box=None, pad_edge=False, header_style="bold")
     for figure in figures:
         table.add_row(*figure[:4], "kept" if figure.kept else "[bold red]MISSED[/]")

@@ -1,4 +1,4 @@
-"""What a running server holds: memory, threads, open files and connections, and sessions of the database."""
+"""Resource usage of a running server: memory, threads, open files, and database sessions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tools.testing.server_process import Running
 MIB = 1024 * 1024
 
 
-class Census(NamedTuple):
-    """Sums over the workers; memory in MiB. `proportional` (PSS) counts a page that processes share once in all.
+class ResourceUsage(NamedTuple):
+    """Sums over the workers; memory in MiB, as PSS (`proportional`) and RSS (`resident`).
 
-    `sessions` are those of PostgreSQL, of the whole server; none on SQLite.
+    `sessions` are PostgreSQL sessions of the whole server; 0 on SQLite.
     """
 
     proportional: float
@@ -28,15 +28,15 @@ class Census(NamedTuple):
 
 
 def serving(server: Running) -> list[psutil.Process]:
-    """The processes that answer requests: the workers, or the one process of a server without."""
+    """The processes that serve requests: the workers, or the only process."""
     return workers(server) or [psutil.Process(server.process.pid)]
 
 
-def take(server: Running) -> Census:
-    """One count, now."""
+def measure(server: Running) -> ResourceUsage:
+    """Measures the usage now."""
     found = serving(server)
     memory = [process.memory_full_info() for process in found]
-    return Census(
+    return ResourceUsage(
         sum(one.pss for one in memory) / MIB,
         sum(one.rss for one in memory) / MIB,
         sum(process.num_threads() for process in found),

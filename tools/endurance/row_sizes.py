@@ -1,4 +1,4 @@
-"""Says what a row costs on PostgreSQL, in its table and in its indexes: `python -m tools.endurance.row_sizes`."""
+"""Bytes per row on PostgreSQL, of tables and indexes: `python -m tools.endurance.row_sizes`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from models.db import engines, migrate
 from tools.testing import databases
 
-# Ids are random, as the service makes them, so that indexes fill as they do in the long run.
+# Ids are random, as those of the service, so that indexes have a realistic fill factor.
 FILLS = {
     "organizations": """
         INSERT INTO organizations SELECT 'org_' || lpad(n::text, 6, '0'), now() FROM generate_series(1, 100) n""",
@@ -55,7 +55,7 @@ SIZES = text(
 
 
 class Size(NamedTuple):
-    """The bytes that one row of a table takes, measured over so many rows."""
+    """Bytes per row of a table and of its indexes, averaged over the rows."""
 
     table: str
     rows: int
@@ -64,14 +64,16 @@ class Size(NamedTuple):
 
 
 def sizes(rows: int, console: Console) -> Iterator[Size]:
-    """Each table's, on a new database with so many tracks and collections, and twice as many tracks in collections."""
+    """The size of each table, on a new database with so many tracks and collections."""
     with databases.postgres_database() as url:
         migrate.upgrade(url)
         engine = engines.create_unpooled(url, wait_seconds=5)
         with engine.connect() as connection:
-            connection.exec_driver_sql("SET session_replication_role = replica")  # what refers to what is known
-            for name, order in track(FILLS.items(), "Filling", console=console):
-                connection.execute(text(f"{order} ON CONFLICT DO NOTHING"), {"rows": rows} if ":rows" in order else {})
+            connection.exec_driver_sql("SET session_replication_role = replica")  # skips foreign key checks
+            for name, statement in track(FILLS.items(), "Filling", console=console):
+                connection.execute(
+                    text(f"{statement} ON CONFLICT DO NOTHING"), {"rows": rows} if ":rows" in statement else {}
+                )
                 connection.exec_driver_sql(f"ANALYZE {name}")
                 connection.commit()
             yield from (_size(connection, name) for name in FILLS)
@@ -84,7 +86,7 @@ def _size(connection: Connection, name: str) -> Size:
 
 
 def main(words: list[str]) -> int:
-    """Print a table, or JSON."""
+    """Prints a table, or JSON."""
     ask = argparse.ArgumentParser(prog="python -m tools.endurance.row_sizes", description=__doc__)
     ask.add_argument("--rows", type=int, default=1_000_000, help="tracks, and collections (default %(default)s)")
     ask.add_argument("--json", action="store_true", help="print JSON")

@@ -1,4 +1,4 @@
-"""What a second worker adds, measured in turn, and the memory of a worker: `python -m tools.endurance.scaling`."""
+"""Throughput of two workers compared with one, and memory per worker: `python -m tools.endurance.scaling`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ from tools.testing.server_process import running
 
 COUNTS, WARM_UP_SECONDS = (1, 2), 2
 NOTE = """\
-The load, the database and the workers share the cores of this machine ({cores}). Where there are fewer cores than
-workers and these two, a second worker only takes what the first one leaves, and the factor says how much that was,
-not how far it goes."""
+Load generator, database and workers share the cores of this machine ({cores}). With fewer cores than processes, a
+second worker only gets the remaining processor time, and the factor is a lower bound."""
 
 
 class Round(NamedTuple):
-    """One run; memory in MiB and sessions of PostgreSQL for each worker."""
+    """One run; memory in MiB and PostgreSQL sessions per worker."""
 
     workers: int
     rate: float
@@ -41,7 +40,7 @@ class Round(NamedTuple):
 
 
 def rounds(kind: str, folder: Path, count: int, seconds: int, console: Console) -> Iterator[Round]:
-    """So many of each, one worker and two in turn, on one database; each server is alone, so that it shares no page."""
+    """Runs one and two workers in turn on one database; one server at a time, so that none shares memory pages."""
     with database(kind, folder) as (url, table):
         for number in track(range(count * len(COUNTS)), "1 and 2 workers", console=console):
             workers = COUNTS[number % len(COUNTS)]
@@ -52,8 +51,8 @@ def rounds(kind: str, folder: Path, count: int, seconds: int, console: Console) 
 def _round(workers: int, place: Loaded, seconds: int) -> Round:
     _load(place, WARM_UP_SECONDS)
     found = _load(place, seconds)
-    held = resource_usage.take(place.server)
-    each = [value / workers for value in (held.proportional, held.resident, held.sessions)]
+    usage = resource_usage.measure(place.server)
+    each = [value / workers for value in (usage.proportional, usage.resident, usage.sessions)]
     return Round(workers, found.rate, found.p99, *each)
 
 
@@ -61,18 +60,18 @@ def _load(place: Loaded, seconds: int) -> load.Result:
     cores = ",".join(map(str, os.sched_getaffinity(0)))
     found = load.run(place.server.port, place.requests, core=cores, seconds=seconds, connections=CONNECTIONS)
     if found.refused:
-        raise RuntimeError(f"{found.refused} of {found.requests} answers were refusals; {place.server.log} may say why")
+        raise RuntimeError(f"{found.refused} of {found.requests} responses were errors; see {place.server.log}")
     return found
 
 
 def medians(found: list[Round]) -> list[Round]:
-    """For each number of workers the median of every figure."""
+    """The median of every figure per number of workers."""
     groups = [[one for one in found if one.workers == count] for count in COUNTS]
     return [Round._make(statistics.median(column) for column in zip(*group, strict=True)) for group in groups]
 
 
 def main(words: list[str]) -> int:
-    """Print a table, or JSON."""
+    """Prints a table, or JSON."""
     ask = argparse.ArgumentParser(prog="python -m tools.endurance.scaling", description=__doc__)
     ask.add_argument("--rounds", type=int, default=5, help="runs of each (default %(default)s)")
     ask.add_argument("--seconds", type=int, default=5, help="how long a run takes (default %(default)s)")
@@ -83,8 +82,8 @@ def main(words: list[str]) -> int:
         found = list(rounds(chosen.database, Path(folder), chosen.rounds, chosen.seconds, Console(stderr=True)))
     one, two = medians(found)
     if chosen.json:
-        told = {"rounds": [each._asdict() for each in found], "medians": [one._asdict(), two._asdict()]}
-        print(json.dumps(told | {"factor": two.rate / one.rate, "cores": len(os.sched_getaffinity(0))}, indent=2))
+        result = {"rounds": [each._asdict() for each in found], "medians": [one._asdict(), two._asdict()]}
+        print(json.dumps(result | {"factor": two.rate / one.rate, "cores": len(os.sched_getaffinity(0))}, indent=2))
     else:
         _show(one, two)
     return 0

@@ -1,4 +1,4 @@
-"""Kills one of several workers under load, and says which requests failed with it."""
+"""Kills one of several workers under load; reports which requests failed."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from tools.testing.server_process import Running
 
 
 class KillResult(NamedTuple):
-    """What the end of one worker cost clients that repeat nothing.
+    """Effect of a killed worker on clients that do not retry.
 
-    `held` are the connections that it had, as ports of the clients; each carried one request at most. `failed` are the
-    connections that broke under a request, and `strange` is whatever was neither a success nor such a failure.
+    `connections` are those of the worker, as client ports, with one request each at most. `failed` are the connections
+    that broke during a request, and `unexpected` are all responses other than 201.
     """
 
-    held: frozenset[int]
+    connections: frozenset[int]
     failed: list[int]
-    strange: list[str]
+    unexpected: list[str]
     replaced_seconds: float
 
 
 def kill_one(server: Running, secret: str) -> KillResult:
-    """`kill -9` for one worker: the others go on, it is replaced, and its successor serves."""
+    """SIGKILL for one worker: the others go on, and its replacement serves."""
     with Load(server, secret, keys=False) as load:
-        load.await_told(WARM_UP)
+        load.await_acknowledged(WARM_UP)
         before = workers(server)
-        # Nobody replaces it before the others are seen to go on alone.
+        # Suspends the supervisor, so that the other workers serve alone for a while.
         server.process.send_signal(signal.SIGSTOP)
-        victim = max(before, key=lambda worker: len(_connections(worker)))  # the kernel may have given one nothing
-        victim.suspend()  # so that it takes no more of them before it dies
-        held = _connections(victim)
+        victim = max(before, key=lambda worker: len(_connections(worker)))  # one worker may have no connection
+        victim.suspend()  # so that it accepts no more connections
+        connections = _connections(victim)
         os.kill(victim.pid, signal.SIGKILL)
-        load.await_told(WARM_UP)
+        load.await_acknowledged(WARM_UP)
         server.process.send_signal(signal.SIGCONT)
         started = time.monotonic()
-        successor = _successor(server, before)
+        replacement = _replacement(server, before)
         replaced = time.monotonic() - started
-        load.await_told(WARM_UP)
-    # A halted worker may hold a lock: not while others write.
-    _require_service(server, successor)
-    strange = [f"{count} x {status}" for status, count in load.statuses.items() if status != 201]
-    return KillResult(held, load.cut_ports, strange, replaced)
+        load.await_acknowledged(WARM_UP)
+    # Only now, because a suspended worker may hold a lock.
+    _require_service(server, replacement)
+    unexpected = [f"{count} x {status}" for status, count in load.statuses.items() if status != 201]
+    return KillResult(connections, load.broken_ports, unexpected, replaced)
 
 
-def require_only_its_own(loss: KillResult) -> None:
-    """Only requests on the connections of the dead worker may have failed, each once."""
-    assert loss.held, "the worker had no connection, so its end proves nothing"
-    assert len(loss.failed) == len(set(loss.failed)), f"a connection broke twice: {loss}"
-    assert set(loss.failed) <= loss.held, f"a request failed that was another worker's: {loss}"
-    assert not loss.strange, loss
+def require_only_its_own(result: KillResult) -> None:
+    """Only requests on connections of the killed worker may have failed, each once."""
+    assert result.connections, "the worker had no connection, so the kill proves nothing"
+    assert len(result.failed) == len(set(result.failed)), f"a connection broke twice: {result}"
+    assert set(result.failed) <= result.connections, f"a request of another worker failed: {result}"
+    assert not result.unexpected, result
 
 
 def _connections(worker: psutil.Process) -> frozenset[int]:
@@ -63,7 +63,7 @@ def _connections(worker: psutil.Process) -> frozenset[int]:
     return frozenset(one.raddr.port for one in found if one.status == psutil.CONN_ESTABLISHED and one.raddr)
 
 
-def _successor(server: Running, before: list[psutil.Process]) -> psutil.Process:
+def _replacement(server: Running, before: list[psutil.Process]) -> psutil.Process:
     deadline = time.monotonic() + REPLACED_SECONDS
     while time.monotonic() < deadline:
         if found := [worker for worker in workers(server) if worker not in before]:
@@ -72,9 +72,9 @@ def _successor(server: Running, before: list[psutil.Process]) -> psutil.Process:
     raise AssertionError("the worker was not replaced")
 
 
-def _require_service(server: Running, successor: psutil.Process) -> None:
-    """With every other worker halted, whoever answers is the new one."""
-    others = [worker for worker in workers(server) if worker != successor]
+def _require_service(server: Running, replacement: psutil.Process) -> None:
+    """Suspends every other worker, so that the new one must respond."""
+    others = [worker for worker in workers(server) if worker != replacement]
     for worker in others:
         worker.suspend()
     try:

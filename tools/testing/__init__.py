@@ -1,1 +1,1 @@
-"""What the tests, the benchmark and the endurance runs start and drive the service with."""
+"""Test support for the tests, the benchmark and the endurance runs."""

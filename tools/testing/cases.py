@@ -1,16 +1,16 @@
-"""The words in which hostile requests are written: bytes as they go over the wire, and what must come back."""
+"""Builders and expected outcomes of malformed requests, written as raw bytes."""
 
 from enum import Enum
 from typing import NamedTuple
 
-# Placeholders as long as what stands in for them, so that a length written around one stays right.
+# Placeholders of the same length as their values, so that Content-Length stays right.
 KEY = b"key-of-alice".ljust(40, b".")
 STRANGERS_KEY = b"key-of-mallory".ljust(40, b".")
 READERS_KEY = b"key-of-a-reader".ljust(40, b".")
 PAUSED_KEY = b"key-that-is-paused".ljust(40, b".")
 COLLECTION = b"a-collection-of-hers".ljust(18, b".")[:18]
 TRACK = b"one-track-of-hers".ljust(19, b".")
-# Sent where an answer must not repeat it.
+# Sent where a response must not repeat it.
 MARK = b"zQ9hostile9Qz"
 
 LIVE = b"/v1/health/live"
@@ -26,10 +26,10 @@ AS_ALICE = b"X-API-Key: " + KEY
 
 
 class Step(Enum):
-    """What a client does between two pieces of bytes."""
+    """Action of the client between two pieces of bytes."""
 
-    AWAIT = "reads one answer"
-    HALF_CLOSE = "says that it will send no more"
+    AWAIT = "reads one response"
+    HALF_CLOSE = "closes its sending side"
 
 
 AWAIT, HALF_CLOSE = Step.AWAIT, Step.HALF_CLOSE
@@ -37,7 +37,7 @@ Piece = bytes | Step
 
 
 class Outcome(NamedTuple):
-    """A status and, from 400 on, its error code; `closes`: the server must end the connection after it."""
+    """Expected status and, from 400 on, error code; with `closes` the server must close the connection."""
 
     status: int
     code: str = ""
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One hostile request: the only outcome allowed, and the statuses of the answers that must come before it."""
+    """One malformed request, its only allowed outcome, and the statuses of the responses before it."""
 
     title: str
     outcome: Outcome
@@ -83,12 +83,12 @@ def case(title: str, outcome: Outcome, *pieces: Piece, before: tuple[int, ...] =
 
 
 def shown(sent: bytes) -> str:
-    """How a title names what is sent."""
+    """The bytes as a case title shows them."""
     return repr(sent if len(sent) <= 60 else sent[:44] + b"..." + sent[-12:])[1:]
 
 
 def head(method: bytes, target: bytes, *fields: bytes, version: bytes = b"HTTP/1.1", host: bytes = HOST) -> bytes:
-    """A header; without a Host field where `host` is empty."""
+    """Request line and header; an empty `host` leaves out the Host field."""
     lines = [method + b" " + target + b" " + version, *([host] if host else []), *fields]
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
@@ -99,13 +99,13 @@ def get(target: bytes = LIVE, *fields: bytes, version: bytes = b"HTTP/1.1", host
 
 
 def mine(target: bytes = LIST, *fields: bytes, method: bytes = b"GET") -> bytes:
-    """A request of alice's without a body."""
+    """A request with alice's key and no body."""
     return head(method, target, AS_ALICE, *fields)
 
 
-def post(body: bytes, *fields: bytes, to: bytes = LIST, method: bytes = b"POST", like: bytes = JSON) -> bytes:
-    """A request of alice's with a body of the right length; without a Content-Type where `like` is empty."""
-    typed = [like] if like else []
+def post(body: bytes, *fields: bytes, to: bytes = LIST, method: bytes = b"POST", content_type: bytes = JSON) -> bytes:
+    """A request with alice's key, a body and its length; an empty `content_type` leaves out that field."""
+    typed = [content_type] if content_type else []
     return head(method, to, AS_ALICE, *typed, *fields, b"Content-Length: %d" % len(body)) + body
 
 
@@ -114,7 +114,7 @@ def patch(body: bytes, *fields: bytes, to: bytes = ONE) -> bytes:
 
 
 def chunked(content: bytes, *fields: bytes, to: bytes = LIST) -> bytes:
-    """A POST of alice's whose chunked content is written out by hand."""
+    """A POST with alice's key and raw chunked content."""
     return head(b"POST", to, AS_ALICE, JSON, CHUNKED, *fields) + content
 
 

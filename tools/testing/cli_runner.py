@@ -1,4 +1,4 @@
-"""An operator's shell: a folder, a database and the command line, in this process or as a process of its own."""
+"""The command line under test: in this process, in a subprocess, or on a terminal."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Shell:
-    """One operator's shell: an own folder, an own database, and the command line."""
+    """The command line with theirs own folder, database and environment."""
 
     def __init__(self, folder: Path, url: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
@@ -34,13 +34,13 @@ class Shell:
         self.folder = folder
 
     def run(self, *words: str, **variables: str) -> Done:
-        """Run a command in this process, which saves the start of Python; it must not serve."""
+        """Runs a command in this process, which saves the start of Python; not for servers."""
         with contextlib.chdir(self.folder), _environment(self.environ | variables):
             done = CliRunner().invoke(cli, words, catch_exceptions=False)
         return Done(words, done.exit_code, done.stdout, done.stderr)
 
     def start(self, *words: str, **variables: str) -> Done:
-        """Run a command in a process of its own."""
+        """Runs a command in a subprocess."""
         return subprocess.run(
             [sys.executable, "-m", "cli", *words],
             cwd=self.folder,
@@ -52,18 +52,18 @@ class Shell:
         )
 
     def on_terminal(self, *words: str, columns: int = 200, **variables: str) -> str:
-        """The output of a command in a process of its own, on a terminal of this width."""
+        """The output of a command in a subprocess on a terminal of this width."""
         environ = self.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns)} | variables
-        ours, its = pty.openpty()
+        ours, theirs = pty.openpty()
         with subprocess.Popen(
             [sys.executable, "-m", "cli", *words],
             cwd=self.folder,
             env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=its,
-            stderr=its,
+            stdout=theirs,
+            stderr=theirs,
         ) as process:
-            os.close(its)
+            os.close(theirs)
             output = b"".join(_read(ours))
         os.close(ours)
         assert process.returncode == 0, output
@@ -77,8 +77,8 @@ class Shell:
     def json(self, *words: str) -> Any:
         return json.loads(self.text(*words, "--json"))
 
-    def refusal(self, *words: str, **variables: str) -> str:
-        """The one sentence that a command ends with when it fails."""
+    def error(self, *words: str, **variables: str) -> str:
+        """The one-sentence error of a command that must fail."""
         done = self.run(*words, **variables)
         assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
         assert re.fullmatch(r"music-studio: [^\n]+\.\n", done.stderr), done.stderr
@@ -87,7 +87,7 @@ class Shell:
 
     @contextlib.contextmanager
     def serving(self, *words: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-        """The address of a running server and its process, which must then stop in order."""
+        """URL and process of a running server, which must then exit with status 0 on SIGTERM."""
         out, log = self.folder / "stdout", self.folder / "stderr"
         with out.open("wb") as output, log.open("wb") as errors:
             process = subprocess.Popen(
@@ -98,7 +98,7 @@ class Shell:
                 stderr=errors,
             )
         try:
-            yield _announced(process, log), process
+            yield _announced_url(process, log), process
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0, log.read_text()
         finally:
@@ -108,7 +108,7 @@ class Shell:
 
 
 def _read(terminal: int) -> Iterator[bytes]:
-    # Linux answers EIO once the last process has closed the other side.
+    # Linux raises EIO once the last process has closed the terminal.
     with contextlib.suppress(OSError):
         while chunk := os.read(terminal, 65536):
             yield chunk
@@ -116,7 +116,7 @@ def _read(terminal: int) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Options of a command go into the environment too, from where the next test must not get them."""
+    """Sets the environment, and restores it, because options of a command are written to it."""
     before = dict(os.environ)
     try:
         os.environ.clear()
@@ -127,7 +127,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _announced(process: subprocess.Popen[bytes], log: Path) -> str:
+def _announced_url(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
         if found := re.search(r"^Music Studio listens on (\S+)$", log.read_text(), re.MULTILINE):

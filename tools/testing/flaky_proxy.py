@@ -1,4 +1,4 @@
-"""A TCP connection that can be made to fail: refused, silent, or cut after so many bytes."""
+"""TCP proxy for PostgreSQL that can refuse, swallow or cut connections."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ BLOCK = 65536
 
 
 class Proxy:
-    """Passes bytes to a PostgreSQL behind a Unix socket; `url` goes through it.
+    """Forwards a TCP port to the Unix socket of a PostgreSQL.
 
-    `silent` swallows what arrives and answers nothing, on open connections and on new ones; `cut_after` breaks each
-    connection once so many bytes of answers have passed.
+    With `silent` it swallows all bytes, on open and on new connections; with `cut_after` it closes each connection
+    after so many bytes from the server.
     """
 
     def __init__(self, target: str) -> None:
@@ -27,7 +27,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
 
     def refuse(self) -> None:
-        """Cut every connection and refuse new ones."""
+        """Closes every connection and refuses new ones."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._guard:
@@ -36,7 +36,7 @@ class Proxy:
                     one.shutdown(socket.SHUT_RDWR)
 
     def allow(self) -> None:
-        """Take connections again, at the same port."""
+        """Accepts connections again, on the same port."""
         self._listener = self._listen(self.port)
 
     def _listen(self, port: int) -> socket.socket:
@@ -62,14 +62,14 @@ class Proxy:
             with self._guard:
                 self._open -= {client, server}
 
-    def _pass(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, from_server: bool) -> None:
         passed = 0
         with contextlib.suppress(OSError):
             while block := source.recv(BLOCK):
                 if self.silent:
                     continue
                 passed += len(block)
-                if answers and self.cut_after is not None and passed > self.cut_after:
+                if from_server and self.cut_after is not None and passed > self.cut_after:
                     break
                 sink.sendall(block)
         for one in (source, sink):
@@ -79,7 +79,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxied(socket_file: str) -> Iterator[Proxy]:
-    """A proxy that listens, and is closed afterwards."""
+    """A listening proxy, closed afterwards."""
     proxy = Proxy(socket_file)
     try:
         yield proxy

@@ -1,4 +1,4 @@
-"""Starts the command line by a fork of a process that has imported it already, which saves a second for each server."""
+"""Starts servers by forking a process that has imported the command line, which saves a second each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRELOADED = ["app", "cli.main", "ops.database_setup", "ops.maintenance", "web.se
 
 
 class Forked:
-    """The part of subprocess.Popen's interface that tests of a server use."""
+    """The part of the interface of subprocess.Popen that tests of a server use."""
 
     def __init__(self, process: BaseProcess) -> None:
         self._process = process
@@ -47,7 +47,7 @@ class Forked:
 
 
 def start(words: Sequence[str], environ: Mapping[str, str], folder: Path, log: Path) -> Forked:
-    """`music-studio WORDS` in a process of its own, whose output goes to a file."""
+    """Runs `music-studio WORDS` in a forked process, with its output in a file."""
     process = _context().Process(target=_run, args=(list(words), dict(environ), folder, log))
     process.start()
     return Forked(process)
@@ -74,5 +74,5 @@ def _run(words: list[str], environ: dict[str, str], folder: Path, log: Path) -> 
     try:
         main()
     finally:
-        atexit._run_exitfuncs()  # the process ends without them
+        atexit._run_exitfuncs()  # a forked process ends without them
         sys.stdout.flush()

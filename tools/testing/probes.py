@@ -1,4 +1,4 @@
-"""One request per operation with which its owner succeeds, and what a test needs to send it."""
+"""One valid request per operation, and the collection that it needs."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from web.contract.reading import OperationObject
 
 COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
 
-# The row of an operation: the body with which alice would succeed. Braces stand for her own ids.
+# The body of a valid request of alice per operation, with placeholders for her ids.
 PROBES: dict[str, dict[str, Any] | None] = {
     "list_collections": None,
     "create_collection": {"name": "Probe", "cover_track_id": TRACK},
@@ -24,7 +24,7 @@ PROBES: dict[str, dict[str, Any] | None] = {
 
 
 class Scene(NamedTuple):
-    """Alice's collection with one track in it, and one that is not."""
+    """A service, alice's client, and the ids of a collection with one track and of another track."""
 
     service: Service
     alice: httpx.Client
@@ -33,18 +33,18 @@ class Scene(NamedTuple):
     def ask(
         self, client: httpx.Client, operation: OperationObject, headers: dict[str, str] | None = None, **ids: str
     ) -> httpx.Response:
-        """The probe of an operation, with some of alice's ids replaced."""
+        """Sends the probe of an operation, with some ids replaced."""
         known = self.ids | ids
         url = self.service.url + operation.path.format(**known)
         return client.request(operation.method, url, json=_filled(PROBES[operation.id], known), headers=headers)
 
     def refused(self, client: httpx.Client, operation: OperationObject, code: str, **ids: str) -> httpx.Response:
-        """The same, when it must end in this error and leave every row as it was."""
+        """Sends the probe, which must fail with this code and change no row."""
         before = self.service.snapshot(self.ids["collection_id"])
         response = self.ask(client, operation, None, **ids)
         assert_envelope(response, code)
         assert self.service.snapshot(self.ids["collection_id"]) == before, (
-            f"{operation.id} was refused and yet changed something"
+            f"{operation.id} was refused but changed a row"
         )
         return response
 

@@ -1,4 +1,4 @@
-"""Sends a hostile request as raw bytes, and reads what comes back as strictly as the contract allows."""
+"""HTTP client that sends raw bytes, reads responses strictly, and checks them against the contract."""
 
 import json
 import re
@@ -29,8 +29,8 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*\r\n")
 _FIELD = re.compile(rb"([a-z0-9-]+): ([ -~]*)\r\n")
 
 
-class Answer(NamedTuple):
-    """One response, as it came."""
+class RawResponse(NamedTuple):
+    """One response."""
 
     status: int
     headers: dict[str, str]
@@ -43,12 +43,12 @@ def address(service: Service) -> tuple[str, int]:
     return host, int(port)
 
 
-class Line:
-    """A connection on which answers are read one by one."""
+class RawClient:
+    """One connection; responses are read one by one."""
 
-    def __init__(self, address: tuple[str, int], patience: float = 10) -> None:
-        self._socket = socket.create_connection(address, timeout=patience)
-        self._read = self._said = b""
+    def __init__(self, address: tuple[str, int], timeout: float = 10) -> None:
+        self._socket = socket.create_connection(address, timeout=timeout)
+        self._read = self._sent = b""
 
     def __enter__(self) -> Self:
         return self
@@ -56,36 +56,36 @@ class Line:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def say(self, piece: Piece) -> None:
+    def send(self, piece: Piece) -> None:
         if isinstance(piece, bytes):
             self._socket.sendall(piece)
-            self._said += piece
+            self._sent += piece
         elif piece is HALF_CLOSE:
             self._socket.shutdown(socket.SHUT_WR)
 
-    def answer(self, *, to_head: bool = False) -> Answer:
-        """The next response. Raises EOFError where the connection ends instead, ValueError for what is no HTTP."""
+    def response(self, *, to_head: bool = False) -> RawResponse:
+        """Reads the next response. Raises EOFError on a closed connection, ValueError on invalid HTTP."""
         while b"\r\n\r\n" not in self._read:
-            self._more()
+            self._receive()
         head, _, self._read = self._read.partition(b"\r\n\r\n")
         status, headers = _head(head + b"\r\n")
         bodyless = to_head or status in (204, 304) or status < 200
         length = 0 if bodyless else int(headers["content-length"])
         while len(self._read) < length:
-            self._more()
+            self._receive()
         body, self._read = self._read[:length], self._read[length:]
         if status >= 200:
-            self._said = contract_coverage.overheard(self._said, status, body)
-        return Answer(status, headers, body)
+            self._sent = contract_coverage.count_raw_exchange(self._sent, status, body)
+        return RawResponse(status, headers, body)
 
-    def ends(self) -> bool:
-        """Whether the server closes now, in order, and sends nothing more before."""
+    def is_closed(self) -> bool:
+        """Whether the server closes the connection in order, without further bytes."""
         try:
             return self._read == b"" and self._socket.recv(1) == b""
         except TimeoutError:
             return False
 
-    def _more(self) -> None:
+    def _receive(self) -> None:
         read = self._socket.recv(1 << 20)
         if not read:
             raise EOFError(self._read)
@@ -96,19 +96,19 @@ def _head(text: bytes) -> tuple[int, dict[str, str]]:
     line = _STATUS_LINE.match(text)
     fields = _FIELD.findall(text, line.end() if line else 0)
     if line is None or line[0] + b"".join(b"%s: %s\r\n" % field for field in fields) != text:
-        raise ValueError(f"no header of HTTP: {text!r}")
+        raise ValueError(f"invalid HTTP header: {text!r}")
     names = [name.decode() for name, _ in fields]
     if len(set(names)) != len(names):
-        raise ValueError(f"a field came twice: {names}")
+        raise ValueError(f"duplicate header field: {names}")
     return int(line[1]), dict(zip(names, (value.decode() for _, value in fields), strict=True))
 
 
-def wrongs(case: Case, address: tuple[str, int], words: Mapping[bytes, bytes]) -> list[str]:
-    """What is wrong with the service's reaction to a case; nothing when it is the only one allowed."""
+def mismatches(case: Case, address: tuple[str, int], words: Mapping[bytes, bytes]) -> list[str]:
+    """Differences between the service's responses to a case and the expected outcome."""
     pieces = [_filled(piece, words) for piece in case.pieces]
     try:
-        with Line(address) as line:
-            return list(_reaction(case, pieces, line))
+        with RawClient(address) as client:
+            return list(_check_responses(case, pieces, client))
     except (OSError, EOFError, ValueError) as error:
         return [f"{type(error).__name__}: {error}"[:300]]
 
@@ -120,85 +120,85 @@ def _filled(piece: Piece, words: Mapping[bytes, bytes]) -> Piece:
     return piece
 
 
-def _reaction(case: Case, pieces: list[Piece], line: Line) -> Iterator[str]:
+def _check_responses(case: Case, pieces: list[Piece], client: RawClient) -> Iterator[str]:
     expected = [*case.before, *([case.outcome.status] if case.outcome.status else [])]
     to_head = isinstance(pieces[0], bytes) and pieces[0].startswith(b"HEAD ")
     found = []
     for piece in pieces:
-        line.say(piece)
+        client.send(piece)
         if not isinstance(piece, bytes) and piece is not HALF_CLOSE:
-            found.append(line.answer())
+            found.append(client.response())
     while len(found) < len(expected):
-        found.append(line.answer(to_head=to_head))
-    if [answer.status for answer in found] != expected:
-        yield f"answered {[answer.status for answer in found]}: {found[-1].body[:300]!r}"
+        found.append(client.response(to_head=to_head))
+    if [response.status for response in found] != expected:
+        yield f"responded {[response.status for response in found]}: {found[-1].body[:300]!r}"
         return
-    for answer in found:
-        yield from flaws(answer, to_head=to_head)
+    for response in found:
+        yield from response_errors(response, to_head=to_head)
     if case.outcome.code and not to_head and (code := _code(found[-1])) != case.outcome.code:
         yield f"the code is {code}"
-    yield from _after(case, found, line)
+    yield from _check_connection(case, found, client)
 
 
-def _after(case: Case, found: list[Answer], line: Line) -> Iterator[str]:
-    """A connection ends in order, or goes on exactly behind the request that was answered."""
+def _check_connection(case: Case, found: list[RawResponse], client: RawClient) -> Iterator[str]:
+    """The connection closes in order, or accepts the next request."""
     if case.outcome.closes:
-        unasked = HALF_CLOSE in case.pieces or not case.outcome.status
-        said = unasked or found[-1].headers.get("connection") == "close"
-        yield from [] if said else ["did not announce that it closes"]
-        yield from [] if line.ends() else ["did not close"]
+        optional = HALF_CLOSE in case.pieces or not case.outcome.status
+        announced = optional or found[-1].headers.get("connection") == "close"
+        yield from [] if announced else ["no `Connection: close`"]
+        yield from [] if client.is_closed() else ["the connection was not closed"]
         return
-    line.say(get(LIVE, b"X-Request-ID: req_afterwards"))
-    after = line.answer()
+    client.send(get(LIVE, b"X-Request-ID: req_afterwards"))
+    after = client.response()
     if (after.status, after.headers["x-request-id"]) != (200, "req_afterwards"):
-        yield f"the next request on the connection was answered {after.status} {after.body[:200]!r}"
+        yield f"the next request on the connection got {after.status} {after.body[:200]!r}"
 
 
-def _code(answer: Answer) -> Any:
-    return json.loads(answer.body)["error"]["code"]
+def _code(response: RawResponse) -> Any:
+    return json.loads(response.body)["error"]["code"]
 
 
-def flaws(answer: Answer, *, to_head: bool = False) -> Iterator[str]:
-    """How one answer breaks what every answer must keep."""
-    if answer.status < 200:
+def response_errors(response: RawResponse, *, to_head: bool = False) -> Iterator[str]:
+    """Violations of what every response must have."""
+    if response.status < 200:
         return
-    headers = answer.headers
+    headers = response.headers
     yield from (f"{name} is {headers.get(name)!r}" for name, value in ALWAYS.items() if headers.get(name) != value)
     yield from (f"{name} is missing" for name in ("date", "x-request-id", "vary") if name not in headers)
-    yield from (f"{name} is there" for name in ("server", "access-control-allow-origin") if name in headers)
+    yield from (f"{name} is present" for name in ("server", "access-control-allow-origin") if name in headers)
     if not re.fullmatch("req_[A-Za-z0-9_-]{8,64}", headers.get("x-request-id", "")):
         yield f"X-Request-ID is {headers.get('x-request-id')!r}"
-    if answer.status >= 400:
-        needed = WITH_STATUS.get(answer.status)
+    if response.status >= 400:
+        needed = WITH_STATUS.get(response.status)
         yield from [] if needed is None or needed in headers else [f"{needed} is missing"]
-        yield from _fields_of_415(answer)
-        yield from [] if to_head else _envelope(answer)
+        yield from _check_415(response)
+        yield from [] if to_head else _check_envelope(response)
 
 
-def _fields_of_415(answer: Answer) -> Iterator[str]:
-    if answer.status == 415 and not {"accept-post", "accept-patch"} & answer.headers.keys():
-        yield "neither Accept-Post nor Accept-Patch"
+def _check_415(response: RawResponse) -> Iterator[str]:
+    if response.status == 415 and not {"accept-post", "accept-patch"} & response.headers.keys():
+        yield "neither Accept-Post nor Accept-Patch is present"
 
 
-def _envelope(answer: Answer) -> Iterator[str]:
-    if answer.headers.get("content-type") != "application/json":
-        yield f"the media type is {answer.headers.get('content-type')!r}"
-    if len(answer.body) > MAX_ERROR:
-        yield f"the body has {len(answer.body)} bytes"
-    if MARK in _without_ids(answer.body):
+def _check_envelope(response: RawResponse) -> Iterator[str]:
+    if response.headers.get("content-type") != "application/json":
+        yield f"the media type is {response.headers.get('content-type')!r}"
+    if len(response.body) > MAX_ERROR:
+        yield f"the body has {len(response.body)} bytes"
+    if MARK in _without_ids(response.body):
         yield "the body repeats the input"
-    envelope = json.loads(answer.body)
+    envelope = json.loads(response.body)
     yield from (f"{v.pointer} {v.message}" for v in _ENVELOPE.violations(envelope))
     error = envelope["error"]
     row = _CATALOG.entries[error["code"]]
-    said = (error["status"], error["type"], error["message"], error["trace_id"], set(error))
+    sent = (error["status"], error["type"], error["message"], error["trace_id"], set(error))
     if (
-        said != (row.status, row.type, row.message, answer.headers["x-request-id"], FIELDS)
-        or row.status != answer.status
+        sent != (row.status, row.type, row.message, response.headers["x-request-id"], FIELDS)
+        or row.status != response.status
     ):
-        yield f"the envelope says {said}"
+        yield f"the envelope has {sent}"
 
 
 def _without_ids(body: bytes) -> bytes:
-    """The body without what it repeats on purpose: the id that was not found, and where a value is."""
+    """The body without the ids and pointers that it repeats on purpose."""
     return re.sub(rb'"(?:collection_id|track_id|pointer)":"[^"]*"', b"", body)

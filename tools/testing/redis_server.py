@@ -1,4 +1,4 @@
-"""A real Redis for a test: started on a socket of its own, stopped, frozen and started again."""
+"""A Redis server for a test, which can be stopped, frozen and started again."""
 
 import shutil
 import signal
@@ -11,8 +11,8 @@ import pytest
 START_SECONDS = 10
 
 
-class Store:
-    """A Redis that keeps nothing on disk."""
+class RedisServer:
+    """A Redis without persistence, on a Unix socket."""
 
     def __init__(self, folder: Path) -> None:
         self._socket = folder / "redis.sock"
@@ -36,5 +36,5 @@ class Store:
         self._socket.unlink(missing_ok=True)
 
     def freeze(self) -> None:
-        """It takes connections and answers nothing any more."""
+        """Suspends the process: connections are accepted and get no response."""
         self._process.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""An independent model of collections in plain Python, which the service must answer like on every database."""
+"""Reference model of collections in plain Python, with the same responses as the service on every database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from web.dispatch import Dispatcher
 
 
 class Rows:
-    """Everything that the model holds: tracks by organization, collections by id, and their tracks in order."""
+    """Rows of the model: tracks by organization, collections by id, and their tracks in order."""
 
     def __init__(self) -> None:
         self.tracks: dict[str, frozenset[str]] = {}
@@ -38,7 +38,7 @@ class Rows:
 
 
 class Collections:
-    """The functions of models/collections.py that handlers call; each raises what its namesake raises."""
+    """The functions of models/collections.py that handlers call, with the same exceptions."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -103,7 +103,7 @@ class Collections:
 
 
 class CollectionTracks:
-    """The functions of models/collection_tracks.py that handlers call; each raises what its namesake raises."""
+    """The functions of models/collection_tracks.py that handlers call, with the same exceptions."""
 
     def __init__(self, rows: Rows, collections: Collections) -> None:
         self._rows = rows
@@ -156,7 +156,7 @@ class CollectionTracks:
 
 @contextmanager
 def modelled() -> Iterator[Actors]:
-    """A server on the model: the same people, with twelve tracks and a foreign one."""
+    """A server on the model, with the same users, twelve tracks and a foreign one."""
     document, rows, database = contract.document(), Rows(), Database("sqlite://")
     own, foreign = [new_id("mtrack_") for _ in range(12)], new_id("mtrack_")
     rows.tracks = {HOME: frozenset(own), AWAY: frozenset((foreign,))}
@@ -167,7 +167,7 @@ def modelled() -> Iterator[Actors]:
     chosen = Settings(rate_limit="off")
     application = app.assemble(chosen, document, dispatcher, PEPPER.encode(), partial(handler_on, rows))
     with serving(application) as url:
-        yield Actors(Modelled(url), secrets, own, foreign)
+        yield Actors(ModelService(url), secrets, own, foreign)
 
 
 def _key(user: str, organization: str) -> str:
@@ -175,8 +175,8 @@ def _key(user: str, organization: str) -> str:
     return keys.make(organization, user, (READ, WRITE), pepper=PEPPER.encode())[1]
 
 
-class Modelled(Service):
-    """The server of the model, as far as its clients need it: it runs in this process."""
+class ModelService(Service):
+    """The server of the model, which runs in this process; only its clients are needed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -188,7 +188,7 @@ class Modelled(Service):
 
 
 def handler_on(rows: Rows, tag: str, name: str) -> app.Handler:
-    """The service's own handler, with the model in the place of `models`."""
+    """The service's handler, with the model instead of `models`."""
     handler: Any = app.find_handler(tag, name)
     collections = Collections(rows)
     names = {"collections": collections, "collection_tracks": CollectionTracks(rows, collections)}

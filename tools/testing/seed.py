@@ -1,4 +1,4 @@
-"""Fills a database with many rows at once, past the service."""
+"""Fills a database with many rows directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.schema import collection_tracks, collections, memberships, organizat
 from tools.testing.service import HOME
 
 BATCH = 5000
-BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
+FIRST_TIMESTAMP = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def user(number: int) -> str:
@@ -30,45 +30,51 @@ def track_id(number: int) -> str:
     return f"mtrack_{number:012x}"
 
 
-def fill(url: str, collection_count: int, user_count: int, track_count: int, tell: Callable[[int], None]) -> None:
-    """So many collections, shared out to so many users in turn; the first one holds all the tracks."""
+def fill(
+    url: str, collection_count: int, user_count: int, track_count: int, on_progress: Callable[[int], None]
+) -> None:
+    """Inserts collections, owned by the users in turn; the first collection has all tracks."""
     engine = engines.create_unpooled(url, wait_seconds=5)
     with engine.connect() as connection:
-        _write(connection, organizations, iter([{"id": HOME, "created_at": BEGINNING}]), tell)
-        _write(connection, memberships, _memberships(user_count), tell)
-        _write(connection, tracks, _tracks(track_count), tell)
-        _write(connection, collections, _collections(collection_count, user_count, track_count), tell)
-        _write(connection, collection_tracks, _members(track_count), tell)
+        _write(connection, organizations, iter([{"id": HOME, "created_at": FIRST_TIMESTAMP}]), on_progress)
+        _write(connection, memberships, _memberships(user_count), on_progress)
+        _write(connection, tracks, _tracks(track_count), on_progress)
+        _write(connection, collections, _collections(collection_count, user_count, track_count), on_progress)
+        _write(connection, collection_tracks, _members(track_count), on_progress)
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
     engine.dispose()
 
 
-def _write(connection: Connection, table: Table, rows: Iterator[dict[str, Any]], tell: Callable[[int], None]) -> None:
+def _write(
+    connection: Connection, table: Table, rows: Iterator[dict[str, Any]], on_progress: Callable[[int], None]
+) -> None:
     if connection.dialect.name == "postgresql":
-        _copy(connection, table, rows, tell)
+        _copy(connection, table, rows, on_progress)
         return
-    while some := list(islice(rows, BATCH)):
+    while batch := list(islice(rows, BATCH)):
         connection.exec_driver_sql("BEGIN")
-        connection.execute(insert(table), some)
+        connection.execute(insert(table), batch)
         connection.exec_driver_sql("COMMIT")
-        tell(len(some))
+        on_progress(len(batch))
 
 
-def _copy(connection: Connection, table: Table, rows: Iterator[dict[str, Any]], tell: Callable[[int], None]) -> None:
+def _copy(
+    connection: Connection, table: Table, rows: Iterator[dict[str, Any]], on_progress: Callable[[int], None]
+) -> None:
     first = next(rows)
     names = ", ".join(first)
     cursor: Any = connection.connection.cursor()
     with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
         for row in chain([first], rows):
             copy.write_row(list(row.values()))
-            tell(1)
+            on_progress(1)
     connection.commit()
 
 
 def _memberships(count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
-        yield {"organization_id": HOME, "user_id": user(number), "created_at": BEGINNING}
+        yield {"organization_id": HOME, "user_id": user(number), "created_at": FIRST_TIMESTAMP}
 
 
 def _tracks(count: int) -> Iterator[dict[str, Any]]:
@@ -80,13 +86,13 @@ def _tracks(count: int) -> Iterator[dict[str, Any]]:
             "title": f"Track {number}",
             "instrumental": False,
             "licence_class": "unspecified",
-            "created_at": BEGINNING + timedelta(seconds=number),
+            "created_at": FIRST_TIMESTAMP + timedelta(seconds=number),
         }
 
 
 def _collections(count: int, user_count: int, track_count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
-        moment = BEGINNING + timedelta(seconds=number)
+        moment = FIRST_TIMESTAMP + timedelta(seconds=number)
         yield {
             "organization_id": HOME,
             "id": collection_id(number),
@@ -107,5 +113,5 @@ def _members(count: int) -> Iterator[dict[str, Any]]:
             "collection_id": collection_id(0),
             "track_id": track_id(number),
             "rank": (number + 1) * GAP,
-            "added_at": BEGINNING,
+            "added_at": FIRST_TIMESTAMP,
         }

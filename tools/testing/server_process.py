@@ -1,4 +1,4 @@
-"""A server that may be killed, paused and started again at one address."""
+"""A server process on a fixed port that can be killed, paused and restarted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ START_SECONDS = 90
 
 
 class Running:
-    """`music-studio serve` in a process group of its own, on a port that stays the same."""
+    """`music-studio serve` in its own process group, always on the same port."""
 
     def __init__(self, database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> None:
         self.database_url = database_url
@@ -51,53 +51,53 @@ class Running:
             )
 
     def start(self) -> float:
-        """Start again; the seconds until it was ready."""
+        """Starts the server again; returns the seconds until it is ready."""
         started = time.monotonic()
         self.process = self._started()
         self.await_ready()
         return time.monotonic() - started
 
-    def await_ready(self, patience: float = START_SECONDS) -> None:
-        deadline = time.monotonic() + patience
+    def await_ready(self, timeout: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.health("ready") == 200:
                 return
             assert self.process.poll() is None, f"the server ended:\n{self.log_text()[-4000:]}"
             time.sleep(0.02)
-        raise AssertionError(f"the server was not ready within {patience:g} s:\n{self.log_text()[-4000:]}")
+        raise AssertionError(f"the server was not ready within {timeout:g} s:\n{self.log_text()[-4000:]}")
 
     def health(self, name: str) -> int | None:
-        """The status of `live` or `ready`; None when nobody answers."""
+        """The status of `live` or `ready`; None without a response."""
         try:
             return httpx.get(f"{self.url}/v1/health/{name}", timeout=5, trust_env=False, verify=False).status_code  # noqa: S501
         except httpx.TransportError:
             return None
 
     def kill(self) -> None:
-        """As a power cut would: the whole group at once."""
+        """Kills the whole process group with SIGKILL."""
         self.signal(signal.SIGKILL)
         self.process.wait(10)
 
     def pause(self, seconds: float) -> None:
-        """Nothing of it runs for a while."""
+        """Suspends the process group for so many seconds."""
         self.signal(signal.SIGSTOP)
         time.sleep(seconds)
         self.signal(signal.SIGCONT)
 
-    def terminate(self, patience: float = 30) -> float:
-        """Ask it to stop, as an operator would; the seconds until it had. It must succeed."""
+    def terminate(self, timeout: float = 30) -> float:
+        """Sends SIGTERM; returns the seconds until the exit, which must have status 0."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(patience)
+        status = self.process.wait(timeout)
         assert status == 0, f"the server ended with status {status}:\n{self.log_text()[-4000:]}"
         return time.monotonic() - started
 
     def file_size_limited(self, count: int) -> contextlib.AbstractContextManager[None]:
-        """Whatever it writes behind so many bytes of a file fails, as on a disk that is full."""
+        """Limits the file size (RLIMIT_FSIZE), so that writes fail as on a full disk."""
         return self._limited(resource.RLIMIT_FSIZE, count)
 
     def files_limited(self, more: int) -> contextlib.AbstractContextManager[None]:
-        """So many more files or connections are all that it can open."""
+        """Limits the number of further open files and connections (RLIMIT_NOFILE)."""
         return self._limited(resource.RLIMIT_NOFILE, psutil.Process(self.process.pid).num_fds() + more)
 
     @contextlib.contextmanager
@@ -114,7 +114,7 @@ class Running:
             os.killpg(self.process.pid, number)
 
     def close(self) -> None:
-        """Ends it, paused or not; its log must hold no fault."""
+        """Stops the server, paused or not; its log must hold no fault."""
         self.signal(signal.SIGCONT)
         if self.process.poll() is None:
             self.terminate()
@@ -127,7 +127,7 @@ class Running:
         return [line for line in self.log_text().splitlines() if any(fault in line for fault in FAULTS)]
 
     def key(self, user: str = ALICE) -> str:
-        """The secret of a new key of a member of the one organization."""
+        """The secret of a new key in organization HOME."""
         return new_key(self.database_url, user)
 
     def client(self, secret: str | None = None, seconds: float = 10) -> httpx.Client:
@@ -138,7 +138,7 @@ class Running:
 
 @contextlib.contextmanager
 def running(database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Running]:
-    """A server that is ready, and ended afterwards."""
+    """A ready server, stopped afterwards."""
     server = Running(database_url, folder, workers=workers, **settings)
     try:
         server.await_ready()
@@ -151,7 +151,7 @@ def running(database_url: str, folder: Path, *, workers: int = 1, **settings: st
 
 @contextlib.contextmanager
 def fresh(kind: str, folder: Path, workers: int = 1) -> Iterator[Running]:
-    """A server on a new database of a kind."""
+    """A server on a new, migrated database."""
     with databases.fresh(kind, folder) as url:
         migrate.upgrade(url)
         with running(url, folder, workers=workers) as server:
@@ -166,7 +166,7 @@ def new_key(database_url: str, user: str = ALICE) -> str:
 
 
 def connected(database_url: str) -> Database:
-    """Makes that database the one that `models` of this process queries: `with connected(url):`."""
+    """Makes the database the current one of `models` in this process: `with connected(url):`."""
     return Database(database_url, pool_size=2)
 
 
@@ -178,6 +178,6 @@ def _free_port() -> int:
 
 
 def environment(database_url: str) -> Mapping[str, str]:
-    """What a command of the same operator sees."""
+    """Environment of a command on that database."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     return own | {"MUSIC_STUDIO_DATABASE_URL": database_url, "MUSIC_STUDIO_KEY_PEPPER": PEPPER}

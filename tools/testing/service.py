@@ -1,4 +1,4 @@
-"""The service as a client meets it: a real process that listens, the people who call it, and the rows behind it."""
+"""The service under test: a server process, users with keys, clients, and direct access to its database."""
 
 import contextlib
 import contextvars
@@ -29,7 +29,7 @@ from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
 from models.schema import collection_tracks, collections
 from tests import contract_coverage
-from tests.deployments.targets import PLACES
+from tests.deployments.targets import TARGETS
 from tools.testing import databases, fork_server
 from tools.testing.fork_server import Forked
 from web.contract import document as contract
@@ -43,14 +43,14 @@ ALICE, BOB, MALLORY = "user_alice", "user_bob", "user_mallory"
 PEOPLE = {"alice": (ALICE, HOME), "bob": (BOB, HOME), "mallory": (MALLORY, AWAY)}
 READ, WRITE = "music:read", "music:write"
 PEPPER = "pepper-of-the-tests"
-NOBODYS = "mcoll_000000000000"
+NO_COLLECTION = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 START_SECONDS = 30
 PROGRAM = ("-m", "cli")
-# What a log says only when the service itself is at fault.
+# Texts in the log that mean a fault of the service.
 FAULTS = ("unexpected failure", "Traceback", "breaks the contract", "undocumented status", "ASGI callable")
-# What operators and the server itself write beside the requests.
-OPERATORS = {"api_keys", "key_events"}
+# Tables that operators and background tasks write, not requests.
+OPERATOR_TABLES = {"api_keys", "key_events"}
 SNAPSHOT = (
     select(collections).where(collections.c.id == bindparam("id")),
     select(collection_tracks).where(collection_tracks.c.collection_id == bindparam("id")),
@@ -58,16 +58,16 @@ SNAPSHOT = (
         collections
     ),
     select(func.count(), func.sum(collection_tracks.c.rank)).select_from(collection_tracks),
-    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATORS),
+    *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATOR_TABLES),
 )
-# For what the database has no part in.
+# For tests that do not depend on the database.
 ON_ONE_DATABASE = pytest.mark.parametrize("actors", ["sqlite"], indirect=True)
-# For what only shows in a database, or in several servers on one.
+# For tests that depend on the database, or on several servers with one database.
 ON_DATABASES = pytest.mark.parametrize("actors", databases.KINDS, indirect=True)
 
 
 class Service:
-    """A running server and its database; `expected` are the faults that its tests provoke on purpose."""
+    """A running server and its database; `expected` are the faults that tests provoke on purpose."""
 
     def __init__(
         self,
@@ -82,33 +82,34 @@ class Service:
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
         self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
-        self.url = _announced(self.process, self.log)
+        self.url = announced_url(self.process, self.log)
         self._clients: list[httpx.Client] = []
         self._reader = engines.create_pooled(url, pool_size=1, statement_timeout_ms=5000)
         self._database: Database | None = None
 
     def _start(self, settings: Mapping[str, str], program: Sequence[str]) -> subprocess.Popen[bytes] | Forked:
         self.log.touch()
-        if program == PROGRAM and "WORKERS" not in settings:  # which the server would spawn by itself
+        if program == PROGRAM and "WORKERS" not in settings:  # workers are spawned processes
             return fork_server.start(("serve", "--port", "0"), _environment(settings), ROOT, self.log)
         with self.log.open("wb") as file:
             words = [sys.executable, *program, "serve", "--port", "0"]
             return subprocess.Popen(words, cwd=ROOT, env=_environment(settings), stdout=file, stderr=file)
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
-        """A client whose relative paths are those of one organization; it is closed with the server."""
+        """A client with the base URL of an organization; it is closed with the server."""
         made = httpx.Client(
             base_url=f"{self.url}/v1/music/{organization}/",
             headers={} if secret is None else {"X-API-Key": secret},
             timeout=30,
             trust_env=False,
-            event_hooks={"response": [contract_coverage.answered]},
-            verify=False,  # noqa: S501 - nobody speaks TLS here, and reading certificates takes longer than a request
+            event_hooks={"response": [contract_coverage.count_response]},
+            verify=False,  # noqa: S501 - no TLS here, and loading certificates takes longer than a request
         )
         self._clients.append(made)
         return made
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
+        """Closes the clients and sends SIGTERM."""
         for client in self._clients:
             client.close()
         self._reader.dispose()
@@ -117,7 +118,7 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """Waits for the end; it must come in order, and the log must hold no fault that nobody provoked."""
+        """Waits for the exit, which must have status 0; the log must hold no unexpected fault."""
         status = self.process.wait(30)
         assert status == 0, f"the server ended with status {status}:\n{self.log_text()[-4000:]}"
         assert not (found := self.faults()), "the server's log holds faults:\n" + "\n".join(found)[:8000]
@@ -126,7 +127,7 @@ class Service:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def log_lines(self, trace_id: str) -> list[dict[str, Any]]:
-        """What the log says of one request, which is written once the answer has left."""
+        """The access log lines of a request; they are written after the response."""
         deadline = time.monotonic() + 5
         found: list[dict[str, Any]] = []
         while not found and time.monotonic() < deadline:
@@ -139,17 +140,17 @@ class Service:
         return [line for line in self.log_text().splitlines() if any(fault in line for fault in unexpected)]
 
     @contextlib.contextmanager
-    def store(self) -> Iterator[None]:
-        """Makes the server's database the one that `models` of this process queries."""
+    def use_database(self) -> Iterator[None]:
+        """Makes the server's database the current one of `models` in this process."""
         if self._database is None:
             self._database = Database(self.database_url, pool_size=2)
-        revocation.key_cache_seconds.set(0.0)  # the servers of tests cache no key
+        revocation.key_cache_seconds.set(0.0)  # servers under test cache no key
         with self._database.use():
             yield
 
     @contextlib.contextmanager
     def blocked_writes(self) -> Iterator[Connection]:
-        """Holds what every writer of collections waits for."""
+        """Locks out every write to collections."""
         engine = engines.create_unpooled(self.database_url, wait_seconds=5)
         with engine.connect() as holder:
             lock = "LOCK TABLE collections IN SHARE ROW EXCLUSIVE MODE"
@@ -157,7 +158,7 @@ class Service:
             yield holder
             holder.rollback()
         engine.dispose()
-        time.sleep(circuit_breaker.PROBE_SECONDS)  # whoever was kept waiting in vain asks again only then
+        time.sleep(circuit_breaker.PROBE_SECONDS)  # until the circuit breaker of the server sends its next probe
 
     def key(
         self,
@@ -170,7 +171,7 @@ class Service:
         rate_limit: str | None = None,
     ) -> tuple[str, str]:
         """The id and the secret of a new key; its user joins the organization."""
-        with self.store():
+        with self.use_database():
             organizations.join(organization, user)
             made, secret = keys.make(
                 organization, user, scopes, expires_at, pepper=PEPPER.encode(), rate_limit=rate_limit
@@ -180,60 +181,60 @@ class Service:
         return made.id, secret
 
     def load_demo(self) -> dict[str, str]:
-        """Puts the demo into the database, and gives back the key of each of its users."""
+        """Loads the demo data; returns the key of each of its users."""
         command = [sys.executable, "-m", "cli", "demo", "--json", "--database-url", self.database_url]
         environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
-        told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        return {name: user["api_key"] for name, user in json.loads(told.stdout)["users"].items()}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return {name: user["api_key"] for name, user in json.loads(done.stdout)["users"].items()}
 
     def expired_key(self, user: str) -> str:
         return self.key(user, expires_at=now() - timedelta(seconds=1))[1]
 
     def set_state(self, key_id: str, state: str) -> None:
-        with self.store():
+        with self.use_database():
             assert keys.set_state(key_id, state)
 
     def make_tracks(self, count: int, organization: str = HOME, creator: str = ALICE) -> list[str]:
-        """The ids of so many new tracks."""
+        """Inserts tracks; returns their ids."""
         rows = [_track(organization, creator) for _ in range(count)]
-        with self.store():
+        with self.use_database():
             organizations.join(organization, creator)
             self._write(schema.tracks, rows)
         return [str(row["id"]) for row in rows]
 
     def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-        """Inserts rows past the service."""
-        with self.store():
+        """Inserts rows directly into the database."""
+        with self.use_database():
             self._write(table, rows)
 
     def _write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         connection.transaction(lambda: connection.execute_many(insert(table), rows))()
 
     def alter(self, collection_id: str, **values: object) -> None:
-        """Changes a collection's row past the service."""
-        with self.store():
+        """Updates a collection's row directly in the database."""
+        with self.use_database():
             connection.execute(update(collections).where(collections.c.id == collection_id).values(**values))
 
     def age(self, collection_id: str) -> str:
-        """Makes a collection as old as this timestamp, so that a second is enough to see it touched."""
+        """Sets the timestamps of a collection to the returned one, so that an update in the same second is visible."""
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         self.alter(collection_id, created_at=long_ago, updated_at=long_ago)
         return "2020-01-01T00:00:00Z"
 
     def fill(self, collection_id: str, track_ids: Sequence[str]) -> None:
-        """Puts many tracks into an empty collection of alice's, past the service."""
+        """Inserts many tracks into an empty collection of alice's, directly in the database."""
         own = {"organization_id": HOME, "owner_id": ALICE, "collection_id": collection_id, "added_at": now()}
         self.write(collection_tracks, [own | {"track_id": track, "rank": i << 20} for i, track in enumerate(track_ids)])
         self.alter(collection_id, track_count=len(track_ids))
 
     def snapshot(self, collection_id: str) -> list[str]:
-        """What a request could change: the row of one collection, and counts and sums over all rows of all tables."""
+        """State that a request can change: one collection's row, and counts and sums over all tables."""
         with self._reader.connect() as reader:
-            return [repr(reader.execute(ask, {"id": collection_id}).all()) for ask in SNAPSHOT]
+            return [repr(reader.execute(query, {"id": collection_id}).all()) for query in SNAPSHOT]
 
 
 class Actors(NamedTuple):
-    """One database's people and tracks, and the service that they meet."""
+    """The service on one database, with the keys of its users and the ids of its tracks."""
 
     service: Service
     secrets: dict[str, str]
@@ -242,7 +243,7 @@ class Actors(NamedTuple):
 
 
 class Services:
-    """The servers of one test session, each started when it is first asked for."""
+    """The servers of a test session, each started on first use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -253,30 +254,30 @@ class Services:
 
     def actors(self, kind: str) -> Actors:
         if kind not in self._actors:
-            self._actors[kind] = _populated(self._placed(kind))
+            self._actors[kind] = _populated(self._start_on(kind))
         return self._actors[kind]
 
-    def _placed(self, kind: str) -> Service:
-        if kind not in PLACES:
+    def _start_on(self, kind: str) -> Service:
+        if kind not in TARGETS:
             return self.start(self.fresh_database(kind))
-        url, settings = self._stack.enter_context(PLACES[kind](self.folder))
+        url, settings = self._stack.enter_context(TARGETS[kind](self.folder))
         return self.start(url, **settings)
 
     def fresh_database(self, kind: str) -> str:
-        """The URL of a new database with tables and without rows."""
+        """The URL of a new migrated, empty database."""
         return self._stack.enter_context(databases.migrated(kind, self.folder))
 
     def start(
         self, database_url: str, *, expected: Sequence[str] = (), program: Sequence[str] = PROGRAM, **settings: str
     ) -> Service:
-        """A server of its own; it ends with the session."""
+        """Starts another server, which ends with the session."""
         service = Service(database_url, self.folder, settings, expected, program)
         self._started.append(service)
         self._stack.callback(service.stop)
         return service
 
     def variant(self, of: Service, **settings: str) -> Service:
-        """A server with other settings on the database of another; asked again, it is the same one."""
+        """A server with other settings on the same database; one per combination of settings."""
         name = (of.database_url, *sorted(settings.items()))
         if name not in self._variants:
             self._variants[name] = self.start(of.database_url, **{**of.settings, **settings})
@@ -284,7 +285,7 @@ class Services:
 
     def close(self) -> None:
         for service in self._started:
-            service.ask_to_stop()
+            service.terminate()
         self._stack.close()
 
 
@@ -294,14 +295,15 @@ def _populated(service: Service) -> Actors:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """These settings and none of the machine's; servers of tests cache no key and stop at once."""
+    """The given settings only; servers under test cache no key and stop after 1 s."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     quick = {"KEY_CACHE_SECONDS": "0", "SHUTDOWN_TIMEOUT_SECONDS": "1"}
     given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **quick, **settings}
     return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
 
 
-def _announced(process: subprocess.Popen[bytes] | Forked, log: Path) -> str:
+def announced_url(process: subprocess.Popen[bytes] | Forked, log: Path) -> str:
+    """The URL that a starting server writes to its log."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if found := re.search(r"listens on (http://\S+)", log.read_text(encoding="utf-8", errors="replace")):
@@ -324,7 +326,7 @@ def _track(organization: str, creator: str) -> dict[str, object]:
 
 
 def new_collection(client: httpx.Client, **fields: object) -> dict[str, Any]:
-    """A collection that the client has just made."""
+    """Creates a collection with this client."""
     response = client.post("collections", json={"name": "Test"} | fields)
     assert response.status_code == 201, response.text
     made: dict[str, Any] = response.json()
@@ -338,7 +340,7 @@ def add_all(client: httpx.Client, collection_id: str, track_ids: Sequence[str]) 
 
 
 def order_of(client: httpx.Client, collection_id: str) -> list[str]:
-    """The tracks of a collection of at most 500, whose positions must be dense."""
+    """The track ids of a collection of at most 500, whose positions must be dense."""
     response = client.get(f"collections/{collection_id}/tracks", params={"limit": 500})
     assert response.status_code == 200, response.text
     items = response.json()["items"]
@@ -347,26 +349,26 @@ def order_of(client: httpx.Client, collection_id: str) -> list[str]:
 
 
 def violations(response: httpx.Response) -> set[tuple[str, str]]:
-    """(pointer, rule) of everything that a 422 complains of."""
+    """(pointer, code) of every violation in a 422."""
     assert response.status_code == 422, f"{response.status_code} {response.text}"
     return {(found["pointer"], found["code"]) for found in response.json()["error"]["details"]["errors"]}
 
 
-def raw(service: Service, *pieces: bytes, patience: float = 15) -> httpx.Response:
-    """The answer to bytes that no HTTP client would send."""
+def raw(service: Service, *pieces: bytes, timeout: float = 15) -> httpx.Response:
+    """The response to raw bytes."""
     host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=patience) as opened:
+    with socket.create_connection((host, int(port)), timeout=timeout) as opened:
         for piece in pieces:
             opened.sendall(piece)
-        answer = http.client.HTTPResponse(opened)
-        answer.begin()
-        content = answer.read()
-        contract_coverage.overheard(b"".join(pieces), answer.status, content)
-        return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
+        response = http.client.HTTPResponse(opened)
+        response.begin()
+        content = response.read()
+        contract_coverage.count_raw_exchange(b"".join(pieces), response.status, content)
+        return httpx.Response(response.status, headers=response.getheaders(), content=content)
 
 
 def at_once(count: int, work: Any) -> list[Any]:
-    """The results of so many calls work(0), work(1), ... that run side by side."""
+    """The results of work(0), work(1), ..., run concurrently in threads."""
     with ThreadPoolExecutor(count) as pool:
         calls = [pool.submit(contextvars.copy_context().run, work, number) for number in range(count)]
         return [call.result() for call in calls]
@@ -384,7 +386,7 @@ def operations() -> tuple[OperationObject, ...]:
 
 
 def operation_of(method: str, path: str) -> OperationObject | None:
-    """The operation that a request names, if it names one."""
+    """The operation of a request, or None."""
     wanted = "GET" if method == "HEAD" else method
     found = (o for o in operations() if o.method == wanted and reading.path_pattern(o.path).fullmatch(path))
     return next(found, None)
@@ -395,10 +397,10 @@ ERROR = ["code", "message", "system_message", "type", "status", "details", "trac
 
 
 def assert_envelope(response: httpx.Response, code: str, request: tuple[str, str] | None = None) -> dict[str, Any]:
-    """Holds an error against the contract, and gives back its inner part.
+    """Checks an error response against the contract; returns its `error` object.
 
-    `request` is (method, path) where the response does not know it; without an operation of that name the answer
-    need not be documented anywhere but in the catalogue.
+    `request` is (method, path) where the response does not have it. Without an operation for it, only the catalogue
+    must have the code.
     """
     row = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"][code]
     assert response.status_code == row["status"], f"{response.status_code} {response.text}"
@@ -413,11 +415,11 @@ def assert_envelope(response: httpx.Response, code: str, request: tuple[str, str
     )  # fmt: skip
     assert error["trace_id"] == response.headers["X-Request-ID"]
     assert abs(datetime.now(UTC) - datetime.fromisoformat(error["timestamp"])) < timedelta(seconds=30)
-    flaws = list(_envelope_rules().violations(body))
-    assert not flaws, f"{flaws} in {body}"
+    found = list(_envelope_rules().violations(body))
+    assert not found, f"{found} in {body}"
     operation = operation_of(*(request or (response.request.method, response.request.url.path)))
     assert operation is None or code in operation.error_codes(response.status_code), (
-        f"{operation.id} answered {code}, which its documentation does not show under {row['status']}."
+        f"{operation.id} responded with {code}, which its documentation does not show under {row['status']}."
     )
     return error
 

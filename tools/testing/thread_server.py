@@ -14,7 +14,7 @@ START_SECONDS = 30
 
 @contextmanager
 def serving(application: Any, **options: Any) -> Iterator[str]:
-    """The URL of a server that runs the application, until the block ends; `options` are those of ServerConfig."""
+    """The URL of a server that runs the application in a thread; `options` are those of ServerConfig."""
     opened, ready = sockets.listen("127.0.0.1", 0), threading.Event()
     server = process.GracefulServer(process.server_config(application, 1, options), ready.set)
     thread = threading.Thread(target=server.run, args=(opened,), daemon=True)
