@@ -101,7 +101,7 @@ def test_key_without_the_scope_gets_403(scene: Scene, operation: OperationObject
 
 
 @every_operation
-def test_another_users_resource_looks_absent(
+def test_another_users_resource_gets_the_404_of_a_missing_one(
     scene: Scene, bob: httpx.Client, mallory: httpx.Client, operation: OperationObject
 ) -> None:
     for stranger in (bob, mallory):
@@ -112,7 +112,9 @@ def test_another_users_resource_looks_absent(
 
 
 @every_operation
-def test_another_organization_looks_absent(scene: Scene, mallory: httpx.Client, operation: OperationObject) -> None:
+def test_another_organization_gets_the_error_of_a_missing_one(
+    scene: Scene, mallory: httpx.Client, operation: OperationObject
+) -> None:
     code = "ORGANIZATION_ACCESS_DENIED" if operation.id in ON_NO_RESOURCE else "RESOURCE_NOT_FOUND"
     for client, theirs in ((mallory, HOME), (scene.alice, AWAY)):
         foreign = scene.refused(client, operation, code, organization_id=theirs)
@@ -137,7 +139,7 @@ def test_list_contains_only_the_callers_collections(scene: Scene, bob: httpx.Cli
 
 
 @every_operation
-def test_an_absent_id_in_a_path_is_not_found(scene: Scene, operation: OperationObject) -> None:
+def test_unknown_id_in_a_path_is_not_found(scene: Scene, operation: OperationObject) -> None:
     if "collection_id" in operation.parameter_names("path"):
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", collection_id=NO_COLLECTION)
         assert response.json()["error"]["details"] == {"collection_id": NO_COLLECTION}
@@ -155,7 +157,7 @@ def test_malformed_id_in_a_path_is_not_found(scene: Scene, operation: OperationO
             scene.refused(scene.alice, operation, code, **{name: malformed})
 
 
-def test_a_foreign_track_in_a_path_looks_absent(scene: Scene, foreign_track: str) -> None:
+def test_foreign_track_in_a_path_gets_the_response_of_a_missing_one(scene: Scene, foreign_track: str) -> None:
     [remove] = [operation for operation in SECURED if operation.id == "remove_collection_track"]
     foreign = scene.ask(scene.alice, remove, track_id=foreign_track)
     absent = scene.ask(scene.alice, remove, track_id=_random_id("mtrack_"))
@@ -164,7 +166,9 @@ def test_a_foreign_track_in_a_path_looks_absent(scene: Scene, foreign_track: str
 
 
 @pytest.mark.parametrize(("operation_id", "field"), IDS_IN_BODIES)
-def test_a_foreign_id_in_a_body_looks_absent(scene: Scene, foreign_track: str, operation_id: str, field: str) -> None:
+def test_foreign_id_in_a_body_gets_the_response_of_a_missing_one(
+    scene: Scene, foreign_track: str, operation_id: str, field: str
+) -> None:
     [operation] = [operation for operation in SECURED if operation.id == operation_id]
     status, code = IDS_IN_BODIES[operation_id, field]
     responses = []

@@ -98,7 +98,7 @@ def test_metrics_port_in_use_gives_a_one_sentence_error(sqlite: Shell) -> None:
 def test_import_of_a_missing_folder_creates_no_organization(sqlite: Shell) -> None:
     sqlite.text("migrate")
     assert "is not a folder" in sqlite.error("tracks", "import", "nowhere", *WHO)
-    assert sqlite.json("demo")["organization_id"] == "org_abc123"  # refused if there were other data
+    assert sqlite.json("demo")["organization_id"] == "org_abc123"  # the demo is refused if there are other data
 
 
 def test_database_commands_report_as_json(sqlite: Shell) -> None:

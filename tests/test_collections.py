@@ -59,7 +59,7 @@ BAD_URLS = [
 ]  # fmt: skip
 
 
-def test_a_list_without_parameters_has_the_documented_defaults(newcomer: httpx.Client) -> None:
+def test_list_without_parameters_has_the_documented_defaults(newcomer: httpx.Client) -> None:
     response = newcomer.get("collections")
     assert response.status_code == 200
     assert response.json() == {"items": [], "limit": 50, "offset": 0}
@@ -72,7 +72,7 @@ def test_list_echoes_limit_and_offset(alice: httpx.Client, limit: int, offset: i
     assert (page["limit"], page["offset"]) == (limit, offset)
 
 
-def test_a_list_without_limit_stops_at_fifty(newcomer: httpx.Client) -> None:
+def test_list_without_limit_returns_50(newcomer: httpx.Client) -> None:
     for _ in range(51):
         new_collection(newcomer)
     assert len(newcomer.get("collections").json()["items"]) == 50
@@ -95,13 +95,11 @@ def test_a_list_without_limit_stops_at_fifty(newcomer: httpx.Client) -> None:
           for text in ("", "ten", "1.0", "1e1", "1_0", "%201", "%2B1", "01", "0x1", "%D9%A3", "1%0A", "true")),
     ],
 )  # fmt: skip
-def test_a_list_refuses_parameters_that_the_contract_does_not_allow(
-    alice: httpx.Client, query: str, found: tuple[str, str]
-) -> None:
+def test_list_rejects_invalid_parameters(alice: httpx.Client, query: str, found: tuple[str, str]) -> None:
     assert violations(alice.get(f"collections?{query}")) == {found}
 
 
-def test_a_list_refuses_a_parameter_given_twice(alice: httpx.Client) -> None:
+def test_list_rejects_a_duplicate_parameter(alice: httpx.Client) -> None:
     assert {pointer for pointer, _ in violations(alice.get("collections?limit=1&limit=2"))} == {"query/limit"}
 
 
@@ -125,13 +123,13 @@ def test_pagination_is_stable_for_equal_creation_times(server: Service, newcomer
     assert seen == _listed(newcomer)
 
 
-def test_a_change_does_not_move_a_collection_in_the_list(newcomer: httpx.Client) -> None:
+def test_update_keeps_the_position_in_the_list(newcomer: httpx.Client) -> None:
     first, second = new_collection(newcomer), new_collection(newcomer)
     newcomer.patch(f"collections/{first['id']}", json={"name": "Changed"})
     assert _listed(newcomer) == [second["id"], first["id"]]
 
 
-def test_the_list_shows_no_track_count(newcomer: httpx.Client, tracks: list[str]) -> None:
+def test_list_has_no_track_count(newcomer: httpx.Client, tracks: list[str]) -> None:
     made = new_collection(newcomer, description="With a track")
     add_all(newcomer, made["id"], tracks[:1])
     [item] = newcomer.get("collections").json()["items"]
@@ -304,9 +302,7 @@ def test_a_cover_track_must_be_of_the_organization(
     assert alice.get(path).json() == collection
 
 
-def test_a_collection_is_shown_with_its_track_count(
-    alice: httpx.Client, collection: dict[str, Any], five: list[str]
-) -> None:
+def test_get_returns_the_track_count(alice: httpx.Client, collection: dict[str, Any], five: list[str]) -> None:
     response = alice.get(f"collections/{collection['id']}")
     assert (response.status_code, list(response.json())) == (200, FIELDS)
     assert response.json()["track_count"] == 5
@@ -333,7 +329,7 @@ CHANGES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=repr)
-def test_only_the_fields_that_were_sent_change(
+def test_update_changes_only_the_sent_fields(
     server: Service, alice: httpx.Client, tracks: list[str], change: dict[str, Any]
 ) -> None:
     made = new_collection(alice, description="Old", cover_track_id=tracks[0], cover_image_url=GOOD_URLS[0])
@@ -351,7 +347,7 @@ def test_a_cover_track_can_be_chosen_later(alice: httpx.Client, collection: dict
     assert (changed["cover_track_id"], changed["track_count"]) == (tracks[3], 0)
 
 
-def test_a_change_shows_the_track_count(alice: httpx.Client, collection: dict[str, Any], five: list[str]) -> None:
+def test_update_returns_the_track_count(alice: httpx.Client, collection: dict[str, Any], five: list[str]) -> None:
     assert alice.patch(f"collections/{collection['id']}", json={"name": "Counted"}).json()["track_count"] == 5
 
 
@@ -410,7 +406,7 @@ def test_repeated_delete_gets_404(alice: httpx.Client, collection: dict[str, Any
     assert alice.delete(path).status_code == 404
 
 
-def test_a_deleted_collection_is_absent_everywhere(
+def test_deleted_collection_is_not_found_by_every_operation(
     alice: httpx.Client, collection: dict[str, Any], five: list[str]
 ) -> None:
     path = f"collections/{collection['id']}"
@@ -461,7 +457,7 @@ def test_a_track_may_be_in_many_collections(alice: httpx.Client, tracks: list[st
     assert [order_of(alice, collection_id) for collection_id in made] == [tracks[:2]] * 3
 
 
-def test_a_track_that_is_absent_or_foreign_is_not_found(
+def test_unknown_or_foreign_track_is_not_found(
     alice: httpx.Client, collection: dict[str, Any], foreign_track: str
 ) -> None:
     for track_id in (NO_TRACK, foreign_track):
@@ -518,7 +514,7 @@ def test_track_page_has_absolute_positions(
         ("sort=title", ("query/sort", "additionalProperties")),
     ],
 )
-def test_a_track_list_refuses_other_parameters(
+def test_track_list_rejects_invalid_parameters(
     alice: httpx.Client, collection: dict[str, Any], query: str, found: tuple[str, str]
 ) -> None:
     assert violations(alice.get(f"collections/{collection['id']}/tracks?{query}")) == {found}

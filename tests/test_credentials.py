@@ -238,7 +238,7 @@ def test_validation_is_checked_before_the_row(
 # Tokens.
 
 
-def test_a_token_acts_for_its_user(by_secret: httpx.Client, alice: httpx.Client) -> None:
+def test_token_authenticates_its_user(by_secret: httpx.Client, alice: httpx.Client) -> None:
     made = new_collection(alice)
     response = by_secret.get(f"collections/{made['id']}", headers=bearer(token()))
     assert (response.status_code, response.json()) == (200, made)

@@ -12,7 +12,7 @@ from tools.testing.service import Services
 
 PATH = "/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
 
-# The three blocks as the page shows them.
+# The three response blocks of the page.
 OK = """
 {
   "id": "mcoll_4a1f9c7e2b8d",

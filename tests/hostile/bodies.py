@@ -7,13 +7,13 @@ from typing import Any
 
 from tools.testing.cases import (
     COLLECTION,
-    EMPTY,
+    CREATED,
     INVALID,
     LIST,
-    MADE,
     MALFORMED,
     MARK,
-    MISSING,
+    NO_CONTENT,
+    NOT_FOUND,
     OK,
     ONE,
     ORDER,
@@ -62,7 +62,7 @@ MEDIA_TYPES = [
         )
     ),
     *(
-        _typed(value, MADE)
+        _typed(value, CREATED)
         for value in (b"Application/JSON", b"APPLICATION/JSON", b"application/json;charset=utf-8",
         b"application/json; charset=UTF-8", b'application/json; charset="utf-8"', b"application/json ; charset=utf-8",
         b"application/json; CHARSET=utf-8")
@@ -85,12 +85,12 @@ MEDIA_TYPES = [
     _encoded(b"gzip", gzip.compress(_GOOD)),
     _encoded(b"deflate", zlib.compress(_GOOD)),
     case("a bomb of gzip", UNSUPPORTED, post(gzip.compress(b" " * 100_000_000), b"Content-Encoding: gzip")),
-    case("Content-Encoding: identity", MADE, post(_GOOD, b"Content-Encoding: identity")),
+    case("Content-Encoding: identity", CREATED, post(_GOOD, b"Content-Encoding: identity")),
     case("Content-Encoding twice", MALFORMED.closing(), post(_GOOD, b"Content-Encoding: identity",
         b"Content-Encoding: gzip")),
-    case("OPTIONS has no media type to be wrong", EMPTY, post(_GOOD, method=b"OPTIONS",
+    case("OPTIONS has no media type to be wrong", NO_CONTENT, post(_GOOD, method=b"OPTIONS",
         content_type=b"Content-Type: text/plain")),
-    case("DELETE ignores the type of its body", MISSING, post(_GOOD, to=LIST + b"/mcoll_000000000000",
+    case("DELETE ignores the type of its body", NOT_FOUND, post(_GOOD, to=LIST + b"/mcoll_000000000000",
         method=b"DELETE", content_type=b"Content-Type: text/plain")),
 ]  # fmt: skip
 
@@ -161,12 +161,12 @@ JSON_TEXTS = [
     _no_json("1 MiB of blanks", b" " * 1_000_000),
     _no_json("1 MiB of commas", b"," * 1_000_000),
     case("32 arrays in one another", INVALID, post(_nested(32))),
-    case("40 brackets in a text", MADE, post(b'{"name": "' + b"[" * 40 + b'"}')),
-    case("colons and quotes in a text", MADE, post(b'{"name": "\\": \\"a\\": {\\"a\\": 1, \\"a\\": 2}"}')),
-    case("a number of 30 digits in a text", MADE, post(b'{"name": "123456789012345678901234567890"}')),
+    case("40 brackets in a text", CREATED, post(b'{"name": "' + b"[" * 40 + b'"}')),
+    case("colons and quotes in a text", CREATED, post(b'{"name": "\\": \\"a\\": {\\"a\\": 1, \\"a\\": 2}"}')),
+    case("a number of 30 digits in a text", CREATED, post(b'{"name": "123456789012345678901234567890"}')),
     case("19 digits", INVALID, post(b'{"name": 9223372036854775807}')),
-    case("a pair of surrogates", MADE, post(b'{"name": "\\ud83c\\udfb5"}')),
-    case("blanks around everything", MADE, post(b' \t\r\n{ "name" \n:\t"a" } \n')),
+    case("a pair of surrogates", CREATED, post(b'{"name": "\\ud83c\\udfb5"}')),
+    case("blanks around everything", CREATED, post(b' \t\r\n{ "name" \n:\t"a" } \n')),
     *(case(f"{shown(body)} is JSON but no object", INVALID, post(body)) for body in (b"null", b"true", b"0", b"-0",
         b"1e5", b'"a"', b'""', b"[]", b'[{"name": "a"}]', b"1.5")),
 ]  # fmt: skip
@@ -223,12 +223,12 @@ def _addition(track: Any) -> Case:
 VALUES = [
     case("no field", INVALID, post(b"{}")),
     *(_field(f"the name {_title(name)}", INVALID, name=name) for name in _BAD_NAMES),
-    *(_field(f"the name {_title(name)}", MADE, name=name) for name in _GOOD_NAMES),
+    *(_field(f"the name {_title(name)}", CREATED, name=name) for name in _GOOD_NAMES),
     *(_field(f"the name {_title(value)}", INVALID, name=value) for value in _NO_TEXTS),
     *(_field(f"the description {_title(value)}", INVALID, description=value) for value in _BAD_DESCRIPTIONS),
-    *(_field(f"the description {_title(value)}", MADE, description=value) for value in _GOOD_DESCRIPTIONS),
+    *(_field(f"the description {_title(value)}", CREATED, description=value) for value in _GOOD_DESCRIPTIONS),
     *(_field(f"the address {_title(url)}", INVALID, cover_image_url=url) for url in _BAD_URLS),
-    *(_field(f"the address {_title(url)}", MADE, cover_image_url=url) for url in _GOOD_URLS),
+    *(_field(f"the address {_title(url)}", CREATED, cover_image_url=url) for url in _GOOD_URLS),
     *(_field(f"the cover {_title(value)}", INVALID, cover_track_id=value) for value in _NO_COVERS),
     *(_field(f"the unknown field {_title(name)}", INVALID, **{name: 1}) for name in _UNKNOWN),
     case("100 unknown fields", INVALID, post(json.dumps({f"x{n}": n for n in range(100)}).encode())),
@@ -252,8 +252,8 @@ VALUES = [
     *(_addition(track) for track in _NO_ADDITIONS),
     case("to add nothing", INVALID, post(b"{}", to=TRACKS)),
     case("to add two fields", INVALID, post(b'{"track_id": "' + TRACK + b'", "position": 0}', to=TRACKS)),
-    case("to add a track that is not there", MISSING, post(b'{"track_id": "mtrack_000000000000"}', to=TRACKS)),
-    case("to add to what is not there", MISSING, post(b'{"track_id": "' + TRACK + b'"}',
+    case("to add a track that is not there", NOT_FOUND, post(b'{"track_id": "mtrack_000000000000"}', to=TRACKS)),
+    case("to add to what is not there", NOT_FOUND, post(b'{"track_id": "' + TRACK + b'"}',
         to=LIST + b"/mcoll_000000000000/tracks")),
     _order("an order of nothing", OK, b"[]"),
     _order("an order of unknown tracks", OK, b'["mtrack_000000000000"]'),

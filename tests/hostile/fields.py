@@ -1,29 +1,29 @@
 """Malformed header fields: credentials, and all others that have a meaning."""
 
 from tools.testing.cases import (
+    ACCESS_DENIED,
     AS_ALICE,
-    BAD_TOKEN,
-    BROKEN,
-    CHANGED,
-    DENIED,
+    BAD_REQUEST,
+    CREATED,
     INVALID,
     JSON,
     KEY,
     LIST,
     LIVE,
-    MADE,
     MALFORMED,
     MARK,
-    MISSING,
-    NO_SCOPE,
-    NOBODY,
     NOT_ACCEPTABLE,
+    NOT_FOUND,
     OK,
     ONE,
     PAUSED,
     PAUSED_KEY,
+    PRECONDITION_FAILED,
     READERS_KEY,
+    SCOPE_MISSING,
     STRANGERS_KEY,
+    TOKEN_INVALID,
+    UNAUTHENTICATED,
     case,
     get,
     head,
@@ -45,9 +45,9 @@ def _posted(*fields: bytes, body: bytes = b'{"name": "Test"}') -> bytes:
 
 
 CREDENTIALS = [
-    case("none", NOBODY, get(LIST)),
+    case("none", UNAUTHENTICATED, get(LIST)),
     *(
-        case(f"the key {shown(key)}", NOBODY, get(LIST, _KEY + key))
+        case(f"the key {shown(key)}", UNAUTHENTICATED, get(LIST, _KEY + key))
         for key in (
             b"",
             b"x",
@@ -72,16 +72,16 @@ CREDENTIALS = [
     ),
     case("blanks around a good key belong to the field, not to the key", OK, get(LIST, b"X-API-Key:  " + KEY + b" \t")),
     case("a good key under a name in capitals", OK, get(LIST, b"X-API-KEY: " + KEY)),
-    case("a good key in the query is none", NOBODY, get(LIST + b"?api_key=" + KEY)),
-    case("a good key in a cookie is none", NOBODY, get(LIST, b"Cookie: X-API-Key=" + KEY)),
-    case("a good key under another name is none", NOBODY, get(LIST, b"Api-Key: " + KEY)),
-    case("a good key for a proxy is none", NOBODY, get(LIST, b"Proxy-Authorization: Bearer " + KEY)),
+    case("a good key in the query is none", UNAUTHENTICATED, get(LIST + b"?api_key=" + KEY)),
+    case("a good key in a cookie is none", UNAUTHENTICATED, get(LIST, b"Cookie: X-API-Key=" + KEY)),
+    case("a good key under another name is none", UNAUTHENTICATED, get(LIST, b"Api-Key: " + KEY)),
+    case("a good key for a proxy is none", UNAUTHENTICATED, get(LIST, b"Proxy-Authorization: Bearer " + KEY)),
     case("a paused key", PAUSED, get(LIST, _KEY + PAUSED_KEY)),
     case("a paused key as Bearer", PAUSED, get(LIST, _BEARER + PAUSED_KEY)),
     case("a good key as Bearer", OK, get(LIST, _BEARER + KEY)),
     case("a good key as bEARER", OK, get(LIST, b"Authorization: bEARER " + KEY)),
     *(
-        case(f"Authorization: {shown(value)}", NOBODY, get(LIST, b"Authorization: " + value))
+        case(f"Authorization: {shown(value)}", UNAUTHENTICATED, get(LIST, b"Authorization: " + value))
         for value in (
             b"",
             b"Bearer",
@@ -106,37 +106,37 @@ CREDENTIALS = [
         )
     ),
     *(
-        case(f"the token {shown(token)}", BAD_TOKEN, get(LIST, _BEARER + token))
+        case(f"the token {shown(token)}", TOKEN_INVALID, get(LIST, _BEARER + token))
         for token in (_UNSIGNED, _SIGNED, b"a.b.c", b"a.b.", b"eyJ.eyJ.x", b"A" * 9000 + b".A.A")
     ),
-    case("a token as the API key", BAD_TOKEN, get(LIST, _KEY + _SIGNED)),
-    case("two equal keys", BROKEN, get(LIST, AS_ALICE, AS_ALICE)),
-    case("two different keys", BROKEN, get(LIST, AS_ALICE, _KEY + STRANGERS_KEY)),
-    case("two Authorizations", BROKEN, get(LIST, _BEARER + KEY, _BEARER + KEY)),
-    case("a good and an empty key field", BROKEN, get(LIST, AS_ALICE, _KEY)),
+    case("a token as the API key", TOKEN_INVALID, get(LIST, _KEY + _SIGNED)),
+    case("two equal keys", BAD_REQUEST, get(LIST, AS_ALICE, AS_ALICE)),
+    case("two different keys", BAD_REQUEST, get(LIST, AS_ALICE, _KEY + STRANGERS_KEY)),
+    case("two Authorizations", BAD_REQUEST, get(LIST, _BEARER + KEY, _BEARER + KEY)),
+    case("a good and an empty key field", BAD_REQUEST, get(LIST, AS_ALICE, _KEY)),
     case("a good key by both ways", OK, get(LIST, AS_ALICE, _BEARER + KEY)),
-    case("good keys of two users", NOBODY, get(LIST, AS_ALICE, _BEARER + STRANGERS_KEY)),
-    case("a good key and a bad Bearer", NOBODY, get(LIST, AS_ALICE, _BEARER + MARK)),
-    case("a bad key and a good Bearer", NOBODY, get(LIST, _KEY + MARK, _BEARER + KEY)),
-    case("a good key and an empty Authorization", NOBODY, get(LIST, AS_ALICE, b"Authorization:")),
-    case("a good key and Basic", NOBODY, get(LIST, AS_ALICE, b"Authorization: Basic YTpi")),
-    case("a good key and a bad token", BAD_TOKEN, get(LIST, AS_ALICE, _BEARER + _SIGNED)),
+    case("good keys of two users", UNAUTHENTICATED, get(LIST, AS_ALICE, _BEARER + STRANGERS_KEY)),
+    case("a good key and a bad Bearer", UNAUTHENTICATED, get(LIST, AS_ALICE, _BEARER + MARK)),
+    case("a bad key and a good Bearer", UNAUTHENTICATED, get(LIST, _KEY + MARK, _BEARER + KEY)),
+    case("a good key and an empty Authorization", UNAUTHENTICATED, get(LIST, AS_ALICE, b"Authorization:")),
+    case("a good key and Basic", UNAUTHENTICATED, get(LIST, AS_ALICE, b"Authorization: Basic YTpi")),
+    case("a good key and a bad token", TOKEN_INVALID, get(LIST, AS_ALICE, _BEARER + _SIGNED)),
     case("a good and a paused key", PAUSED, get(LIST, AS_ALICE, _BEARER + PAUSED_KEY)),
     case("X_API_Key beside nothing", MALFORMED, get(LIST, b"X_API_Key: " + KEY)),
     case("X_API_Key beside X-API-Key", MALFORMED, get(LIST, AS_ALICE, b"X_API_Key: " + STRANGERS_KEY)),
-    case("a stranger's list", DENIED, get(LIST, _KEY + STRANGERS_KEY)),
-    case("a stranger's item", MISSING, get(ONE, _KEY + STRANGERS_KEY)),
-    case("a reader may not write", NO_SCOPE, _posted(_KEY + READERS_KEY, JSON)),
+    case("a stranger's list", ACCESS_DENIED, get(LIST, _KEY + STRANGERS_KEY)),
+    case("a stranger's item", NOT_FOUND, get(ONE, _KEY + STRANGERS_KEY)),
+    case("a reader may not write", SCOPE_MISSING, _posted(_KEY + READERS_KEY, JSON)),
     case("a reader may read", OK, get(LIST, _KEY + READERS_KEY)),
-    # Before anything else is looked at.
-    case("no key, and a body that is no JSON", NOBODY, _posted(JSON, body=b"{" + MARK)),
-    case("no key, and another media type", NOBODY, _posted(b"Content-Type: text/plain")),
-    case("no key, and a compressed body", NOBODY, _posted(JSON, b"Content-Encoding: gzip")),
-    case("no key, and an unknown parameter", NOBODY, get(LIST + b"?" + MARK + b"=1")),
-    case("no key, and a bad escape in the query", NOBODY, get(LIST + b"?limit=%zz")),
-    case("no key, and nothing acceptable", NOBODY, get(LIST, b"Accept: text/html")),
-    case("no key, and a bad precondition", NOBODY, get(ONE, b"If-None-Match: " + MARK)),
-    case("a reader, and a body that is no JSON", NO_SCOPE, _posted(_KEY + READERS_KEY, JSON, body=b"{" + MARK)),
+    # Authentication is checked first.
+    case("no key, and a body that is no JSON", UNAUTHENTICATED, _posted(JSON, body=b"{" + MARK)),
+    case("no key, and another media type", UNAUTHENTICATED, _posted(b"Content-Type: text/plain")),
+    case("no key, and a compressed body", UNAUTHENTICATED, _posted(JSON, b"Content-Encoding: gzip")),
+    case("no key, and an unknown parameter", UNAUTHENTICATED, get(LIST + b"?" + MARK + b"=1")),
+    case("no key, and a bad escape in the query", UNAUTHENTICATED, get(LIST + b"?limit=%zz")),
+    case("no key, and nothing acceptable", UNAUTHENTICATED, get(LIST, b"Accept: text/html")),
+    case("no key, and a bad precondition", UNAUTHENTICATED, get(ONE, b"If-None-Match: " + MARK)),
+    case("a reader, and a body that is no JSON", SCOPE_MISSING, _posted(_KEY + READERS_KEY, JSON, body=b"{" + MARK)),
     case("a stranger, and a body that is no JSON", MALFORMED, _posted(_KEY + STRANGERS_KEY, JSON, body=b"{" + MARK)),
     case(
         "a stranger, and an unknown field", INVALID, _posted(_KEY + STRANGERS_KEY, JSON, body=b'{"name": "a", "x": 1}')
@@ -187,7 +187,11 @@ HEADERS = [
     ),
     case("Accept in two fields is one list", OK, mine(LIST, b"Accept: text/html", b"Accept: application/json")),
     case("nothing acceptable of the YAML", NOT_ACCEPTABLE, get(b"/v1/openapi.yaml", b"Accept: application/json")),
-    case("an error has its one form, whatever is accepted", NOBODY, get(LIST, b"Accept: application/problem+json")),
+    case(
+        "an error has its one form, whatever is accepted",
+        UNAUTHENTICATED,
+        get(LIST, b"Accept: application/problem+json"),
+    ),
     *(
         case(
             f"Accept-Charset, -Language, -Encoding {shown(value)} change nothing",
@@ -206,13 +210,13 @@ HEADERS = [
     ),
     case("If-None-Match of another version", OK, mine(ONE, b'If-None-Match: "999", W/"998"')),
     case("If-None-Match of anything", OK._replace(status=304), mine(ONE, b"If-None-Match: *")),
-    case("If-None-Match twice", BROKEN, mine(ONE, b'If-None-Match: "1"', b'If-None-Match: "2"')),
+    case("If-None-Match twice", BAD_REQUEST, mine(ONE, b'If-None-Match: "1"', b'If-None-Match: "2"')),
     *(
         case(f"If-Match: {shown(value)}", INVALID, patch(b"{}", b"If-Match: " + value))
         for value in (b"", b"1", b'"1', b'"1", "2"', b'w/"1"', b"**", b"\xe9", b'"a b"', b'"' + b"1" * 200 + b'"', MARK)
     ),
     *(
-        case(f"If-Match: {shown(value)}", CHANGED, patch(b"{}", b"If-Match: " + value))
+        case(f"If-Match: {shown(value)}", PRECONDITION_FAILED, patch(b"{}", b"If-Match: " + value))
         for value in (
             b'"999"',
             b'""',
@@ -227,7 +231,7 @@ HEADERS = [
             b'"\'"',
         )
     ),
-    case("If-Match twice", BROKEN, patch(b"{}", b"If-Match: *", b"If-Match: *")),
+    case("If-Match twice", BAD_REQUEST, patch(b"{}", b"If-Match: *", b"If-Match: *")),
     case("If_Match", MALFORMED, patch(b"{}", b"If_Match: *")),
     *(
         case(
@@ -237,9 +241,9 @@ HEADERS = [
         )
         for value in (b"", b"a b", b"a\tb", b"\xe9", b"a" * 256, b"\xc3\xa9" * 20)
     ),
-    case("Idempotency-Key of 255 characters", MADE, post(b'{"name": "a"}', b"Idempotency-Key: " + KEY + b"k" * 215)),
-    case("Idempotency-Key that is a path", MADE, post(b'{"name": "a"}', b"Idempotency-Key: ../../etc/passwd';--")),
-    case("Idempotency-Key twice", BROKEN, post(b'{"name": "a"}', b"Idempotency-Key: a", b"Idempotency-Key: b")),
+    case("Idempotency-Key of 255 characters", CREATED, post(b'{"name": "a"}', b"Idempotency-Key: " + KEY + b"k" * 215)),
+    case("Idempotency-Key that is a path", CREATED, post(b'{"name": "a"}', b"Idempotency-Key: ../../etc/passwd';--")),
+    case("Idempotency-Key twice", BAD_REQUEST, post(b'{"name": "a"}', b"Idempotency-Key: a", b"Idempotency-Key: b")),
     case("Idempotency_Key", MALFORMED, post(b'{"name": "a"}', b"Idempotency_Key: a")),
     *(
         case(f"X-Request-ID: {shown(value)} is replaced", OK, get(LIVE, b"X-Request-ID: " + value))
@@ -254,11 +258,11 @@ HEADERS = [
             b"../../../etc",
         )
     ),
-    case("X-Request-ID twice", BROKEN, get(LIVE, b"X-Request-ID: 12345678", b"X-Request-ID: 12345678")),
+    case("X-Request-ID twice", BAD_REQUEST, get(LIVE, b"X-Request-ID: 12345678", b"X-Request-ID: 12345678")),
     case("X_Request_ID", MALFORMED, get(LIVE, b"X_Request_ID: 12345678")),
     case("Origin of a stranger is not reflected", OK, get(LIVE, b"Origin: https://evil.example")),
     case("Origin: null is not reflected", OK, get(LIVE, b"Origin: null")),
-    case("Origin twice", BROKEN, get(LIVE, b"Origin: a", b"Origin: b")),
+    case("Origin twice", BAD_REQUEST, get(LIVE, b"Origin: a", b"Origin: b")),
     case(
         "another host by a proxy's fields changes nothing",
         OK,
@@ -290,5 +294,9 @@ HEADERS = [
         mine(ONE, b"If-Modified-Since: yesterday", b"If-Unmodified-Since: Mon, 01 Jan 1990 00:00:00 GMT"),
     ),
     case("an upgrade to https is not forced", OK, get(LIVE, b"Upgrade-Insecure-Requests: 1")),
-    case("a tag of one collection for another", CHANGED, patch(b"{}", b"If-Match: " + _TAG.replace(b"1", b"77"))),
+    case(
+        "a tag of one collection for another",
+        PRECONDITION_FAILED,
+        patch(b"{}", b"If-Match: " + _TAG.replace(b"1", b"77")),
+    ),
 ]

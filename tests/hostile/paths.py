@@ -1,24 +1,24 @@
 """Unknown paths, malformed ids, and undefined methods."""
 
 from tools.testing.cases import (
+    ACCESS_DENIED,
     AS_ALICE,
-    BROKEN,
+    BAD_REQUEST,
     COLLECTION,
-    DENIED,
-    EMPTY,
     INVALID,
     LIST,
     LIVE,
     MARK,
-    MISSING,
-    NO_METHOD,
-    NOBODY,
-    NOWHERE,
+    METHOD_NOT_ALLOWED,
+    NO_CONTENT,
+    NO_ENDPOINT,
+    NOT_FOUND,
     OK,
     ONE,
     ORDER,
     TRACK,
     TRACKS,
+    UNAUTHENTICATED,
     case,
     get,
     head,
@@ -53,49 +53,49 @@ _STRANGE_IDS = [
 ]  # fmt: skip
 
 PATHS = [
-    *(case(f"{shown(path)} is no path", NOWHERE, get(path)) for path in _MISSPELT),
-    case("a raw line feed by its escape in a known path", NOWHERE, mine(ONE + b"%0a")),
-    case("a trailing slash on a list", NOWHERE, mine(LIST + b"/")),
-    case("a trailing slash on an item", NOWHERE, mine(ONE + b"/")),
-    case("an empty organization", NOWHERE, mine(b"/v1/music//collections")),
-    case("a slash too many", NOWHERE, mine(LIST + b"//" + COLLECTION)),
-    case("a path below an item", NOWHERE, mine(ONE + b"/" + MARK)),
-    case("a path below the tracks' items", NOWHERE, mine(TRACKS + b"/" + TRACK + b"/more", method=b"DELETE")),
-    *(case(f"the segment {shown(segment)}", NOWHERE, mine(LIST + b"/" + segment)) for segment in _BAD_SEGMENTS),
+    *(case(f"{shown(path)} is no path", NO_ENDPOINT, get(path)) for path in _MISSPELT),
+    case("a raw line feed by its escape in a known path", NO_ENDPOINT, mine(ONE + b"%0a")),
+    case("a trailing slash on a list", NO_ENDPOINT, mine(LIST + b"/")),
+    case("a trailing slash on an item", NO_ENDPOINT, mine(ONE + b"/")),
+    case("an empty organization", NO_ENDPOINT, mine(b"/v1/music//collections")),
+    case("a slash too many", NO_ENDPOINT, mine(LIST + b"//" + COLLECTION)),
+    case("a path below an item", NO_ENDPOINT, mine(ONE + b"/" + MARK)),
+    case("a path below the tracks' items", NO_ENDPOINT, mine(TRACKS + b"/" + TRACK + b"/more", method=b"DELETE")),
+    *(case(f"the segment {shown(segment)}", NO_ENDPOINT, mine(LIST + b"/" + segment)) for segment in _BAD_SEGMENTS),
     *(
-        case(f"the organization {shown(segment)}", NOWHERE, mine(b"/v1/music/%s/collections" % segment))
+        case(f"the organization {shown(segment)}", NO_ENDPOINT, mine(b"/v1/music/%s/collections" % segment))
         for segment in _BAD_SEGMENTS[:14]
     ),
-    *(case(f"the id {shown(strange)}", MISSING, mine(LIST + b"/" + strange)) for strange in _STRANGE_IDS),
+    *(case(f"the id {shown(strange)}", NOT_FOUND, mine(LIST + b"/" + strange)) for strange in _STRANGE_IDS),
     *(
-        case(f"the tracks of {shown(strange)}", MISSING, mine(LIST + b"/%s/tracks" % strange))
+        case(f"the tracks of {shown(strange)}", NOT_FOUND, mine(LIST + b"/%s/tracks" % strange))
         for strange in _STRANGE_IDS[:8]
     ),
     *(
-        case(f"the organization {shown(strange)}", DENIED, mine(b"/v1/music/%s/collections" % strange))
+        case(f"the organization {shown(strange)}", ACCESS_DENIED, mine(b"/v1/music/%s/collections" % strange))
         for strange in _STRANGE_IDS[:24]
     ),
     *(
         case(
             f"an item of the organization {shown(strange)}",
-            MISSING,
+            NOT_FOUND,
             mine(b"/v1/music/%s/collections/%s" % (strange, COLLECTION)),
         )
         for strange in _STRANGE_IDS[:8]
     ),
     *(
-        case(f"to take out the track {shown(strange)}", MISSING, mine(TRACKS + b"/" + strange, method=b"DELETE"))
+        case(f"to take out the track {shown(strange)}", NOT_FOUND, mine(TRACKS + b"/" + strange, method=b"DELETE"))
         for strange in _STRANGE_IDS[:7]
     ),
-    case("a good id in capitals by escapes", MISSING, mine(LIST + b"/%4dcoll_000000000000")),
+    case("a good id in capitals by escapes", NOT_FOUND, mine(LIST + b"/%4dcoll_000000000000")),
     case("a good organization by escapes is that organization", OK, mine(b"/v1/music/%6frg_home1/collections")),
-    case("a bad path is nowhere without a key, too", NOWHERE, get(LIST + b"/%2f")),
-    case("a strange id without a key", NOBODY, get(LIST + b"/" + MARK)),
+    case("a bad path is nowhere without a key, too", NO_ENDPOINT, get(LIST + b"/%2f")),
+    case("a strange id without a key", UNAUTHENTICATED, get(LIST + b"/" + MARK)),
 ]
 
 METHODS = [
     *(
-        case(f"{shown(method)} is no method of HTTP", BROKEN, head(method, LIVE))
+        case(f"{shown(method)} is no method of HTTP", BAD_REQUEST, head(method, LIVE))
         for method in (
             b"FOO",
             b"get",
@@ -112,7 +112,7 @@ METHODS = [
         )
     ),
     *(
-        case(f"{shown(method)} of a path that only has GET", NO_METHOD, head(method, LIVE))
+        case(f"{shown(method)} of a path that only has GET", METHOD_NOT_ALLOWED, head(method, LIVE))
         for method in (
             b"POST",
             b"PUT",
@@ -129,14 +129,14 @@ METHODS = [
             b"SOURCE",
         )
     ),
-    case("CONNECT of a path", NO_METHOD.closing(), head(b"CONNECT", LIVE)),
-    case("PUT of an item", NO_METHOD, head(b"PUT", ONE, AS_ALICE, b"Content-Length: 0")),
-    case("POST of an item", NO_METHOD, head(b"POST", ONE, AS_ALICE, b"Content-Length: 0")),
-    case("DELETE of a list", NO_METHOD, head(b"DELETE", LIST, AS_ALICE)),
-    case("GET of the order", NO_METHOD, mine(ORDER)),
-    case("HEAD of the order, which has no GET", NO_METHOD, mine(ORDER, method=b"HEAD")),
-    case("a method that is refused, without a key", NO_METHOD, head(b"PUT", ONE)),
-    case("a method that is refused, with a body", NO_METHOD, head(b"PUT", ONE, b"Content-Length: 2") + b"{}"),
+    case("CONNECT of a path", METHOD_NOT_ALLOWED.closing(), head(b"CONNECT", LIVE)),
+    case("PUT of an item", METHOD_NOT_ALLOWED, head(b"PUT", ONE, AS_ALICE, b"Content-Length: 0")),
+    case("POST of an item", METHOD_NOT_ALLOWED, head(b"POST", ONE, AS_ALICE, b"Content-Length: 0")),
+    case("DELETE of a list", METHOD_NOT_ALLOWED, head(b"DELETE", LIST, AS_ALICE)),
+    case("GET of the order", METHOD_NOT_ALLOWED, mine(ORDER)),
+    case("HEAD of the order, which has no GET", METHOD_NOT_ALLOWED, mine(ORDER, method=b"HEAD")),
+    case("a method that is refused, without a key", METHOD_NOT_ALLOWED, head(b"PUT", ONE)),
+    case("a method that is refused, with a body", METHOD_NOT_ALLOWED, head(b"PUT", ONE, b"Content-Length: 2") + b"{}"),
     case(
         "a method in a header, which is ignored",
         OK,
@@ -145,15 +145,15 @@ METHODS = [
     case("a method in the query, which is refused", INVALID, mine(ONE + b"?_method=DELETE")),
     case("HEAD of the liveness", OK, head(b"HEAD", LIVE)),
     case("HEAD of a list", OK, mine(LIST, method=b"HEAD")),
-    case("HEAD without a key", NOBODY, head(b"HEAD", LIST)),
-    case("HEAD of nowhere", NOWHERE, head(b"HEAD", b"/v1/none")),
-    case("OPTIONS of a list", EMPTY, head(b"OPTIONS", LIST)),
-    case("OPTIONS of nowhere", NOWHERE, head(b"OPTIONS", b"/v1/none")),
-    case("OPTIONS with a body, which is ignored", EMPTY, head(b"OPTIONS", LIST, b"Content-Length: 2") + b"{}"),
+    case("HEAD without a key", UNAUTHENTICATED, head(b"HEAD", LIST)),
+    case("HEAD of nowhere", NO_ENDPOINT, head(b"HEAD", b"/v1/none")),
+    case("OPTIONS of a list", NO_CONTENT, head(b"OPTIONS", LIST)),
+    case("OPTIONS of nowhere", NO_ENDPOINT, head(b"OPTIONS", b"/v1/none")),
+    case("OPTIONS with a body, which is ignored", NO_CONTENT, head(b"OPTIONS", LIST, b"Content-Length: 2") + b"{}"),
     case(
         "a preflight from an origin that is not allowed",
-        EMPTY,
+        NO_CONTENT,
         head(b"OPTIONS", LIST, b"Origin: https://evil.example", b"Access-Control-Request-Method: GET"),
     ),
-    case("POST of the page for people", NO_METHOD, head(b"POST", b"/docs", b"Content-Length: 0")),
+    case("POST of the page for people", METHOD_NOT_ALLOWED, head(b"POST", b"/docs", b"Content-Length: 0")),
 ]
