@@ -176,7 +176,7 @@ PARTS: dict[str, Part] = {
 def main(words: list[str]) -> int:
     """The exit status: 0 when every figure is within its limit."""
     if {"-h", "--help"} & set(words):
-        listing = "".join(f"  {name:10} {part.__doc__}\n" for name, part in PARTS.items())
+        listing = "".join(f"  {name:12} {part.__doc__}\n" for name, part in PARTS.items())
         print(f"usage: python -m tools.endurance [part ...] [{' | '.join(databases.KINDS)}]\n\n{listing}", end="")
         return 0
     kinds = [word for word in words if word in databases.KINDS] or list(databases.KINDS)
