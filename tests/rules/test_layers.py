@@ -35,10 +35,10 @@ def test_entry_points_do_not_import_handlers() -> None:
 
 
 def test_nothing_imports_the_tests_and_the_service_imports_no_tool() -> None:
-    service_files = set(service())
+    service_files = set(runtime_modules())
     found = [
         at(file, line)
-        for file in everything()
+        for file in all_modules()
         for line, name in _imports(file)
         if (name == "tests" and file.is_relative_to(ROOT / "tools")) or (name == "tools" and file in service_files)
     ]
