@@ -100,7 +100,7 @@ swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server,
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write anew what comes from the contract: the files under generated/, and nginx's errors
+generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial
 	@$(call wire,generated)
 	@$(BIN)/python -m tools.deploy.nginx_errors > $(NGINX_ERRORS)
 	@$(call debian,curl:curl)
@@ -133,7 +133,7 @@ bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests
 	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m tools.bench --quick
 
-timing: $(TOOLS) ## Prove that the id of a stranger and the id of nothing take the same time: half an hour, on a quiet machine
+timing: $(TOOLS) ## Check that a foreign id and an absent id take the same time: half an hour, on a quiet machine
 	@$(BIN)/python -m tools.bench.timing
 
 sbom: $(MATERIALS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
@@ -158,7 +158,7 @@ drift: $(BUNDLE)
 	@$(BIN)/python -m tools.deploy.nginx_errors | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }
 style: $(TOOLS)
-	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To mend most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { echo "To fix most of it: .venv/bin/ruff check --fix; .venv/bin/ruff format"; exit 1; }
 
 # Programs that neither Python's nor Node's registry has, as program:package; installed where apt-get is and root asks.
 debian = missing=; for pair in $(1); do command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair\#\#*:}"; done; \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +59,9 @@ def create_mock(settings: Settings) -> App:
     dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
 
     def handler(tag: str, name: str) -> Handler:
-        try:
-            return find_handler(tag, name)
-        except (ModuleNotFoundError, AttributeError):
+        if find_spec(f"handlers.{tag}") is None or not hasattr(import_module(f"handlers.{tag}"), name):
             return not_implemented
+        return find_handler(tag, name)
 
     return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler))
 
@@ -151,7 +151,7 @@ def _limiter(document: dict[str, Any], settings: Settings) -> RateLimiter:
     rates = {
         quotas.CREDENTIAL: settings.rate_limit,
         quotas.ADDRESS: settings.rate_limit_address,
-        quotas.AUTH_FAILURES: settings.rate_limit_refusals,
+        quotas.AUTH_FAILURES: settings.rate_limit_auth_failures,
     }
     enabled = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rates)
     shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None

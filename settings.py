@@ -23,6 +23,7 @@ FORMER = {
     "DATABASE_PREPARE": "is now MUSIC_STUDIO_PREPARED_STATEMENTS: rename it",
     "METRICS_FOLDER": "is now MUSIC_STUDIO_METRICS_DIR: rename it",
     "GRACE_SECONDS": "is now MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS: rename it",
+    "RATE_LIMIT_REFUSALS": "is now MUSIC_STUDIO_RATE_LIMIT_AUTH_FAILURES: rename it",
     "LANE": "is gone and nothing replaces it, because all requests are answered in the same way now: remove it",
 }
 
@@ -144,7 +145,7 @@ class Settings:
     rate_limit_address: str = _setting(
         "", "requests of one client address; empty: the contract's limit; off: no limit of this kind", _quota
     )
-    rate_limit_refusals: str = _setting(
+    rate_limit_auth_failures: str = _setting(
         "", "refused credentials of one client address; empty: the contract's limit; off: no limit of this kind", _quota
     )
     rate_limit_storage: str = _setting(
@@ -206,7 +207,7 @@ def _variable(setting: Field[Any]) -> str:
     return named or PREFIX + setting.name.upper()
 
 
-def typed(**values: object) -> Settings:
+def with_options(**values: object) -> Settings:
     """The settings with the options of the command line, which worker processes find in the environment."""
     given = {name: str(value) for name, value in values.items() if value is not None}
     for setting in fields(Settings):

@@ -17,7 +17,7 @@ def migrate(as_json: AsJson = False, database_url: Database = None) -> None:
     """Create or update the database tables."""
     from ops import database_setup, schema
 
-    url = settings.typed(database_url=database_url).database_url
+    url = settings.with_options(database_url=database_url).database_url
     database_setup.migrate_database(url)
     facts = {"database_url": output.without_password(url), "revision": schema.revision()}
     report(as_json, facts, "The database is up to date.")
@@ -55,7 +55,7 @@ def backup(
     """
     from ops import backup as copies
 
-    url = settings.typed(database_url=database_url).database_url
+    url = settings.with_options(database_url=database_url).database_url
     with output.progress_bar("Copying") as progress:
         copies.save(url, file, progress)
     facts = {"file": str(file), "bytes": file.stat().st_size, "database_url": output.without_password(url)}
@@ -77,7 +77,7 @@ def restore(
     from ops import backup as copies
     from ops import database_setup, schema
 
-    url = settings.typed(database_url=database_url).database_url
+    url = settings.with_options(database_url=database_url).database_url
     with output.progress_bar("Restoring") as progress:
         copies.restore(file, url, progress, force=force)
     database_setup.migrate_database(url)

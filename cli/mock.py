@@ -23,7 +23,7 @@ def mock(host: Host = None, port: Port = None, rate_limit: Quota = "off", as_jso
     contract's example. The header `Prefer: code=503` asks for a documented response, `Prefer: example=NAME` for a
     named example of one, and `Prefer: delay=MS` for a delay of at most 10000 ms.
     """
-    _serve(settings.typed(host=host, port=port, rate_limit=rate_limit), as_json=as_json)
+    _serve(settings.with_options(host=host, port=port, rate_limit=rate_limit), as_json=as_json)
 
 
 def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:

@@ -42,7 +42,7 @@ def report(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
 @contextmanager
 def open_database(database_url: str | None) -> Iterator[settings.Settings]:
     """The settings, while the database that they name is open. Raises CommandError."""
-    chosen = settings.typed(database_url=database_url)
+    chosen = settings.with_options(database_url=database_url)
     with opened_database(chosen):
         yield chosen
 

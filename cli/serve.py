@@ -33,7 +33,7 @@ def up(
 
     The demo data goes into an empty database only; a database with other data is served unchanged.
     """
-    chosen = settings.typed(host=host, port=port, workers=workers, database_url=database_url)
+    chosen = settings.with_options(host=host, port=port, workers=workers, database_url=database_url)
     _serve(chosen, prepare=True, as_json=as_json)
 
 
@@ -46,7 +46,7 @@ def serve(
     database_url: Database = None,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl+C."""
-    chosen = settings.typed(host=host, port=port, workers=workers, database_url=database_url)
+    chosen = settings.with_options(host=host, port=port, workers=workers, database_url=database_url)
     _serve(chosen, prepare=False, as_json=as_json)
 
 
@@ -63,7 +63,7 @@ def health(
     """
     from ops import healthcheck
 
-    chosen = settings.typed(host=host, port=port)
+    chosen = settings.with_options(host=host, port=port)
     facts = healthcheck.check(chosen.host, chosen.port, ready=ready)
     if as_json:
         output.show_json(facts)
@@ -142,4 +142,4 @@ def _with_metrics(chosen: settings.Settings) -> settings.Settings:
         raise CommandError(
             f"Cannot serve metrics on {place}: {reason}. Choose another MUSIC_STUDIO_METRICS_PORT."
         ) from None
-    return settings.typed(metrics_dir=folder)
+    return settings.with_options(metrics_dir=folder)

@@ -16,6 +16,6 @@ def list_settings(as_json: AsJson = False) -> None:
     A pipe and --json get the defaults too.
     """
     columns = ("variable", "default", "value", "meaning")
-    rows = [dict(zip(columns, row, strict=True)) for row in settings.describe(settings.typed())]
+    rows = [dict(zip(columns, row, strict=True)) for row in settings.describe(settings.with_options())]
     shown = [row | {"value": output.without_password(row["value"])} for row in rows]
     output.show(columns, shown, as_json, on_terminal=("variable", "value", "meaning"))

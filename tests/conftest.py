@@ -56,7 +56,7 @@ def _needs_a_server(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """All servers of the session; at its end each must stop with status 0 and have logged no fault."""
-    started = Services(tmp_path_factory.mktemp("services"))
+    started = Services(tmp_path_factory.mktemp("services"), TARGETS)
     try:
         yield started
     finally:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from settings import ROOT
-from tests import contract_coverage
 from tools.contract.coverage_facts import Exchange, Fact, Tally
 from tools.contract.coverage_report import UNREACHABLE, Coverage, summary, write
+from tools.testing import contract_coverage
 from tools.testing.service import HOME, NO_COLLECTION, operations, resolved
 from web.contract import document as contract
 
@@ -140,7 +140,7 @@ def test_report_lists_missing_facts(tmp_path: Path) -> None:
 
 ONE_EXCHANGE = """
 from tools.contract.coverage_facts import Exchange
-from tests import contract_coverage
+from tools.testing import contract_coverage
 
 def test_one():
     contract_coverage._count(Exchange("GET", "/v1/health/live", "", {}, b"", 200, b""))

@@ -62,9 +62,9 @@ def test_one_scrape_counts_requests_of_all_workers(measured: MeasuredServer) -> 
         assert max(buckets) == (float("inf"), before.get(name, 0.0) + 12)
 
 
-def test_rate_limit_refusals_are_counted_by_quota(measured: MeasuredServer) -> None:
+def test_rate_limit_rejections_are_counted_by_quota(measured: MeasuredServer) -> None:
     client = measured.service.client(measured.service.key(ALICE)[1])
-    name = ("music_studio_rate_limit_refusals_total", (("quota", "default"),))
+    name = ("music_studio_rate_limit_rejections_total", (("quota", "default"),))
     before = measured.scrape().get(name, 0.0)
     refused = [client.get("collections").status_code for _ in range(60)].count(429)
     assert refused > 0

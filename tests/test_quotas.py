@@ -104,7 +104,7 @@ def _repeated(client: httpx.Client) -> Iterator[httpx.Response]:
 
 
 def test_failed_authentication_has_its_own_quota(services: Services, server: Service) -> None:
-    limited = services.start(server.database_url, RATE_LIMIT="", RATE_LIMIT_REFUSALS="3/day")
+    limited = services.start(server.database_url, RATE_LIMIT="", RATE_LIMIT_AUTH_FAILURES="3/day")
     good = limited.client(server.key(ALICE)[1])
     responses = [limited.client("nonsense").get("collections").status_code for _ in range(5)]
     assert responses == [401, 401, 401, 429, 429]

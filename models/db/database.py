@@ -1,14 +1,14 @@
 """The Database object: which driver runs a statement, on the event loop or in a thread.
 
-                          reads                    writes and transactions
+                          GET operations           other operations
     SQLite                event loop, sqlite3      one of the threads, one connection
     PostgreSQL            event loop, asyncpg      event loop, asyncpg
-    PostgreSQL, pooled    a thread, psycopg        a thread, psycopg
+    PostgreSQL, shared    a thread, psycopg        a thread, psycopg
     commands              calling thread           calling thread (sqlite3, psycopg)
 
 The server runs a handler through `Database.call`, which chooses loop or thread once, before the handler starts: no
 handler is restarted elsewhere. On PostgreSQL the handler is a plain function in a greenlet, so the event loop is not
-blocked. "Pooled" is PostgreSQL behind a transaction pooler (`prepared_statements=False`), or with a URL option that
+blocked. PostgreSQL is "shared" behind a transaction pooler (`prepared_statements=False`), or with a URL option that
 only libpq supports.
 
 A query (models.db.connection) finds its executor through a context variable, which `call` sets for a handler and

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from tests import contract_coverage
+from tools.testing import contract_coverage
 from tools.testing.cases import HALF_CLOSE, LIVE, MARK, Case, Piece, get
 from tools.testing.service import Service
 from web.contract import document as contract

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,9 +28,7 @@ from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
 from models.schema import collection_tracks, collections
-from tests import contract_coverage
-from tests.deployments.targets import TARGETS
-from tools.testing import databases, fork_server
+from tools.testing import contract_coverage, databases, fork_server
 from tools.testing.fork_server import Forked
 from web.contract import document as contract
 from web.contract import reading
@@ -242,11 +240,18 @@ class Actors(NamedTuple):
     foreign_track: str
 
 
-class Services:
-    """The servers of a test session, each started on first use."""
+Target = Callable[[Path], contextlib.AbstractContextManager[tuple[str, Mapping[str, str]]]]
 
-    def __init__(self, folder: Path) -> None:
+
+class Services:
+    """The servers of a test session, each started on first use.
+
+    `targets` are deployments beside the kinds of databases: each gives a database URL and settings for a server.
+    """
+
+    def __init__(self, folder: Path, targets: Mapping[str, Target] | None = None) -> None:
         self.folder = folder
+        self._targets = targets or {}
         self._stack = contextlib.ExitStack()
         self._started: list[Service] = []
         self._actors: dict[str, Actors] = {}
@@ -258,9 +263,9 @@ class Services:
         return self._actors[kind]
 
     def _start_on(self, kind: str) -> Service:
-        if kind not in TARGETS:
+        if kind not in self._targets:
             return self.start(self.fresh_database(kind))
-        url, settings = self._stack.enter_context(TARGETS[kind](self.folder))
+        url, settings = self._stack.enter_context(self._targets[kind](self.folder))
         return self.start(url, **settings)
 
     def fresh_database(self, kind: str) -> str:

@@ -56,6 +56,8 @@ class Operation:
         self.produces: str = next(iter(success.get("content", {JSON: {}})))
         self.location = LocationTemplate(node.document, success.get("links", {}))
         self.idempotent = b"idempotency-key" in self.header_parameters
+        if self.idempotent and self.is_async:
+            raise TypeError(f"The handler {self.id} takes Idempotency-Key: make it a plain function, not a coroutine.")
         self.requires_if_match = require_if_match and b"if-match" in self.header_parameters
 
     def response_error(self, status: int, data: Any) -> str | None:

@@ -83,7 +83,7 @@ def _buckets(bounds: list[float], counts: list[float]) -> list[tuple[str, float]
 
 def _refusals(workers: list[dict[str, Any]]) -> Metric:
     family = CounterMetricFamily(
-        f"{PREFIX}rate_limit_refusals", "Requests refused because they exceeded a quota.", labels=("quota",)
+        f"{PREFIX}rate_limit_rejections", "Requests refused because they exceeded a quota.", labels=("quota",)
     )
     for name in sorted({name for values in workers for name in values["refusals"]}):
         family.add_metric((name,), sum(values["refusals"].get(name, 0) for values in workers))
