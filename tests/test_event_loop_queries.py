@@ -46,7 +46,8 @@ def _open(url: str) -> Iterator[Database]:
 
 
 async def call(function: Any, *args: Any, writes: bool = False) -> Any:
-    return await current_database.get().call(function, *args, writes=writes)
+    database: Any = current_database.get()
+    return await database.call(function, *args, writes=writes)
 
 
 def on_loop(work: Coroutine[Any, Any, R]) -> R:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Executable, Row
-
-if TYPE_CHECKING:
-    from models.db.database import Database
 
 R = TypeVar("R")
 Binds = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -77,6 +74,16 @@ class LoopExecutor(Executor, Protocol):
         """The result of a plain function that queries the database."""
 
 
-current_database: ContextVar[Database] = ContextVar("current_database")
+class OpenDatabase(Protocol):
+    """The part of Database that an operation uses itself."""
+
+    async def require_ready(self) -> None:
+        """Raises Unavailable unless the database responds and has the right schema."""
+
+    def close_loop_connections(self) -> None:
+        """Closes the connections of the event loop."""
+
+
+current_database: ContextVar[OpenDatabase] = ContextVar("current_database")
 current_executor: ContextVar[Executor] = ContextVar("current_executor")
 current_transaction: ContextVar[Transaction | None] = ContextVar("current_transaction", default=None)
