@@ -82,6 +82,7 @@ def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetu
 
 
 def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
+    import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
     from ops import banner, database_setup, maintenance
     from web.server import process, sockets
 

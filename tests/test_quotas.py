@@ -205,8 +205,8 @@ def _written(document: dict[str, Any], folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_two_workers_share_one_quota(services: Services, server: Service, redis: RedisServer, tmp_path: Path) -> None:
-    quota, figures = 60, tmp_path / "figures"
+def test_two_workers_share_one_quota(services: Services, server: Service, redis: RedisServer) -> None:
+    quota, figures = 60, services.folder / "figures"
     figures.mkdir()
     limited = services.start(
         server.database_url, WORKERS="2", RATE_LIMIT=f"{quota}/{DAY}", RATE_LIMIT_STORAGE=redis.url,

@@ -15,7 +15,7 @@ from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 
-from web.contract.document import METHODS
+from web.contract.reading import operations
 from web.docs_pages import PageFactory, register_docs
 from web.error_envelope import ErrorCatalog
 from web.operation_middleware import OperationMiddleware
@@ -49,12 +49,10 @@ def create_connexion_app(
 
 def _spec_for_connexion(document: dict[str, Any]) -> dict[str, Any]:
     """A copy of the contract without examples, headers and links: Connexion only checks them, which takes 0.1 s."""
-    copied = copy.deepcopy(document)  # Connexion adds defaults to the document
-    for section in _UNREAD:
-        copied["components"].pop(section, None)
+    components = {section: nodes for section, nodes in document["components"].items() if section not in _UNREAD}
+    copied = copy.deepcopy({**document, "components": components})  # Connexion adds defaults to the document
     shared = copied["components"].get("responses", {}).values()
-    own = (response for item in copied["paths"].values() for node in map(item.get, METHODS) if node
-           for response in node["responses"].values())  # fmt: skip
+    own = (response for operation in operations(copied) for response in operation.node["responses"].values())
     for response in (*shared, *own):
         for part in _UNREAD:
             response.pop(part, None)
