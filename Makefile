@@ -14,8 +14,9 @@ SOAK_MINUTES ?= 10
 DEPLOYED := $(patsubst %,tests/test_%.py,access collections concurrency idempotency preconditions)
 SEEDS ?= $(shell date +%s)
 CONTRACT := $(shell find openapi tools/contract tools/deploy -type f -not -name '*.pyc')
-# Test databases and logs belong in memory where there is a disk of it.
-PYTEST = PYTEST_DEBUG_TEMPROOT=$(firstword $(wildcard /dev/shm) $(TMPDIR) /tmp) $(BIN)/python -m pytest -n 2 --dist loadfile
+# Test databases and logs belong in memory, where a disk of it has a gigabyte to spare.
+MEMORY_DISK := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 {print "/dev/shm"}')
+PYTEST = PYTEST_DEBUG_TEMPROOT=$(or $(MEMORY_DISK),$(TMPDIR),/tmp) $(BIN)/python -m pytest -n 2 --dist loadfile
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet
 
