@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from docsite import errors as catalogue
+from docsite import errors as catalog
 from docsite import literals, samples
 from docsite.operations import Example, Operation, operations
 from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
@@ -99,7 +99,7 @@ class Site:
     def _errors(self) -> str:
         schemas = self._document["components"]["schemas"]
         body = self._operations[0].properties(schemas["ErrorBody"])
-        errors = catalogue.errors(self._document, self._operations)
+        errors = catalog.errors(self._document, self._operations)
         return self._render("errors.md", envelope=schemas["ErrorEnvelope"], fields=body, errors=errors)
 
     def _introduction(self) -> str:

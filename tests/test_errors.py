@@ -222,13 +222,13 @@ def test_every_error_code_has_a_provocation() -> None:
     )
 
 
-def test_every_documented_code_of_an_operation_is_in_the_catalogue() -> None:
-    catalogue = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"]
+def test_every_documented_code_of_an_operation_is_in_the_catalog() -> None:
+    catalog = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"]
     for operation in operations():
         for status in [int(status) for status in operation.node["responses"] if status >= "400"]:
             shown = operation.error_codes(status)
             assert shown, f"{operation.id} shows no example for {status}"
-            assert {catalogue[code]["status"] for code in shown} == {status}, f"{operation.id} {status}: {shown}"
+            assert {catalog[code]["status"] for code in shown} == {status}, f"{operation.id} {status}: {shown}"
 
 
 @pytest.mark.parametrize(

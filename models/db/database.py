@@ -64,7 +64,7 @@ class Database:
         self.is_postgres = engines.is_postgres(self.url)
         self._prepared_statements = prepared_statements
         breaker = CircuitBreaker()
-        self._in_threads = self._thread_executor(self.url, breaker, pool_size, statement_timeout_ms)
+        self._blocking = self._thread_executor(self.url, breaker, pool_size, statement_timeout_ms)
         self._on_loop = self._loop_executor(self.url, breaker, pool_size, statement_timeout_ms)
         self._reserved = self._loop_executor(self.url, breaker, RESERVED, statement_timeout_ms)
         self._threads = ThreadPoolExecutor(pool_size, "worker")
@@ -81,7 +81,7 @@ class Database:
         else:
             in_threads = self._thread_executor(url, breaker, size, limit_ms)
             self._on_loop = None
-            self._in_threads = self.replica = Replica(self._in_threads, in_threads, lag_seconds)
+            self._blocking = self.replica = Replica(self._blocking, in_threads, lag_seconds)
 
     def _thread_executor(self, url: str, breaker: CircuitBreaker, size: int, limit_ms: int) -> Executor:
         if not self.is_postgres:
@@ -118,7 +118,7 @@ class Database:
 
     def _read_on_loop(self, function: Callable[..., R], *args: Any) -> R:
         """Runs a read of SQLite on the event loop: it takes microseconds and never waits for a lock."""
-        token = current_executor.set(self._in_threads.read_only)  # type: ignore[attr-defined] # of SQLiteExecutor
+        token = current_executor.set(self._blocking.read_only)  # type: ignore[attr-defined] # of SQLiteExecutor
         try:
             return function(*args)
         finally:
@@ -127,7 +127,7 @@ class Database:
     @property
     def in_use(self) -> int:
         """The number of connections in use, by threads and by the event loop."""
-        return sum(part.in_use for part in (self._in_threads, self._on_loop, self._reserved) if part is not None)
+        return sum(part.in_use for part in (self._blocking, self._on_loop, self._reserved) if part is not None)
 
     def require_schema(self) -> None:
         """Raises Unavailable unless this version of the service works with the database's schema."""
@@ -149,7 +149,7 @@ class Database:
     @contextmanager
     def use(self) -> Iterator[Self]:
         """Makes this the current database inside the context."""
-        tokens = current_database.set(self), current_executor.set(self._in_threads)
+        tokens = current_database.set(self), current_executor.set(self._blocking)
         try:
             yield self
         finally:
@@ -173,6 +173,6 @@ class Database:
     def close(self) -> None:
         """Closes every connection and thread."""
         self.close_loop_connections()
-        self._in_threads.close()
+        self._blocking.close()
         for threads in (self._threads, self._reserved_threads):
             threads.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""Error codes: the exception classes, the enum of the contract and its catalogue have the same set."""
+"""Error codes: the exception classes, the enum of the contract and its catalog have the same set."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +8,10 @@ from models.exceptions import Failure
 from web.contract import document as contract
 
 
-def test_error_catalogue_describes_every_code() -> None:
-    enum, catalogue = set(_error_code()["enum"]), set(_error_code()["x-errors"])
-    assert enum == catalogue, (
-        f"Codes without a row: {sorted(enum - catalogue)}; rows without a code: {sorted(catalogue - enum)}.\n"
+def test_error_catalog_describes_every_code() -> None:
+    enum, catalog = set(_error_code()["enum"]), set(_error_code()["x-errors"])
+    assert enum == catalog, (
+        f"Codes without a row: {sorted(enum - catalog)}; rows without a code: {sorted(catalog - enum)}.\n"
         "In openapi/components/schemas/errors.yaml each code of ErrorCode's enum has one entry in x-errors."
     )
 

@@ -23,7 +23,7 @@ def findings(base: dict[str, Any], revision: dict[str, Any]) -> list[Finding]:
     pairs = [(old, after[old.template, old.method]) for old in operations(base) if (old.template, old.method) in after]
     of_operations = (_credentials, _scope, _defaults, _tags, _fields)
     changes = chain.from_iterable(rule(old, new) for old, new in pairs for rule in of_operations)
-    of_documents = (_catalogue, _types, _path_names)
+    of_documents = (_catalog, _types, _path_names)
     return list(dict.fromkeys([*changes, *chain.from_iterable(rule(base, revision) for rule in of_documents)]))
 
 
@@ -153,7 +153,7 @@ def _below(
             yield from _below(operation, child, f"{place} ({word} {number})", above)
 
 
-def _catalogue(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
+def _catalog(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
     """An error code must keep its status and type."""
     before, after = (_errors(document) for document in (base, revision))
     for code in before.keys() - after.keys():

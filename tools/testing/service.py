@@ -404,7 +404,7 @@ ERROR = ["code", "message", "system_message", "type", "status", "details", "trac
 def assert_envelope(response: httpx.Response, code: str, request: tuple[str, str] | None = None) -> dict[str, Any]:
     """Checks an error response against the contract; returns its `error` object.
 
-    `request` is (method, path) where the response does not have it. Without an operation for it, only the catalogue
+    `request` is (method, path) where the response does not have it. Without an operation for it, only the catalog
     must have the code.
     """
     row = contract.document()["components"]["schemas"]["ErrorCode"]["x-errors"][code]

@@ -28,14 +28,22 @@ from web.server.protocol import Protocol
 
 DRAIN_SECONDS, POLL_SECONDS = 1.0, 0.02
 # The time for an open connection to send one more request after DRAIN_SECONDS.
-QUIET_SECONDS = 1.0
+LAST_REQUEST_SECONDS = 1.0
 # Allocations minus deallocations that start a garbage collection.
 GC_THRESHOLD = 50_000
 FACTORY = "app:from_environment"
 
 
 class GracefulServer(Server):
-    """Stops in four steps: not ready; `connection: close` on responses; no new connections; all requests served."""
+    """Graceful shutdown on SIGTERM, in these steps.
+
+    1. Readiness fails and responses carry `connection: close`, for 1 s if there are connections.
+    2. The connections in the accept queue are accepted, and the listening sockets are closed.
+    3. Open connections get 1 s for a last request, less if all of them close.
+    4. Requests in flight are answered within the rest of the shutdown timeout; then they are cancelled.
+
+    Each second is at most half of the shutdown timeout.
+    """
 
     def __init__(self, config: ServerConfig, on_ready: Callable[[], None] | None = None) -> None:
         super().__init__(config)
@@ -63,7 +71,7 @@ class GracefulServer(Server):
         if self.server_state.connections:
             await self._wait(DRAIN_SECONDS)
         await self._stop_listening()
-        await self._wait(QUIET_SECONDS, until_quiet=True)
+        await self._wait(LAST_REQUEST_SECONDS, until_quiet=True)
         grace = self.config.timeout_graceful_shutdown or 0
         self.config.timeout_graceful_shutdown = max(0, grace - math.ceil(time.monotonic() - started))
         await super().shutdown(sockets=[])

@@ -14,8 +14,9 @@ LOOP_ITERATIONS = 2
 class ConnectionTimeouts:
     """The two timers of one connection, with timeouts in seconds and a callback for each.
 
-    Most requests arrive in one piece, so no timer is started or moved for them: the header timer starts only when a
-    part of a header has arrived, and the keep-alive timer checks, when it fires, how long the connection was idle.
+    The header timer starts when a connection is made, and then only for a header of which a part has arrived: most
+    requests arrive in one piece and start no timer. The keep-alive timer is not moved for a request: when it fires, it
+    checks how long the connection was idle.
     """
 
     __slots__ = (

@@ -34,14 +34,14 @@ class RequestMetrics:
         cell[bisect_left(BOUNDS, seconds)] += 1.0
         cell[-1] += seconds
 
-    def start(self, folder: str, gauges: Gauges, refusals: Mapping[str, int]) -> None:
+    def start(self, folder: str, gauges: Gauges, rejections: Mapping[str, int]) -> None:
         """Starts counting, and writes the metrics to `folder` once a second and at exit."""
         self.on = True
         file = Path(folder) / f"{os.getpid()}.json"
 
         def write() -> None:
             new = file.with_suffix(".new")
-            new.write_bytes(orjson.dumps(self._values(gauges, refusals)))
+            new.write_bytes(orjson.dumps(self._values(gauges, rejections)))
             new.replace(file)
 
         def keep_writing() -> None:
@@ -53,12 +53,12 @@ class RequestMetrics:
         threading.Thread(target=keep_writing, name="metrics", daemon=True).start()
         atexit.register(write)
 
-    def _values(self, gauges: Gauges, refusals: Mapping[str, int]) -> dict[str, object]:
+    def _values(self, gauges: Gauges, rejections: Mapping[str, int]) -> dict[str, object]:
         """Counts per bucket, fastest first, then the sum of the seconds."""
         return {
             "bounds": BOUNDS,
             "requests": [[operation, status, *cell] for (operation, status), cell in list(self._cells.items())],
-            "refusals": dict(refusals),
+            "rejections": dict(rejections),
             "gauges": {name: read() for name, read in gauges.items()},
         }
 

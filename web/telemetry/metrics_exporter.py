@@ -54,7 +54,7 @@ class WorkerMetricsCollector(Collector):
         ]
         alive = [worker.values for worker in workers if worker.alive]
         yield _requests([worker.values for worker in workers])
-        yield _refusals([worker.values for worker in workers])
+        yield _rejections([worker.values for worker in workers])
         yield GaugeMetricFamily(f"{PREFIX}workers", "Worker processes that serve requests.", len(alive))
         for name, description in GAUGES.items():
             total = sum(values["gauges"][name] for values in alive)
@@ -81,12 +81,12 @@ def _buckets(bounds: list[float], counts: list[float]) -> list[tuple[str, float]
     return [(name, sum(counts[: index + 1])) for index, name in enumerate(names)]
 
 
-def _refusals(workers: list[dict[str, Any]]) -> Metric:
+def _rejections(workers: list[dict[str, Any]]) -> Metric:
     family = CounterMetricFamily(
         f"{PREFIX}rate_limit_rejections", "Requests refused because they exceeded a quota.", labels=("quota",)
     )
-    for name in sorted({name for values in workers for name in values["refusals"]}):
-        family.add_metric((name,), sum(values["refusals"].get(name, 0) for values in workers))
+    for name in sorted({name for values in workers for name in values["rejections"]}):
+        family.add_metric((name,), sum(values["rejections"].get(name, 0) for values in workers))
     return family
 
 
