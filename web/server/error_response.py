@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import structlog
@@ -10,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from web import response_headers
+from web.context import new_request_id
 from web.exceptions import RequestError
 from web.server.cycle import DEFAULT_HEADER_CACHE
 from web.server.lifespan_state import ERROR_CATALOG, RATE_LIMIT_HOOK
@@ -22,7 +22,7 @@ def serialize(
     error: RequestError, app_state: dict[str, Any], server_state: ServerState, peer: str, head_only: bool
 ) -> bytes:
     """The encoded response; logs and counts the request. `head_only`: the method was HEAD, so no content."""
-    request_id = "req_" + secrets.token_hex(8)
+    request_id = new_request_id()
     response = app_state[ERROR_CATALOG].to_response(error, request_id)
     log.info("request", trace_id=request_id, status=response.status, refused=error.system_message)
     if request_metrics.on:
