@@ -13,7 +13,7 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 from models.db import driver_errors, engines, retry
 from models.db.asyncpg_pool import AsyncpgConnection, Pool
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import Binds, WriteResult, current_executor, current_transaction
+from models.db.context import Binds, WriteResult, current_executor, run_in_transaction
 from models.db.statements import StatementCache, expand
 
 R = TypeVar("R")
@@ -101,16 +101,12 @@ class AsyncpgExecutor:
         return connection
 
     def _in_transaction(self, connection: AsyncpgConnection, work: Callable[[], R]) -> R:
-        token = current_transaction.set(AsyncpgTransaction(self, connection))
+        transaction = AsyncpgTransaction(self, connection)
         try:
-            result = work()
-            await_(self._pool.execute(connection, "COMMIT"))
-            return result
+            return run_in_transaction(transaction, work, lambda: await_(self._pool.execute(connection, "COMMIT")))
         except BaseException:
             await_(self._roll_back(connection))
             raise
-        finally:
-            current_transaction.reset(token)
 
     async def _roll_back(self, connection: AsyncpgConnection) -> None:
         try:

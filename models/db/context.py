@@ -87,3 +87,14 @@ class OpenDatabase(Protocol):
 current_database: ContextVar[OpenDatabase] = ContextVar("current_database")
 current_executor: ContextVar[Executor] = ContextVar("current_executor")
 current_transaction: ContextVar[Transaction | None] = ContextVar("current_transaction", default=None)
+
+
+def run_in_transaction(transaction: Transaction, work: Callable[[], R], commit: Callable[[], object]) -> R:
+    """The result of `work`, whose statements run in the transaction; it is committed unless `work` raises."""
+    token = current_transaction.set(transaction)
+    try:
+        result = work()
+        commit()
+        return result
+    finally:
+        current_transaction.reset(token)

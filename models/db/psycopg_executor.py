@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from models.db import driver_errors, engines, retry
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import current_transaction
+from models.db.context import run_in_transaction
 
 R = TypeVar("R")
 
@@ -65,13 +65,7 @@ class PsycopgExecutor:
 
     def _run_transaction(self, work: Callable[[], R]) -> R:
         with retry.with_reconnect(lambda: _begin(self._engine)) as connection:
-            token = current_transaction.set(connection)
-            try:
-                result = work()
-                connection.commit()
-                return result
-            finally:
-                current_transaction.reset(token)
+            return run_in_transaction(connection, work, connection.commit)
 
 
 def _begin(engine: Engine) -> Connection:

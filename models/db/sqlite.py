@@ -16,7 +16,7 @@ from sqlalchemy import Engine, Executable, PoolProxiedConnection, Select
 
 from models.db import driver_errors, engines
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import current_transaction
+from models.db.context import run_in_transaction
 from models.db.sqlite_writer import SQLiteWriter
 from models.db.statements import StatementCache
 from models.exceptions import Unavailable
@@ -67,13 +67,7 @@ class SQLiteExecutor:
 
     def _run_transaction(self, work: Callable[[], R], left_ms: int) -> R:
         with self._writer.transaction(left_ms) as writer:
-            token = current_transaction.set(writer)
-            try:
-                result = work()
-                writer.commit()
-                return result
-            finally:
-                current_transaction.reset(token)
+            return run_in_transaction(writer, work, writer.commit)
 
     @contextmanager
     def _write_lock(self) -> Iterator[int]:

@@ -6,13 +6,13 @@ Decision 29.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, exc
 
-from models.db.context import WriteResult
+from models.db.context import Binds, WriteResult
 from models.db.engines import BUSY_MS
 from models.db.statements import StatementCache
 
@@ -40,9 +40,7 @@ class SQLiteWriter:
             self.in_use = 0
             self._rollback()
 
-    def execute(
-        self, statement: Executable, binds: Mapping[str, Any] | Sequence[Mapping[str, Any]]
-    ) -> WriteResult | CursorResult[Any]:
+    def execute(self, statement: Executable, binds: Binds) -> WriteResult | CursorResult[Any]:
         """Runs a statement; with a sequence of binds, once for each."""
         prepared = self._cache.get(statement) if isinstance(binds, dict) else None
         if prepared is None or not isinstance(binds, dict):
