@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -59,30 +60,27 @@ class AsyncpgConnection:
 
         Terminates the connection if the server does not respond within the client timeout.
         """
-        timer = self._loop.call_later(self._timeout, self.terminate)
-        try:
-            statement = self._statements.get(text)
-            if statement is None:
-                statement = await self._prepare(text, keep=keep)
+        with self._terminating():
+            statement = self._statements.get(text) or await self._prepare(text, keep=keep)
             rows: list[Any] = await statement.fetch(*values)
             return rows, len(rows) if rows else _rowcount(statement)
+
+    async def run_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Runs the statement once for each row of values."""
+        with self._terminating():
+            statement = self._statements.get(text) or await self._prepare(text, keep=True)
+            await statement.executemany(rows)
+
+    @contextmanager
+    def _terminating(self) -> Iterator[None]:
+        """Terminates the connection at the client timeout, and after any exception that is no error of the server."""
+        timer = self._loop.call_later(self._timeout, self.terminate)
+        try:
+            yield
         except asyncpg.PostgresError:
             raise
         except BaseException:
             self.terminate()  # nobody would read the pending result
-            raise
-        finally:
-            timer.cancel()
-
-    async def run_many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Runs the statement once for each row of values."""
-        timer = self._loop.call_later(self._timeout, self.terminate)
-        try:
-            statement = self._statements.get(text) or await self._prepare(text, keep=True)
-            await statement.executemany(rows)
-        except BaseException as error:
-            if not isinstance(error, asyncpg.PostgresError):
-                self.terminate()
             raise
         finally:
             timer.cancel()
