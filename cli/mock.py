@@ -1,6 +1,5 @@
 """The command that serves the contract without a database: mock."""
 
-import json
 from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, NoReturn
@@ -10,6 +9,7 @@ import typer
 import settings
 from cli.options import AsJson
 from cli.serve import Host, Port, server_options
+from ops import output
 
 group = typer.Typer()
 Quota = Annotated[str, typer.Option(metavar="LIMIT", help="Rate limit of one key, such as 100/minute, or off.")]
@@ -34,7 +34,10 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
     application = app.mock_from_environment()
-    # The reader of a pipe waits for this while the mock serves: typer.echo flushes it.
-    typer.echo(json.dumps(facts(url), indent=2) if as_json else "\n".join(startup_lines(url)))
+    # The reader of a pipe waits for this while the mock serves: both ways flush it.
+    if as_json:
+        output.show_json(facts(url))
+    else:
+        typer.echo("\n".join(startup_lines(url)))
     on_ready = partial(typer.echo, f"The mock listens on {url}", err=True)
     raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, nullcontext()))
