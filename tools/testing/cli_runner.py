@@ -24,7 +24,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Shell:
-    """The command line with theirs own folder, database and environment."""
+    """The command line with its own folder, database and environment."""
 
     def __init__(self, folder: Path, url: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
