@@ -9,6 +9,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tools.testing.cases import head
+from tools.testing.raw_client import RawClient, address
 from tools.testing.service import ALICE, Service, Services, new_collection
 
 THEIRS, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -144,3 +146,16 @@ def test_tracing_is_off_without_a_collector(services: Services) -> None:
         "collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"}
     )
     assert ["trace" in line for line in service.log_lines(response.headers["X-Request-ID"])] == [False]
+
+
+def test_no_span_holds_a_key_or_a_text_for_a_method(traced: Service, collector: Collector) -> None:
+    key = traced.key(ALICE)[1]
+    with RawClient(address(traced)) as client:
+        client.send(head(b"PROPFIND", b"/v1/music/" + key.encode(), b"X-Request-ID: req_with_a_key"))
+        client.response()
+    span = collector.span("req_with_a_key")
+    assert span is not None
+    assert attributes(span)["url.path"] == "/v1/music/***"
+    assert attributes(span)["http.request.method"] == "_OTHER"
+    assert key not in str(span)
+    assert "PROPFIND" not in str(span)

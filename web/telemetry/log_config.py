@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import structlog
 
-from web.redaction import redact
+from web.redaction import mask_credentials
 from web.telemetry.access_log import RequestRecord, RequestTuple, access_log, format_line
 from web.telemetry.stderr_writer import StderrWriter
 
@@ -26,7 +26,7 @@ def configure(form: str = "auto", level: str = "info") -> None:
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     render: Any = plain if readable else _json
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, lambda *line: redact(render(*line))],
+        processors=[*shared, structlog.processors.format_exc_info, lambda *line: mask_credentials(render(*line))],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=False,

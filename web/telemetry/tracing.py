@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from web.asgi import App, Message, Receive, Scope, Send
 from web.context import current_request
+from web.redaction import redact
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 TRACE = "music_studio.trace"
 TIMEOUT_SECONDS = 3
+# The methods that semantic conventions know; any other is a text of the client.
+METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
+OTHER = "_OTHER"
 
 
 class TracingMiddleware:
@@ -33,7 +37,11 @@ class TracingMiddleware:
             return
         carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         parent = self._propagator.extract(carrier)
-        with self._tracer.start_as_current_span(scope["method"], parent, self._kind) as span:
+        # A recorded exception would have its text and traceback, which no redaction has seen.
+        opened = self._tracer.start_as_current_span(
+            _method(scope["method"]), parent, self._kind, record_exception=False, set_status_on_exception=False
+        )
+        with opened as span:
             trace = f"{span.get_span_context().trace_id:032x}"
             await self.app({**scope, TRACE: trace}, receive, _record_status(span, send))
             _describe(span)
@@ -63,11 +71,15 @@ def _record_status(span: Span, send: Send) -> Send:
     return send_and_record
 
 
+def _method(method: str) -> str:
+    return method if method in METHODS else OTHER
+
+
 def _describe(span: Span) -> None:
     """Sets attributes of OpenTelemetry's semantic conventions; none contains the query or a credential."""
     context = current_request.get()
-    span.set_attribute("http.request.method", context.method)
-    span.set_attribute("url.path", context.path.decode("latin-1"))
+    span.set_attribute("http.request.method", _method(context.method))
+    span.set_attribute("url.path", redact(context.path.decode("latin-1")))
     span.set_attribute("request.id", context.request_id)
     if context.operation is not None:
         span.update_name(f"{context.method} {context.operation.path}")
