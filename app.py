@@ -169,11 +169,16 @@ def _gauges(application: Application) -> metrics.Gauges:
 
 
 def _jwt_verifier(settings: Settings) -> JWTVerifier | None:
-    """The JWT verifier, or None if none is configured; its library is imported only when it is needed."""
+    """The JWT verifier, or None if none is configured; its library is imported only when it is needed.
+
+    Raises BadSetting.
+    """
     if not settings.jwt_secret and not settings.jwt_jwks_file:
         return None
     from web.security.jwt import JWTVerifier
 
-    return JWTVerifier(
-        settings.jwt_secret, settings.jwt_jwks_file, settings.jwt_algorithms, settings.jwt_issuer, settings.jwt_audience
-    )
+    keys = (settings.jwt_secret, settings.jwt_jwks_file, settings.jwt_algorithms)
+    try:
+        return JWTVerifier(*keys, settings.jwt_issuer, settings.jwt_audience)
+    except ValueError as problem:
+        raise environment.BadSetting(f"MUSIC_STUDIO_{problem}.") from None

@@ -223,7 +223,7 @@ def test_invalid_setting_gives_a_one_sentence_error(sqlite: Shell) -> None:
 
 def test_the_settings_are_listed_with_secrets_masked(sqlite: Shell) -> None:
     secrets = {
-        "MUSIC_STUDIO_JWT_SECRET": "canary-of-the-jwt",
+        "MUSIC_STUDIO_JWT_SECRET": "canary-of-the-jwt-of-32-bytes-or-more",
         "MUSIC_STUDIO_DATABASE_URL": "postgresql://ida:canary-of-the-database@db/music",
     }
     shown = sqlite.run("settings", "--json", **secrets).stdout

@@ -93,7 +93,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def _cli(url: str, *words: str) -> str:
-    variables = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test"}
+    variables = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "pepper-of-the-tests-of-32-bytes-or-more"}
     done = subprocess.run(
         [sys.executable, "-m", "cli", *words],
         cwd=ROOT,

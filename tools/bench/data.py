@@ -19,7 +19,7 @@ from tools.bench.progress import Bar
 
 ORGANIZATION, READER, WRITER, REVOKED = "org_bench1", "user_reader", "user_writer", "user_revoked"
 COLLECTIONS, TRACKS, BIG, WRITTEN = 10_000, 5_000, 500, 1_000
-PEPPER = "pepper-of-the-benchmark"
+PEPPER = "pepper-of-the-benchmark-of-32-bytes-or-more"
 SCOPES = ("music:read", "music:write")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 200

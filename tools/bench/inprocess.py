@@ -19,7 +19,12 @@ from settings import Settings
 from tools.bench import databases
 from web.telemetry import log_config
 
-ORGANIZATION, OWNER, PEPPER, TRACKS_PER_COLLECTION = "org_bench1", "user_reader", "pepper-of-the-benchmark", 12
+ORGANIZATION, OWNER, PEPPER, TRACKS_PER_COLLECTION = (
+    "org_bench1",
+    "user_reader",
+    "pepper-of-the-benchmark-of-32-bytes-or-more",
+    12,
+)
 Application = Callable[[dict[str, Any], Any, Any], Any]
 
 

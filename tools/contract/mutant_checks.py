@@ -22,7 +22,7 @@ TESTS = (
 )  # fmt: skip
 # Code that finds files relative to its own path: through a link it would find the unchanged project.
 _COPIED = (
-    "app.py", "settings.py", "pyproject.toml", "cli", "web", "tools",
+    "app.py", "setting_parsers.py", "settings.py", "pyproject.toml", "cli", "web", "tools",
     "generated", "handlers", "mock", "models", "ops", "docsite", "tests",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")

@@ -29,7 +29,10 @@ class Shell:
     def __init__(self, folder: Path, url: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
         self.url = url
-        database = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": "test"}
+        database = {
+            "MUSIC_STUDIO_DATABASE_URL": url,
+            "MUSIC_STUDIO_KEY_PEPPER": "pepper-of-the-tests-of-32-bytes-or-more",
+        }
         self.environ = own | database | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
         self.folder = folder
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
-from joserfc.jwk import KeySet, OctKey
 
 from web.exceptions import TokenExpired, TokenInvalid
+from web.security import jwt_keys
 
 LEEWAY_SECONDS = 0
-_BY_SECRET, _BY_KEY_SET = ("HS256",), ("RS256", "ES256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +26,13 @@ class JWTVerifier:
     """Verifies tokens with a shared secret or the keys of a JWKS file.
 
     Keys come from the configuration only: `jku`, `x5u` and `jwk` in a token's header are ignored (RFC 8725 section
-    3.10), and `alg` must be on the allow-list (section 3.1).
+    3.10), and `alg` must be on the allow-list (section 3.1). Raises ValueError for keys or algorithms that do not fit.
     """
 
     def __init__(self, secret: str = "", jwks_file: str = "", algorithms: tuple[str, ...] = (), issuer: str = "",
                  audience: str = "") -> None:  # fmt: skip
-        self._key = _key(secret, jwks_file)
-        self._algorithms = list(algorithms or (_BY_SECRET if secret else _BY_KEY_SET))
+        self._key = jwt_keys.verification_key(secret, jwks_file, algorithms)
+        self._algorithms = list(algorithms or jwt_keys.default_algorithms(secret))
         options: dict[str, Any] = {"sub": {"essential": True}, "exp": {"essential": True}}
         options |= {"iss": {"essential": True, "value": issuer}} if issuer else {}
         options |= {"aud": {"essential": True, "value": audience}} if audience else {}
@@ -51,12 +48,6 @@ class JWTVerifier:
             raise TokenExpired("The token has expired") from None
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise TokenInvalid(f"The token does not verify: {type(error).__name__}") from None
-
-
-def _key(secret: str, jwks_file: str) -> OctKey | KeySet:
-    if jwks_file:
-        return KeySet.import_key_set(json.loads(Path(jwks_file).read_text(encoding="utf-8")))
-    return OctKey.import_key(secret)
 
 
 def _claims(claims: dict[str, Any]) -> Claims:
