@@ -8,6 +8,7 @@ import typer
 import settings
 from cli.options import AsJson, Database, demo_file, open_database, report
 from ops import output
+from web.redaction import mask_url
 
 group = typer.Typer()
 
@@ -19,7 +20,7 @@ def migrate(as_json: AsJson = False, database_url: Database = None) -> None:
 
     url = settings.with_options(database_url=database_url).database_url
     database_setup.migrate_database(url)
-    facts = {"database_url": output.without_password(url), "revision": schema.revision()}
+    facts = {"database_url": mask_url(url), "revision": schema.revision()}
     report(as_json, facts, "The database is up to date.")
 
 
@@ -58,7 +59,7 @@ def backup(
     url = settings.with_options(database_url=database_url).database_url
     with output.progress_bar("Copying") as progress:
         copies.save(url, file, progress)
-    facts = {"file": str(file), "bytes": file.stat().st_size, "database_url": output.without_password(url)}
+    facts = {"file": str(file), "bytes": file.stat().st_size, "database_url": mask_url(url)}
     report(as_json, facts, f"Backup written to {file}. Keep the key pepper with it: no API key works without.")
 
 
@@ -81,5 +82,5 @@ def restore(
     with output.progress_bar("Restoring") as progress:
         copies.restore(file, url, progress, force=force)
     database_setup.migrate_database(url)
-    facts = {"file": str(file), "database_url": output.without_password(url), "revision": schema.revision()}
+    facts = {"file": str(file), "database_url": mask_url(url), "revision": schema.revision()}
     report(as_json, facts, f"The database was restored from {file}.")

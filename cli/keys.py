@@ -97,8 +97,8 @@ def rotate_key(
             )
             write(secret)
         if not as_json:
-            typer.echo(f"{key_id} is replaced by {made['id']}.", err=True)
-            typer.echo(f"Both work until {screen.text(former['expires_at'])}; then {key_id} has expired.", err=True)
+            screen.echo(f"{key_id} is replaced by {made['id']}.", err=True)
+            screen.echo(f"Both work until {screen.text(former['expires_at'])}; then {key_id} has expired.", err=True)
         _show_secret({"replaced": former}, made, secret, output, as_json)
 
 
@@ -150,6 +150,6 @@ def _show_secret(
         screen.show_json({**made, **where, **more})
         return
     place = "The key is shown only now:" if output is None else f"The key is in {output}, which only you can read."
-    typer.echo(f"{made['id']}, expires: {screen.text(made['expires_at'] or 'never')}. {place}", err=True)
+    screen.echo(f"{made['id']}, expires: {screen.text(made['expires_at'] or 'never')}. {place}", err=True)
     if output is None:
-        typer.echo(secret)
+        screen.echo(secret)

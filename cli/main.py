@@ -13,12 +13,15 @@ from cli import database, keys, serve, tracks
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help
-from ops.errors import EXPECTED, sentence
+from ops import errors, output
 from settings import BadSetting
+from web.redaction import mask_credentials
 from web.server.sockets import CannotListen
 
 NAME = "music-studio"
 USAGE_STATUS = 2
+# What a command or a server writes is for its owner only: databases, backups, keys, metrics.
+UMASK = 0o077
 
 
 class CommandLine(TyperGroup):
@@ -26,17 +29,18 @@ class CommandLine(TyperGroup):
 
     def main(self, *args: Any, **options: Any) -> Any:
         options |= {"prog_name": NAME, "standalone_mode": False}
+        os.umask(UMASK)
         try:
             status = super().main(*args, **options)
             sys.stdout.flush()
         except typer.TyperException as problem:
-            _fail(_usage(problem), USAGE_STATUS)
+            _fail(_usage(problem), status=USAGE_STATUS)
         except BrokenPipeError:
             # The reader of a pipe has left. Python would complain once more when it flushes the stream at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except EXPECTED as problem:
-            _fail(sentence(problem))
+        except errors.EXPECTED as problem:
+            _fail(*errors.lines(problem))
         except (BadSetting, CannotListen) as problem:
             _fail(str(problem))
         except OSError as problem:
@@ -51,7 +55,7 @@ def _show_version(wanted: bool) -> None:
         import yaml
 
         document = yaml.load(Path(settings.CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)
-        typer.echo(f"{NAME} {document['info']['version']}")
+        output.echo(f"{NAME} {document['info']['version']}")
         raise typer.Exit
 
 
@@ -94,6 +98,6 @@ def _usage(problem: typer.TyperException) -> str:
     return f"{message}{stop} See `{context.command_path if context else NAME} --help`."
 
 
-def _fail(message: str, status: int = 1) -> None:
-    typer.echo(f"{NAME}: {message}", err=True)
+def _fail(message: str, *lines: str, status: int = 1) -> None:
+    output.echo(*map(mask_credentials, (f"{NAME}: {message}", *lines)), err=True)
     sys.exit(status)

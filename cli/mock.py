@@ -38,6 +38,6 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     if as_json:
         output.show_json(facts(url))
     else:
-        typer.echo("\n".join(startup_lines(url)))
-    on_ready = partial(typer.echo, f"The mock listens on {url}", err=True)
+        output.echo(*startup_lines(url))
+    on_ready = partial(output.echo, f"The mock listens on {url}", err=True)
     raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, nullcontext()))

@@ -36,7 +36,7 @@ def report(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
     if as_json:
         output.show_json(facts)
     else:
-        typer.echo(sentence, err=True)
+        output.echo(sentence, err=True)
 
 
 @contextmanager

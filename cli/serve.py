@@ -68,7 +68,7 @@ def health(
     if as_json:
         output.show_json(facts)
     else:
-        typer.echo(f"The server on {chosen.host} port {chosen.port} is {'ready' if ready else 'alive'}.")
+        output.echo(f"The server on {chosen.host} port {chosen.port} is {'ready' if ready else 'alive'}.")
 
 
 def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoReturn:
@@ -96,7 +96,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
     _announce(facts, prepare=prepare, as_json=as_json)
-    on_ready = partial(typer.echo, f"Music Studio listens on {url}", err=True)
+    on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
     hourly = maintenance.hourly(chosen.database_url)
     if chosen.workers > 1:
         raise typer.Exit(process.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
@@ -121,9 +121,9 @@ def _announce(facts: dict[str, Any], *, prepare: bool, as_json: bool) -> None:
     if as_json:
         output.show_json(facts)
     elif prepare:
-        typer.echo("\n".join(banner.startup_lines(facts)))
+        output.echo(*banner.startup_lines(facts))
     if facts["metrics_url"]:
-        typer.echo(f"Metrics are at {facts['metrics_url']}", err=True)
+        output.echo(f"Metrics are at {facts['metrics_url']}", err=True)
 
 
 def _metrics_url(chosen: settings.Settings) -> str | None:

@@ -17,5 +17,4 @@ def list_settings(as_json: AsJson = False) -> None:
     """
     columns = ("variable", "default", "value", "meaning")
     rows = [dict(zip(columns, row, strict=True)) for row in settings.describe(settings.with_options())]
-    shown = [row | {"value": output.without_password(row["value"])} for row in rows]
-    output.show(columns, shown, as_json, on_terminal=("variable", "value", "meaning"))
+    output.show(columns, rows, as_json, on_terminal=("variable", "value", "meaning"))

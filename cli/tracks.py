@@ -36,7 +36,7 @@ def import_tracks(
         if as_json:
             output.show_json(dataclasses.asdict(report))
         else:
-            typer.echo("\n".join(importer.lines(report)))
+            output.echo(*importer.lines(report))
 
 
 @group.command("list")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from models import revocation
@@ -12,7 +12,6 @@ from models.db import connection, engines
 from models.db.database import Database
 from models.exceptions import Unavailable
 from ops.errors import CommandError
-from ops.output import without_password
 
 PING = text("SELECT 1")
 SETTINGS = text(
@@ -72,9 +71,9 @@ def _require_session_settings(database: Database) -> None:
     current = {row.name: row for row in connection.fetch_all(SETTINGS)}
     missing = {name: value for name, value in engines.session_settings() if current[name].setting != value}
     if missing:
-        statements = "".join(f"\n  {current[name].remedy}{name} = '{value}';" for name, value in missing.items())
+        statements = (f"  {current[name].remedy}{name} = '{value}';" for name, value in missing.items())
         raise CommandError(
-            f"Database sessions lack their settings. Run this, then RECONNECT in the pooler:{statements}"
+            "Database sessions lack their settings. Run this, then RECONNECT in the pooler:", *statements
         )
 
 
@@ -90,7 +89,14 @@ def _explain_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (Unavailable, DBAPIError) as error:
-        raise CommandError(f"The database {without_password(url)} cannot be used: {_cause(error)}.") from error
+        raise CommandError(f"The database {_place(url)} cannot be used: {_cause(error)}.") from error
+
+
+def _place(url: str) -> str:
+    """Host and name of the database, or its file: nothing that opens it."""
+    parsed = make_url(url)
+    place = URL.create(parsed.get_backend_name(), host=parsed.host, port=parsed.port, database=parsed.database)
+    return place.render_as_string()
 
 
 def _cause(error: Exception) -> str:

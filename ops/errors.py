@@ -4,12 +4,19 @@ from models.exceptions import Unavailable
 
 
 class CommandError(Exception):
-    """An expected error; its text says what is wrong and, if possible, what to do."""
+    """An expected error; its text says what is wrong and, if possible, what to do.
+
+    `lines` follow the sentence, such as statements to run.
+    """
+
+    def __init__(self, message: str, *lines: str) -> None:
+        super().__init__(message)
+        self.lines = lines
 
 
 EXPECTED = (CommandError, Unavailable)
 
 
-def sentence(error: CommandError | Unavailable) -> str:
-    """The message for the operator; Unavailable means that the database failed during a command."""
-    return f"{error.system_message}: try again." if isinstance(error, Unavailable) else str(error)
+def lines(error: CommandError | Unavailable) -> tuple[str, ...]:
+    """The message for the operator: a sentence, and perhaps more; Unavailable: the database failed during a command."""
+    return (f"{error.system_message}: try again.",) if isinstance(error, Unavailable) else (str(error), *error.lines)

@@ -70,15 +70,15 @@ def import_file(organization_id: str, user_id: str, path: Path, report: Report) 
     try:
         audio = read(path)
     except Unreadable as reason:
-        report.skipped.append(Outcome(_shown(path), reason=str(reason)))
+        report.skipped.append(Outcome(str(path), reason=str(reason)))
         return
     track = tracks.add(
         organization_id, user_id, title=audio.title, duration_ms=audio.duration_ms, source_digest=audio.digest
     )
     if track is None:
-        report.already_there.append(Outcome(_shown(path), reason="the same audio is a track already"))
+        report.already_there.append(Outcome(str(path), reason="the same audio is a track already"))
     else:
-        report.added.append(Outcome(_shown(path), track_id=track.id))
+        report.added.append(Outcome(str(path), track_id=track.id))
 
 
 def lines(report: Report) -> list[str]:
@@ -91,11 +91,6 @@ def lines(report: Report) -> list[str]:
 def listed(organization_id: str) -> list[dict[str, Any]]:
     """All tracks of the organization, oldest first."""
     return [{column: getattr(track, column) for column in COLUMNS} for track in tracks.list_all(organization_id)]
-
-
-def _shown(path: Path) -> str:
-    # Undecodable bytes of a file name are lone surrogates, which neither a terminal nor a database accepts.
-    return str(path).encode("utf-8", "replace").decode()
 
 
 def _title(audio: mutagen.FileType, path: Path) -> str:

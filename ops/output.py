@@ -1,4 +1,8 @@
-"""Output of commands: tables and progress bars on a terminal, tab-separated columns in a pipe, JSON on request."""
+"""Output of commands: tables and progress bars on a terminal, tab-separated columns in a pipe, JSON on request.
+
+Everything that a command prints goes through this module: a control character in a name or a title is shown escaped, so
+no text moves the cursor, sets the title of the terminal or makes a line of its own.
+"""
 
 import json
 import re
@@ -9,11 +13,28 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 Step = TypeVar("Step")
+# C0, DEL and C1; the marks, embeddings and isolates of the bidirectional algorithm (UAX 9); the separators of lines and
+# paragraphs; lone surrogates, which no encoding has.
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+def printable(value: str) -> str:
+    """The text as one line, with each control character escaped as in Python: `\\x1b`."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+
+
+def echo(*lines: str, err: bool = False) -> None:
+    """Prints lines to stdout, or stderr, and flushes; each is printed as one line, whatever it contains."""
+    stream = sys.stderr if err else sys.stdout
+    stream.writelines(printable(line) + "\n" for line in lines)
+    stream.flush()
 
 
 def show_json(value: object) -> None:
     """Prints `value` as JSON and flushes; times become ISO 8601."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=text) + "\n")
+    # The encoder escapes C0 in texts itself, so the line feeds that are left are its own.
+    lines = json.dumps(value, indent=2, ensure_ascii=False, default=text).split("\n")
+    sys.stdout.write("\n".join(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in lines) + "\n")
     sys.stdout.flush()
 
 
@@ -35,6 +56,7 @@ def show(
     else:
         headings, cells = _cells(columns, rows)
         sys.stdout.writelines("\t".join(line) + "\n" for line in [headings, *cells])
+        sys.stdout.flush()
 
 
 def progress(steps: Iterable[Step], total: int, label: str) -> Iterator[Step]:
@@ -60,7 +82,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def text(value: object) -> str:
-    """The text of a cell: `-` for an empty value, UTC with whole seconds for a time, spaces between list items."""
+    """The value as a text: `-` for an empty one, UTC with whole seconds for a time, spaces between list items."""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, list):
@@ -68,13 +90,10 @@ def text(value: object) -> str:
     return "-" if value is None or value == "" else str(value)
 
 
-def without_password(address: str) -> str:
-    """A database URL without its password."""
-    return re.sub("(://[^:/@]*:)[^/]*@", r"\1***@", address)
-
-
 def _cells(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    return [column.upper() for column in columns], [[text(row[column]) for column in columns] for row in rows]
+    return [column.upper() for column in columns], [
+        [printable(text(row[column])) for column in columns] for row in rows
+    ]
 
 
 def _show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -84,7 +84,7 @@ def test_invalid_option_is_named_as_typed(sqlite: Shell) -> None:
 
 
 def test_database_failure_during_a_command_gives_a_one_sentence_error() -> None:
-    assert errors.sentence(Unavailable("The database does not answer")) == "The database does not answer: try again."
+    assert errors.lines(Unavailable("The database does not answer")) == ("The database does not answer: try again.",)
 
 
 def test_metrics_port_in_use_gives_a_one_sentence_error(sqlite: Shell) -> None:
