@@ -8,9 +8,15 @@ import typer
 import settings
 from cli.options import AsJson, Database, demo_file, open_database, report
 from ops import output
+from ops.errors import CommandError
 from web.redaction import mask_url
 
 group = typer.Typer()
+
+RevokeSince = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Revoke again the keys that were revoked since then, such as 2026-11-29T10:00Z."),
+]
 
 
 @group.command()
@@ -67,20 +73,51 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `music-studio backup` has written.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a database that holds data.")] = False,
+    revoke_since: RevokeSince = None,
     as_json: AsJson = False,
     database_url: Database = None,
 ) -> None:
     """Replace the SQLite database with a backup.
 
-    The server must be stopped. A database that holds data is replaced only with --force. The tables are updated
-    afterwards.
+    The server must be stopped. A database that holds data is replaced only with --force, and only after a copy of the
+    backup was verified and updated. Keys that were revoked after the backup work again, except with --revoke-since.
     """
-    from ops import backup as copies
-    from ops import database_setup, schema
+    from ops import after_restore, keys, schema
+    from ops import restore as restoring
 
     url = settings.with_options(database_url=database_url).database_url
+    since = None if revoke_since is None else after_restore.parse_time(revoke_since)
     with output.progress_bar("Restoring") as progress:
-        copies.restore(file, url, progress, force=force)
-    database_setup.migrate_database(url)
+        result = restoring.restore(file, url, progress, keys.author("restore"), force=force, since=since)
     facts = {"file": str(file), "database_url": mask_url(url), "revision": schema.revision()}
-    report(as_json, facts, f"The database was restored from {file}.")
+    sentences = (f"The database was restored from {file}.", *after_restore.sentences(result))
+    report(as_json, facts | after_restore.facts(result), *sentences)
+
+
+@group.command("after-restore")
+def finish_restore(
+    key_log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Output of `keys log --json` of the database that was replaced."),
+    ] = None,
+    revoke_since: RevokeSince = None,
+    as_json: AsJson = False,
+    database_url: Database = None,
+) -> None:
+    """Finish a restore that another tool has made.
+
+    For PostgreSQL after pg_restore. Entity tags of the lost history match nothing any more. With --key-log, keys that
+    were revoked after the backup are named, and with --revoke-since they are revoked again.
+    """
+    if revoke_since is not None and key_log is None:
+        raise CommandError("Only a key log tells which keys were revoked: give --key-log too.")
+    with open_database(database_url) as chosen:
+        from ops import after_restore, keys
+
+        events = None if key_log is None else after_restore.read_key_log(key_log)
+        since = None if revoke_since is None else after_restore.parse_time(revoke_since)
+        result = after_restore.finish(
+            chosen.database_url, after_restore.LostHistory(events), since, keys.author("after-restore")
+        )
+        facts = {"database_url": mask_url(chosen.database_url), **after_restore.facts(result)}
+        report(as_json, facts, "All collections have new versions.", *after_restore.sentences(result))

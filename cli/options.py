@@ -29,14 +29,14 @@ def show_help(ctx: typer.Context) -> None:
         typer.echo(text)
 
 
-def report(as_json: bool, facts: dict[str, Any], sentence: str) -> None:
-    """Print the result of a command that lists nothing: a sentence on stderr, or facts as JSON."""
+def report(as_json: bool, facts: dict[str, Any], *sentences: str) -> None:
+    """Print the result of a command that lists nothing: sentences on stderr, or facts as JSON."""
     from ops import output
 
     if as_json:
         output.show_json(facts)
     else:
-        output.echo(sentence, err=True)
+        output.echo(*sentences, err=True)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
-"""Backup of a SQLite database in use, and restore."""
+"""Backup of a SQLite database in use."""
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError
 
-from models.db import engines, schema_version
+from models.db import engines
 from ops.errors import CommandError
 
 # Called with the number of copied pages and the total number.
@@ -20,7 +19,7 @@ WAIT_SECONDS = 5.0
 
 def save(url: str, file: Path, progress: Progress) -> None:
     """Writes a consistent snapshot of the database to a new file with mode 0600. Raises CommandError."""
-    source = _sqlite_file(url, "pg_dump --format=custom --file=FILE DATABASE")
+    source = sqlite_file(url, "pg_dump --format=custom --file=FILE DATABASE")
     if not source.exists():
         raise CommandError(f"There is no database {source}: name another one with --database-url.")
     if file.exists():
@@ -29,7 +28,7 @@ def save(url: str, file: Path, progress: Progress) -> None:
     try:
         _copy(source, part, progress)
         # A rename would overwrite a file that was created meanwhile, so the file is created exclusively first.
-        _create(file)
+        create(file)
         part.replace(file)
     except FileExistsError:
         raise CommandError(f"There is already a file {file}: name another one.") from None
@@ -39,24 +38,6 @@ def save(url: str, file: Path, progress: Progress) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(file: Path, url: str, progress: Progress, *, force: bool = False) -> None:
-    """Replaces the database with a backup. Raises CommandError if it is in use, or contains data without `force`.
-
-    The restore is atomic, even if the machine stops meanwhile.
-    """
-    target = _sqlite_file(url, "pg_restore --clean --if-exists --dbname=DATABASE FILE")
-    _require_backup(file)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _open(target) as destination, _open(file, read_only=True) as source:
-            _require_unused(destination, target)
-            if not force and _contains_data(destination):
-                raise CommandError(f"The database {target} contains data: add --force to replace it.")
-            source.backup(destination, pages=PAGES_AT_ONCE, progress=_callback(progress))
-    except sqlite3.Error as error:
-        raise CommandError(f"The database {target} cannot be written: {error}.") from error
-
-
 def integrity_errors(connection: sqlite3.Connection) -> list[str]:
     """Errors in pages and indexes, and foreign keys without a row; empty if the database is intact."""
     errors = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
@@ -64,7 +45,8 @@ def integrity_errors(connection: sqlite3.Connection) -> list[str]:
     return [line for line in errors if line != "ok"] + dangling
 
 
-def _sqlite_file(url: str, postgres_command: str) -> Path:
+def sqlite_file(url: str, postgres_command: str) -> Path:
+    """The file of a SQLite database. Raises CommandError, which names the command for PostgreSQL."""
     try:
         parsed = engines.parse_url(url)
     except (ArgumentError, ValueError) as error:
@@ -75,12 +57,12 @@ def _sqlite_file(url: str, postgres_command: str) -> Path:
 
 
 def _copy(source: Path, part: Path, progress: Progress) -> None:
-    _create(part)
-    with _open(source) as reader, _open(part) as writer:
+    create(part)
+    with open_file(source) as reader, open_file(part) as writer:
         # A read transaction gives one snapshot; without it, each write of a running server would restart the copy.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        reader.backup(writer, pages=PAGES_AT_ONCE, progress=_callback(progress))
+        reader.backup(writer, pages=PAGES_AT_ONCE, progress=callback(progress))
         # Without a write-ahead log the copy is one file; a server that opens it switches the log on again.
         writer.execute("PRAGMA journal_mode = DELETE").fetchall()
         if errors := integrity_errors(writer):
@@ -89,48 +71,23 @@ def _copy(source: Path, part: Path, progress: Progress) -> None:
         os.fsync(copy.fileno())
 
 
-def _create(file: Path) -> None:
+def create(file: Path) -> None:
+    """Creates an empty file, mode 0600. Raises FileExistsError."""
     os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _require_backup(file: Path) -> None:
-    if not file.is_file():
-        raise CommandError(f"There is no file {file}: name a file that `music-studio backup` has written.")
-    try:
-        with _open(file, read_only=True) as backup:
-            schema = backup.execute("SELECT version_num FROM alembic_version").fetchone()
-            errors = integrity_errors(backup)
-    except sqlite3.Error as error:
-        raise CommandError(f"The file {file} is no backup of Music Studio: name another one.") from error
-    if schema is None or errors:
-        raise CommandError(f"The file {file} is an incomplete or damaged backup of Music Studio: name another one.")
-    if schema[0] > schema_version.head():
-        raise CommandError(f"The backup {file} was made by a newer version of Music Studio: update this one first.")
-
-
-def _require_unused(destination: sqlite3.Connection, target: Path) -> None:
-    # Only the single process that has the file open can switch off the write-ahead log.
-    with contextlib.suppress(sqlite3.OperationalError):
-        if destination.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",):
-            return
-    raise CommandError(f"The database {target} is in use: stop the server first.")
-
-
-def _contains_data(destination: sqlite3.Connection) -> bool:
-    names = [row[0] for row in destination.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    tables = [name for name in names if name != "alembic_version"]
-    return any(destination.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in tables)  # noqa: S608
-
-
 @contextmanager
-def _open(file: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
+def open_file(file: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection in autocommit mode, closed afterwards. Raises sqlite3.Error."""
     uri = f"{file.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=WAIT_SECONDS)) as connection:
         yield connection
 
 
-def _callback(progress: Progress) -> Callable[[int, int, int], None]:
-    def callback(_status: int, remaining: int, total: int) -> None:
+def callback(progress: Progress) -> Callable[[int, int, int], None]:
+    """The callback of sqlite3's backup that reports progress."""
+
+    def report(_status: int, remaining: int, total: int) -> None:
         progress(total - remaining, total)
 
-    return callback
+    return report

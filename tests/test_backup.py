@@ -1,25 +1,30 @@
 """Backup and restore: complete under load, no silent overwrite, and a restored copy works."""
 
+import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from models import collection_tracks, collections, idempotency, keys, organizations, tracks
+from models import collection_tracks, collections, idempotency, key_events, keys, organizations, tracks
 from models.access import Caller
 from models.base import metadata
 from models.db import migrate
 from models.db.connection import transaction
-from ops import backup
+from ops import after_restore, backup
+from ops import restore as restoring
 from ops.errors import CommandError
 from tools.endurance.load import Load, names
 from tools.testing import databases
+from tools.testing.cli_runner import Shell
 from tools.testing.server_process import Running, connected, environment, running
 from tools.testing.service import HOME, ROOT
 
@@ -62,16 +67,26 @@ def save(url: str, file: Path) -> None:
     backup.save(url, file, lambda _done, _total: None)
 
 
-def restore(file: Path, url: str, *, force: bool = False) -> None:
-    backup.restore(file, url, lambda _done, _total: None, force=force)
+def restore(file: Path, url: str, *, force: bool = False, since: datetime | None = None) -> after_restore.Result:
+    return restoring.restore(
+        file, url, lambda _done, _total: None, keys.Actor("ida", "restore"), force=force, since=since
+    )
 
 
 def rows(file: Path | str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, after an integrity check."""
+    """Every row of every table, but for the versions of collections, after an integrity check."""
     with closing(sqlite3.connect(str(file).removeprefix("sqlite:///"))) as opened:
         assert backup.integrity_errors(opened) == []
-        names = [*metadata.tables, "alembic_version"]
-        return {name: sorted(opened.execute(f"SELECT * FROM {name}"), key=repr) for name in names}  # noqa: S608
+        columns = {
+            name: ", ".join(c.name for c in table.c if c.name != "version") for name, table in metadata.tables.items()
+        }
+        columns["alembic_version"] = "version_num"
+        return {name: sorted(opened.execute(f"SELECT {all_} FROM {name}"), key=repr) for name, all_ in columns.items()}  # noqa: S608
+
+
+def versions(url: str) -> list[int]:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as opened:
+        return [row[0] for row in opened.execute("SELECT version FROM collections")]
 
 
 def test_restore_reproduces_every_row(url: str, tmp_path: Path) -> None:
@@ -178,6 +193,221 @@ def test_restore_of_a_newer_schema_is_refused(url: str, tmp_path: Path) -> None:
         opened.commit()
     with pytest.raises(CommandError, match="newer version"):
         restore(copy, url, force=True)
+
+
+ALTERED = {
+    "nothing but a revision": "PRAGMA foreign_keys = OFF;" + "".join(f"DROP TABLE {name};" for name in metadata.tables),
+    "a view for a table": "ALTER TABLE api_keys RENAME TO k; CREATE VIEW api_keys AS SELECT * FROM k",
+    "a column too few": "ALTER TABLE api_keys DROP COLUMN replaced_by",
+    "a column too many": "ALTER TABLE collections ADD COLUMN extra TEXT",
+    "a table that is not strict": "DROP TABLE key_events; CREATE TABLE key_events (organization_id TEXT)",
+    "no unique index": "DROP TABLE idempotency_keys; CREATE TABLE idempotency_keys AS SELECT 1 AS key",
+    "an empty revision": "UPDATE alembic_version SET version_num = ''",
+    "an older revision than its tables": "UPDATE alembic_version SET version_num = '0001'",
+    "an unknown revision": "UPDATE alembic_version SET version_num = 'abcd'",
+    "a number for a revision": "DROP TABLE alembic_version; CREATE TABLE alembic_version (version_num);"
+    " INSERT INTO alembic_version VALUES (2)",
+    "NULL for a revision": "DROP TABLE alembic_version; CREATE TABLE alembic_version (version_num);"
+    " INSERT INTO alembic_version VALUES (NULL)",
+    "a blob for a revision": "DROP TABLE alembic_version; CREATE TABLE alembic_version (version_num);"
+    " INSERT INTO alembic_version VALUES (x'00ff')",
+    "two revisions": "INSERT INTO alembic_version VALUES ('0001')",
+    "no revision": "DELETE FROM alembic_version",
+    "a row that refers to nothing": "PRAGMA foreign_keys = OFF; DELETE FROM memberships",
+    "another schema": "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE tracks (a)'"
+    " WHERE name = 'tracks'",
+}
+
+
+@pytest.mark.parametrize("fault", ALTERED)
+def test_restore_of_a_database_of_another_kind_is_refused(url: str, tmp_path: Path, fault: str) -> None:
+    copy, before = tmp_path / "copy.db", rows(url)
+    save(url, copy)
+    with closing(sqlite3.connect(copy)) as opened:
+        opened.executescript(ALTERED[fault])
+    with pytest.raises(CommandError, match=r"^The (file|backup) .* name another one\.$"):
+        restore(copy, url, force=True)
+    assert rows(url) == before
+    assert sorted(file.name for file in tmp_path.iterdir() if file.is_dir()) == []
+
+
+def test_restore_of_the_database_itself_is_refused(url: str, tmp_path: Path) -> None:
+    target, before = Path(url.removeprefix("sqlite:///")), rows(url)
+    (tmp_path / "symbolic").symlink_to(target)
+    (tmp_path / "hard").hardlink_to(target)
+    for file in (target, tmp_path / "symbolic", tmp_path / "hard"):
+        with pytest.raises(CommandError, match="is the database itself: name a backup"):
+            restore(file, url, force=True)
+    assert rows(url) == before
+
+
+def test_a_target_that_is_no_database_is_kept(url: str, tmp_path: Path) -> None:
+    letter, copy = tmp_path / "letter.txt", tmp_path / "copy.db"
+    save(url, copy)
+    letter.write_text("a letter to my aunt", encoding="utf-8")
+    with pytest.raises(CommandError, match=r"is no database .* move it away first"):
+        restore(copy, f"sqlite:///{letter}", force=True)
+    assert letter.read_text(encoding="utf-8") == "a letter to my aunt"
+
+
+def test_an_older_backup_is_updated_before_it_replaces_anything(url: str, tmp_path: Path) -> None:
+    older, before = databases.sqlite_url(tmp_path), rows(url)
+    migrate.upgrade(older)
+    _populate(older, "bob")
+    migrate.downgrade(older, "0001")
+    copy = tmp_path / "older.db"
+    save(older, copy)
+    assert restore(copy, url, force=True).working_again == []
+    after = rows(url)
+    assert after["alembic_version"] == before["alembic_version"]
+    assert {row[1] for row in after["memberships"]} == {"bob"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4])
+def test_a_killed_restore_leaves_the_old_or_the_new_database(url: str, tmp_path: Path, delay: float) -> None:
+    copy = tmp_path / "copy.db"
+    save(url, copy)
+    old = rows(url)
+    _populate(url, "later")
+    new, target = rows(url), Path(url.removeprefix("sqlite:///"))
+    words = [sys.executable, "-m", "cli", "restore", str(copy), "--force"]
+    with subprocess.Popen(words, cwd=ROOT, env=environment(url), stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not list(tmp_path.glob(f".{target.name}.*")):
+            time.sleep(0.001)
+        time.sleep(delay)
+        process.kill()
+    assert rows(url) in (old, new)
+    command(url, "restore", str(copy), "--force")
+    assert rows(url) == old
+
+
+def test_no_version_of_the_lost_history_is_given_out_again(url: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    save(url, copy)
+    for _ in range(3):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as opened, opened:
+            opened.execute("UPDATE collections SET version = version + 1000000")
+        lost = max(versions(url))
+        restore(copy, url, force=True)
+        assert min(versions(url)) > lost
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as opened, opened:
+        opened.execute("UPDATE collections SET version = 9000000000000000")  # a clock that was wrong
+    restore(copy, url, force=True)
+    assert min(versions(url)) == 9000000000000001
+
+
+@pytest.mark.slow
+def test_a_tag_of_the_lost_history_matches_nothing(tmp_path: Path) -> None:
+    url, copy = databases.sqlite_url(tmp_path), tmp_path / "copy.db"
+    migrate.upgrade(url)
+    with running(url, tmp_path) as server, server.client(server.key()) as client:
+        made = client.post("collections", json={"name": "One"})
+        place, secret = made.json()["id"], client.headers["X-API-Key"]
+        save(url, copy)
+        lost = client.patch(f"collections/{place}", json={"name": "Lost"}).headers["ETag"]
+    restore(copy, url, force=True)
+    with running(url, tmp_path) as server, server.client(secret) as client:
+        client.patch(f"collections/{place}", json={"name": "Other"})
+        for tag in (made.headers["ETag"], lost):
+            assert client.get(f"collections/{place}", headers={"If-None-Match": tag}).status_code == 200
+            assert client.get(f"collections/{place}/tracks", headers={"If-None-Match": tag}).status_code == 200
+            changed = client.patch(f"collections/{place}", json={"name": "Mine"}, headers={"If-Match": tag})
+            assert changed.status_code == 412
+        current = client.get(f"collections/{place}").headers["ETag"]
+        assert client.get(f"collections/{place}", headers={"If-None-Match": current}).status_code == 304
+
+
+def _keys(url: str) -> dict[str, str]:
+    """Six keys, one for each thing that happens to it after the backup."""
+    with connected(url):
+        organizations.join(HOME, "alice")
+        names = ("untouched", "revoked", "paused", "resumed", "deleted", "revoked before")
+        made = {name: keys.make(HOME, "alice", ["music:read"], pepper=b"x")[0].id for name in names}
+        keys.set_state(made["revoked before"], "deactivated")
+    return made
+
+
+def _withdraw(url: str, made: dict[str, str]) -> None:
+    with connected(url):
+        keys.set_state(made["revoked"], "deactivated")
+        keys.set_state(made["paused"], "paused")
+        keys.set_state(made["resumed"], "paused")
+        keys.set_state(made["resumed"], "active")
+        keys.remove(made["deleted"])
+        keys.make(HOME, "alice", [], pepper=b"x")
+
+
+def _states(url: str, made: dict[str, str]) -> dict[str, str]:
+    with connected(url):
+        return {name: found.state for name, key_id in made.items() if (found := keys.get(key_id))}
+
+
+def test_keys_that_work_again_are_named_and_revoked_on_request(url: str, tmp_path: Path) -> None:
+    made, copy = _keys(url), tmp_path / "copy.db"
+    save(url, copy)
+    moment = datetime.now(UTC)
+    _withdraw(url, made)
+    later = tmp_path / "later.db"
+    save(url, later)
+    withdrawn = {made["revoked"], made["paused"], made["deleted"]}
+
+    result = restore(copy, url, force=True)
+    assert (result.withdrawn_keys, set(result.working_again or ())) == ([], withdrawn)
+    assert set(_states(url, made).values()) == {"active", "deactivated"}
+
+    restore(later, url, force=True)
+    result = restore(copy, url, force=True, since=moment + timedelta(hours=1))
+    assert (result.withdrawn_keys, set(result.working_again or ())) == ([], withdrawn)
+
+    restore(later, url, force=True)
+    result = restore(copy, url, force=True, since=moment)
+    assert (set(result.withdrawn_keys), result.working_again) == (withdrawn, [])
+    assert _states(url, made) == {
+        "untouched": "active", "revoked": "deactivated", "paused": "paused", "resumed": "active",
+        "deleted": "deactivated", "revoked before": "deactivated",
+    }  # fmt: skip
+    with connected(url):
+        [event] = [one for one in key_events.list_all() if one.key_id == made["revoked"] and one.event == "revoked"]
+    assert (event.actor, event.command) == ("ida", "restore")
+
+
+def test_without_a_key_log_nobody_knows_which_keys_work_again(url: str, tmp_path: Path) -> None:
+    copy, elsewhere = tmp_path / "copy.db", databases.sqlite_url(tmp_path)
+    save(url, copy)
+    with pytest.raises(CommandError, match="has no key log: restore without --revoke-since"):
+        restore(copy, elsewhere, since=datetime.now(UTC))
+    assert restore(copy, elsewhere).working_again is None
+
+
+@pytest.mark.slow
+def test_after_restore_does_the_same_from_a_printed_key_log(shell: Shell) -> None:
+    """As after pg_restore: the database is another one, and the log of the lost one was printed before."""
+    shell.text("migrate")
+    made = _keys(shell.url)
+    with connected(shell.url):
+        caller = Caller("alice", frozenset({HOME}), frozenset(), None)
+        one = collections.create(caller, HOME, name="One")
+    moment = datetime.now(UTC)
+    log = shell.folder / "log.json"
+    events = [
+        {"key_id": made[name], "event": event, "happened_at": (moment + timedelta(minutes=1)).isoformat()}
+        for name, event in (("revoked", "revoked"), ("paused", "paused"), ("deleted", "deleted"))
+    ]
+    log.write_text(json.dumps([*shell.json("keys", "log"), *events]))
+    withdrawn = {made["revoked"], made["paused"], made["deleted"]}
+    assert shell.json("after-restore")["working_again"] is None
+    with connected(shell.url):
+        assert collections.get(caller, HOME, one.id).version > 10**15
+    found = shell.json("after-restore", "--key-log", str(log))
+    assert (found["withdrawn_keys"], set(found["working_again"])) == ([], withdrawn)
+    found = shell.json("after-restore", "--key-log", str(log), "--revoke-since", moment.isoformat())
+    assert (set(found["withdrawn_keys"]), found["working_again"]) == (withdrawn, [])
+    assert _states(shell.url, made)["paused"] == "paused"
+    assert "give --key-log too" in shell.error("after-restore", "--revoke-since", "2026-11-29")
+    assert "is no time" in shell.error("after-restore", "--key-log", str(log), "--revoke-since", "yesterday")
+    log.write_text("[1]")
+    assert "is no output of `music-studio keys log --json`" in shell.error("after-restore", "--key-log", str(log))
 
 
 def test_missing_file_is_named_in_the_error(url: str, tmp_path: Path) -> None:

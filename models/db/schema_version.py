@@ -8,9 +8,15 @@ FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
 
 @cache
+def revisions() -> frozenset[str]:
+    """All revisions, from the numbered file names, so that a starting server need not import Alembic."""
+    return frozenset(file.name[:4] for file in (FOLDER / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+
+
+@cache
 def head() -> str:
-    """The newest revision, from the numbered file names, so that a starting server need not import Alembic."""
-    return max(file.name[:4] for file in (FOLDER / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+    """The newest revision."""
+    return max(revisions())
 
 
 def is_compatible(revisions: Collection[str]) -> bool:

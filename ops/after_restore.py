@@ -1,0 +1,118 @@
+"""What a restored database needs before it serves: versions that no lost one equals, and keys that stay withdrawn."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from models import collection_versions, keys
+from models.base import now
+from models.keys import Actor, ApiKey
+from ops.errors import CommandError
+
+FINAL = ("revoked", "deleted")
+
+
+class Event(NamedTuple):
+    """An event of the key log of the lost history."""
+
+    key_id: str
+    event: str
+    happened_at: datetime
+
+
+class LostHistory(NamedTuple):
+    """What is known of the database that was replaced; `events` is None if its key log cannot be read."""
+
+    events: Sequence[Event] | None = None
+    highest_version: int = 0
+
+
+class Result(NamedTuple):
+    """Ids of keys that were withdrawn in the lost history: those that are now again, and those that work again.
+
+    `working_again` is None if nobody knows.
+    """
+
+    withdrawn_keys: list[str]
+    working_again: list[str] | None
+
+
+def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Result:
+    """Renews the versions, and withdraws the keys that were revoked, deleted or paused since then; None withdraws none.
+
+    `url` is that of the current database. Raises Unavailable.
+    """
+    collection_versions.renew(url, lost.highest_version)
+    if lost.events is None:
+        return Result([], None)
+    withdrawn = [] if since is None else _withdraw(lost.events, since, by)
+    return Result(withdrawn, [key.id for key, _ in _working_again(lost.events)])
+
+
+def read_key_log(file: Path) -> list[Event]:
+    """The events in the output of `music-studio keys log --json`. Raises CommandError."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        return [event(row["key_id"], row["event"], row["happened_at"]) for row in rows]
+    except (ValueError, TypeError, LookupError) as error:
+        raise CommandError(f"The file {file} is no output of `music-studio keys log --json`.") from error
+
+
+def event(key_id: str, name: str, happened_at: str) -> Event:
+    """An event with its time as text. Raises ValueError, TypeError."""
+    return Event(key_id, name, datetime.fromisoformat(happened_at))
+
+
+def parse_time(text: str) -> datetime:
+    """A time such as 2026-11-29T10:00:00Z; without a time zone it is UTC. Raises CommandError."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"{text!r} is no time: use a form such as 2026-11-29T10:00:00Z.") from None
+    return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """The result as it is printed."""
+    return result._asdict()
+
+
+def sentences(result: Result) -> list[str]:
+    """The result for people."""
+    again = result.working_again
+    if again is None:
+        return ["Keys that were revoked after the backup work again: nobody knows which, so see docs/operating.md."]
+    lines = [f"{len(result.withdrawn_keys)} keys were withdrawn again."] if result.withdrawn_keys else []
+    if again:
+        lines.append(f"{len(again)} keys that were revoked or paused after the backup work again: {', '.join(again)}.")
+    return lines
+
+
+def _withdraw(events: Sequence[Event], since: datetime, by: Actor) -> list[str]:
+    later = [event for event in events if event.happened_at >= since]
+    return [key.id for key, state in _working_again(later) if keys.set_state(key.id, state, by)]
+
+
+def _working_again(events: Sequence[Event]) -> list[tuple[ApiKey, str]]:
+    """The keys that work, and the state that they had in the lost history."""
+    by_key: dict[str, list[Event]] = {}
+    for found in sorted(events, key=lambda event: event.happened_at):
+        by_key.setdefault(found.key_id, []).append(found)
+    lost = ((key, _lost_state(key, by_key.get(key.id, ()))) for key in keys.list_all() if _works(key))
+    return [(key, state) for key, state in lost if state != "active"]
+
+
+def _works(key: ApiKey) -> bool:
+    return key.state == "active" and (key.expires_at is None or key.expires_at > now())
+
+
+def _lost_state(key: ApiKey, events: Iterable[Event]) -> str:
+    """The state after these events; one before the key's creation is of a former key with its id."""
+    created_at = key.created_at.replace(microsecond=0)  # a printed log has whole seconds
+    names = [event.event for event in events if event.happened_at >= created_at]
+    if set(FINAL) & set(names):
+        return "deactivated"
+    changes = [name for name in names if name in ("paused", "resumed")]
+    return "paused" if changes[-1:] == ["paused"] else "active"
