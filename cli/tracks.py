@@ -23,16 +23,18 @@ def import_tracks(
     """Import a folder of audio files as tracks.
 
     Titles and durations come from the files. The organization and the user are created if they do not exist. A file
-    whose bytes were imported before is not added again.
+    whose bytes were imported before is not added again. A file whose tags take more than 10 s or 256 MiB is skipped.
     """
     with open_database(database_url):
         from ops import importer, keys
+        from ops.tag_reader import TagReader
 
         paths = importer.files(folder)
         keys.join(organization, user)
         report = importer.Report()
-        for path in output.progress(paths, len(paths), "Importing"):
-            importer.import_file(organization, user, path, report)
+        with TagReader() as reader:
+            for path in output.progress(paths, len(paths), "Importing"):
+                importer.import_file(organization, user, path, reader, report)
         if as_json:
             output.show_json(dataclasses.asdict(report))
         else:

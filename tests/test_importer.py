@@ -6,17 +6,19 @@ import struct
 import subprocess
 import sys
 import wave
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mutagen.aiff import AIFF
 from mutagen.flac import FLAC
 from mutagen.id3 import TIT2
 from mutagen.wave import WAVE
 
-from ops import importer
+from ops import importer, tag_reader
 from ops.errors import CommandError
 from tools.testing import databases
 
@@ -150,17 +152,80 @@ def test_text_report_lists_skipped_files_with_reasons(tmp_path: Path, music: Pat
 def test_undecodable_file_name_gives_a_title(tmp_path: Path) -> None:
     path = Path(os.fsdecode(bytes(tmp_path) + b"/odd \xff\x01name.wav"))
     _wav(path, 0.1)
-    assert importer.read(path).title == "odd ? name"
+    assert tag_reader.read(path).title == "odd ? name"
 
 
 def test_title_is_truncated_to_512_characters(tmp_path: Path) -> None:
     _wav(tmp_path / "long.wav", 0.1, "la" * 1000)
-    assert len(importer.read(tmp_path / "long.wav").title) == 512
+    assert len(tag_reader.read(tmp_path / "long.wav").title) == 512
 
 
 def test_blank_title_falls_back_to_the_file_name(tmp_path: Path) -> None:
     _wav(tmp_path / "named.wav", 0.1, " \t ")
-    assert importer.read(tmp_path / "named.wav").title == "named"
+    assert tag_reader.read(tmp_path / "named.wav").title == "named"
+
+
+def _bomb(path: Path, byte: bytes, megabytes: int) -> None:
+    """An MP3 whose title is one byte, many times, in a compressed frame (ID3v2.4, sections 4.1.2 and 4.2)."""
+    packer = zlib.compressobj(9)
+    chunks = [packer.compress(b"\x03"), *(packer.compress(byte * 2**20) for _ in range(megabytes)), packer.flush()]
+    frame = _synchsafe(megabytes * 2**20 + 1) + b"".join(chunks)
+    tag = b"TIT2" + _synchsafe(len(frame)) + b"\x00\x09" + frame
+    _mp3(path, 40)
+    path.write_bytes(b"ID3\x04\x00\x00" + _synchsafe(len(tag)) + tag + path.read_bytes())
+
+
+def _synchsafe(number: int) -> bytes:
+    return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+@pytest.mark.parametrize(("byte", "megabytes"), [(b"\0", 20), (b"a", 200)])
+def test_a_tag_that_unpacks_without_end_is_skipped(tmp_path: Path, byte: bytes, megabytes: int) -> None:
+    bomb, song = tmp_path / "bomb.mp3", tmp_path / "song.wav"
+    _bomb(bomb, byte, megabytes)
+    _wav(song, 0.5, "Rain")
+    with tag_reader.TagReader(time_limit_seconds=1.0) as reader:
+        for _ in range(2):
+            with pytest.raises(tag_reader.Unreadable, match="its tags could not be read within 1 s and 256 MiB"):
+                reader.read(bomb)
+            assert reader.read(song) == ("Rain", 500)
+
+
+def test_one_child_reads_many_files(tmp_path: Path) -> None:
+    _wav(tmp_path / "song.wav", 0.5, "Rain")
+    with tag_reader.TagReader() as reader:
+        reader.read(tmp_path / "song.wav")
+        children = psutil.Process().children(recursive=True)
+        for _ in range(200):
+            reader.read(tmp_path / "song.wav")
+        assert psutil.Process().children(recursive=True) == children
+    assert not [child for child in children if child.is_running() and "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_reader_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    _wav(tmp_path / "song.wav", 0.5, "Rain")
+    with tag_reader.TagReader() as reader:
+        reader.read(tmp_path / "song.wav")
+        for child in psutil.Process().children(recursive=True):
+            if "spawn_main" in " ".join(child.cmdline()):
+                child.kill()
+        with pytest.raises(tag_reader.Unreadable):
+            reader.read(tmp_path / "song.wav")
+        assert reader.read(tmp_path / "song.wav").title == "Rain"
+
+
+@pytest.mark.slow
+def test_an_import_goes_on_after_a_tag_without_end(tmp_path: Path) -> None:
+    url, folder = databases.sqlite_url(tmp_path), tmp_path / "music"
+    folder.mkdir()
+    _bomb(folder / "bomb.mp3", b"\0", 20)
+    _wav(folder / "song.wav", 0.5, "Rain")
+    _cli(url, "migrate")
+    lines = _cli(url, "tracks", "import", str(folder), *WHO).splitlines()
+    assert lines == [
+        f"skipped {folder / 'bomb.mp3'}: its tags could not be read within 10 s and 256 MiB",
+        "1 added, 0 already there, 1 skipped",
+    ]
 
 
 def test_missing_folder_is_rejected(tmp_path: Path) -> None:
