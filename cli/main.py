@@ -2,7 +2,9 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -88,7 +90,14 @@ cli.add_typer(configuration.group)
 
 def main() -> None:
     """Run the command that was typed."""
+    sys.excepthook = _print_traceback
     cli()
+
+
+def _print_traceback(kind: type[BaseException], error: BaseException, origin: TracebackType | None) -> None:
+    """The traceback of a fault of the program, which may quote a URL or a name."""
+    text = mask_credentials("".join(traceback.format_exception(kind, error, origin)))
+    output.echo(*text.splitlines(), err=True)
 
 
 def _usage(problem: typer.TyperException) -> str:

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +17,7 @@ import structlog
 import settings
 from models import organizations, tracks
 from ops import output
-from tools.testing.cli_runner import Shell
+from tools.testing.cli_runner import ROOT, Shell
 from tools.testing.server_process import connected
 from web.redaction import mask_credentials, mask_url
 from web.telemetry import log_config
@@ -227,3 +229,14 @@ def test_a_table_on_a_terminal_has_no_control_characters(monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "dumb")
     output.show(("title",), [{"title": f"Rain{CONTROL}"}], False)
     assert "".join(screen.getvalue().split("\n")).isprintable()
+
+
+def test_the_traceback_of_a_fault_is_masked() -> None:
+    fault = f"raise RuntimeError('invalid DSN postgresql://ida:{CANARY}@db\\x1b]0;a')"
+    program = f"from cli import main\ndef fail(): {fault}\nmain.cli = fail\nmain.main()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):\n")
+    assert "invalid DSN postgresql://ida:***@db" in done.stderr
+    assert CANARY not in done.stderr
+    assert "\x1b" not in done.stderr
