@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -188,13 +189,18 @@ def test_a_secret_must_be_a_regular_file(tmp_path: Path) -> None:
 
 
 def test_concurrent_first_starts_agree_on_one_pepper(tmp_path: Path) -> None:
-    folder = tmp_path / "new"
-    with ThreadPoolExecutor(16) as threads:
-        made = set(threads.map(lambda _: key_pepper.load("", "", folder), range(64)))
-    assert len(made) == 1
-    assert len(made.pop()) == 64
-    assert [file.name for file in folder.iterdir()] == ["key-pepper"]
-    assert stat.S_IMODE((folder / "key-pepper").stat().st_mode) == 0o600
+    barrier = Barrier(16)
+
+    def start(folder: Path) -> bytes:
+        barrier.wait()
+        return key_pepper.load("", "", folder)
+
+    for folder in (tmp_path / str(number) for number in range(30)):
+        with ThreadPoolExecutor(16) as threads:
+            [pepper] = set(threads.map(start, [folder] * 16))
+        assert len(pepper) == 64
+        assert [file.name for file in folder.iterdir()] == ["key-pepper"]
+        assert stat.S_IMODE((folder / "key-pepper").stat().st_mode) == 0o600
 
 
 def test_a_full_disk_leaves_no_pepper(tmp_path: Path) -> None:

@@ -24,13 +24,14 @@ _SECRET_NAME = re.compile("pass|pwd|secret|token|auth|credential|api.?key|signat
 def mask_url(url: str) -> str:
     """A URL without its password, and without the secrets in its query; what is no URL is masked as a text."""
     scheme, colon, rest = url.partition("://")
-    return _mask_assignments(f"{scheme}://{_mask_userinfo(scheme, rest)}" if colon else url)
+    return redact(_mask_assignments(f"{scheme}://{_mask_userinfo(scheme, rest)}" if colon else url))
 
 
 def mask_credentials(text: str) -> str:
     """A text of unknown origin, such as an error of a driver, without API keys, tokens and passwords."""
-    urls = _URL.sub(lambda found: f"{found[1]}://{_mask_userinfo(found[1], found[2])}", text)
-    return redact(_mask_assignments(urls))
+    if "://" in text:  # most lines of a log have no URL and no assignment
+        text = _URL.sub(lambda found: f"{found[1]}://{_mask_userinfo(found[1], found[2])}", text)
+    return redact(_mask_assignments(text) if "=" in text else text)
 
 
 def _mask_userinfo(scheme: str, rest: str) -> str:
