@@ -135,6 +135,8 @@ def test_a_server_with_a_bad_secret_ends_with_one_sentence(sqlite: Shell) -> Non
         assert "MUSIC_STUDIO_JWT_SECRET is not shown" in sqlite.error(*words, MUSIC_STUDIO_JWT_SECRET="short")
         assert "MUSIC_STUDIO_KEY_PEPPER is not shown" in sqlite.error(*words, MUSIC_STUDIO_KEY_PEPPER="short")
         assert "has 0 bytes of at least 32" in sqlite.error(*words, MUSIC_STUDIO_KEY_PEPPER="")
+        nowhere = {"MUSIC_STUDIO_KEY_PEPPER": "", "MUSIC_STUDIO_KEY_PEPPER_FILE": "/nowhere/pepper"}
+        assert "Cannot use /nowhere/pepper: No such file or directory." in sqlite.error(*words, **nowhere)
     create = ("keys", "create", "--organization", "org_real", "--user", "ida")
     assert "has 0 bytes of at least 32" in sqlite.error(*create, MUSIC_STUDIO_KEY_PEPPER="")
     assert sqlite.json("keys", "list") == []
