@@ -1,19 +1,21 @@
 """Versions of collections after a restore: above every version that the lost history has given out.
 
 The entity tag of a collection is its version. A restored database would count from an older version on, so a tag of the
-lost history would match other content: a 304 for it, or a change that If-Match should have refused.
+lost history would match other content: a 304 for it, or a change that If-Match should have refused. These statements
+concern all owners, so only commands run them.
 """
 
 import time
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
+from models.base import BIGINT
 from models.db import driver_errors, engines
 from models.schema import collections
 
 WAIT_SECONDS = 60
 HIGHEST = select(func.max(collections.c.version))
-NO_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
+RENEW = update(collections).values(version=bindparam("renewed", type_=BIGINT))
 
 
 def renew(url: str, above: int = 0) -> int:
@@ -24,8 +26,9 @@ def renew(url: str, above: int = 0) -> int:
     engine = engines.create_unpooled(url, wait_seconds=WAIT_SECONDS)
     with driver_errors.translate_errors(), engine.begin() as transaction:
         if engines.is_postgres(url):
-            transaction.execute(NO_TIMEOUT)  # the role may have one, and this writes every collection
+            # The role may have one, and this writes every collection.
+            transaction.exec_driver_sql("SET LOCAL statement_timeout = 0")
         highest = transaction.execute(HIGHEST).scalar() or 0
         renewed = max(time.time_ns() // 1000, highest + 1, above + 1)
-        transaction.execute(update(collections).values(version=renewed))
+        transaction.execute(RENEW, {"renewed": renewed})
     return renewed

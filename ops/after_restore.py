@@ -62,16 +62,15 @@ def read_key_log(file: Path) -> list[Event]:
 
 def event(key_id: str, name: str, happened_at: str) -> Event:
     """An event with its time as text. Raises ValueError, TypeError."""
-    return Event(key_id, name, datetime.fromisoformat(happened_at))
+    return Event(key_id, name, _time(happened_at))
 
 
 def parse_time(text: str) -> datetime:
     """A time such as 2026-11-29T10:00:00Z; without a time zone it is UTC. Raises CommandError."""
     try:
-        time = datetime.fromisoformat(text)
+        return _time(text)
     except ValueError:
         raise CommandError(f"{text!r} is no time: use a form such as 2026-11-29T10:00:00Z.") from None
-    return time.replace(tzinfo=time.tzinfo or UTC)
 
 
 def facts(result: Result) -> dict[str, Any]:
@@ -88,6 +87,11 @@ def sentences(result: Result) -> list[str]:
     if again:
         lines.append(f"{len(again)} keys that were revoked or paused after the backup work again: {', '.join(again)}.")
     return lines
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=time.tzinfo or UTC)
 
 
 def _withdraw(events: Sequence[Event], since: datetime, by: Actor) -> list[str]:

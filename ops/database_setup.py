@@ -89,7 +89,7 @@ def _explain_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (Unavailable, DBAPIError) as error:
-        raise CommandError(f"The database {_place(url)} cannot be used: {_cause(error)}.") from error
+        raise CommandError(f"The database {_place(url)} cannot be used: {cause(error)}.") from error
 
 
 def _place(url: str) -> str:
@@ -99,7 +99,8 @@ def _place(url: str) -> str:
     return place.render_as_string()
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """The first line of the driver's message, without a full stop."""
     driver_error = error if isinstance(error, DBAPIError) else error.__cause__
     message = str(driver_error.orig) if isinstance(driver_error, DBAPIError) else str(error)
     hint = "; behind a pooler, set MUSIC_STUDIO_PREPARED_STATEMENTS=off" if "startup parameter" in message else ""

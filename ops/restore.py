@@ -22,8 +22,11 @@ from models.revocation import key_cache_seconds
 from ops import after_restore
 from ops.after_restore import LostHistory, Result
 from ops.backup import PAGES_AT_ONCE, Progress, callback, create, integrity_errors, open_file, sqlite_file
+from ops.database_setup import cause
 from ops.errors import CommandError
 
+# Errors of SQLite that are those of the file: no such table, damaged, no database.
+OF_ANOTHER_KIND = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 POSTGRES = "pg_restore --clean --if-exists --dbname=DATABASE FILE` and then `music-studio after-restore"
 
 
@@ -70,7 +73,7 @@ def _lost_history(target: Path, *, force: bool) -> LostHistory:
                 raise CommandError(f"The database {target} contains data: add --force to replace it.")
             return _read_history(replaced)
     except sqlite3.Error as error:
-        raise CommandError(f"The file {target} is no database ({error}): move it away first.") from error
+        raise CommandError(f"The database {target} cannot be read ({error}): move the file away first.") from error
 
 
 def _read_history(replaced: sqlite3.Connection) -> LostHistory:
@@ -94,7 +97,9 @@ def _copy_backup(file: Path, copy: Path, progress: Progress) -> None:
                     f"The file {file} is a damaged backup of Music Studio ({errors[0]}): name another one."
                 )
     except sqlite3.Error as error:
-        raise _no_backup(file) from error
+        if error.sqlite_errorcode & 0xFF in OF_ANOTHER_KIND:  # the low byte is the primary result code
+            raise _no_backup(file) from error
+        raise CommandError(f"The file {file} cannot be copied to {copy.parent.parent}: {error}.") from error
 
 
 def _require_known_revision(copy: sqlite3.Connection, file: Path) -> None:
@@ -116,8 +121,10 @@ def _finish(copy: Path, lost: LostHistory, since: datetime | None, by: Actor) ->
         _require_same_tables(copy, fresh)
         with Database(url, pool_size=1), _no_key_caches():
             result = after_restore.finish(url, lost, since, by)
-    except (DBAPIError, Unavailable, migrate.UnknownRevision, ValueError) as error:
-        raise CommandError("The backup cannot be brought to the tables of this version: name another one.") from error
+    except (DBAPIError, Unavailable, migrate.UnknownRevision) as error:
+        raise CommandError(
+            f"The backup cannot be brought to the tables of this version ({cause(error)}): nothing was replaced."
+        ) from error
     with open_file(copy) as proved:
         proved.execute("PRAGMA journal_mode = DELETE").fetchall()
         if errors := integrity_errors(proved):
@@ -149,7 +156,7 @@ def _tables(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
         columns = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?)', (name,))
         foreign = connection.execute('SELECT "table", "from", "to" FROM pragma_foreign_key_list(?)', (name,))
         unique = connection.execute('SELECT name FROM pragma_index_list(?) WHERE "unique"', (name,))
-        yield name, (kind, strict, sorted(columns), sorted(foreign), sorted(unique))
+        yield name, (kind, strict, sorted(columns, key=repr), sorted(foreign, key=repr), sorted(unique, key=repr))
 
 
 def _swap(copy: Path, target: Path, progress: Progress) -> None:
@@ -165,9 +172,12 @@ def _swap(copy: Path, target: Path, progress: Progress) -> None:
 
 def _require_unused(destination: sqlite3.Connection, target: Path) -> None:
     # Only the single process that has the file open can switch off the write-ahead log.
-    with suppress(sqlite3.OperationalError):
+    try:
         if destination.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",):
             return
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
     raise CommandError(f"The database {target} is in use: stop the server first.")
 
 

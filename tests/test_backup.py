@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sqlite3
 import stat
 import subprocess
@@ -225,7 +226,7 @@ def test_restore_of_a_database_of_another_kind_is_refused(url: str, tmp_path: Pa
     save(url, copy)
     with closing(sqlite3.connect(copy)) as opened:
         opened.executescript(ALTERED[fault])
-    with pytest.raises(CommandError, match=r"^The (file|backup) .* name another one\.$"):
+    with pytest.raises(CommandError, match=r"^The (file|backup) .* (name another one|nothing was replaced)\.$"):
         restore(copy, url, force=True)
     assert rows(url) == before
     assert sorted(file.name for file in tmp_path.iterdir() if file.is_dir()) == []
@@ -241,11 +242,26 @@ def test_restore_of_the_database_itself_is_refused(url: str, tmp_path: Path) -> 
     assert rows(url) == before
 
 
+def test_a_full_disk_is_no_fault_of_the_backup(url: str, tmp_path: Path) -> None:
+    copy, before = tmp_path / "copy.db", rows(url)
+    save(url, copy)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (8192, copy.stat().st_size - 4096):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            with pytest.raises(CommandError, match=r"cannot be (read|copied|written)|nothing was replaced"):
+                restore(copy, url, force=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert rows(url) == before
+    restore(copy, url, force=True)
+
+
 def test_a_target_that_is_no_database_is_kept(url: str, tmp_path: Path) -> None:
     letter, copy = tmp_path / "letter.txt", tmp_path / "copy.db"
     save(url, copy)
     letter.write_text("a letter to my aunt", encoding="utf-8")
-    with pytest.raises(CommandError, match=r"is no database .* move it away first"):
+    with pytest.raises(CommandError, match=r"cannot be read \(file is not a database\): move the file away first"):
         restore(copy, f"sqlite:///{letter}", force=True)
     assert letter.read_text(encoding="utf-8") == "a letter to my aunt"
 

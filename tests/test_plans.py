@@ -13,7 +13,13 @@ from tools.testing.query_plans import plan
 from tools.testing.statements import statements
 
 # Statements of operator commands, which read all rows.
-FULL_SCANS = {"models.key_events.LIST_ALL", "models.key_queries.LIST", "models.tracks.LIST"}
+FULL_SCANS = {
+    "models.collection_versions.HIGHEST",
+    "models.collection_versions.RENEW",
+    "models.key_events.LIST_ALL",
+    "models.key_queries.LIST",
+    "models.tracks.LIST",
+}
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
 # Sorts a page of at most 500 rows, because a join does not guarantee the order.
 SORTS_ITS_PAGE = {"models.collection_track_queries.LIST"}
