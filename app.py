@@ -37,7 +37,7 @@ Handler = Callable[..., Any]
 
 
 def create_app(settings: Settings) -> Application:
-    """The ASGI application, with its own Database. Raises BadSetting."""
+    """The ASGI application, with its own Database. Raises BadSetting, and CommandError for an unusable key pepper."""
     document = contract.load(Path(settings.contract))
     database = open_database(settings)
     dispatcher = Dispatcher(database, enforce=settings.response_validation == "enforce")

@@ -175,6 +175,8 @@ def test_progress_bar_is_shown_on_a_terminal_only(sqlite: Shell, tmp_path: Path)
     words = ("tracks", "import", str(folder), *WHO)
     assert "Importing" in sqlite.on_terminal(*words)
     assert sqlite.run(*words).stderr == ""
+    assert "Copying" in sqlite.on_terminal("backup", str(tmp_path / "copy.db"))
+    assert "Restoring" in sqlite.on_terminal("restore", str(tmp_path / "copy.db"), "--force")
 
 
 def _plain(shown: str) -> str:
