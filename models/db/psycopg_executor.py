@@ -13,7 +13,7 @@ from sqlalchemy.pool import QueuePool
 
 from models.db import driver_errors, engines, retry
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import run_in_transaction
+from models.db.context import LeaseExpired, require_lease, run_in_transaction, run_statement
 
 R = TypeVar("R")
 
@@ -58,10 +58,14 @@ class PsycopgExecutor:
     def _run_single(self, statement: Executable, binds: dict[str, Any], take: Callable[[Any], R]) -> R:
         def run() -> R:
             with self._engine.connect() as connection:
+                require_lease(statement)
                 return take(connection.execute(statement, binds))
 
-        with driver_errors.translate_errors(), self._breaker.guard():
-            return retry.retry_policy(statement)(run)
+        try:
+            with driver_errors.translate_errors(), self._breaker.guard():
+                return retry.retry_policy(statement)(run)
+        except LeaseExpired:
+            return self.transaction(lambda: take(run_statement(statement, binds)))
 
     def _run_transaction(self, work: Callable[[], R]) -> R:
         with retry.with_reconnect(lambda: _begin(self._engine)) as connection:
@@ -96,7 +100,12 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 def _connect_bounded(timeout: float) -> Any:
     def connect(_dialect: object, _record: object, args: Any, options: Any) -> BoundedConnection:
-        connection = BoundedConnection.connect(*args, **options)
+        try:
+            connection = BoundedConnection.connect(*args, **options)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            raise psycopg.OperationalError(f"{type(error).__name__}: {error}") from error
         connection.timeout = timeout
         return connection
 
