@@ -13,6 +13,7 @@ from connexion.operations.openapi import OpenAPIOperation
 from connexion.resolver import Resolver
 from connexion.spec import Specification
 
+from models.db.context import current_lease
 from models.exceptions import Failure, Unavailable
 from web import binding, docs_pages
 from web.asgi import App, Message, Receive, Scope, Send
@@ -30,6 +31,7 @@ from web.response_headers import send_response
 from web.responses import Response, from_messages
 from web.router import Router, allow
 from web.security.authentication import Authenticator
+from web.security.lease import CallerChanged, CredentialLease
 
 _DOCS = docs_pages.PATH.encode()
 _BELOW_DOCS = _DOCS + b"/"
@@ -99,8 +101,20 @@ class OperationMiddleware(SpecMiddleware):
         if request_checks.may_have_body(context.headers):
             request_body.check_size(context)
             context.body = await request_body.read(context, receive, self.body_timeout_seconds)
+            await self._authenticate_again(operation, context)
         binding.bind(operation, context)
+        if operation.writes:
+            return await self._dispatch_write(operation, context)
         return await self.dispatcher.dispatch(operation, context)
+
+    async def _dispatch_write(self, operation: Operation, context: RequestContext) -> Response:
+        """The response of an operation that writes; if its caller changes before it commits, it runs as the new one."""
+        current_lease.set(CredentialLease(self.authenticator, operation, context))
+        while True:
+            try:
+                return await self.dispatcher.dispatch(operation, context)
+            except CallerChanged:
+                continue
 
     async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
         """Authenticates the request, then counts it against the quota of its credential."""
@@ -115,6 +129,11 @@ class OperationMiddleware(SpecMiddleware):
         counted = self.limiter.check_credential(operation, context, caller)
         if counted is not None:
             await counted
+
+    async def _authenticate_again(self, operation: Operation, context: RequestContext) -> None:
+        """Authenticates again if the body took long; no quota counts the request a second time."""
+        if context.caller is not None and self.authenticator.is_expired(context.caller):
+            context.caller = await self.authenticator.authenticate(operation, context)
 
     def _options(self, context: RequestContext) -> Response:
         methods = allow(self.router.methods(context.path)[0])

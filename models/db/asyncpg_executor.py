@@ -8,12 +8,22 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from models.db import driver_errors, engines, retry
 from models.db.asyncpg_pool import AsyncpgConnection, Pool
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import Binds, WriteResult, current_executor, run_in_transaction
+from models.db.context import (
+    Binds,
+    LeaseExpired,
+    Result,
+    WriteResult,
+    current_executor,
+    require_lease,
+    run_in_transaction,
+    run_statement,
+)
 from models.db.statements import StatementCache, expand
 
 R = TypeVar("R")
@@ -45,7 +55,7 @@ class AsyncpgExecutor:
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
         """All rows. Raises Unavailable."""
-        return self._run_single(statement, binds).rows
+        return self._run_single(statement, binds).all()
 
     def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
         """The number of rows written. Raises Unavailable."""
@@ -62,14 +72,18 @@ class AsyncpgExecutor:
         """Closes the idle connections."""
         self._pool.close()
 
-    def _run_single(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
-        with driver_errors.translate_errors():
-            return retry.retry_policy(statement)(lambda: await_(self._on_connection(statement, binds)))
+    def _run_single(self, statement: Executable, binds: dict[str, Any]) -> Result:
+        try:
+            with driver_errors.translate_errors():
+                return retry.retry_policy(statement)(lambda: await_(self._on_connection(statement, binds)))
+        except LeaseExpired:
+            return self.transaction(lambda: run_statement(statement, binds))
 
     async def _on_connection(self, statement: Executable, binds: dict[str, Any]) -> WriteResult:
         await self._pool.acquire()
         try:
-            # Checked after the wait for a connection, because the circuit may have opened meanwhile.
+            # Both are checked after the wait for a connection.
+            require_lease(statement)
             with self._breaker.guard():
                 connection = await self._pool.connection()
                 try:
@@ -112,8 +126,10 @@ class AsyncpgExecutor:
         try:
             if connection.is_usable():
                 await self._pool.execute(connection, "ROLLBACK")
-        except BaseException:
+        except DBAPIError:
             connection.terminate()  # PostgreSQL rolls back
+        except BaseException:
+            connection.terminate()
             raise
 
     async def run_statement(self, connection: AsyncpgConnection, statement: Executable, binds: Any) -> WriteResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -15,19 +15,17 @@ from sqlalchemy import URL, exc
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from models.db import engines
+from models.db import driver_errors, engines
 
-# After these errors a connection cannot be used any more, closed or not.
+# After these errors of the server a connection cannot be used any more, closed or not.
 _DISCONNECTED = (
-    OSError,
     exceptions.PostgresConnectionError,
     exceptions.AdminShutdownError,
     exceptions.CrashShutdownError,
     exceptions.CannotConnectNowError,
-    exceptions.InvalidCachedStatementError,
-    exceptions.InternalClientError,
 )
-_DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, exceptions.InternalClientError)
+# Before these errors nothing was sent, or the server has responded: the connection is sound.
+_SOUND = (asyncpg.PostgresError, asyncpg.DataError)
 # SQLAlchemy's exception by SQLSTATE class, as for psycopg; any other is a DatabaseError.
 _BY_CLASS: dict[str, type[DBAPIError]] = {
     **dict.fromkeys(("08", "28", "40", "53", "54", "55", "57", "58", "F0", "HV"), OperationalError),
@@ -73,11 +71,11 @@ class AsyncpgConnection:
 
     @contextmanager
     def _terminating(self) -> Iterator[None]:
-        """Terminates the connection at the client timeout, and after any exception that is no error of the server."""
+        """Terminates the connection at the client timeout, and after any exception that leaves it in doubt."""
         timer = self._loop.call_later(self._timeout, self.terminate)
         try:
             yield
-        except asyncpg.PostgresError:
+        except _SOUND:
             raise
         except BaseException:
             self.terminate()  # nobody would read the pending result
@@ -86,7 +84,9 @@ class AsyncpgConnection:
             timer.cancel()
 
     async def _prepare(self, text: str, *, keep: bool) -> PreparedStatement:
-        statement: PreparedStatement = await self._connection.prepare(text)
+        # Without a name, asyncpg sends the text anew with each execution, and PostgreSQL plans it anew.
+        name = f"statement_{len(self._statements)}" if keep else None
+        statement: PreparedStatement = await self._connection.prepare(text, name=name)
         if keep:
             self._statements[text] = statement
         return statement
@@ -94,7 +94,8 @@ class AsyncpgConnection:
     def terminate(self) -> None:
         """Closes the connection without waiting; no effect if its event loop is closed."""
         if not self._loop.is_closed():
-            self._connection.terminate()
+            with suppress(Exception):  # a connection that cannot be closed is not used again either
+                self._connection.terminate()
 
 
 class Pool:
@@ -144,30 +145,37 @@ class Pool:
         """The rows, and the number of rows written. Raises SQLAlchemy's exceptions."""
         try:
             return await connection.run(text, values, keep=keep)
-        except _DRIVER_ERRORS as error:
+        except Exception as error:
             raise self._error(connection, error, text) from error
 
     async def execute_many(self, connection: AsyncpgConnection, text: str, rows: Sequence[Sequence[Any]]) -> None:
         """Runs the statement once for each row of values. Raises SQLAlchemy's exceptions."""
         try:
             await connection.run_many(text, rows)
-        except _DRIVER_ERRORS as error:
+        except Exception as error:
             raise self._error(connection, error, text) from error
 
     def _error(self, connection: AsyncpgConnection, error: Exception, text: str) -> Exception:
-        if isinstance(error, _DISCONNECTED) or not connection.is_usable():
-            connection.terminate()
-            self.close()  # the other connections are most likely broken too
-            return _disconnected(error, text)
-        return _sqlalchemy_error(error, text)
+        known = _sqlalchemy_error(error, text)
+        if known is not None and connection.is_usable() and not isinstance(error, _DISCONNECTED):
+            if driver_errors.is_stale_statement(known):
+                self._discard(connection)
+                known.connection_invalidated = True
+            return known
+        self._discard(connection)
+        return driver_errors.disconnected(error, text)
+
+    def _discard(self, connection: AsyncpgConnection) -> None:
+        connection.terminate()
+        self.close()  # the other connections are most likely of no use either
 
     async def _connect(self) -> AsyncpgConnection:
         try:
             connection = await asyncpg.connect(
                 self._dsn, timeout=engines.CONNECT_SECONDS, server_settings=self._settings, statement_cache_size=0
             )
-        except _DRIVER_ERRORS as error:
-            raise _disconnected(error, "CONNECT") from error
+        except Exception as error:
+            raise driver_errors.disconnected(error, "CONNECT") from error
         return AsyncpgConnection(connection, self._timeout)
 
     def close(self) -> None:
@@ -182,14 +190,11 @@ def _rowcount(statement: PreparedStatement) -> int:
     return int(written) if written.isdigit() else 0
 
 
-def _sqlalchemy_error(error: Exception, text: str) -> Exception:
-    """SQLAlchemy's exception for an error of the server; any other error is a bug and returned unchanged."""
+def _sqlalchemy_error(error: Exception, text: str) -> DBAPIError | None:
+    """SQLAlchemy's exception for an error of the server or a value that cannot be sent; None for any other."""
+    if isinstance(error, asyncpg.DataError):
+        return exc.DataError(text, None, error)
     if not isinstance(error, asyncpg.PostgresError):
-        return error
+        return None
     kind = _BY_CLASS.get((error.sqlstate or "")[:2], exc.DatabaseError)
     return kind(text, None, error)
-
-
-def _disconnected(error: Exception, text: str) -> DBAPIError:
-    cause = ConnectionError(f"{type(error).__name__}: {error}")
-    return OperationalError(text, None, cause, connection_invalidated=True)

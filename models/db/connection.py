@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Executable, Row
 
-from models.db.context import Executor, current_executor, current_transaction
+from models.db.context import Executor, current_executor, current_transaction, run_statement
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,11 +41,8 @@ def execute(statement: Executable, /, **binds: object) -> int:
 
 def execute_many(statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
     """Executes a statement once for each row of binds, inside the open transaction. Raises RuntimeError without one."""
-    transaction = current_transaction.get()
-    if transaction is None:
-        raise RuntimeError("execute_many needs an open transaction.")
     if rows:
-        transaction.execute(statement, rows)
+        run_statement(statement, rows)
 
 
 def in_transaction() -> bool:

@@ -84,17 +84,52 @@ class OpenDatabase(Protocol):
         """Closes the connections of the event loop."""
 
 
+class Lease(Protocol):
+    """The right of a request to write, which its credential had when it was checked.."""
+
+    def is_expired(self) -> bool:
+        """Whether the credential must be checked again before a write takes effect."""
+
+    def renew(self) -> None:
+        """Checks the credential on the current database. Raises an exception if the right has changed."""
+
+
+class LeaseExpired(Exception):
+    """The lease expired before a statement outside a transaction was sent: run it in one, which renews the lease."""
+
+
 current_database: ContextVar[OpenDatabase] = ContextVar("current_database")
 current_executor: ContextVar[Executor] = ContextVar("current_executor")
 current_transaction: ContextVar[Transaction | None] = ContextVar("current_transaction", default=None)
+# None outside requests, and in requests that do not write.
+current_lease: ContextVar[Lease | None] = ContextVar("current_lease", default=None)
 
 
 def run_in_transaction(transaction: Transaction, work: Callable[[], R], commit: Callable[[], object]) -> R:
-    """The result of `work`, whose statements run in the transaction; it is committed unless `work` raises."""
+    """The result of `work`, whose statements run in the transaction; commits unless `work` or the lease raises."""
     token = current_transaction.set(transaction)
     try:
         result = work()
+        lease = current_lease.get()
+        if lease is not None and lease.is_expired():
+            lease.renew()
         commit()
         return result
     finally:
         current_transaction.reset(token)
+
+
+def require_lease(statement: Executable) -> None:
+    """Raises LeaseExpired before a write outside a transaction whose lease has expired."""
+    if statement.is_dml:
+        lease = current_lease.get()
+        if lease is not None and lease.is_expired():
+            raise LeaseExpired
+
+
+def run_statement(statement: Executable, binds: Any) -> Result:
+    """Runs a statement in the open transaction. Raises RuntimeError without one."""
+    transaction = current_transaction.get()
+    if transaction is None:
+        raise RuntimeError("There is no open transaction.")
+    return transaction.execute(statement, binds)

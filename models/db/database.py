@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.db import engines, schema_version
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import Executor, LoopExecutor, current_database, current_executor
+from models.db.context import Executor, LoopExecutor, current_database, current_executor, current_lease
 from models.db.replica import Replica
 from models.exceptions import Unavailable
 
@@ -108,11 +108,11 @@ class Database:
         """
         on_loop = self._reserved if reserved else self._on_loop
         if on_loop is not None:
-            return await on_loop.run(function, *args)
+            return await on_loop.run(self._run, function, *args)
         if not self.is_postgres and not writes:
             return self._read_on_loop(function, *args)
         with self.use():
-            work = partial(contextvars.copy_context().run, function, *args)
+            work = partial(contextvars.copy_context().run, self._run, function, *args)
         threads = self._reserved_threads if reserved else self._threads
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
@@ -120,9 +120,23 @@ class Database:
         """Runs a read of SQLite on the event loop: it takes microseconds and never waits for a lock."""
         token = current_executor.set(self._blocking.read_only)  # type: ignore[attr-defined] # of SQLiteExecutor
         try:
-            return function(*args)
+            return self._run(function, *args)
         finally:
             current_executor.reset(token)
+
+    def _run(self, function: Callable[..., R], *args: Any) -> R:
+        """The function's result. A refused statement is no bug if schema or memberships have changed meanwhile.
+
+        Then raises Unavailable, or what the lease of the request raises.
+        """
+        try:
+            return function(*args)
+        except DBAPIError:
+            self.require_schema()
+            lease = current_lease.get()
+            if lease is not None:
+                lease.renew()
+            raise
 
     @property
     def in_use(self) -> int:
@@ -133,7 +147,9 @@ class Database:
         """Raises Unavailable unless this version of the service works with the database's schema."""
         try:
             revisions = {row.version_num for row in current_executor.get().rows(_REVISIONS, {})}
-        except DBAPIError as error:
+        except Unavailable:
+            raise
+        except Exception as error:
             raise Unavailable("The database has no schema yet") from error
         if not schema_version.is_compatible(revisions):
             raise Unavailable("The database has another schema than this version of the service needs")

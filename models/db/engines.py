@@ -4,9 +4,14 @@ Decisions 32 and 33.
 """
 
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from models.db import driver_errors
 
 NAME = "music-studio"
 IN_MEMORY = "sqlite://"
@@ -97,7 +102,9 @@ def create_pooled(url: str, *, pool_size: int, statement_timeout_ms: int, prepar
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, BUSY_MS, **limits)
     options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
-    return create_engine(parsed, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
+    engine = create_engine(parsed, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
+    event.listen(engine, "handle_error", _disconnect_if_unsound, retval=True)
+    return engine
 
 
 def client_timeout_seconds(statement_timeout_ms: int) -> float:
@@ -116,12 +123,51 @@ def create_unpooled(url: str, *, wait_seconds: int) -> Engine:
 def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:
     engine = create_engine(url, connect_args={"isolation_level": None}, **options)
 
-    def prepare(connection: Any, _record: object) -> None:
+    def connect(*args: Any, **named: Any) -> Any:
+        connection: Any = engine.dialect.connect(*args, **named)
         for setting in (f"busy_timeout = {busy_ms}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {setting}").fetchall()
+        return connection
 
-    event.listen(engine, "connect", prepare)
+    connect_with(engine, connect)
+    event.listen(engine, "handle_error", _disconnect_if_unsound, retval=True)
     return engine
+
+
+@contextmanager
+def giving_back(connection: Connection) -> Iterator[Connection]:
+    """Gives the connection back to its pool afterwards; a failure of that is not one of what the connection did."""
+    try:
+        yield connection
+    finally:
+        with suppress(Exception):  # the pool drops a connection that it cannot reset
+            connection.close()
+
+
+def connect_with(engine: Engine, connect: Callable[..., Any]) -> None:
+    """Lets the engine connect with this function. What it raises becomes OperationalError: nothing of ours was sent."""
+
+    def do_connect(dialect: Any, _record: object, args: Any, options: Any) -> Any:
+        try:
+            return connect(*args, **options)
+        except dialect.dbapi.OperationalError:
+            raise
+        except Exception as error:
+            raise dialect.dbapi.OperationalError(str(error) or type(error).__name__) from error
+
+    event.listen(engine, "do_connect", do_connect)
+
+
+def _disconnect_if_unsound(context: ExceptionContext) -> Exception | None:
+    """Invalidates a connection after an exception outside PEP 249, and the pool after a stale prepared statement."""
+    error, known = context.original_exception, context.sqlalchemy_exception
+    if known is None and isinstance(error, Exception):
+        raised = driver_errors.from_driver(error, str(context.statement))
+        context.is_disconnect |= raised is not error
+        return None if raised is error else raised
+    if isinstance(known, DBAPIError) and driver_errors.is_stale_statement(known):
+        context.is_disconnect = True
+    return None
 
 
 def _postgres_options(statement_timeout_ms: int) -> dict[str, Any]:

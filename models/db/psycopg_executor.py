@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import Connection, Engine, Executable, event
+from sqlalchemy import Connection, Engine, Executable
 from sqlalchemy.pool import QueuePool
 
 from models.db import driver_errors, engines, retry
 from models.db.circuit_breaker import CircuitBreaker
-from models.db.context import run_in_transaction
+from models.db.context import LeaseExpired, require_lease, run_in_transaction, run_statement
 
 R = TypeVar("R")
 
@@ -29,7 +30,7 @@ class PsycopgExecutor:
         self._engine = engines.create_pooled(
             url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, prepare=prepared_statements
         )
-        event.listen(self._engine, "do_connect", _connect_bounded(engines.client_timeout_seconds(statement_timeout_ms)))
+        engines.connect_with(self._engine, _connect_bounded(engines.client_timeout_seconds(statement_timeout_ms)))
         self._breaker = breaker
 
     @property
@@ -57,15 +58,32 @@ class PsycopgExecutor:
 
     def _run_single(self, statement: Executable, binds: dict[str, Any], take: Callable[[Any], R]) -> R:
         def run() -> R:
-            with self._engine.connect() as connection:
+            with engines.giving_back(self._engine.connect()) as connection:
+                require_lease(statement)
                 return take(connection.execute(statement, binds))
 
-        with driver_errors.translate_errors(), self._breaker.guard():
-            return retry.retry_policy(statement)(run)
+        try:
+            with driver_errors.translate_errors(), self._breaker.guard():
+                return retry.retry_policy(statement)(run)
+        except LeaseExpired:
+            return self.transaction(lambda: take(run_statement(statement, binds)))
 
     def _run_transaction(self, work: Callable[[], R]) -> R:
-        with retry.with_reconnect(lambda: _begin(self._engine)) as connection:
-            return run_in_transaction(connection, work, connection.commit)
+        with engines.giving_back(retry.with_reconnect(lambda: _begin(self._engine))) as connection:
+            try:
+                return run_in_transaction(connection, work, connection.commit)
+            except BaseException:
+                _roll_back(connection)
+                raise
+
+
+def _roll_back(connection: Connection) -> None:
+    """Rolls back, or closes the connection: after a failed commit SQLAlchemy does not roll back any more."""
+    with suppress(Exception):
+        if connection.in_transaction():
+            connection.rollback()
+            return
+    connection.invalidate()
 
 
 def _begin(engine: Engine) -> Connection:
@@ -74,6 +92,7 @@ def _begin(engine: Engine) -> Connection:
     try:
         connection.exec_driver_sql("BEGIN")
     except BaseException:
+        connection.invalidate()
         connection.close()
         raise
     return connection
@@ -94,8 +113,8 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise
 
 
-def _connect_bounded(timeout: float) -> Any:
-    def connect(_dialect: object, _record: object, args: Any, options: Any) -> BoundedConnection:
+def _connect_bounded(timeout: float) -> Callable[..., BoundedConnection]:
+    def connect(*args: Any, **options: Any) -> BoundedConnection:
         connection = BoundedConnection.connect(*args, **options)
         connection.timeout = timeout
         return connection

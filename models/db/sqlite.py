@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
@@ -53,7 +53,7 @@ class SQLiteExecutor:
         if statement.is_dml:
             return self.transaction(lambda: self._writer.execute(statement, binds).all())
         # Statements that are not prepared, and those that failed: SQLAlchemy raises the proper exception.
-        with driver_errors.translate_errors(), self._engine.connect() as connection:
+        with driver_errors.translate_errors(), engines.giving_back(self._engine.connect()) as connection:
             return connection.execute(statement, binds).all()
 
     def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
@@ -133,7 +133,8 @@ class SQLiteReader:
             return None
         try:
             return prepared.to_rows(self._connection().execute(prepared.text, prepared.values(binds)).fetchall())
-        except sqlite3.Error:
+        except Exception:  # noqa: BLE001 - the second attempt raises it, with the class of SQLAlchemy
+            self._discard()
             return None
 
     def _connection(self) -> sqlite3.Connection:
@@ -145,10 +146,19 @@ class SQLiteReader:
         self._open.append(proxied)
         driver: Any = proxied.driver_connection
         connection: sqlite3.Connection = driver
-        self._local.connection = connection
+        self._local.connection, self._local.proxied = connection, proxied
         return connection
+
+    def _discard(self) -> None:
+        """Closes the connection of this thread; the next read opens another."""
+        if getattr(self._local, "connection", None) is not None:
+            self._local.connection = None
+            with suppress(Exception):  # a connection that cannot be closed is not used again either
+                self._open.remove(self._local.proxied)
+                self._local.proxied.close()
 
     def close(self) -> None:
         """Closes the connections of all threads."""
         while self._open:
-            self._open.pop().close()
+            with suppress(Exception):  # the others must be closed too
+                self._open.pop().close()

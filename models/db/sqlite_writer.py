@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, exc
 
-from models.db.context import Binds, WriteResult
+from models.db import driver_errors
+from models.db.context import WriteResult
 from models.db.engines import BUSY_MS
 from models.db.statements import StatementCache
 
@@ -40,13 +41,16 @@ class SQLiteWriter:
             self.in_use = 0
             self._rollback()
 
-    def execute(self, statement: Executable, binds: Binds) -> WriteResult | CursorResult[Any]:
+    def execute(self, statement: Executable, binds: Any) -> WriteResult | CursorResult[Any]:
         """Runs a statement; with a sequence of binds, once for each."""
-        prepared = self._cache.get(statement) if isinstance(binds, dict) else None
-        if prepared is None or not isinstance(binds, dict):
-            return self._connection().execute(statement, binds)
-        rows, rowcount = self._run(prepared.text, prepared.values(binds))
-        return WriteResult(prepared.to_rows(rows), rowcount)
+        prepared = self._cache.get(statement)
+        if prepared is not None and isinstance(binds, dict):
+            rows, rowcount = self._run(prepared.text, prepared.values(binds))
+            return WriteResult(prepared.to_rows(rows), rowcount)
+        if prepared is not None and prepared.has_all(binds[0]):
+            values = [prepared.values(row) for row in binds]
+            return WriteResult([], self._run_many(prepared.text, values))
+        return self._connection().execute(statement, binds)
 
     def commit(self) -> None:
         """Commits the transaction."""
@@ -58,9 +62,10 @@ class SQLiteWriter:
 
     def close(self) -> None:
         """Closes the connection; the next transaction opens another."""
-        if self._open_connection is not None:
-            self._open_connection.close()
-            self._open_connection = None
+        closing, self._open_connection = self._open_connection, None
+        if closing is not None:
+            with suppress(Exception):  # a connection that cannot be closed is not used again either
+                closing.close()
 
     def _begin(self, left_ms: int) -> None:
         if left_ms > BUSY_MS * 0.9:
@@ -74,10 +79,12 @@ class SQLiteWriter:
             self._run(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     def _rollback(self) -> None:
+        if self._open_connection is None:
+            return
         try:
-            self._connection().rollback()
+            self._open_connection.rollback()
             self._driver().rollback()
-        except (exc.DBAPIError, sqlite3.Error):
+        except Exception:  # noqa: BLE001 - whatever it is: SQLite rolls back what is not committed at the close
             self.close()
 
     def _run(self, text: str, values: Sequence[Any] = ()) -> tuple[list[Any], int]:
@@ -85,9 +92,15 @@ class SQLiteWriter:
         try:
             cursor = self._driver().execute(text, values)
             return cursor.fetchall(), cursor.rowcount
-        except sqlite3.Error as error:
-            exception = getattr(exc, type(error).__name__)  # both modules have the names of PEP 249
-            raise exception(text, None, error) from error
+        except Exception as error:
+            raise _sqlalchemy_error(error, text) from error
+
+    def _run_many(self, text: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs the statement once for each row of values; returns the number of rows written."""
+        try:
+            return self._driver().executemany(text, rows).rowcount
+        except Exception as error:
+            raise _sqlalchemy_error(error, text) from error
 
     def _driver(self) -> sqlite3.Connection:
         driver: Any = self._connection().connection.driver_connection
@@ -98,3 +111,11 @@ class SQLiteWriter:
         if self._open_connection is None:
             self._open_connection = self._engine.connect()
         return self._open_connection
+
+
+def _sqlalchemy_error(error: Exception, text: str) -> Exception:
+    if not isinstance(error, sqlite3.Error):
+        return driver_errors.from_driver(error, text)
+    kind = getattr(exc, type(error).__name__, exc.DBAPIError)  # both modules have the names of PEP 249
+    raised: Exception = kind(text, None, error)
+    return raised

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -34,6 +34,10 @@ class Prepared(NamedTuple):
         if self.plain is not None:
             return self.plain(values)
         return [values[name] if convert is None else convert(values[name]) for name, convert in self.names]
+
+    def has_all(self, binds: Mapping[str, Any]) -> bool:
+        """Whether these are all binds of the statement; an INSERT without columns has one for each of its table."""
+        return all(name in binds or name in self.fixed for name, _ in self.names)
 
     def to_rows(self, raw: Sequence[Any]) -> list[Any]:
         """Rows with named fields, as SQLAlchemy returns them; several are converted by column, which is faster."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import reduce
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,19 @@ from web.security.key_usage import KeyUsageRecorder
 if TYPE_CHECKING:
     from web.security.jwt import JWTVerifier
 
+# Without a key cache, a request would look up its credential once more for each write.
+MIN_LEASE_SECONDS = 0.1
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]+)")
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _STATES: dict[str, type[RequestError]] = {"paused": KeyPaused, "deactivated": KeyDeactivated}
 
 
 class Authenticator:
-    """Authenticates requests; caches API keys for `key_cache_seconds`."""
+    """Authenticates requests; caches API keys for `key_cache_seconds`.
+
+    A result is valid for as long, and at least for MIN_LEASE_SECONDS; then the request is authenticated again when its
+    body is complete, and before it commits (CredentialLease).
+    """
 
     def __init__(
         self,
@@ -51,6 +58,7 @@ class Authenticator:
         self.pepper = pepper
         self.jwt_verifier = jwt_verifier
         self.key_usage = key_usage
+        self._lease_seconds = max(key_cache_seconds, MIN_LEASE_SECONDS)
         self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(key_cache_seconds)
 
     async def authenticate(self, operation: Operation, context: RequestContext) -> Caller:
@@ -59,45 +67,54 @@ class Authenticator:
         Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and
         ScopeMissing if the credential lacks the operation's scope.
         """
-        first, *more = _credentials(context.headers)
-        caller = await self._caller(first)
-        for credential in more:
-            caller = _intersect(caller, await self._caller(credential))
+        credentials = _credentials(context.headers)
+        cached = self._cache.get(credentials[0]) if len(credentials) == 1 else None
+        if cached is not None:
+            caller = _require_active(*cached)
+        else:
+            _require_form(credentials)
+            caller = await self.database.call(self._look_up, credentials, writes=False)
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
-        scope = operation.scope
-        if scope is not None and scope not in caller.scopes:
-            raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
-        return caller
+        return _in_scope(operation, caller)
 
-    async def _caller(self, credential: str) -> Caller:
-        cached = self._cache.get(credential)
-        if cached is not None:
-            return _require_active(*cached)
-        if keys.well_formed(credential):
-            return _require_active(*await self._look_up(credential))
-        return await self._verify_token(credential)
+    def is_expired(self, caller: Caller) -> bool:
+        """Whether the caller was authenticated too long ago."""
+        return monotonic() - caller.checked_at > self._lease_seconds
 
-    async def _look_up(self, secret: str) -> tuple[keys.ApiKey, Caller]:
+    def authenticate_again(self, operation: Operation, context: RequestContext) -> Caller:
+        """As `authenticate`, inside a function that queries the database."""
+        return _in_scope(operation, self._look_up(_credentials(context.headers)))
+
+    def _look_up(self, credentials: list[str]) -> Caller:
+        return reduce(_intersect, map(self._caller, credentials))
+
+    def _caller(self, credential: str) -> Caller:
+        entry = self._cache.get(credential)
+        if entry is None and keys.well_formed(credential):
+            entry = self._find(credential)
+        return self._verify_token(credential) if entry is None else _require_active(*entry)
+
+    def _find(self, secret: str) -> tuple[keys.ApiKey, Caller]:
         """Looks up the key and caches it. A key change waits until every cache has expired (models/revocation.py)."""
         queried_at = monotonic()
-        key = await self.database.call(keys.find, keys.digest(secret, self.pepper), writes=False)
+        key = keys.find(keys.digest(secret, self.pepper))
         if key is None:
             raise _unauthenticated()
-        entry = key, Caller(key.user_id, frozenset((key.organization_id,)), key.scopes, key.id, key.rate_limit)
+        organizations = frozenset((key.organization_id,))
+        entry = key, Caller(key.user_id, organizations, key.scopes, key.id, key.rate_limit, queried_at)
         self._cache.put(secret, entry, queried_at)
         return entry
 
-    async def _verify_token(self, credential: str) -> Caller:
-        if not _JWT.fullmatch(credential):
-            raise _unauthenticated()
+    def _verify_token(self, credential: str) -> Caller:
         if self.jwt_verifier is None:
             raise TokenInvalid("This server accepts no JSON Web Tokens")
+        checked_at = monotonic()
         claims = self.jwt_verifier.verify(credential)
-        memberships = await self.database.call(organizations.organizations_of, claims.user_id, writes=False)
+        memberships = organizations.organizations_of(claims.user_id)
         if not memberships:
             raise TokenInvalid("The token's user belongs to no organization of this server")
-        return Caller(claims.user_id, memberships, claims.scopes, None)
+        return Caller(claims.user_id, memberships, claims.scopes, None, checked_at=checked_at)
 
 
 def _credentials(headers: dict[bytes, bytes]) -> list[str]:
@@ -113,6 +130,12 @@ def _credentials(headers: dict[bytes, bytes]) -> list[str]:
     if not secrets:
         raise _unauthenticated()
     return secrets
+
+
+def _require_form(credentials: list[str]) -> None:
+    """Raises AuthenticationRequired for what is neither a key nor a token: it needs no query."""
+    if not all(keys.well_formed(credential) or _JWT.fullmatch(credential) for credential in credentials):
+        raise _unauthenticated()
 
 
 def _ascii(secret: bytes) -> str:
@@ -136,8 +159,16 @@ def _intersect(one: Caller, other: Caller) -> Caller:
     if one.user_id != other.user_id:
         raise _unauthenticated()
     key = one if one.key_id else other
-    shared = one.organizations & other.organizations
-    return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit)
+    shared, checked_at = one.organizations & other.organizations, min(one.checked_at, other.checked_at)
+    return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit, checked_at)
+
+
+def _in_scope(operation: Operation, caller: Caller) -> Caller:
+    """The caller. Raises ScopeMissing if the credential lacks the operation's scope."""
+    scope = operation.scope
+    if scope is not None and scope not in caller.scopes:
+        raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
+    return caller
 
 
 def _unauthenticated() -> AuthenticationRequired:
