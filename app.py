@@ -16,6 +16,7 @@ from settings import Settings
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
+from web.contract import conformance
 from web.contract import document as contract
 from web.contract.document import Contract
 from web.contract.reading import operations
@@ -37,8 +38,8 @@ Handler = Callable[..., Any]
 
 
 def create_app(settings: Settings) -> Application:
-    """The ASGI application, with its own Database. Raises BadSetting."""
-    document = contract.load(Path(settings.contract))
+    """The ASGI application, with its own Database. Raises BadSetting, ContractError."""
+    document = load_contract(settings)
     database = open_database(settings)
     dispatcher = Dispatcher(database, enforce=settings.response_validation == "enforce")
     return assemble(settings, document, dispatcher, environment.pepper(settings), find_handler)
@@ -54,7 +55,7 @@ def create_mock(settings: Settings) -> App:
     from mock.examples import Examples
     from mock.middleware import PreferMiddleware
 
-    document = contract.load(Path(settings.contract))
+    document = load_contract(settings)
     database = open_demo_database()
     dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
 
@@ -85,6 +86,13 @@ def mock_from_environment() -> App:
     settings = environment.load()
     log_config.configure(settings.log_format, settings.log_level)
     return create_mock(settings)
+
+
+def load_contract(settings: Settings) -> dict[str, Any]:
+    """The contract of the settings. Raises ContractError unless the service does everything that it says."""
+    document = contract.load(Path(settings.contract))
+    conformance.require_supported(document)
+    return document
 
 
 def open_database(settings: Settings) -> Database:
