@@ -70,7 +70,7 @@ def _of_fields(node: Node) -> Iterator[Finding]:
     for field, value in node.value.items():
         state, at = _state(states, field), f"{node.pointer}/{objects.escape(field)}"
         if isinstance(state, dict):
-            for word in _words(value):
+            for word in words(value):
                 caseless = (node.kind, field) in _CASELESS
                 yield from _refused(node, f"`{field}: {word}`", _state(state, word, caseless=caseless), at)
         else:
@@ -83,17 +83,21 @@ def _refused(node: Node, keyword: str, state: str, pointer: str) -> Iterator[Fin
 
 
 def _state(states: dict[str, Any], name: str, *, caseless: bool = False) -> Any:
-    """The state of an exact name, else of the first pattern that matches, else a refusal."""
-    if caseless:
-        states, name = {key.lower(): state for key, state in states.items()}, name.lower()
-    if name in states:
-        return states[name]
+    found = row(states, name, caseless=caseless)
+    return _UNKNOWN if found is None else states[found]
+
+
+def row(states: dict[str, Any], name: str, *, caseless: bool = False) -> str | None:
+    """The name of the row for a field or value: the exact one, else the first pattern that matches."""
+    for candidate in states:
+        if candidate == name or (caseless and candidate.lower() == name.lower()):
+            return candidate
     if name.startswith("x-") and not caseless:
-        return _UNKNOWN
-    return next((state for pattern, state in states.items() if fnmatchcase(name, pattern)), _UNKNOWN)
+        return None
+    return next((pattern for pattern in states if fnmatchcase(name, pattern)), None)
 
 
-def _words(value: Any) -> list[str]:
+def words(value: Any) -> list[str]:
     """The values that a row names: the keys of an object, else the value itself."""
     if isinstance(value, dict):
         return [str(key) for key in value]

@@ -47,7 +47,7 @@ def _faults(operation: OperationObject, find: Callable[[str, str], Handler | Non
 
 
 def _differences(operation: OperationObject, handler: Handler) -> Iterator[str]:
-    required, allowed = _arguments(operation)
+    required, allowed = arguments(operation)
     taken = inspect.signature(handler).parameters
     for name, parameter in taken.items():
         if parameter.kind in _COLLECTING:
@@ -61,7 +61,7 @@ def _differences(operation: OperationObject, handler: Handler) -> Iterator[str]:
     yield from _coroutine(operation, handler)
 
 
-def _arguments(operation: OperationObject) -> tuple[set[str], set[str]]:
+def arguments(operation: OperationObject) -> tuple[set[str], set[str]]:
     """The arguments that a handler must take, and those that it may take besides."""
     headers = [name.lower() for name in operation.parameter_names("header")]
     optional = [name for name in headers if name in SERVER_HEADERS]

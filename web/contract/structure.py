@@ -56,7 +56,7 @@ def _validator(definition: str) -> jsonschema_rs.Draft4Validator:
 
 
 def _shallow(kind: str, field: str, schema: dict[str, Any]) -> dict[str, Any]:
-    held = objects.child(kind, field)
+    held = objects.child(kind, "get" if kind == "PathItem" and field.startswith("^(get|") else field)
     if held is None or field == "^x-":
         return schema
     if (kind, field) == ("Schema", "additionalProperties"):
