@@ -116,9 +116,9 @@ def _instance(schema: Any) -> Any:
         found = {name: _instance(schema["properties"][name]) for name in names}
         if {"$ref": "#/definitions/SchemaXORContent"} in schema.get("allOf", []):
             found["schema"] = {}
-        return found or {
-            "text": _instance(schema["additionalProperties"]) for _ in range(schema.get("minProperties", 0))
-        }
+        if not found and schema.get("minProperties"):
+            found["text"] = _instance(schema["additionalProperties"])
+        return found
     return {"string": "text", "boolean": True}.get(kind, 1)
 
 
