@@ -20,8 +20,8 @@ The service does what its OpenAPI 3.0.3 document says, or it does not start. Thi
 and every extension of this project: `yes` if the service does it, else why it need not, or what to write instead. It is
 written by `make generate` from `web/contract/keywords.yaml`; do not edit it.
 
-`make lint`, `music-studio serve`, `up` and `mock`, and `make docs` compare the document with this table and report every
-difference at once, with path, method, field and JSON Pointer. A handler must take exactly the arguments that its
+`make lint`, `music-studio serve`, `up` and `mock`, and `make docs` compare the document with this table. They report
+every difference at once, with path, method, field and JSON Pointer. A handler must take exactly the arguments that its
 operation has.
 """
 
