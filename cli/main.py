@@ -17,6 +17,7 @@ from cli import settings as configuration
 from cli.options import show_help
 from ops import errors, output
 from settings import BadSetting
+from web.exceptions import ContractError
 from web.redaction import mask_credentials
 from web.server.sockets import CannotListen
 
@@ -43,8 +44,8 @@ class CommandLine(TyperGroup):
             sys.exit(1)
         except errors.EXPECTED as problem:
             _fail(*errors.lines(problem))
-        except (BadSetting, CannotListen) as problem:
-            _fail(str(problem))
+        except (BadSetting, CannotListen, ContractError) as problem:
+            _fail(*str(problem).splitlines())
         except OSError as problem:
             reason = problem.strerror or str(problem)
             _fail(f"Cannot use {problem.filename}: {reason}." if problem.filename else f"{reason}.")

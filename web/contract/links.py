@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
+
+from web.contract.document import lookup
 
 _FROM_PATH = "$request.path."
 _FROM_BODY = "$response.body#/"
@@ -15,7 +18,7 @@ class LocationTemplate:
     def __init__(self, document: dict[str, Any], links: dict[str, Any]) -> None:
         base = document["servers"][0]["url"].rstrip("/")
         gets = {item["get"]["operationId"]: path for path, item in document["paths"].items() if "get" in item}
-        targets = (link for link in links.values() if link.get("operationId") in gets)
+        targets = (link for link in map(partial(lookup, document), links.values()) if link.get("operationId") in gets)
         link = next(targets, None)
         self._template = base + gets[link["operationId"]] if link else ""
         self._expressions: dict[str, str] = link.get("parameters", {}) if link else {}

@@ -22,7 +22,7 @@ class Parameter:
     def __init__(self, node: dict[str, Any], schema: dict[str, Any], validators: ValidatorCache) -> None:
         self.name: str = node["name"]
         self.pointer = f"{node['in']}/{node['name']}"
-        self.argument = node["name"].lower().replace("-", "_")
+        self.argument = argument_name(node["name"])
         self.required: bool = node.get("required", False)
         self.type: str = schema.get("type", "string")
         self.default = schema.get("default")
@@ -45,6 +45,11 @@ class Parameter:
         if self.type == "integer":
             return int(text) if _INTEGER.fullmatch(text) else None
         return _BOOLEANS.get(text) if self.type == "boolean" else text
+
+
+def argument_name(name: str) -> str:
+    """The name of the handler's argument for a parameter: lower case, `_` instead of `-`."""
+    return name.lower().replace("-", "_")
 
 
 def parse_query(query: bytes) -> Iterator[tuple[str, str]]:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema_rs
 
+from web.contract import objects
 from web.exceptions import Violation
 
 MAX_EXPLAINED = 1_000
 _COMPONENT = "#/components/schemas/"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DROPPED = ("example", "nullable", "xml", "externalDocs", "discriminator", "deprecated", "description", "title")
+_BASE64 = "base64 text"  # as the sentence of the violation says it
+_RANGES: dict[str, dict[str, float]] = {
+    "int32": {"minimum": -(2**31), "maximum": 2**31 - 1},
+    "int64": {"minimum": -(2**63), "maximum": 2**63 - 1},
+    "float": {"minimum": -(2 - 2**-23) * 2.0**127, "maximum": (2 - 2**-23) * 2.0**127},
+}
+_TIGHTER: dict[str, Callable[[float, float], float]] = {"minimum": max, "maximum": min}
 _DRAFT_4 = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 
 
@@ -29,7 +38,7 @@ class Validator:
         needed = {name: _json_schema(named[name]) for name in _names(schema, named)}
         root = _json_schema(schema) | {"components": {"schemas": needed}}
         self._compiled = jsonschema_rs.Draft202012Validator(
-            root, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+            root, validate_formats=True, formats={_BASE64: _is_base64}, pattern_options=jsonschema_rs.RegexOptions()
         )
         self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
 
@@ -129,39 +138,55 @@ _SENTENCES = {
 }
 
 
-def _names(schema: Any, named: dict[str, Any], names: frozenset[str] = frozenset()) -> frozenset[str]:
+def _names(schema: Any, named: dict[str, Any], kind: str = "Schema") -> frozenset[str]:
     """The names of the components that a schema refers to, directly or through other components."""
-    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-        name = schema["$ref"].removeprefix(_COMPONENT)
-        return names if name in names else _names(named[name], named, names | {name})
-    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
-    for child in children:
-        names = _names(child, named, names)
-    return names
+    names: set[str] = set()
+    pending = [(kind, schema)]
+    while pending:
+        kind, schema = pending.pop()
+        if not objects.is_reference(kind, schema):
+            pending += [(held, child) for _, held, child in objects.members(kind, schema)]
+        elif (name := schema["$ref"].removeprefix(_COMPONENT)) not in names:
+            names.add(name)
+            pending.append(("Schema", named[name]))
+    return frozenset(names)
 
 
 def _json_schema(schema: Any) -> Any:
-    """An OpenAPI 3.0 Schema Object converted to JSON Schema 2020-12: `nullable` and exclusive bounds differ."""
-    if isinstance(schema, list):
-        return [_json_schema(item) for item in schema]
-    if not isinstance(schema, dict):
+    """An OpenAPI 3.0 Schema Object converted to JSON Schema 2020-12: nullable, exclusive bounds, formats of numbers."""
+    if not isinstance(schema, dict) or "$ref" in schema:
         return schema
-    out = {
-        key: _converted(key, value) for key, value in schema.items() if key not in _DROPPED and not key.startswith("x-")
-    }
+    kept = {key: value for key, value in schema.items() if key not in _DROPPED and not key.startswith("x-")}
+    out = {key: _converted(objects.child("Schema", key), value) for key, value in kept.items()}
     for bound, exclusive in _DRAFT_4.items():
         if out.pop(exclusive, False) is True:
             out[exclusive] = out.pop(bound)
-    return _nullable(out) if schema.get("nullable") else out
+    if schema.get("nullable"):
+        out["type"] = [schema["type"], "null"]
+    return _with_format(out)
 
 
-def _converted(key: str, value: Any) -> Any:
-    if key == "properties":
-        return {name: _json_schema(child) for name, child in value.items()}
-    return value if key in ("enum", "required", "default") else _json_schema(value)
+def _converted(kind: str | None, value: Any) -> Any:
+    if kind is None:
+        return value
+    if isinstance(value, list):
+        return [_json_schema(item) for item in value]
+    return {name: _json_schema(child) for name, child in value.items()} if kind.startswith("{") else _json_schema(value)
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    if "enum" in schema:
-        schema["enum"] = [*schema["enum"], None]
-    return schema | {"type": [schema["type"], "null"]}
+def _with_format(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the formats that OpenAPI adds to JSON Schema: ranges of numbers, and base64 (RFC 4648)."""
+    if schema.get("format") == "byte":
+        return schema | {"format": _BASE64}
+    ranges = _RANGES.get(schema.get("format", ""), {})
+    limits = {word: limit for word, limit in ranges.items() if _TIGHTER[word](schema.get(word, limit), limit) == limit}
+    if all(schema.get(word) == limit for word, limit in limits.items()):
+        return schema
+    return schema | {"allOf": [*schema.get("allOf", []), limits]}
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(b64decode(text, validate=True)) or not text
+    except ValueError:
+        return False
