@@ -77,7 +77,7 @@ def _require_limits(structure: bytes) -> None:
         raise MalformedRequest(f"The body has more than {MAX_PARTS} objects, arrays and names")
     if structure.count(b",") >= MAX_VALUES:
         raise MalformedRequest(f"The body has more than {MAX_VALUES} values")
-    if opened > MAX_DEPTH and max(accumulate(_STEPS.get(char, 0) for char in structure)) > MAX_DEPTH:
+    if opened > MAX_DEPTH and max(accumulate(map(_STEPS.__getitem__, structure.translate(None, b":,")))) > MAX_DEPTH:
         raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
 
 

@@ -29,7 +29,7 @@ _HOP = re.compile(
 _LEADING_ZEROS = re.compile(r"(?<![0-9A-Fa-f])0+(?=[0-9A-Fa-f])")
 # One forwarded-pair of RFC 7239 section 4, or nothing.
 _PAIR = r'[ \t]*+(?:([\w!#$%&\'*+.^`|~-]++)=("(?:[^"\\]|\\.)*+"|[^",; \t]*+))?[ \t]*+'
-_PAIRS = re.compile(_PAIR + "([,;]|$)", re.ASCII)
+_PAIRS = re.compile(f"(?<![^,;]){_PAIR}([,;]|$)", re.ASCII)
 _FORWARDED = re.compile(f"{_PAIR}(?:[,;]{_PAIR})*+", re.ASCII)
 
 
