@@ -111,7 +111,7 @@ class Settings:
         store,
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "addresses or networks of proxies whose X-Forwarded-For is trusted, separated by spaces", networks
+        (), "addresses or networks of proxies whose X-Forwarded-For or Forwarded is trusted, with spaces", networks
     )
     jwt_secret: str = _setting("", "shared secret of JWTs (HS256, HS384, HS512)", secret, is_secret=True)
     jwt_jwks_file: str = _setting("", "file with the public keys of JWTs (JWKS)")

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 MAX_DELAY_MS = 10_000
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PREFERENCE = re.compile(rf'\s*({_NAME})\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|({_NAME})))?\s*(?:;[^,]*)?(?:,|$)')
+# At the start or after a comma, and without backtracking: the time is that of one pass.
+_PREFERENCE = re.compile(
+    rf'(?<![^,])\s*+({_NAME}+)\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"|({_NAME}+)))?\s*+(?:;[^,]*+)?(?:,|$)'
+)
 
 
 @dataclass

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from joserfc import jwt
+from joserfc.errors import ExpiredTokenError
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from tools.testing.service import (
@@ -23,6 +25,8 @@ from tools.testing.service import (
     assert_envelope,
     new_collection,
 )
+from web.exceptions import TokenExpired, TokenInvalid
+from web.security.jwt import JWTVerifier
 
 SECRET = "the shared secret of these tests, 32 bytes or more"
 RSA, EC, STRANGE_RSA = (
@@ -289,6 +293,17 @@ def _tampered() -> str:
     return f"{head}.{other}.{signature}"
 
 
+def _signed(claims: bytes, header: bytes = b'{"alg": "HS256"}') -> str:
+    """A token of raw claims with a valid signature."""
+    signed = f"{_encoded(header)}.{_encoded(claims)}"
+    return f"{signed}.{_encoded(hmac.digest(SECRET.encode(), signed.encode(), 'sha256'))}"
+
+
+def _with_claims(more: str) -> str:
+    """A token of alice with more claims, as raw JSON."""
+    return _signed(f'{{"sub": "{ALICE}", "exp": {int(time.time()) + 60}, "scope": "music:read", {more}}}'.encode())
+
+
 BAD_TOKENS: dict[str, Callable[[], str]] = {
     "no algorithm": lambda: _handmade({"alg": "none"}, None),
     "no algorithm, in capitals": lambda: _handmade({"alg": "NONE"}, None),
@@ -308,13 +323,56 @@ BAD_TOKENS: dict[str, Callable[[], str]] = {
     "a critical extension": lambda: _handmade({"crit": ["exotic"], "exotic": 1}),
     "three words": lambda: "a.b.c",
     "no JSON inside": lambda: "AAAA.AAAA.AAAA",
-}
+    "claims nested deep in arrays": lambda: _signed(b'{"sub": "%s", "a": ' % ALICE.encode() + b"[" * 5000),
+    "claims nested deep in objects": lambda: _with_claims('"a": ' + '{"":' * 4500 + "1" + "}" * 4500),
+    "valid claims nested deep": lambda: _with_claims('"a": ' + "[" * 5000 + "]" * 5000),
+    "a header nested deep": lambda: _signed(b"{}", b'{"alg": "HS256", "a": ' + b"[" * 5000 + b"]" * 5000 + b"}"),
+    "claims that are no UTF-8": lambda: _signed(b'{"sub": "\xff"}'),
+    "claims of zero bytes": lambda: _signed(b"\0" * 8),
+    **{f"claims that are {text!r}": partial(_signed, text) for text in (b"[]", b'"a"', b"1", b"null")},
+    **{f"the user {user!r:.20}": partial(_with_claims, f'"sub": {json.dumps(user)}')
+       for user in ("\ud800", f"{ALICE}\0", "\0", "a" * 65, "a b", "caf\u00e9", "a\n", True, [ALICE], 1.5)},
+    **{f"{claim} {text:.20}": partial(_with_claims, f'"{claim}": {text}')
+       for claim in ("exp", "nbf", "iat")
+       for text in ("NaN", "Infinity", "1e999", "9" * 5000, '"1"', "[]", "{}", "true", "null")},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", BAD_TOKENS)
 def test_invalid_token_gets_token_invalid(by_secret: httpx.Client, fault: str) -> None:
     response = by_secret.get("collections", headers=bearer(BAD_TOKENS[fault]()))
     assert_envelope(response, "TOKEN_INVALID")
+
+
+def _subclasses(kind: type[BaseException]) -> set[type[BaseException]]:
+    return {kind}.union(*map(_subclasses, kind.__subclasses__()))
+
+
+LIBRARY_ERRORS = sorted(
+    {error for error in _subclasses(Exception) if error.__module__.startswith("joserfc.")}
+    | {RecursionError, UnicodeEncodeError, UnicodeDecodeError, OverflowError, ZeroDivisionError, AttributeError}
+    | {LookupError, MemoryError, NotImplementedError, AssertionError},
+    key=lambda error: error.__name__,
+)
+
+
+@pytest.mark.parametrize("error", LIBRARY_ERRORS)
+def test_whatever_the_library_raises_the_token_is_invalid(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error.__new__(error)
+
+    monkeypatch.setattr(jwt, "decode", fails)
+    with pytest.raises(TokenExpired if issubclass(error, ExpiredTokenError) else TokenInvalid):
+        JWTVerifier(SECRET).verify("a.b.c")
+
+
+def test_scopes_are_separated_by_spaces_only() -> None:
+    verifier = JWTVerifier(SECRET)
+    assert "music:read" in verifier.verify(token(scope="other  music:read ")).scopes
+    for separator in ("\u00a0", "\t", "\n", ",", "\u2003"):
+        assert "music:read" not in verifier.verify(token(scope=f"other{separator}music:read")).scopes
 
 
 BAD_FOR_KEY_SET: dict[str, Callable[[], str]] = {

@@ -129,6 +129,23 @@ def test_address_quota_is_counted_before_authentication(services: Services, serv
     assert network == [200, 200, 200, 429], "IPv6 addresses count by their first 64 bits"
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("X-Forwarded-For", "203.0.113.9:{n}"), ("X-Forwarded-For", "[2001:db8::{n}]:{n}"), ("X-Forwarded-For", "word{n}"),
+     ("X-Forwarded-For", "203.0.113.11, 127.0.0.1:{n}"), ("X-Forwarded-For", "198.51.100.{zeros}4"),
+     ("Forwarded", 'for="203.0.113.12:{n}"')],
+)  # fmt: skip
+def test_client_cannot_vary_the_spelling_of_its_address(
+    services: Services, server: Service, header: str, value: str
+) -> None:
+    limits = {"RATE_LIMIT": "", "RATE_LIMIT_ADDRESS": "4/day", "RATE_LIMIT_AUTH_FAILURES": "2/day"}
+    client = services.variant(server, TRUSTED_PROXIES="127.0.0.1", **limits).client("nonsense")
+    responses = [
+        client.get("collections", headers={header: value.format(n=n, zeros="0" * n)}).status_code for n in range(1, 7)
+    ]
+    assert responses == [401, 401, 429, 429, 429, 429]
+
+
 def test_x_forwarded_for_of_an_untrusted_peer_is_ignored(services: Services, server: Service) -> None:
     limited = services.start(server.database_url, RATE_LIMIT="", RATE_LIMIT_ADDRESS="3/day")
     client = limited.client()

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from web.contract.strict_json import MAX_DEPTH, MAX_DIGITS, MAX_PARTS, parse
+from web.contract.strict_json import MAX_DEPTH, MAX_DIGITS, MAX_PARTS, MAX_VALUES, parse
 from web.exceptions import MalformedRequest
 
 GREATEST = 10**MAX_DIGITS - 1
-TEXTS = st.text(st.characters(codec="utf-8"))
+# Any text, and texts of the characters that have a meaning in JSON.
+TEXTS = st.text(st.characters(codec="utf-8")) | st.text('"\\\\:,[]{}01\\u', max_size=8)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -117,6 +118,24 @@ def test_number_of_object_names_is_limited() -> None:
     assert parse(json.dumps(names).encode()) == names
     with pytest.raises(MalformedRequest):
         parse(json.dumps(names | {"one": 1, "more": 2}).encode())
+
+
+@pytest.mark.parametrize("value", [b"1", b'""', b'":"', b'"\\\\"', b'"[\\",{"'])
+def test_number_of_values_is_limited(value: bytes) -> None:
+    def listed(count: int) -> bytes:
+        return b'{"a": [' + b",".join([value] * count) + b"]}"
+
+    assert len(parse(listed(MAX_VALUES))["a"]) == MAX_VALUES
+    with pytest.raises(MalformedRequest, match="50000 values"):
+        parse(listed(MAX_VALUES + 1))
+
+
+@pytest.mark.parametrize("text", ["9" * 99, "\\\\" + "9" * 99, '"' + "9" * 99, "é" + "9" * 99 + "\\"])
+def test_digits_in_strings_are_not_limited(text: str) -> None:
+    value = {text: [text, -GREATEST, GREATEST, text]}
+    assert parse(json.dumps(value).encode()) == value
+    with pytest.raises(MalformedRequest, match="19 digits"):
+        parse(json.dumps(value | {"a": GREATEST + 1}).encode())
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037"])

@@ -42,6 +42,11 @@ FILES: dict[str, tuple[str, dict[str, str]]] = {
     "scalar.js": ("scalar.js", _SCRIPT),
     "page.css": ("page.css", {"Content-Type": "text/css; charset=utf-8"}),
 }
+MAX_ENCODED = 64
+# A host name has at most 255 bytes (RFC 1035 section 2.3.4); it is put into each page up to 130 times.
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+# A page is compressed again for each host that a client names, so speed counts more than the last tenth of the size.
+_GZIP_LEVEL = 4
 # Caches must revalidate each use, so that no page mixes files of two versions after an upgrade.
 _CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
 
@@ -54,7 +59,7 @@ class Page(NamedTuple):
 
 
 PageFactory = Callable[[str], Page | None]
-"""Returns the page at a path below PATH, or None if there is none; called once per path."""
+"""Returns the page at a path below PATH, or None if there is none; called once per path that has a page."""
 
 
 class EncodedPage(NamedTuple):
@@ -79,21 +84,16 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
     for kind in (Exception, HTTPException):  # Connexion registers its own handler for HTTPException
         app.register_error_handler(kind, handle)
     app.url_map.merge_slashes = False  # Flask would redirect to the host of the request, which may be forged
-    view = partial(_serve, cache(make), public_url)
+    generated = lru_cache(MAX_ENCODED)(partial(_generated, cache(partial(_existing, make))))
+    view = partial(_serve, generated, public_url)
     app.add_url_rule(PATH, endpoint=PATH, view_func=view, defaults={"path": ""})
     app.add_url_rule(f"{PATH}/", endpoint=f"{PATH}/", view_func=view, defaults={"path": "/"})
     app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
 
 
-def _serve(make: PageFactory, public_url: str, path: str) -> flask.Response:
+def _serve(generated: Callable[..., EncodedPage], public_url: str, path: str) -> flask.Response:
     gzipped = flask.request.accept_encodings["gzip"] > 0
-    page = (
-        _static_file(path, gzipped=gzipped)
-        if path in FILES
-        else _generated(make, path, public_url or _origin(), gzipped=gzipped)
-    )
-    if page is None:
-        raise NoSuchEndpoint("No page has that path")
+    page = _static_file(path, gzipped) if path in FILES else generated(path, public_url or _origin(), gzipped)
     if preconditions.is_known(flask.request.headers.get("If-None-Match"), page.headers["ETag"]):
         # A browser stores the headers of a 304 (RFC 9111 section 3.2), so the content security policy must be in it.
         headers = {name: value for name, value in page.headers.items() if name != "Content-Encoding"}
@@ -103,27 +103,32 @@ def _serve(make: PageFactory, public_url: str, path: str) -> flask.Response:
 
 def _origin() -> str:
     host = flask.request.host
-    return f"http://{host}" if re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", host) else ORIGIN
+    return f"http://{host}" if _HOST.fullmatch(host) else ORIGIN
 
 
 @cache
-def _static_file(path: str, *, gzipped: bool) -> EncodedPage:
+def _static_file(path: str, gzipped: bool) -> EncodedPage:
     """A file of docsite/static/, read at the first request for it: reading at start-up would delay the start."""
     name, headers = FILES[path]
-    return _encode((HOME / name).read_bytes(), headers, gzipped=gzipped)
+    return _encode((HOME / name).read_bytes(), headers, gzipped)
 
 
-@lru_cache(maxsize=64)
-def _generated(make: PageFactory, path: str, origin: str, *, gzipped: bool) -> EncodedPage | None:
+def _existing(make: PageFactory, path: str) -> Page:
+    """The page at a path. Raises NoSuchEndpoint, which no cache keeps: clients choose the paths."""
     page = make(path)
     if page is None:
-        return None
-    return _encode(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, gzipped=gzipped)
+        raise NoSuchEndpoint("No page has that path")
+    return page
 
 
-def _encode(content: bytes, headers: Mapping[str, str], *, gzipped: bool) -> EncodedPage:
+def _generated(page_at: Callable[[str], Page], path: str, origin: str, gzipped: bool) -> EncodedPage:
+    page = page_at(path)
+    return _encode(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, gzipped)
+
+
+def _encode(content: bytes, headers: Mapping[str, str], gzipped: bool) -> EncodedPage:
     digest = hashlib.sha256(content).hexdigest()[:16]
     if gzipped:
         coding = {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
-        return EncodedPage(gzip.compress(content, mtime=0), {**headers, **_CACHE_HEADERS, **coding})
+        return EncodedPage(gzip.compress(content, _GZIP_LEVEL, mtime=0), {**headers, **_CACHE_HEADERS, **coding})
     return EncodedPage(content, {**headers, **_CACHE_HEADERS, "ETag": f'"{digest}"'})

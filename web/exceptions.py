@@ -114,8 +114,10 @@ class Invalid(RequestError):
     code = "VALIDATION_ERROR"
 
     def __init__(self, violations: Iterable[Violation]) -> None:
-        listed = list(violations)
-        details: dict[str, object] = {"errors": [v._asdict() for v in listed[:MAX_VIOLATIONS]]}
-        if len(listed) > MAX_VIOLATIONS:
-            details["omitted"] = len(listed) - MAX_VIOLATIONS
-        super().__init__("The request does not match the contract", None, **details)
+        found = list(violations)
+        listed, omitted = [v._asdict() for v in found[:MAX_VIOLATIONS]], len(found) - MAX_VIOLATIONS
+        message, details = "The request does not match the contract", dict[str, object](errors=listed)
+        if omitted > 0:
+            message += f"; {MAX_VIOLATIONS} of at least {len(found)} violations are listed"
+            details["omitted"] = omitted
+        super().__init__(message, None, **details)

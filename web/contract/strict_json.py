@@ -6,7 +6,7 @@ Decision 12.
 from __future__ import annotations
 
 import json
-import re
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -16,12 +16,16 @@ from web.exceptions import MalformedRequest
 MAX_DEPTH = 32
 MAX_DIGITS = 19
 MAX_PARTS = 10_000
-_NAME = re.compile(rb'"[ \t\n\r]*:')
+MAX_VALUES = 50_000  # more than 1 MiB has of the ids that a body may list
+_MARK = b"\xff"  # is in no UTF-8
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}:,"'))
+_NO_MARK = bytes(set(range(256)) - set(_MARK + b'"'))
+# Between two strings is at least one byte of the structure, so a text with more quotes breaks one of the limits.
+_MAX_QUOTES = 4 * MAX_PARTS + 2 * MAX_VALUES + 2
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _BEYOND_64_BITS = b"0" * 19  # 19 digits or more may exceed 64 bits, and orjson would round the integer
-# A string, with its colon if it is a name; a bracket; a run of more than MAX_DIGITS digits.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"([ \t\n\r]*:)?|[\[{]|[\]}]|[0-9]{%d}' % (MAX_DIGITS + 1))
-_DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
+_TOO_LONG = b"0" * (MAX_DIGITS + 1)
 
 
 def parse(raw: bytes) -> Any:
@@ -29,53 +33,62 @@ def parse(raw: bytes) -> Any:
 
     Raises MalformedRequest for a text that is not UTF-8 or not JSON (RFC 8259 sections 2 and 8.1), NaN and infinities,
     unpaired surrogates (8.2), names that occur twice in one object (RFC 7493 section 2.3), nesting deeper than 32
-    levels, more than 10,000 objects, arrays and names in total, and numbers with more than 19 digits in a row (RFC 8259
-    section 9 lets a parser set such limits).
+    levels, more than 10,000 objects, arrays and names in total, more than 50,000 values, and numbers with more than 19
+    digits in a row (RFC 8259 section 9 lets a parser set such limits).
+
+    The limits are checked before the text is parsed, in a few passes of bytes methods, so that no text costs more than
+    its length.
     """
+    structure = _structure(raw)
+    _require_limits(structure)
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise MalformedRequest("The body is not JSON in UTF-8", position=error.pos) from None
-    return value if _passes_quick_checks(raw, value) else _parse_exactly(raw)
-
-
-def _passes_quick_checks(raw: bytes, value: Any) -> bool:
-    """Whether quick checks already rule out duplicate names, deep nesting, long numbers and too many parts."""
-    names = len(value) if isinstance(value, dict) else 0
-    return (
-        names <= MAX_PARTS - MAX_DEPTH
-        and (_at_most(names, b":", raw) or len(_NAME.findall(raw)) == names)
-        and _at_most(MAX_DEPTH // 2, b"{", raw)
-        and _at_most(MAX_DEPTH // 2, b"[", raw)
-        and _BEYOND_64_BITS not in raw.translate(_ZEROS)
-    )
-
-
-def _at_most(limit: int, char: bytes, raw: bytes) -> bool:
-    """Whether `char` occurs at most `limit` times; `find` skips long texts faster than `count` reads them."""
-    index = raw.find(char)
-    while index >= 0 and limit:
-        index, limit = raw.find(char, index + 1), limit - 1
-    return index < 0
-
-
-def _parse_exactly(raw: bytes) -> Any:
-    depth = parts = 0
-    for token in _TOKEN.finditer(raw):
-        if token[0][:1].isdigit():
-            raise MalformedRequest(f"A number of the body has more than {MAX_DIGITS} digits in a row")
-        step = _DEEPER.get(token[0], 0)
-        depth += step
-        parts += step == 1 or token[1] is not None
-        if depth > MAX_DEPTH:
-            raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
-        if parts > MAX_PARTS:
-            raise MalformedRequest(f"The body has more than {MAX_PARTS} objects, arrays and names")
-    return json.loads(raw, object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
+    if _loses_names(structure, value):
         raise MalformedRequest("A name occurs twice in one object of the body")
-    return value
+    if _BEYOND_64_BITS not in raw.translate(_ZEROS):
+        return value
+    if _has_long_number(raw):
+        raise MalformedRequest(f"A number of the body has more than {MAX_DIGITS} digits in a row")
+    return json.loads(raw)
+
+
+def _outside_strings(text: bytes, dropped: bytes, max_quotes: int = -1) -> bytes:
+    """The bytes of a JSON text that are not in strings, without the `dropped`; anything of a text that is no JSON.
+
+    Without escaped backslashes and quotes, each quote begins or ends a string. Two quotes with nothing between them can
+    go, whichever they are: the other bytes stay in or outside strings.
+    """
+    if b"\\" in text:
+        text = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    quoted = text.translate(None, dropped).replace(b'""', b"")
+    return b"".join(quoted.split(b'"', max_quotes)[::2])
+
+
+def _structure(text: bytes) -> bytes:
+    """The brackets, colons and commas outside strings."""
+    return _outside_strings(text, _NO_STRUCTURE, _MAX_QUOTES)
+
+
+def _require_limits(structure: bytes) -> None:
+    opened = structure.count(b"[") + structure.count(b"{")
+    if opened + structure.count(b":") > MAX_PARTS:
+        raise MalformedRequest(f"The body has more than {MAX_PARTS} objects, arrays and names")
+    if structure.count(b",") >= MAX_VALUES:
+        raise MalformedRequest(f"The body has more than {MAX_VALUES} values")
+    if opened > MAX_DEPTH and max(accumulate(map(_STEPS.__getitem__, structure.translate(None, b":,")))) > MAX_DEPTH:
+        raise MalformedRequest(f"The body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _loses_names(structure: bytes, value: Any) -> bool:
+    """Whether the value has fewer names than the text, because one object has a name twice."""
+    names = structure.count(b":")
+    if names == (len(value) if isinstance(value, dict) else 0):
+        return False
+    return names != _structure(orjson.dumps(value)).count(b":")
+
+
+def _has_long_number(raw: bytes) -> bool:
+    marked = raw.translate(_ZEROS).replace(_TOO_LONG, _MARK)
+    return _MARK in _outside_strings(marked, _NO_MARK)

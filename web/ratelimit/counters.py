@@ -41,10 +41,16 @@ def window_end(client: str, seconds: int, now: float) -> float:
 
 
 class FixedWindowCounter:
-    """Counts requests in memory, in windows of `seconds`; clients without requests for a full window are dropped."""
+    """Counts requests in memory, in windows of `seconds`, for at most twice `max_clients`.
 
-    def __init__(self, seconds: int) -> None:
+    Clients are in two generations. The current one becomes the previous one after `seconds`, or when it is full. A
+    client that is counted again moves to the current one; those left in the previous one are dropped at the next turn.
+    So a client loses its count within its window only when `max_clients` others were counted since its last request.
+    """
+
+    def __init__(self, seconds: int, max_clients: int) -> None:
         self._seconds = seconds
+        self._max_clients = max_clients
         self._rotates_at = 0.0
         self._current: dict[str, Window] = {}
         self._previous: dict[str, Window] = {}
@@ -58,7 +64,7 @@ class FixedWindowCounter:
         return window
 
     def _open_window(self, client: str, now: float) -> Window:
-        if now > self._rotates_at:
+        if now > self._rotates_at or len(self._current) >= self._max_clients:
             self._current, self._previous, self._rotates_at = {}, self._current, now + self._seconds
         window = self._previous.pop(client, None)
         if window is None or window.ends <= now:

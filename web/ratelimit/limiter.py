@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from web.exceptions import RateLimited
+from web.ratelimit.client_address import TrustedProxies, rate_limit_key
 from web.ratelimit.counters import RedisCounter, Window
 from web.ratelimit.quotas import ADDRESS, AUTH_FAILURES, OFF, Quota, seconds_until
 
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from web.context import RequestContext
     from web.contract.operations import Operation
     from web.contract.reading import OperationObject
-    from web.ratelimit.client_address import TrustedProxies
+
+MAX_KEY_QUOTAS = 256
+"""The rates of keys with a limit of their own whose counters are kept; the one used least recently starts again."""
 
 
 class RateLimiter:
@@ -48,7 +52,7 @@ class RateLimiter:
         self._by_path = {o.path.encode(): quotas.get(o.node["x-rate-limit"]) for o in operations if o.is_public}
         self._trusted_proxies = proxies
         self._shared = shared
-        self._key_quotas: dict[tuple[str, str], Quota] = {}
+        self._quota_of_key = lru_cache(MAX_KEY_QUOTAS)(lambda name, rate: quotas[name].with_rate(rate))
         self.rejected = dict.fromkeys(quotas, 0)
 
     @property
@@ -70,7 +74,7 @@ class RateLimiter:
         quota = self._address
         if quota is None:
             return b""
-        return quota.headers(quota.counter.count(self._trusted_proxies.rate_limit_key(peer), time.time()))
+        return quota.headers(quota.counter.count(rate_limit_key(peer), time.time()))
 
     def error(self, quota: Quota, window: Window, context: RequestContext) -> RateLimited:
         """The error of a request over a quota."""
@@ -85,7 +89,7 @@ class RateLimiter:
         """Counts a request against its credential; returns an awaitable if Redis counts. Raises RateLimited."""
         quota = self._quotas.get(operation.quota)
         if quota is not None and caller.rate_limit is not None:
-            quota = self._key_quota(quota, caller.rate_limit)
+            quota = None if caller.rate_limit == OFF else self._quota_of_key(operation.quota, caller.rate_limit)
         if quota is None:
             return None
         client = caller.key_id or caller.user_id
@@ -110,10 +114,3 @@ class RateLimiter:
         context.rate_limit_headers = quota.headers(window)
         if window.count > quota.requests:
             raise self.error(quota, window, context)
-
-    def _key_quota(self, quota: Quota, rate: str) -> Quota | None:
-        if rate == OFF:
-            return None
-        if (quota.name, rate) not in self._key_quotas:
-            self._key_quotas[quota.name, rate] = quota.with_rate(rate)
-        return self._key_quotas[quota.name, rate]

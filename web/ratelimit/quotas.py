@@ -17,6 +17,9 @@ from web.ratelimit.counters import FixedWindowCounter, Window
 
 OFF = "off"
 ADDRESS, CREDENTIAL, AUTH_FAILURES = "address", "credential", "refusals"
+# Strangers choose addresses: whoever has 16,384 of them has as many quotas, and a higher limit would only cost memory.
+# Credentials are those of the database.
+MAX_CLIENTS = {ADDRESS: 16_384, CREDENTIAL: 262_144}
 
 
 class Quota:
@@ -29,7 +32,7 @@ class Quota:
         self.per = per
         self.requests = requests
         self.seconds = seconds
-        self.counter = FixedWindowCounter(seconds)
+        self.counter = FixedWindowCounter(seconds, MAX_CLIENTS[per])
         # The X-RateLimit-* headers and those of draft-ietf-httpapi-ratelimit-headers, encoded. The end of the window is
         # filled in once per window, the remaining requests and seconds with each response.
         template = (

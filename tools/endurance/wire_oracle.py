@@ -1,0 +1,115 @@
+"""What h11 reads from the bytes of a connection, and the differences from it that the server may have.
+
+h11 is a second parser of HTTP/1.1 with other authors: where both read the same requests, no proxy in front of the
+server is likely to be led to read others (request smuggling).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import h11
+
+
+class Read(NamedTuple):
+    """One request: method, target, and its content if all of it was read."""
+
+    method: bytes
+    target: bytes
+    content: bytes | None
+
+
+class Oracle(NamedTuple):
+    """The requests that h11 reads, and its error if it refuses what follows."""
+
+    requests: list[Read]
+    error: str
+
+
+class Difference(NamedTuple):
+    """A legal difference: its name, the section of the standard that allows it, and whether the bytes explain it.
+
+    The bytes are those of the first request that only one side accepts, and all that follow it.
+    """
+
+    name: str
+    section: str
+    explains: Callable[[bytes], object]
+
+
+def _search(pattern: bytes) -> Callable[[bytes], object]:
+    return re.compile(pattern, re.DOTALL | re.IGNORECASE).search
+
+
+def _not(match: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    return lambda data: not match(data)
+
+
+_REQUEST_LINE = re.compile(rb"[^\r\n]* HTTP/1\.[01]\r\n")
+_REGISTERED_METHOD = re.compile(rb"[\r\n]*(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) ")
+# llhttp refuses what h11 reads. A server may refuse, and it closes the connection, so it reads nothing behind.
+STRICTER = [
+    Difference("line feed without carriage return", "RFC 9112 section 2.2", _search(rb"(?<!\r)\n")),
+    Difference("folded field line", "RFC 9112 section 5.2", _search(rb"\r\n[ \t]")),
+    Difference("method that is not registered", "RFC 9110 section 9.1", _not(_REGISTERED_METHOD.match)),
+    Difference("Transfer-Encoding with Content-Length", "RFC 9112 section 6.1", _search(rb"\ntransfer-encoding:")),
+    Difference("no number in Content-Length", "RFC 9112 section 6.3", _search(rb"\ncontent-length:[^\r\n]*[^0-9\r\n]")),
+    Difference("other version", "RFC 9110 section 2.5", _not(_REQUEST_LINE.match)),
+    Difference(
+        "invalid character in a target", "RFC 9112 section 3.2", _search(rb"^[^\r\n]*? [^\r\n]*[^!-~][^\r\n]* HTTP/")
+    ),
+    Difference("control character", "RFC 9110 section 5.5", _search(rb"[\0-\x08\x0b-\x1f\x7f]")),
+    Difference("form of a chunk extension", "RFC 9112 section 7.1.1", _search(rb"chunked.*\r\n\r\n.*;")),
+    Difference("Upgrade or CONNECT", "RFC 9110 section 7.8", _search(rb"\nupgrade:|^CONNECT ")),
+]
+# llhttp reads what h11 refuses.
+LAXER = [
+    Difference("empty lines first", "RFC 9112 section 2.2", re.compile(rb"[\r\n]").match),
+    Difference("blanks around a target", "RFC 9112 section 3", re.compile(rb"[A-Z]+ (?: +|[^\r\n]*? {2,}HTTP)").match),
+    Difference(
+        "no Host, or two: 400", "RFC 9112 section 3.2", _search(rb"^(?:(?!\nhost:).)*?\r\n\r\n|\nhost:.*\nhost:")
+    ),
+    Difference("other Transfer-Encoding: 400", "RFC 9112 section 6.1", _search(rb"\ntransfer-encoding:")),
+]
+
+
+def read(data: bytes) -> Oracle:
+    """What h11 reads; each request gets a response that keeps the connection open."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 24)
+    connection.receive_data(data)
+    connection.receive_data(b"")
+    requests: list[Read] = []
+    content = b""
+    try:
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Request):
+                requests.append(Read(event.method, event.target, None))
+                content = b""
+            elif isinstance(event, h11.Data):
+                content += event.data
+            elif isinstance(event, h11.EndOfMessage):
+                requests[-1] = requests[-1]._replace(content=content)
+                if not _answer(connection):
+                    return Oracle(requests, "")
+            else:
+                return Oracle(requests, "")
+    except h11.RemoteProtocolError as error:
+        return Oracle(requests, str(error))
+
+
+def _answer(connection: h11.Connection) -> bool:
+    """Sends a response; whether the connection stays open."""
+    connection.send(h11.Response(status_code=404, headers=[(b"content-length", b"0")]))
+    connection.send(h11.EndOfMessage())
+    if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+        return False
+    connection.start_next_cycle()
+    return True
+
+
+def explanation(differences: list[Difference], data: bytes) -> Difference | None:
+    """The first difference that explains the bytes."""
+    return next((difference for difference in differences if difference.explains(data)), None)
