@@ -73,10 +73,11 @@ def create_mock(settings: Settings) -> App:
 def from_environment() -> App:
     """The application configured by the MUSIC_STUDIO_* variables; the factory of each worker process."""
     settings = environment.load()
-    log_config.configure(settings.log_format, settings.log_level)
+    writer = log_config.configure(settings.log_format, settings.log_level)
     application = create_app(settings)
     if settings.metrics_dir:
-        metrics.request_metrics.start(settings.metrics_dir, _gauges(application), application.limiter.rejected)
+        gauges, rejections = _gauges(application), application.limiter.rejected
+        metrics.request_metrics.start(settings.metrics_dir, gauges, rejections, lambda: writer.lost)
     if not settings.otlp_endpoint:
         return application
     from web.telemetry.tracing import TracingMiddleware

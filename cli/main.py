@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -38,9 +39,7 @@ class CommandLine(TyperGroup):
             sys.stdout.flush()
         except typer.TyperException as problem:
             _fail(_usage(problem), status=USAGE_STATUS)
-        except BrokenPipeError:
-            # The reader of a pipe has left. Python would complain once more when it flushes the stream at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader of a pipe has left
             sys.exit(1)
         except errors.EXPECTED as problem:
             _fail(*errors.lines(problem))
@@ -49,6 +48,8 @@ class CommandLine(TyperGroup):
         except OSError as problem:
             reason = problem.strerror or str(problem)
             _fail(f"Cannot use {problem.filename}: {reason}." if problem.filename else f"{reason}.")
+        finally:
+            _discard_unwritable_output()
         sys.exit(status)
 
 
@@ -78,7 +79,7 @@ cli = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    rich_markup_mode="rich" if os.isatty(1) else None,
 )
 # The commands of a group without a name are commands of the program.
 cli.add_typer(serve.group)
@@ -92,6 +93,7 @@ cli.add_typer(configuration.group)
 def main() -> None:
     """Run the command that was typed."""
     sys.excepthook = _print_traceback
+    _open_standard_streams()
     cli()
 
 
@@ -99,6 +101,20 @@ def _print_traceback(kind: type[BaseException], error: BaseException, origin: Tr
     """The traceback of a fault of the program, which may quote a URL or a name."""
     text = mask_credentials("".join(traceback.format_exception(kind, error, origin)))
     output.echo(*text.splitlines(), err=True)
+
+
+def _open_standard_streams() -> None:
+    """Opens closed standard streams on the null device: else the next file would be opened as one of them.
+
+    Then what is written to standard error would go into that file, which may be the database.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            os.set_inheritable(descriptor, True)  # workers get it too
+            setattr(sys, name, os.fdopen(descriptor, mode))
 
 
 def _usage(problem: typer.TyperException) -> str:
@@ -109,5 +125,15 @@ def _usage(problem: typer.TyperException) -> str:
 
 
 def _fail(message: str, *lines: str, status: int = 1) -> None:
-    output.echo(*map(mask_credentials, (f"{NAME}: {message}", *lines)), err=True)
+    with suppress(OSError):  # the exit status says it too
+        output.echo(*map(mask_credentials, (f"{NAME}: {message}", *lines)), err=True)
     sys.exit(status)
+
+
+def _discard_unwritable_output() -> None:
+    """Python flushes the streams at its end; it would complain with a traceback, and end with status 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

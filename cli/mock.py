@@ -30,9 +30,11 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     import app
     from mock.banner import facts, startup_lines
     from web.server import process, sockets
+    from web.telemetry import standard_streams
 
     opened = sockets.listen(chosen.host, chosen.port)
     url = sockets.url(chosen.host, opened)
+    standard_streams.replace()
     application = app.mock_from_environment()
     # The reader of a pipe waits for this while the mock serves: both ways flush it.
     if as_json:

@@ -84,7 +84,9 @@ def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetu
 def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
     import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
     from ops import banner, database_setup, maintenance
-    from web.server import process, sockets
+    from web.periodic_thread import PeriodicThread
+    from web.server import process, sockets, supervisor
+    from web.telemetry import log_config, standard_streams
 
     url = sockets.url(chosen.host, opened)
     if prepare:
@@ -95,11 +97,14 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
         facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
+    standard_streams.replace()
+    log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    hourly = maintenance.hourly(chosen.database_url)
+    maintain = partial(maintenance.maintain, chosen.database_url)
+    hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
-        raise typer.Exit(process.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
+        raise typer.Exit(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
     import app
 
     application = app.from_environment()  # before the announcement: a contract that is refused is not announced

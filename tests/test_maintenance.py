@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ops import maintenance
 from tools.testing import databases
 from tools.testing.server_process import connected, running
 from tools.testing.service import ALICE, HOME
+from web.periodic_thread import PeriodicThread
 
 HOURS = (23, 25)
 
@@ -26,7 +28,7 @@ HOURS = (23, 25)
 def test_idempotency_keys_older_than_a_day_are_deleted(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
         _prepare(url, DELETE_BATCH * 2 + 7)
-        with connected(url), maintenance.hourly(url, 0.05):
+        with connected(url), PeriodicThread("maintenance", partial(maintenance.maintain, url), 0.05):
             assert _remaining_keys() == ["young"]
             _store(["another"])
             assert _remaining_keys() == ["young"]

@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Engine, Executable, PoolProxiedConnection, Select
+from sqlalchemy import Engine, Executable, PoolProxiedConnection, Select, event
 
 from models.db import driver_errors, engines
 from models.db.circuit_breaker import CircuitBreaker
 from models.db.context import run_in_transaction
+from models.db.sqlite_file import SQLiteFile
 from models.db.sqlite_writer import SQLiteWriter
 from models.db.statements import StatementCache
 from models.exceptions import Unavailable
@@ -30,15 +31,24 @@ class SQLiteExecutor:
     is_postgres = False
 
     def __init__(self, url: str, breaker: CircuitBreaker, *, pool_size: int) -> None:
-        self._engine = engines.create_pooled(url, pool_size=pool_size, statement_timeout_ms=engines.STATEMENT_MS)
-        self._reader = SQLiteReader(engines.create_unpooled(url, wait_seconds=0))
-        self._writer = SQLiteWriter(engines.create_unpooled(url, wait_seconds=engines.BUSY_MS // 1000))
+        self._file = SQLiteFile(url)
+        self._engine = self._checked(
+            engines.create_pooled(url, pool_size=pool_size, statement_timeout_ms=engines.STATEMENT_MS)
+        )
+        self._reader = SQLiteReader(self._checked(engines.create_unpooled(url, wait_seconds=0)))
+        wait_seconds = engines.BUSY_MS // 1000
+        self._writer = SQLiteWriter(self._checked(engines.create_unpooled(url, wait_seconds=wait_seconds)))
         self._breaker = breaker
         # A database in memory exists as long as a connection to it is open.
         self._anchor = self._engine.connect() if engines.is_in_memory(url) else None
         # SQLite allows one writer at a time, and its own waiting polls and is not fair.
         self._queue = threading.Lock()
         self.read_only = ReadOnlySQLite(self)
+
+    def _checked(self, engine: Engine) -> Engine:
+        """The engine, which opens a connection only while the file is in place."""
+        event.listen(engine, "do_connect", lambda *_: self._file.require_in_place())
+        return engine
 
     @property
     def in_use(self) -> int:
@@ -66,6 +76,7 @@ class SQLiteExecutor:
             return self._run_transaction(work, left_ms)
 
     def _run_transaction(self, work: Callable[[], R], left_ms: int) -> R:
+        self._file.require_in_place()
         with self._writer.transaction(left_ms) as writer:
             return run_in_transaction(writer, work, writer.commit)
 

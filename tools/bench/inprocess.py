@@ -65,8 +65,9 @@ def open_sample(kind: str = "sqlite", **changes: Any) -> Iterator[Sample]:
 @contextlib.contextmanager
 def _logged(file: Path) -> Iterator[None]:
     with file.open("w", encoding="utf-8") as lines, contextlib.redirect_stderr(lines):
-        log_config.configure("json", "info")
+        writer = log_config.configure("json", "info")
         yield
+        writer.drain()
 
 
 def _fill() -> tuple[str, str]:

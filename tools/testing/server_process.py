@@ -30,7 +30,7 @@ class Running:
 
     def __init__(self, database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> None:
         self.database_url = database_url
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"server-{self.port}.log"
         self._settings = {"RATE_LIMIT": "off", "WORKERS": str(workers)} | settings
@@ -170,7 +170,7 @@ def connected(database_url: str) -> Database:
     return Database(database_url, pool_size=2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -34,7 +35,7 @@ class Window:
 def window_end(client: str, seconds: int, now: float) -> float:
     """The end of a client's current window in Unix seconds; the windows of clients are shifted against each other.
 
-    It depends on the clock only, so all workers compute the same.
+    It depends on the wall clock only, so all workers on all machines compute the same.
     """
     shift = zlib.crc32(client.encode()) % seconds
     return ((now + shift) // seconds + 1) * seconds - shift
@@ -42,6 +43,10 @@ def window_end(client: str, seconds: int, now: float) -> float:
 
 class FixedWindowCounter:
     """Counts requests in memory, in windows of `seconds`, for at most twice `max_clients`.
+
+    Windows end by the wall clock, which may be set. A window that ends further ahead than its own length is one of
+    before the clock was set back: it is not believed, because nobody could leave it for as long as the jump was.
+
 
     Clients are in two generations. The current one becomes the previous one after `seconds`, or when it is full. A
     client that is counted again moves to the current one; those left in the previous one are dropped at the next turn.
@@ -58,16 +63,17 @@ class FixedWindowCounter:
     def count(self, client: str, now: float) -> Window:
         """The client's current window, with this request counted."""
         window = self._current.get(client)
-        if window is None or window.ends <= now:
+        if window is None or not now < window.ends <= now + self._seconds:
             window = self._open_window(client, now)
         window.count += 1
         return window
 
     def _open_window(self, client: str, now: float) -> Window:
-        if now > self._rotates_at or len(self._current) >= self._max_clients:
-            self._current, self._previous, self._rotates_at = {}, self._current, now + self._seconds
+        elapsed = monotonic()
+        if elapsed > self._rotates_at or len(self._current) >= self._max_clients:
+            self._current, self._previous, self._rotates_at = {}, self._current, elapsed + self._seconds
         window = self._previous.pop(client, None)
-        if window is None or window.ends <= now:
+        if window is None or not now < window.ends <= now + self._seconds:
             window = Window(0, window_end(client, self._seconds, now))
         self._current[client] = window
         return window

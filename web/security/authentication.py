@@ -6,13 +6,13 @@ Decision 10.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from functools import reduce
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from models import keys, organizations
 from models.access import Caller
+from models.base import now
 from models.db.database import Database
 from web.context import RequestContext
 from web.contract.operations import Operation
@@ -149,7 +149,7 @@ def _require_active(key: keys.ApiKey, caller: Caller) -> Caller:
     """The caller. Raises KeyPaused, KeyDeactivated or KeyExpired unless the key is active."""
     if key.state in _STATES:
         raise _STATES[key.state](f"The API key is {key.state}")
-    if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
+    if key.expires_at is not None and key.expires_at <= now():
         raise KeyExpired("The API key has expired")
     return caller
 

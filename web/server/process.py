@@ -1,37 +1,41 @@
-"""Server processes: one, or several under a supervisor; graceful shutdown that cuts no request.
+"""Server process: serves until a signal, and shuts down gracefully, so that no request is cut.
 
 Decisions 48 and 49.
 """
 
+from __future__ import annotations
+
 import asyncio
 import gc
-import math
-import os
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from types import FrameType
 from typing import Any
 
+import structlog
 from uvicorn import Server
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import multiprocess
 
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
+from web.server import signals
 from web.server.config import ServerConfig
 from web.server.lifespan_state import DRAINING
 from web.server.listener import Listener
 from web.server.protocol import Protocol
+from web.server.shutdown_deadline import ShutdownDeadline
 
 DRAIN_SECONDS, POLL_SECONDS = 1.0, 0.02
 # The time for an open connection to send one more request after DRAIN_SECONDS.
 LAST_REQUEST_SECONDS = 1.0
+# The last part of the shutdown timeout, in which the process ends after its requests: this or a quarter of it.
+EXIT_SECONDS = 1.0
 # Allocations minus deallocations that start a garbage collection.
 GC_THRESHOLD = 50_000
 FACTORY = "app:from_environment"
+IGNORED = "one process cannot be replaced without an interruption: restart it, or run several workers"
+log = structlog.get_logger("web.server.process")
 
 
 class GracefulServer(Server):
@@ -40,16 +44,45 @@ class GracefulServer(Server):
     1. Readiness fails and responses carry `connection: close`, for 1 s if there are connections.
     2. The connections in the accept queue are accepted, and the listening sockets are closed.
     3. Open connections get 1 s for a last request, less if all of them close.
-    4. Requests in flight are answered within the rest of the shutdown timeout; then they are cancelled.
+    4. Requests in flight are answered until 1 s before the end of the shutdown timeout; then they are cancelled.
+    5. `deadline`, if there is one, ends the process at the end of the timeout.
 
-    Each second is at most half of the shutdown timeout.
+    Each second is at most half of the shutdown timeout, the last one at most a quarter.
     """
 
-    def __init__(self, config: ServerConfig, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        on_ready: Callable[[], None] | None = None,
+        deadline: ShutdownDeadline | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._deadline = deadline
+        self._terminal = signals.Terminal()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def handle_signals(self, reason: str) -> None:
+        """Sets the signal handlers of this process; `reason` says why a signal of an operator has no effect."""
+        self._reason = reason
+        signals.handle(self.handle_exit, self._ignore)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Signal handler: starts the graceful shutdown."""
+        if self._deadline is not None:
+            self._deadline.start()
+        super().handle_exit(sig, frame)
+
+    def _ignore(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: logs that the signal has no effect, on the event loop, because logging takes locks."""
+        if number == signal.SIGHUP and self._terminal.is_gone():
+            self.handle_exit(number, frame)
+        elif self._loop is not None and not self._loop.is_closed():
+            name = signal.Signals(number).name
+            self._loop.call_soon_threadsafe(lambda: log.warning("signal ignored", signal=name, reason=self._reason))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets=[])
         connections = self.server_state.connections
         listeners: list[Any] = [Listener(listening, self._protocol, connections) for listening in sockets or ()]
@@ -72,8 +105,9 @@ class GracefulServer(Server):
             await self._wait(DRAIN_SECONDS)
         await self._stop_listening()
         await self._wait(LAST_REQUEST_SECONDS, until_quiet=True)
-        grace = self.config.timeout_graceful_shutdown or 0
-        self.config.timeout_graceful_shutdown = max(0, grace - math.ceil(time.monotonic() - started))
+        timeout = self.config.timeout_graceful_shutdown or 0
+        left = timeout - min(EXIT_SECONDS, timeout / 4) - (time.monotonic() - started)
+        self.config.timeout_graceful_shutdown = max(0.0, left)  # type: ignore[assignment] # of asyncio.wait_for
         await super().shutdown(sockets=[])
         # At exit, only objects that the garbage collector tracks are finalized in order.
         gc.unfreeze()
@@ -106,70 +140,6 @@ class GracefulServer(Server):
                 return
 
 
-class Worker(multiprocess.Process):
-    """A worker process; it stops by itself when the supervisor has died."""
-
-    config: ServerConfig
-
-    @property
-    def server(self) -> Server:
-        if self._server is None:
-            self._server = GracefulServer(self.config)
-        return self._server
-
-    def is_alive(self, timeout: float = 5) -> bool:
-        """Whether the worker responds to a ping within `timeout` seconds; returns at once when it dies meanwhile."""
-        deadline = time.monotonic() + timeout
-        self.parent_conn.send(b"ping")
-        while self.process.is_alive() and time.monotonic() < deadline:
-            if self.parent_conn.poll(POLL_SECONDS):
-                self.parent_conn.recv()
-                return True
-        return False
-
-    def target(self, sockets: list[socket.socket] | None = None) -> None:
-        # A killed supervisor cannot stop its workers, and they would keep the port in use.
-        threading.Thread(target=exit_with_parent, args=(os.getppid(),), daemon=True).start()
-        try:
-            super().target(sockets)
-        except Exception as error:
-            # Only this exit status makes the supervisor give up; after any other it would start workers for ever.
-            if self.server.started:
-                raise
-            sys.stderr.write(f"A worker could not start: {type(error).__name__}: {error}\n")
-            sys.exit(STARTUP_FAILURE)
-
-
-class Supervisor(multiprocess.Multiprocess):
-    """Keeps the configured number of workers alive, and calls `on_ready` once all of them serve."""
-
-    def __init__(self, config: ServerConfig, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
-        super().__init__(config, sockets)
-        self._on_ready = on_ready
-        self.ready = False
-        self.stop_requested = False
-
-    def handle_int(self) -> None:
-        self.stop_requested = True
-        super().handle_int()
-
-    def handle_term(self) -> None:
-        self.stop_requested = True
-        super().handle_term()
-
-    def join_all(self) -> None:
-        # The kernel refuses new connections once the supervisor and all workers have closed the sockets.
-        for listening in self.sockets:
-            listening.close()
-        super().join_all()
-
-    def keep_subprocess_alive(self) -> None:
-        super().keep_subprocess_alive()
-        if not self.ready and not self.should_exit.is_set() and all(worker.is_ready() for worker in self.processes):
-            self.ready = True
-            self._on_ready()
-
-
 def serve(
     application: Any,
     sockets: list[socket.socket],
@@ -181,30 +151,14 @@ def serve(
 
     `options` are those of ServerConfig.
     """
-    server = GracefulServer(server_config(application, 1, options), on_ready)
+    config = server_config(application, 1, options)
+    server = GracefulServer(config, on_ready, ShutdownDeadline(config.timeout_graceful_shutdown or 0))
     # uvicorn raises the signal again after a graceful stop. With the server's own handler it then has no effect, so a
-    # requested stop is a success. The handlers are set before the start, so that no signal is lost.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, server.handle_exit)
+    # requested stop is a success.
+    server.handle_signals(IGNORED)
     with background:
         server.run(sockets)
     return 0 if server.started else 1
-
-
-def supervise(
-    sockets: list[socket.socket],
-    workers: int,
-    options: Mapping[str, Any],
-    on_ready: Callable[[], None],
-    background: AbstractContextManager[None],
-) -> int:
-    """Serves in several processes, each with its own application, until a signal; returns the exit status."""
-    # uvicorn's supervisor creates processes by this name and has no option for their class.
-    multiprocess.Process = Worker  # type: ignore[misc]
-    supervisor = Supervisor(server_config(FACTORY, workers, options), sockets, on_ready)
-    with background:
-        supervisor.run()
-    return 0 if supervisor.stop_requested else 1
 
 
 def server_config(application: Any, workers: int, options: Mapping[str, Any]) -> ServerConfig:
@@ -229,9 +183,3 @@ def tune_gc() -> None:
     """Excludes the objects of start-up from garbage collection, and collects rarely: requests leave no cycles."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
-
-
-def exit_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -6,12 +6,11 @@ Decision 44.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from math import floor
-from threading import Lock
+from threading import RLock
 from typing import NamedTuple
 
 import orjson
@@ -46,8 +45,7 @@ class AccessLog:
         self.write: Callable[[list[RequestTuple]], None] | None = None
         self._pending: list[RequestTuple] = []
         self._flush_scheduled = False
-        self._lock = Lock()
-        atexit.register(self.flush)
+        self._lock = RLock()
 
     def add(self, record: RequestTuple) -> None:
         """Adds a record; call it on the event loop."""
@@ -66,13 +64,13 @@ class AccessLog:
 
     def flush(self) -> None:
         """Writes and counts the buffered records."""
-        with self._lock:
+        with self._lock:  # reentrant: `write` may log, and a line of structlog comes after these
             records, self._pending = self._pending, []
-        if records and self.write is not None:
-            self.write(records)
-        if request_metrics.on:
-            for record in records:
-                request_metrics.observe(record[2], record[3], record[4])
+            if records and self.write is not None:
+                self.write(records)
+            if request_metrics.on:
+                for record in records:
+                    request_metrics.observe(record[2], record[3], record[4])
 
 
 def format_line(record: RequestTuple) -> bytes:

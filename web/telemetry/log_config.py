@@ -13,14 +13,15 @@ import structlog
 
 from web.redaction import mask_credentials
 from web.telemetry.access_log import RequestRecord, RequestTuple, access_log, format_line
-from web.telemetry.stderr_writer import StderrWriter
+from web.telemetry.line_writer import LineWriter
+from web.telemetry.standard_streams import stderr_writer
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure(form: str = "auto", level: str = "info") -> None:
-    """Sends every log line of the process to standard error, with secrets masked."""
-    writer = StderrWriter(sys.stderr.fileno(), access_log.flush)
+def configure(form: str = "auto", level: str = "info") -> LineWriter:
+    """Sends every log line of the process to standard error, with secrets masked; returns the writer of the lines."""
+    writer = stderr_writer()
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper("iso", utc=True)]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -34,10 +35,11 @@ def configure(form: str = "auto", level: str = "info") -> None:
     access_log.write = _access_log_writer(writer, readable=readable, enabled=_LEVELS[level] <= logging.INFO)
     _adopt_standard_loggers(_LEVELS[level])
     logging.captureWarnings(True)
+    return writer
 
 
 def _access_log_writer(
-    writer: StderrWriter, *, readable: bool, enabled: bool
+    writer: LineWriter, *, readable: bool, enabled: bool
 ) -> Callable[[list[RequestTuple]], None] | None:
     if not enabled:
         return None

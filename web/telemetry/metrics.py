@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import orjson
+
+from web.periodic_thread import PeriodicThread
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 WRITE_SECONDS = 1.0
@@ -34,24 +35,24 @@ class RequestMetrics:
         cell[bisect_left(BOUNDS, seconds)] += 1.0
         cell[-1] += seconds
 
-    def start(self, folder: str, gauges: Gauges, rejections: Mapping[str, int]) -> None:
-        """Starts counting, and writes the metrics to `folder` once a second and at exit."""
+    def start(self, folder: str, gauges: Gauges, rejections: Mapping[str, int], lost: Callable[[], int]) -> None:
+        """Starts counting, and writes the metrics to `folder` once a second and at exit.
+
+        `rejections` are counters by quota, `lost` reads the counter of lost log lines.
+        """
         self.on = True
         file = Path(folder) / f"{os.getpid()}.json"
 
         def write() -> None:
+            values = self._values(gauges, rejections) | {"log_lines_lost": lost()}
+            file.parent.mkdir(mode=0o700, exist_ok=True)  # made again if somebody has removed it
             new = file.with_suffix(".new")
-            new.write_bytes(orjson.dumps(self._values(gauges, rejections)))
+            new.write_bytes(orjson.dumps(values))
             new.replace(file)
 
-        def keep_writing() -> None:
-            while not stopped.wait(WRITE_SECONDS):
-                write()
-
-        stopped = threading.Event()
-        write()
-        threading.Thread(target=keep_writing, name="metrics", daemon=True).start()
-        atexit.register(write)
+        thread = PeriodicThread("metrics", write, WRITE_SECONDS)
+        thread.start()
+        atexit.register(thread.stop, once_more=True)
 
     def _values(self, gauges: Gauges, rejections: Mapping[str, int]) -> dict[str, object]:
         """Counts per bucket, fastest first, then the sum of the seconds."""

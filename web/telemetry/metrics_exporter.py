@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 PREFIX = "music_studio_"
+KEYS = {"bounds", "requests", "rejections", "gauges", "log_lines_lost"}
 GAUGES = {
     "requests_in_flight": "Requests in flight.",
     "database_connections_in_use": "Database connections in use.",
@@ -30,7 +31,8 @@ def serve(host: str, port: int) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(WorkerMetricsCollector(folder))
-    start_http_server(port, host, registry)
+    _, thread = start_http_server(port, host, registry)
+    thread.name = "metrics exporter"
     return folder
 
 
@@ -49,16 +51,28 @@ class WorkerMetricsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics; without workers, each has no samples."""
-        workers = [
-            Worker(_is_running(int(file.stem)), orjson.loads(file.read_bytes())) for file in self._folder.glob("*.json")
-        ]
+        workers = [worker for worker in map(_read, self._folder.glob("*.json")) if worker is not None]
         alive = [worker.values for worker in workers if worker.alive]
         yield _requests([worker.values for worker in workers])
         yield _rejections([worker.values for worker in workers])
+        yield CounterMetricFamily(
+            f"{PREFIX}log_lines_lost",
+            "Log lines lost because standard error did not take them.",
+            sum(worker.values["log_lines_lost"] for worker in workers),
+        )
         yield GaugeMetricFamily(f"{PREFIX}workers", "Worker processes that serve requests.", len(alive))
         for name, description in GAUGES.items():
             total = sum(values["gauges"][name] for values in alive)
             yield GaugeMetricFamily(PREFIX + name, description, total)
+
+
+def _read(file: Path) -> Worker | None:
+    """The metrics of one file; None for a file that no worker has written, or that is gone by now."""
+    try:
+        values = orjson.loads(file.read_bytes())
+        return Worker(_is_running(int(file.stem)), values) if values.keys() >= KEYS else None
+    except (OSError, ValueError, OverflowError, AttributeError):
+        return None
 
 
 def _requests(workers: list[dict[str, Any]]) -> Metric:

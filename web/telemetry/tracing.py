@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from web.asgi import App, Message, Receive, Scope, Send
@@ -16,6 +18,7 @@ TIMEOUT_SECONDS = 3
 # The methods that semantic conventions know; any other is a text of the client.
 METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
 OTHER = "_OTHER"
+LAST_SPANS_SECONDS = 1.0
 
 
 class TracingMiddleware:
@@ -54,10 +57,18 @@ def _provider(endpoint: str, version: str) -> Any:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     ours = Resource({"service.name": "music-studio", "service.version": version})
-    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
+    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces", timeout=TIMEOUT_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
+    atexit.register(_shut_down, provider)
     return provider
+
+
+def _shut_down(provider: Any) -> None:
+    """Sends the last spans, for 1 s at most: OpenTelemetry's own shutdown waits up to 30 s for a collector."""
+    last = Thread(target=provider.shutdown, name="last spans", daemon=True)
+    last.start()
+    last.join(LAST_SPANS_SECONDS)
 
 
 def _record_status(span: Span, send: Send) -> Send:

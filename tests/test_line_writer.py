@@ -1,24 +1,32 @@
 """Log writing: whole lines in order, without loss at exit."""
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import threading
 
+import pytest
+import structlog
+
 from tools.testing.service import ROOT
 from web.number_cache import MAX_CACHED, FormattedNumbers
 from web.telemetry.access_log import MAX_BUFFERED, AccessLog, RequestRecord, RequestTuple, format_line
-from web.telemetry.stderr_writer import ATOMIC_WRITE_BYTES, StderrWriter
+from web.telemetry.line_writer import ATOMIC_WRITE_BYTES, LineWriter
+from web.telemetry.standard_streams import LineStream
 
 # Program that writes lines of one letter as fast as possible.
 WRITER = """
 import sys
-from web.telemetry.stderr_writer import StderrWriter
+from web.telemetry.line_writer import LineWriter
 letters = [sys.argv[1].encode() * (number % 1000 + 1) + b"\\n" for number in range(4000)]
+writer = LineWriter(2, max_bytes=10_000_000)
 for start in range(0, 4000, 16):
-    StderrWriter(2).write(letters[start : start + 16])
+    writer.write(letters[start : start + 16])
+writer.drain(60)
 """
 
 
@@ -39,7 +47,7 @@ def test_buffered_requests_are_written_before_later_messages() -> None:
 
     async def log() -> None:
         requests = AccessLog()
-        lines = StderrWriter(write, requests.flush)
+        lines = LineWriter(write, requests.flush)
         requests.write = lambda records: lines.write(record[0].encode() + b"\n" for record in records)
         for number in range(3):
             requests.add(_record(str(number)))
@@ -63,7 +71,10 @@ def _record(request_id: str) -> RequestTuple:
 def test_closed_pipe_does_not_raise() -> None:
     read, write = os.pipe()
     os.close(read)
-    StderrWriter(write).msg("to nobody")
+    writer = LineWriter(write)
+    writer.msg("to nobody")
+    writer.drain()
+    assert writer.lost == 1
     os.close(write)
 
 
@@ -79,9 +90,67 @@ def test_slow_reader_gets_every_byte() -> None:
 
     reader = threading.Thread(target=read_all)
     reader.start()
-    StderrWriter(write).msg(text)
+    writer = LineWriter(write)
+    writer.msg(text)
     reader.join(30)
     assert b"".join(found) == text.encode() + b"\n"
+    writer.drain()
+    os.close(write)
+    os.close(read)
+
+
+def test_unread_pipe_delays_nobody_and_its_lost_lines_are_logged() -> None:
+    read, write = os.pipe()
+    os.write(write, b"." * (fcntl.fcntl(write, fcntl.F_GETPIPE_SZ) - 1) + b"\n")
+    writer = LineWriter(write, max_bytes=2000)
+    structlog.configure(logger_factory=lambda *_: writer)
+    try:
+        for _ in range(20):
+            writer.write([b"x" * 999 + b"\n"])
+        assert writer.lost == 18
+        found = b""
+        while b"log lines lost" not in found:
+            found += os.read(read, 65_536)
+    finally:
+        structlog.reset_defaults()
+    _, *whole, last = found.splitlines()
+    assert whole == [b"x" * 999] * 2
+    assert b"18" in last
+    os.close(write)
+    os.close(read)
+
+
+def test_line_torn_by_a_full_device_is_completed_when_there_is_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, space = [b""], [0]
+
+    def write(_descriptor: int, text: bytes) -> int:
+        taken = text[: space[0]]
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        device[0] += taken
+        space[0] -= len(taken)
+        return len(taken)
+
+    monkeypatch.setattr(os, "write", write)
+    writer = LineWriter(-1)
+    for lines, free in (([b"one\n", b"two\n"], 6), ([b"three\n"], 0), ([b"four\n"], 100)):
+        space[0] = free
+        writer.write(lines)
+        writer.drain()
+    assert device == [b"one\ntwo\nfour\n"]
+    assert writer.lost == 3  # the line that was torn counts too: nobody knows whether there will be space
+
+
+def test_text_of_print_is_written_in_whole_lines() -> None:
+    read, write = os.pipe()
+    stream = LineStream(write)
+    print("a", 1, file=stream)
+    print("no end", end="", file=stream)
+    stream.writer.drain()
+    assert os.read(read, 100) == b"a 1\n"
+    print(file=stream, flush=True)
+    stream.writer.drain()
+    assert os.read(read, 100) == b"no end\n"
     os.close(write)
     os.close(read)
 

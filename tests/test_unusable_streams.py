@@ -1,0 +1,111 @@
+"""Standard output and standard error that are closed, full, or open and never read: the server serves and stops."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from models.db import migrate
+from tools.testing import databases
+from tools.testing.server_process import START_SECONDS, environment, free_port
+from tools.testing.service import ROOT
+
+pytestmark = pytest.mark.slow
+TIMEOUT_SECONDS = 4
+PIPE_BYTES = 65_536
+# More requests than lines of theirs fit into the pipe.
+REQUESTS = 600
+
+
+class Program:
+    """A server whose standard streams are given as the shell writes them."""
+
+    def __init__(self, folder: Path, redirections: str, *, workers: int = 1, stderr: int = subprocess.DEVNULL) -> None:
+        self.port = free_port()
+        url = databases.sqlite_url(folder)
+        migrate.upgrade(url)
+        settings = {
+            "MUSIC_STUDIO_RATE_LIMIT": "off",
+            "MUSIC_STUDIO_LOG_FORMAT": "json",
+            "MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+        }
+        words = f"exec {sys.executable} -m cli up --port {self.port} --workers {workers} {redirections}"
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", words], cwd=ROOT, env={**environment(url), **settings}, stderr=stderr,
+            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def live(self) -> int | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/v1/health/live", timeout=5, trust_env=False).status_code
+        except httpx.TransportError:
+            return None
+
+    def await_live(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while self.live() != 200:
+            assert self.process.poll() is None, f"the server ended with status {self.process.returncode}"
+            assert time.monotonic() < deadline, "the server does not serve"
+            time.sleep(0.05)
+
+    def require_end_in_time(self) -> None:
+        started = time.monotonic()
+        self.process.terminate()
+        assert self.process.wait(30) == 0
+        assert time.monotonic() - started <= TIMEOUT_SECONDS + 1
+
+
+@contextlib.contextmanager
+def _serving(program: Program) -> Iterator[Program]:
+    try:
+        program.await_live()
+        yield program
+        program.require_end_in_time()
+    finally:
+        program.process.kill()
+        program.process.wait(10)
+
+
+@pytest.mark.parametrize(
+    "redirections",
+    ["2>/dev/full >/dev/full", "2>&- >&- <&-", ">&-"],
+)
+def test_server_serves_without_usable_streams(tmp_path: Path, redirections: str) -> None:
+    with _serving(Program(tmp_path, redirections)) as program:
+        assert _descriptors(program.process.pid) >= {0, 1, 2}
+
+
+def test_workers_have_standard_streams_when_those_of_the_supervisor_are_closed(tmp_path: Path) -> None:
+    with _serving(Program(tmp_path, "2>&- >&- <&-", workers=2)) as program:
+        for worker in psutil.Process(program.process.pid).children():
+            # Else the first files that a worker opens, such as the database, would get the lines of the log.
+            targets = {str(Path(f"/proc/{worker.pid}/fd/{number}").readlink()) for number in (1, 2)}
+            assert targets == {"/dev/null"} or "resource_tracker" in " ".join(worker.cmdline())
+
+
+def _descriptors(pid: int) -> set[int]:
+    return {int(file.name) for file in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown(tmp_path: Path, workers: int) -> None:
+    read, write = os.pipe()
+    program = Program(tmp_path, "", workers=workers, stderr=write)
+    os.close(write)
+    with _serving(program), httpx.Client(timeout=5, trust_env=False) as client:
+        url = f"http://127.0.0.1:{program.port}/v1/health/live"
+        statuses = [client.get(url).status_code for _ in range(REQUESTS * workers)]
+        assert statuses == [200] * REQUESTS * workers
+    text = os.read(read, 2 * PIPE_BYTES)
+    os.close(read)
+    # Each write of up to 4 KiB takes a page of the pipe.
+    assert len(text) > PIPE_BYTES / 2, "the pipe was not full, so the test proves nothing"
