@@ -42,6 +42,7 @@ class ParserCallbacks(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.parser = Parser(self)
+        self.url = b""
         self._error: RequestError | None = None
         self._in_head = self._upgrade_ignored = False
         self._framing_bytes = self._field_bytes = self._fields = 0
