@@ -7,6 +7,7 @@ is not read. The memory limiter is told what the connection holds.
 from __future__ import annotations
 
 import asyncio
+from enum import IntEnum
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
@@ -21,6 +22,16 @@ PIECE_BYTES, CONTENT_PIECE_BYTES = 1024, 16 * 1024
 STEP_BYTES = 8 * 1024
 
 
+class ConnectionState(IntEnum):
+    """State of a connection; see the table in web.server.protocol."""
+
+    READING = 0
+    FINISHING = 1
+    HALF_CLOSED = 2
+    LINGERING = 3
+    CLOSED = 4
+
+
 class FlowControlledProtocol(ParserCallbacks):
     """Bounds what one connection holds: bytes not parsed yet, requests without a response, and unread responses."""
 
@@ -28,6 +39,7 @@ class FlowControlledProtocol(ParserCallbacks):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._state = ConnectionState.READING
         self._connection = ConnectionTransport(transport, self, self.config.write_timeout)
         self.flow = FlowControl(self._connection)
         self._unparsed = bytearray()
@@ -51,6 +63,8 @@ class FlowControlledProtocol(ParserCallbacks):
         self.cycle = None  # type: ignore[assignment] # the task of a running request has it too
 
     def data_received(self, data: bytes) -> None:
+        if self._state:
+            return
         if self._unparsed or len(data) > PIECE_BYTES:
             self._unparsed += data
             self._parse_unparsed()
@@ -62,6 +76,10 @@ class FlowControlledProtocol(ParserCallbacks):
         """Called when the application wants more of a body, or can take the next request."""
         self._parse_unparsed()
         self._on_parsed()
+
+    def _await_header(self) -> None:
+        """Starts the time in which the rest of a header must arrive."""
+        raise NotImplementedError
 
     def close_gracefully(self) -> None:
         """Closes the connection so that the client can read its response first."""
@@ -82,11 +100,6 @@ class FlowControlledProtocol(ParserCallbacks):
             self._write_timer.cancel()
             self._write_timer = None
 
-    def _parse(self, data: bytes) -> None:
-        self._framing_bytes += len(data)
-        super().data_received(data)
-        self._check_framing()
-
     def _parse_unparsed(self) -> None:
         """Parses what has arrived, until a request has to wait for its turn."""
         while self._unparsed and not self.pipeline:
@@ -96,7 +109,10 @@ class FlowControlledProtocol(ParserCallbacks):
             self._parse(piece)
 
     def _on_parsed(self) -> None:
-        if self._held or self._in_head or self._unparsed or self.pipeline or self._is_in_content():
+        if self._in_head or not self._unanswered:
+            self._report_memory()
+            self._await_header()
+        elif self._held or self._unparsed or self.pipeline or self.cycle.more_body:
             self._report_memory()
 
     def _report_memory(self) -> None:

@@ -12,6 +12,8 @@ RATE_LIMIT_HOOK = "rate_limit_hook"
 ERROR_CATALOG = "error_catalog"
 # The MemoryLimiter of the process.
 MEMORY_LIMITER = "memory_limiter"
+# The PipelineQueue of the process.
+PIPELINE_QUEUE = "pipeline_queue"
 
 
 def require_not_draining() -> None:

@@ -21,7 +21,7 @@ from collections import deque
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from web.exceptions import RequestError, TargetTooLong
+from web.exceptions import MalformedRequest, RequestError, TargetTooLong
 from web.http import request_checks
 from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
 from web.responses import EXTENSIONS
@@ -49,8 +49,14 @@ class ParserCallbacks(HttpToolsProtocol):
         # The bytes of each request without a response, oldest first.
         self._unanswered: deque[int] = deque()
 
-    def _check_framing(self) -> None:
-        """Rejects a request with too many bytes that are not content. Call it after each piece."""
+    def _parse(self, data: bytes) -> None:
+        self._framing_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return  # WebSocket, which web.http.request_checks rejects
+        except httptools.HttpParserError:
+            self._reject_malformed()
         if self._framing_bytes > MAX_HEAD_BYTES:
             self._reject(request_checks.too_many_fields())
 
@@ -80,8 +86,7 @@ class ParserCallbacks(HttpToolsProtocol):
         if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
             self._fail(request_checks.too_many_fields())
 
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
+    def _begin_content(self) -> None:
         self._in_head = False
         self._framing_bytes = MAX_HEAD_BYTES - MAX_HEADER_BYTES
         self._unanswered.append(REQUEST_BYTES + self._field_bytes)
@@ -97,10 +102,16 @@ class ParserCallbacks(HttpToolsProtocol):
             super().on_message_complete()
             self._framing_bytes = 0
 
+    def _reject_malformed(self) -> None:
+        # A variable in the caller would be a reference cycle: the traceback of the error has the caller's frame.
+        error, self._error = self._error or MalformedRequest("The request is not valid HTTP"), None
+        self._reject(error)
+
     def _fail(self, error: RequestError) -> None:
-        """Rejects the request from within a callback: uvicorn then calls send_400_response."""
+        """Rejects a request from within a callback, by an exception of the parser."""
         self._error = error
         raise httptools.HttpParserError(error.system_message)
 
     def _reject(self, error: RequestError) -> None:
+        """Answers what cannot be parsed, unless the connection is closing already."""
         raise NotImplementedError

@@ -9,8 +9,8 @@
 
 uvicorn calls the `on_*` hooks of its parser in the order of the request: on_message_begin, on_url, on_header,
 on_headers_complete, on_body, on_message_complete; and on_response_complete when a response was written. A hook that
-rejects a request calls `_fail`, which raises into the parser; uvicorn then calls `send_400_response`, which sends the
-error after the responses to all earlier (pipelined) requests. Bytes that follow are dropped.
+rejects a request calls `_fail`, which raises into the parser; then `_reject` sends the error after the responses to all
+earlier (pipelined) requests. Bytes that follow are dropped.
 
 LINGERING is the lingering close of RFC 9112 section 9.6: half-close, drain, close. Closing at once would send a reset,
 and the client could lose the response. Timers are those of web.server.timeouts (header timeout, keep-alive timeout)
@@ -25,34 +25,25 @@ its timers, timers or reference cycles that outlive their connection, or a proto
 from __future__ import annotations
 
 import asyncio
-from enum import IntEnum
 
 from web.exceptions import MalformedRequest, RequestError, RequestTimeout
 from web.http import request_checks
 from web.server import error_response
-from web.server.flow_control import FlowControlledProtocol
+from web.server.flow_control import ConnectionState, FlowControlledProtocol
+from web.server.lifespan_state import PIPELINE_QUEUE
+from web.server.pipelining import PipelineQueue
 from web.server.timeouts import ConnectionTimeouts
-
-
-class ConnectionState(IntEnum):
-    """State of a connection; see the table in the module's docstring."""
-
-    READING = 0
-    FINISHING = 1
-    HALF_CLOSED = 2
-    LINGERING = 3
-    CLOSED = 4
 
 
 class Protocol(FlowControlledProtocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._state = ConnectionState.READING
         self._close_timers: list[asyncio.TimerHandle] = []
         limits = self.config.header_timeout, self.timeout_keep_alive
         self._timeouts = ConnectionTimeouts(self.loop, *limits, self._on_header_timeout, self._on_keepalive_timeout)
         super().connection_made(transport)
+        self._pipeline_queue: PipelineQueue = self.app_state.setdefault(PIPELINE_QUEUE, PipelineQueue())
         self._timeouts.start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,14 +53,9 @@ class Protocol(FlowControlledProtocol):
             timer.cancel()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def _await_header(self) -> None:
         if not self._state:
-            super().data_received(data)
-
-    def _on_parsed(self) -> None:
-        if (self._in_head or not self._unanswered) and not self._state:
             self._timeouts.start_header_timer()
-        super()._on_parsed()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to keep the connection open for writing: a client may half-close and still read responses."""
@@ -93,14 +79,10 @@ class Protocol(FlowControlledProtocol):
             return
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
         super().on_headers_complete()
+        self._begin_content()
         self.cycle.transport = self._connection
         if upgrade:
             self.cycle.keep_alive = False
-
-    def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn for each parser error, including those raised by `_fail`."""
-        error, self._error = self._error or MalformedRequest("The request is not valid HTTP"), None
-        self._reject(error)
 
     def on_response_complete(self) -> None:
         """As uvicorn's, except for the keep-alive timer, and for when reading is resumed."""
@@ -111,19 +93,28 @@ class Protocol(FlowControlledProtocol):
             return
         self.server_state.total_requests += 1
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        if not self.pipeline:
-            self.flow.resume_reading()
-        if not self._unanswered:
-            self._on_last_response()
-
-    def _on_last_response(self) -> None:
-        if self._error is not None:
-            self._respond_and_close(self._error)
-        elif self._state:
-            self.close_gracefully()
+            self._pipeline_queue.put(self._start_pipelined, self.loop)
+            return
+        self.flow.resume_reading()
+        if self._unanswered:
+            return
+        if self._state:
+            self._finish()
         else:
             self._timeouts.start_keepalive_timer()
+
+    def _finish(self) -> None:
+        """Closes the connection after the last response; first with the error of a request that was rejected."""
+        if self._error is not None:
+            self._respond_and_close(self._error)
+        else:
+            self.close_gracefully()
+
+    def _start_pipelined(self) -> None:
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            if not self.pipeline:
+                self.flow.resume_reading()
 
     def close_gracefully(self) -> None:
         """Lingering close: half-close, drain for `linger` seconds, close."""
