@@ -5,12 +5,14 @@ import contextlib
 import gc
 import socket
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from uvicorn.server import ServerState
+from uvloop.loop import TCPTransport  # type: ignore[attr-defined]
 
 import app
 from settings import Settings
@@ -29,6 +31,7 @@ from web.server.flow_control import PIECE_BYTES
 from web.server.lifespan_state import ERROR_CATALOG, MEMORY_LIMITER, RATE_LIMIT_HOOK
 from web.server.memory_limiter import CONNECTION_BYTES, MIB, MemoryLimiter
 from web.server.parser_callbacks import MAX_HEAD_BYTES
+from web.server.pipelining import STARTS_PER_ITERATION, PipelineQueue
 from web.server.protocol import Protocol
 
 KIB = 1024
@@ -136,7 +139,7 @@ def test_pipelined_requests_are_parsed_only_as_far_as_one_piece() -> None:
         (b"431", get()[:-2] + b"X-A: ", b"x"),
         (b"431", get()[:-2] + b"X-A:", b" "),
         (b"431", get()[:-2], b"x"),
-        (b"431", get()[:-2], b"X-A:\r\n\r\n"[:6]),
+        (b"431", get()[:-2], b"X-A:\r\n"),
     ],
 )
 def test_endless_part_of_a_request_is_rejected(status: bytes, start: bytes, piece: bytes) -> None:
@@ -153,6 +156,19 @@ def test_endless_part_of_a_request_is_rejected(status: bytes, start: bytes, piec
     assert asyncio.run(received()) <= MAX_HEAD_BYTES + 2 * PIECE_BYTES
 
 
+def test_few_pipelined_requests_start_in_one_iteration() -> None:
+    async def started() -> list[int]:
+        queue, counts, found = PipelineQueue(), [0], []
+        for _ in range(STARTS_PER_ITERATION * 2 + 1):
+            queue.put(lambda: counts.append(1), asyncio.get_running_loop())
+        for _ in range(4):
+            found.append(sum(counts))
+            await asyncio.sleep(0)
+        return found
+
+    assert asyncio.run(started()) == [0, STARTS_PER_ITERATION, STARTS_PER_ITERATION * 2, STARTS_PER_ITERATION * 2 + 1]
+
+
 def test_chunks_of_one_byte_are_accepted() -> None:
     async def received() -> bytes:
         with unanswered() as (protocol, transport):
@@ -165,14 +181,18 @@ def test_chunks_of_one_byte_are_accepted() -> None:
 
 def test_unread_response_is_not_copied_for_each_client(local: Local) -> None:
     request = head(b"GET", b"/docs/scalar.js")
-    with opened(local.where, 20, request) as clients:
-        time.sleep(0.5)
-        assert local.held < 20 * (WRITE_BYTES * 3 + CONNECTION_BYTES)
-        with RawClient(local.where) as client:
-            client.send(request)
-            content = client.response().body
-        assert len(content) > MIB
-        assert clients[0].recv(15) == b"HTTP/1.1 200 OK"
+    with RawClient(local.where) as client:
+        client.send(request)
+        assert len(client.response().body) > MIB
+    tracemalloc.start()
+    try:
+        with opened(local.where, 20, request) as clients:
+            time.sleep(1)
+            assert tracemalloc.get_traced_memory()[0] < 10 * MIB
+            assert 0 < local.held < 20 * (WRITE_BYTES * 3 + CONNECTION_BYTES)
+            assert clients[0].recv(15) == b"HTTP/1.1 200 OK"
+    finally:
+        tracemalloc.stop()
     assert reaches(lambda: local.held == 0)
 
 
@@ -198,6 +218,7 @@ def test_large_response_arrives_whole_when_it_is_read_slowly(local: Local) -> No
         get(b"http://"),
         get(b"/" + b"a" * 9000),
         head(b"GET", b"/docs/scalar.js"),
+        head(b"GET", b"/docs/scalar.js") + get() * 20,
         get()[:-2],
     ],
 )
@@ -208,7 +229,9 @@ def test_closed_connection_leaves_nothing_behind(local: Local, sent: bytes) -> N
     try:
         with opened(local.where, 5, sent):
             time.sleep(0.3)
-        assert reaches(lambda: not [one for one in gc.get_objects() if isinstance(one, Protocol | Cycle)])
+        assert reaches(
+            lambda: not [one for one in gc.get_objects() if isinstance(one, Protocol | Cycle | TCPTransport)]
+        )
     finally:
         gc.enable()
     assert local.held == 0
