@@ -16,6 +16,7 @@ from settings import Settings
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
+from web.concurrency import ConcurrencyLimiter
 from web.contract import conformance, signatures
 from web.contract import document as contract
 from web.contract.document import Contract
@@ -29,6 +30,7 @@ from web.ratelimit.counters import RedisCounter
 from web.ratelimit.limiter import RateLimiter
 from web.security.authentication import Authenticator
 from web.security.key_usage import KeyUsageRecorder
+from web.server.memory_limiter import MIB, MemoryLimiter
 from web.telemetry import log_config, metrics
 
 if TYPE_CHECKING:
@@ -122,7 +124,9 @@ def assemble(
 ) -> Application:
     """The application of a contract; `find` returns the handler for a tag and an operationId."""
     database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins)
-    limiter = _limiter(document, settings)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    limiter = _limiter(document, settings, proxies)
+    concurrency = ConcurrencyLimiter(settings.max_concurrency, settings.max_bodies_per_credential)
     tags = {operation.id: operation.node["tags"][0] for operation in operations(document)}
     connexion = connexion_app.create_connexion_app(
         document,
@@ -136,6 +140,7 @@ def assemble(
             key_cache_seconds=settings.key_cache_seconds,
         ),
         limiter=limiter,
+        concurrency=concurrency,
         cors=cors,
         body_timeout_seconds=settings.body_timeout_seconds,
         require_if_match=settings.require_if_match,
@@ -147,7 +152,10 @@ def assemble(
         limiter,
         cors,
         errors,
-        max_concurrency=settings.max_concurrency,
+        concurrency=concurrency,
+        memory=MemoryLimiter(
+            settings.connection_memory_mib * MIB, settings.address_memory_mib * MIB, proxies.peer_address
+        ),
         server_timing=settings.server_timing,
     )
 
@@ -165,7 +173,7 @@ def _implemented(tag: str, name: str) -> Handler | None:
     return find_handler(tag, name)
 
 
-def _limiter(document: dict[str, Any], settings: Settings) -> RateLimiter:
+def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxies) -> RateLimiter:
     """The rate limiter with the contract's quotas, as changed by the settings."""
     rates = {
         quotas.CREDENTIAL: settings.rate_limit,
@@ -174,13 +182,13 @@ def _limiter(document: dict[str, Any], settings: Settings) -> RateLimiter:
     }
     enabled = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rates)
     shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None
-    return RateLimiter(enabled, operations(document), TrustedProxies(settings.trusted_proxies), shared)
+    return RateLimiter(enabled, operations(document), proxies, shared)
 
 
 def _gauges(application: Application) -> metrics.Gauges:
     """Functions that read the gauges of this process, by metric name."""
     return {
-        "requests_in_flight": lambda: application.in_flight,
+        "requests_in_flight": lambda: application.concurrency.in_flight,
         "database_connections_in_use": lambda: application.database.in_use,
         "rate_limit_store_unavailable": lambda: application.limiter.is_degraded,
         "memory_bytes": metrics.resident_memory_bytes,

@@ -86,7 +86,20 @@ class Settings:
         20, "seconds that open requests get to finish when the server stops", whole(0, 3600)
     )
     max_concurrency: int = _setting(
-        256, "requests in flight in one process; the server answers 503 to more", whole(1, 100_000)
+        256,
+        "authenticated, complete requests in flight in one process; the server answers 503 to more",
+        whole(1, 100_000),
+    )
+    max_bodies_per_credential: int = _setting(
+        64,
+        "request bodies that one credential sends at once to one process; the server answers 429 to more",
+        whole(1, 100_000),
+    )
+    connection_memory_mib: int = _setting(
+        96, "MiB that all connections of one process may hold; beyond it the largest are closed", whole(1, 1_000_000)
+    )
+    address_memory_mib: int = _setting(
+        16, "MiB of them that one client address may hold; beyond it its largest are closed", whole(1, 1_000_000)
     )
     contract: str = _setting(CONTRACT, "file of the OpenAPI document that the server serves", file)
     key_pepper: str = _setting(

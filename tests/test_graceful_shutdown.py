@@ -11,6 +11,8 @@ from models.db import migrate
 from tools.endurance.crash import require_nothing_lost, terminated
 from tools.endurance.load import Load
 from tools.testing import databases
+from tools.testing.cases import JSON, LIST, head
+from tools.testing.raw_client import RawClient, response_errors
 from tools.testing.server_process import Running, fresh, running
 
 pytestmark = pytest.mark.slow
@@ -52,6 +54,21 @@ def test_slow_request_is_answered_during_shutdown(tmp_path: Path) -> None:
         assert response.status_code == 201, response.text
         assert response.headers["Connection"] == "close"
         stopper.join()
+
+
+def test_request_whose_body_has_not_arrived_gets_503_at_the_end(tmp_path: Path) -> None:
+    url = databases.sqlite_url(tmp_path)
+    migrate.upgrade(url)
+    with running(url, tmp_path, SHUTDOWN_TIMEOUT_SECONDS="1") as server:
+        key = b"X-API-Key: " + server.key().encode()
+        with RawClient(("127.0.0.1", server.port)) as client:
+            client.send(head(b"POST", LIST, key, JSON, b"Content-Length: 9") + b"{")
+            time.sleep(0.3)
+            server.terminate()
+            response = client.response()
+        assert response.status == 503
+        assert not list(response_errors(response))
+        assert "Exception in ASGI application" not in server.log_text()
 
 
 def test_idle_server_exits_immediately(tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ Decision 2.
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from models.db.database import Database
+from models.exceptions import Unavailable
 from web import response_headers
 from web.asgi import App, Receive, Scope, Send
+from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract.document import Contract
 from web.error_envelope import ErrorCatalog
@@ -18,6 +22,7 @@ from web.http.cors import CORSPolicy
 from web.http.request_body import ClientDisconnected
 from web.ratelimit.limiter import RateLimiter
 from web.server import lifespan_state
+from web.server.memory_limiter import MemoryLimiter
 
 log = structlog.get_logger("web.application")
 
@@ -34,7 +39,8 @@ class Application:
         cors: CORSPolicy,
         errors: ErrorCatalog,
         *,
-        max_concurrency: int,
+        concurrency: ConcurrencyLimiter,
+        memory: MemoryLimiter,
         server_timing: bool,
     ) -> None:
         self.app = app
@@ -43,9 +49,9 @@ class Application:
         self.limiter = limiter
         self.cors = cors
         self.errors = errors
-        self.max_concurrency = max_concurrency
+        self.concurrency = concurrency
+        self.memory = memory
         self.server_timing = server_timing
-        self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -54,6 +60,7 @@ class Application:
             state = scope.get("state", {})
             state[lifespan_state.RATE_LIMIT_HOOK] = self.limiter.malformed_request_headers
             state[lifespan_state.ERROR_CATALOG] = self.errors
+            state[lifespan_state.MEMORY_LIMITER] = self.memory
             await self.app(scope, receive, send)
             self.database.close()
         else:
@@ -61,23 +68,25 @@ class Application:
 
     async def _handle(self, context: RequestContext, receive: Receive, send: Send) -> None:
         current_request.set(context)
-        self.in_flight += 1
         try:
             await self._respond(context, receive, send)
         except ClientDisconnected:
             return
+        except asyncio.CancelledError:  # the server cancels what is left at the end of a graceful shutdown
+            await self._send_error(context, Unavailable("The server is shutting down"), send)
         except Exception as failure:
             if context.status is not None:
                 raise  # the response has started: the server closes the connection
-            response = self.errors.to_response(failure, context.request_id)
-            await response_headers.send_response(context, response, send)
-        finally:
-            self.in_flight -= 1
+            await self._send_error(context, failure, send)
         if context.status is not None:
             response_headers.record_request(context, context.status)
 
+    async def _send_error(self, context: RequestContext, failure: Exception, send: Send) -> None:
+        if context.status is None:
+            response = self.errors.to_response(failure, context.request_id)
+            await response_headers.send_response(context, response, send)
+
     async def _respond(self, context: RequestContext, receive: Receive, send: Send) -> None:
-        context.overloaded = self.in_flight > self.max_concurrency
         context.send_timing = self.server_timing
         context.cors_headers = self.cors.headers(context.headers)
         exceeded = self.limiter.check_address(context)

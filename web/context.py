@@ -30,8 +30,8 @@ class RequestContext:
 
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "headers", "method", "operation",
-        "overloaded", "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started",
-        "status", "violations",
+        "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
+        "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract) -> None:
@@ -48,7 +48,7 @@ class RequestContext:
         self.caller: Caller | None = None
         self.rate_limit_headers = b""
         self.cors_headers: dict[str, str] = {}
-        self.overloaded = self.send_timing = False
+        self.send_timing = False
         self.body = b""
         self.arguments: dict[str, Any] = {}
         self.violations: list[Violation] = []

@@ -14,9 +14,10 @@ from connexion.resolver import Resolver
 from connexion.spec import Specification
 
 from models.db.context import current_lease
-from models.exceptions import Failure, Unavailable
+from models.exceptions import Failure
 from web import binding, docs_pages
 from web.asgi import App, Message, Receive, Scope, Send
+from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract.operations import Operation
 from web.contract.reading import operations
@@ -48,6 +49,7 @@ class OperationMiddleware(SpecMiddleware):
         dispatcher: Dispatcher,
         authenticator: Authenticator,
         limiter: RateLimiter,
+        concurrency: ConcurrencyLimiter,
         cors: CORSPolicy,
         errors: ErrorCatalog,
         body_timeout_seconds: float,
@@ -58,6 +60,7 @@ class OperationMiddleware(SpecMiddleware):
         self.dispatcher = dispatcher
         self.authenticator = authenticator
         self.limiter = limiter
+        self.concurrency = concurrency
         self.cors = cors
         self.errors = errors
         self.body_timeout_seconds = body_timeout_seconds
@@ -100,12 +103,25 @@ class OperationMiddleware(SpecMiddleware):
         request_checks.negotiate(operation, context)
         if request_checks.may_have_body(context.headers):
             request_body.check_size(context)
-            context.body = await request_body.read(context, receive, self.body_timeout_seconds)
-            await self._authenticate_again(operation, context)
+            if operation.body is not None:
+                context.body = await self._read_body(context, receive)
+                await self._authenticate_again(operation, context)
         binding.bind(operation, context)
-        if operation.writes:
-            return await self._dispatch_write(operation, context)
-        return await self.dispatcher.dispatch(operation, context)
+        if operation.public:
+            return await self.dispatcher.dispatch(operation, context)
+        self.concurrency.require_capacity()
+        self.concurrency.in_flight += 1
+        try:
+            if operation.writes:
+                return await self._dispatch_write(operation, context)
+            return await self.dispatcher.dispatch(operation, context)
+        finally:
+            self.concurrency.in_flight -= 1
+
+    async def _read_body(self, context: RequestContext, receive: Receive) -> bytes:
+        caller = context.caller
+        with self.concurrency.receiving_body("" if caller is None else caller.key_id or caller.user_id):
+            return await request_body.read(context, receive, self.body_timeout_seconds)
 
     async def _dispatch_write(self, operation: Operation, context: RequestContext) -> Response:
         """The response of an operation that writes; if its caller changes before it commits, it runs as the new one."""
@@ -118,8 +134,7 @@ class OperationMiddleware(SpecMiddleware):
 
     async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
         """Authenticates the request, then counts it against the quota of its credential."""
-        if context.overloaded:
-            raise Unavailable("Too many requests are in flight; try again soon")
+        self.concurrency.require_capacity()
         try:
             caller = context.caller = await self.authenticator.authenticate(operation, context)
         except Failure as failure:

@@ -68,4 +68,6 @@ def from_messages(messages: Sequence[Mapping[str, Any]]) -> Response:
     start, *parts = messages
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
     headers.pop("content-length", None)
-    return Response(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
+    # A single body is not copied: large files are shared by all responses.
+    bodies = [part["body"] for part in parts if part.get("body")]
+    return Response(start["status"], headers, b"".join(bodies))

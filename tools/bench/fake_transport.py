@@ -8,6 +8,8 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from web.server.config import ServerConfig
+from web.server.lifespan_state import MEMORY_LIMITER
+from web.server.memory_limiter import MIB, MemoryLimiter
 from web.server.protocol import Protocol
 
 
@@ -56,7 +58,8 @@ class Connection:
         )
         config.load()
         self.transport = FakeTransport()
-        self.protocol = Protocol(config, ServerState(), {}, asyncio.get_running_loop())
+        state = {MEMORY_LIMITER: MemoryLimiter(MIB, MIB)}
+        self.protocol = Protocol(config, ServerState(), state, asyncio.get_running_loop())
         self.protocol.connection_made(self.transport)
 
     async def send(self, request: bytes) -> None:

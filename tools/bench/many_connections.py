@@ -15,8 +15,12 @@ from tools.bench.workloads import GET, requests
 
 SECONDS = 15
 SPARE_FILES = 500
-# The service responds 503 above its maximum of requests in flight, which must exceed the number of clients here.
-UNBOUNDED = {"MUSIC_STUDIO_MAX_CONCURRENCY": "100000"}
+# The service responds 503 above its maximum of requests in flight, and closes connections above its memory limits.
+UNBOUNDED = {
+    "MUSIC_STUDIO_MAX_CONCURRENCY": "100000",
+    "MUSIC_STUDIO_CONNECTION_MEMORY_MIB": "1000",
+    "MUSIC_STUDIO_ADDRESS_MEMORY_MIB": "1000",
+}
 
 
 def measure(peers: Sequence[Peer], counts: Sequence[int], records: list[dict[str, Any]]) -> None:

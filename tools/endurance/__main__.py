@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.db import migrate
-from tools.endurance import consistency, crash, growth, races, soak, worker_kill
+from tools.endurance import consistency, crash, floods, growth, races, soak, worker_kill
+from tools.endurance.flood_generators import KINDS
 from tools.endurance.report import Figure, at_most, exactly, show
 from tools.endurance.state_machine import Machine
 from tools.testing import databases
 from tools.testing.reference_model import modelled
 from tools.testing.server_process import Running, fresh, running
-from tools.testing.service import Actors, Services
+from tools.testing.service import ROOT, Actors, Services
 
 Part = Callable[[str, Path, Progress], Iterator[Figure]]
 STOPS, BACK_SECONDS, GRACE_SECONDS = 10, 5.0, 20.0
@@ -28,6 +29,7 @@ RUNS, STEPS = 500, 50
 HISTORY_SECONDS = 30.0
 OPERATIONS = 10_000
 SOAK_MINUTES = 10
+FLOOD_MINUTES = 10
 
 
 def race(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
@@ -167,9 +169,16 @@ def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     yield from soak.figures(kind, soak.soak(kind, folder, 2, SOAK_MINUTES, progress))
 
 
+def flooded(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """All floods of strangers at once beside honest load, for ten minutes."""
+    found = floods.measure(kind, folder, list(KINDS), FLOOD_MINUTES * 60, ROOT, progress)
+    floods.show_floods(found, progress.console)
+    yield from floods.figures(kind, found)
+
+
 PARTS: dict[str, Part] = {
     "races": race, "sequences": sequences, "crashes": crashes, "worker_kills": worker_kills, "histories": histories,
-    "growth": grown, "soak": soaked,
+    "growth": grown, "soak": soaked, "floods": flooded,
 }  # fmt: skip
 
 

@@ -28,8 +28,11 @@ START_SECONDS = 90
 class Running:
     """`music-studio serve` in its own process group, always on the same port."""
 
-    def __init__(self, database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, *, workers: int = 1, tree: Path | str = ROOT, **settings: str
+    ) -> None:
         self.database_url = database_url
+        self._tree = tree
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"server-{self.port}.log"
@@ -42,7 +45,7 @@ class Running:
         with self.log.open("ab") as file:
             return subprocess.Popen(
                 [sys.executable, "-m", "cli", "serve", "--port", str(self.port)],
-                cwd=ROOT,
+                cwd=self._tree,
                 env=own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -137,9 +140,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(database_url: str, folder: Path, *, workers: int = 1, **settings: str) -> Iterator[Running]:
-    """A ready server, stopped afterwards."""
-    server = Running(database_url, folder, workers=workers, **settings)
+def running(
+    database_url: str, folder: Path, *, workers: int = 1, tree: Path | str = ROOT, **settings: str
+) -> Iterator[Running]:
+    """A ready server of this checkout, or of another one, stopped afterwards."""
+    server = Running(database_url, folder, workers=workers, tree=tree, **settings)
     try:
         server.await_ready()
         yield server

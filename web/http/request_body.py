@@ -38,16 +38,17 @@ async def read(context: RequestContext, receive: Receive, timeout_seconds: float
 
 
 async def _read_all(receive: Receive) -> bytes:
-    content, more = b"", True
+    parts, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
-        content += message.get("body", b"")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         more = message.get("more_body", False)
-        if len(content) > MAX_BODY_BYTES:
+        if size > MAX_BODY_BYTES:
             raise _too_large()
-    return content
+    return b"".join(parts)
 
 
 def _too_large() -> PayloadTooLarge:

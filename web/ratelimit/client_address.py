@@ -48,6 +48,10 @@ class TrustedProxies:
             peer = next((hop for hop in _hops(scope) if not self._is_trusted(hop)), peer)
         return rate_limit_key(peer)
 
+    def peer_address(self, peer: str) -> str | None:
+        """The address against which a connection counts; None for a trusted proxy, which has connections of many."""
+        return None if self._networks and self._is_trusted(peer) else rate_limit_key(peer)
+
     def warn_once(self, scope: Scope) -> None:
         """Logs one warning when requests name a client but no proxy is trusted: its clients share a quota."""
         if not self._warned and not self._networks and any(_hops(scope)):

@@ -1,4 +1,4 @@
-"""Request-response cycle on uvicorn's, and the transport of the lingering close.
+"""Request-response cycle on uvicorn's: writes a response at once, or a large one as fast as the client reads it.
 
 Decision 43.
 """
@@ -6,7 +6,6 @@ Decision 43.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http import httptools_impl
@@ -16,9 +15,12 @@ from web import response_headers
 from web.context import new_request_id
 from web.exceptions import InternalError
 from web.responses import SINGLE_MESSAGE, SerializedResponse
+from web.server.connection_transport import ConnectionTransport
 from web.server.lifespan_state import ERROR_CATALOG
 
 CLOSE = (b"connection", b"close")
+# A larger response is written in pieces of this size, each when the client has read most of the one before.
+WRITE_BYTES = 64 * 1024
 
 
 class DefaultHeaderCache:
@@ -41,6 +43,8 @@ DEFAULT_HEADER_CACHE = DefaultHeaderCache()
 class Cycle(RequestResponseCycle):
     """One request and its response; sends `connection: close` if it responds before the request was read completely."""
 
+    transport: ConnectionTransport
+
     async def send(self, message: Any) -> None:
         if not self.response_started and self.more_body:
             self.keep_alive = False
@@ -49,8 +53,13 @@ class Cycle(RequestResponseCycle):
             return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
-        if not self.disconnected:
-            self._write(STATUS_LINE[message["status"]], message[SINGLE_MESSAGE])
+        response: SerializedResponse = message[SINGLE_MESSAGE]
+        if self.disconnected:
+            return
+        if len(response.content) <= WRITE_BYTES:
+            self._write(STATUS_LINE[message["status"]], response)
+        else:
+            await self._write_pieces(STATUS_LINE[message["status"]], response)
 
     async def send_500_response(self) -> None:
         """Called by uvicorn after it has logged an exception that the application did not handle."""
@@ -65,13 +74,35 @@ class Cycle(RequestResponseCycle):
 
     def _write(self, status: bytes, response: SerializedResponse) -> None:
         """Writes the response at once. uvicorn would encode each field separately, which takes longer than the rest."""
-        self.response_started = self.response_complete = True
+        self.transport.write(b"".join((self._header(status, response), response.content)))
+        self._complete()
+
+    async def _write_pieces(self, status: bytes, response: SerializedResponse) -> None:
+        """Writes a large response, whose content other responses may share; no client gets a copy of its own."""
+        timer = asyncio.get_running_loop().call_later(self.transport.write_timeout, self.transport.abort)
+        self.transport.write(self._header(status, response))
+        content = memoryview(response.content)
+        try:
+            for start in range(0, len(content), WRITE_BYTES):
+                await self.flow.drain()
+                self.transport.write(content[start : start + WRITE_BYTES])
+        finally:
+            timer.cancel()
+        self._complete()
+
+    def _header(self, status: bytes, response: SerializedResponse) -> bytes:
+        """Status line and header section."""
+        self.response_started = True
         self.waiting_for_100_continue = False
         closes = response.closes or CLOSE in self.default_headers
         self.keep_alive = self.keep_alive and not closes
         defaults = DEFAULT_HEADER_CACHE.lines(self.default_headers)
         end = b"\r\n" if self.keep_alive or closes else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((status, defaults, response.header, end, response.content)))
+        return b"".join((status, defaults, response.header, end))
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self.body.clear()
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
@@ -80,24 +111,3 @@ class Cycle(RequestResponseCycle):
 
 # uvicorn creates cycles by this name and has no option for their class.
 httptools_impl.RequestResponseCycle = Cycle  # type: ignore[misc]
-
-
-class LingeringTransport(asyncio.Transport):
-    """A transport whose close() calls `close_gracefully`, so that the client can read its response first."""
-
-    def __init__(self, transport: asyncio.Transport, close_gracefully: Callable[[], None]) -> None:
-        super().__init__()
-        self._transport = transport
-        self._close_gracefully = close_gracefully
-        self._closing = False
-
-    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if not self.is_closing():  # uvloop raises for a write to a closing transport
-            self._transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._closing or self._transport.is_closing()
-
-    def close(self) -> None:
-        self._closing = True
-        self._close_gracefully()

@@ -10,6 +10,10 @@ DRAINING = "draining"
 RATE_LIMIT_HOOK = "rate_limit_hook"
 # The application's ErrorCatalog, for the error responses that the server sends itself.
 ERROR_CATALOG = "error_catalog"
+# The MemoryLimiter of the process.
+MEMORY_LIMITER = "memory_limiter"
+# The PipelineQueue of the process.
+PIPELINE_QUEUE = "pipeline_queue"
 
 
 def require_not_draining() -> None:

@@ -68,6 +68,7 @@ class ConnectionTimeouts:
         if self._keepalive_timer is not None:
             self._keepalive_timer.cancel()
             self._keepalive_timer = None
+        self._on_header_timeout = self._on_keepalive_timeout = _ignore  # they refer to the connection
 
     def _check_header(self, iterations: int = LOOP_ITERATIONS) -> None:
         # If the event loop was delayed, the request may be in the kernel's buffer. Two iterations of the loop read it
@@ -87,3 +88,7 @@ class ConnectionTimeouts:
         else:
             self._keepalive_timer = None
             self._on_keepalive_timeout()
+
+
+def _ignore() -> None:
+    """The callback of a closed connection."""

@@ -1,0 +1,47 @@
+"""Concurrency limits of one process: requests in flight, and bodies that one credential is sending.
+
+Decision 00.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from models.exceptions import Unavailable
+from web.exceptions import RateLimited
+
+RETRY_AFTER_SECONDS = 1
+
+
+class ConcurrencyLimiter:
+    """Counts a request from when it is complete, authenticated and within its quota, until its handler has returned.
+
+    So a client that sends slowly, or without a credential, takes no place from others.
+    """
+
+    def __init__(self, max_in_flight: int, max_bodies: int) -> None:
+        self.in_flight = 0
+        self._max_in_flight, self._max_bodies = max_in_flight, max_bodies
+        self._bodies: Counter[str] = Counter()
+
+    def require_capacity(self) -> None:
+        """Raises Unavailable if so many requests are in flight that no other is executed."""
+        if self.in_flight >= self._max_in_flight:
+            raise Unavailable("Too many requests are in flight; try again soon")
+
+    @contextmanager
+    def receiving_body(self, credential: str) -> Iterator[None]:
+        """Counts a body while it arrives. Raises RateLimited if the credential is sending too many others."""
+        if self._bodies[credential] >= self._max_bodies:
+            message = f"This credential is sending {self._max_bodies} other request bodies"
+            headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+            raise RateLimited(message, headers, retry_after=RETRY_AFTER_SECONDS)
+        self._bodies[credential] += 1
+        try:
+            yield
+        finally:
+            self._bodies[credential] -= 1
+            if not self._bodies[credential]:
+                del self._bodies[credential]

@@ -1,0 +1,58 @@
+"""Transport of one connection: close() is a lingering close, and reading is resumed by the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+
+class ConnectionProtocol(Protocol):
+    """What the transport calls of its connection."""
+
+    def close_gracefully(self) -> None:
+        """Closes the connection so that the client can read its response first."""
+
+    def resume_reading(self) -> None:
+        """Parses what has arrived before more is read."""
+
+
+class ConnectionTransport(asyncio.Transport):
+    """The transport that requests of a connection use; `write_timeout` is in seconds."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: ConnectionProtocol, write_timeout: float) -> None:
+        super().__init__()
+        self._transport = transport
+        self._protocol: ConnectionProtocol | None = protocol
+        self._closing = self._paused = False
+        self.write_timeout = write_timeout
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if not self.is_closing():  # uvloop raises for a write to a closing transport
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        self._closing = True
+        if self._protocol is not None:
+            self._protocol.close_gracefully()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        self._paused = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads on, unless the protocol pauses again because of what it has received before."""
+        self._paused = False
+        if self._protocol is not None:
+            self._protocol.resume_reading()
+        if not self._paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def detach(self) -> None:
+        """Forgets the protocol of a closed connection."""
+        self._protocol = None

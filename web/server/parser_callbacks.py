@@ -1,0 +1,117 @@
+"""Parser callbacks of one connection: uvicorn's, with a limit for every part of a request (RFC 9112 sections 2 to 7).
+
+    part of a request                                      limit                                    error
+    request target                                         8 KiB                                    414
+    header fields, trailer fields                          100 fields, 32 KiB                       431
+    all bytes of the header, and line breaks before it     48 KiB                                   431
+    all bytes of the body that are not content: chunk      32 KiB, and 8 bytes for each byte        431
+    sizes, chunk extensions, trailer fields                of content
+    content                                                1 MiB, see web.http.request_body         413
+    requests that wait for their turn                      those that end in the same KiB           none: they wait
+
+The parser joins the pieces of a field itself, and reports a field only when it is complete. So bytes are counted before
+they are parsed, and parsed in pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from web.exceptions import MalformedRequest, RequestError, TargetTooLong
+from web.http import request_checks
+from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
+from web.responses import EXTENSIONS
+from web.server.parser import Parser
+
+MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
+# A chunk of one byte needs five more; a client may add three.
+FRAMING_PER_CONTENT_BYTE = 8
+# What a request takes beside its header fields and content.
+REQUEST_BYTES = 2048
+
+
+class ParserCallbacks(HttpToolsProtocol):
+    """The hooks are uvicorn's, in the order in which it calls them."""
+
+    parser: Parser  # type: ignore[assignment] # replaces uvicorn's parser
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.parser = Parser(self)
+        self.url = b""
+        self._error: RequestError | None = None
+        self._in_head = self._upgrade_ignored = False
+        self._framing_bytes = self._field_bytes = self._fields = 0
+        # The bytes of each request without a response, oldest first.
+        self._unanswered: deque[int] = deque()
+
+    def _parse(self, data: bytes) -> None:
+        self._framing_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return  # WebSocket, which web.http.request_checks rejects
+        except httptools.HttpParserError:
+            self._reject_malformed()
+        if self._framing_bytes > MAX_HEAD_BYTES:
+            self._reject(request_checks.too_many_fields())
+
+    def _is_in_content(self) -> bool:
+        return bool(self._unanswered) and not self._in_head and self.cycle.more_body
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = EXTENSIONS
+        self._in_head = True
+        self._framing_bytes = self._field_bytes = self._fields = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > MAX_TARGET_BYTES:
+            self._fail(TargetTooLong(f"The request target has more than {MAX_TARGET_BYTES} bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called for trailer fields too; they are counted and dropped, because they must not become header fields."""
+        self._fields += 1
+        self._field_bytes += len(name) + len(value)
+        if self._in_head:
+            name = name.lower()
+            self.headers.append((name, value.rstrip(b" \t")))  # RFC 9110 section 5.5
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+        if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
+            self._fail(request_checks.too_many_fields())
+
+    def _begin_content(self) -> None:
+        self._in_head = False
+        self._framing_bytes = MAX_HEAD_BYTES - MAX_HEADER_BYTES
+        self._unanswered.append(REQUEST_BYTES + self._field_bytes)
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes -= len(body) * (1 + FRAMING_PER_CONTENT_BYTE)
+        if not self.cycle.response_complete:
+            super().on_body(body)
+            self._unanswered[-1] += len(body)
+
+    def on_message_complete(self) -> None:
+        if not self._upgrade_ignored:
+            super().on_message_complete()
+            self._framing_bytes = 0
+
+    def _reject_malformed(self) -> None:
+        # A variable in the caller would be a reference cycle: the traceback of the error has the caller's frame.
+        error, self._error = self._error or MalformedRequest("The request is not valid HTTP"), None
+        self._reject(error)
+
+    def _fail(self, error: RequestError) -> None:
+        """Rejects a request from within a callback, by an exception of the parser."""
+        self._error = error
+        raise httptools.HttpParserError(error.system_message)
+
+    def _reject(self, error: RequestError) -> None:
+        """Answers what cannot be parsed, unless the connection is closing already."""
+        raise NotImplementedError
