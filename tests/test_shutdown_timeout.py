@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from models.db import migrate
@@ -130,9 +129,11 @@ def test_unfinished_body_does_not_delay_the_shutdown(tmp_path: Path, workers: in
 
 def test_suspended_worker_does_not_delay_the_shutdown(tmp_path: Path) -> None:
     with _server(tmp_path, 2) as server:
-        os.kill(workers_of(server)[0].pid, signal.SIGSTOP)
+        worker = workers_of(server)[0]
+        worker.suspend()
         time.sleep(0.6)
         _require_end_in_time(server)
+        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, "the worker still holds the port"
 
 
 def test_silent_redis_does_not_delay_the_shutdown(tmp_path: Path, silent: SilentServer) -> None:

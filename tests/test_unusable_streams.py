@@ -76,24 +76,28 @@ def _serving(program: Program) -> Iterator[Program]:
 
 
 @pytest.mark.parametrize(
-    "redirections",
-    ["2>/dev/full >/dev/full", "2>&- >&- <&-", ">&-"],
+    ("redirections", "files"),
+    [
+        ("2>/dev/full >/dev/full", ["/dev/null", "/dev/full", "/dev/full"]),
+        ("2>&- >&- <&-", ["/dev/null"] * 3),
+        (">&-", ["/dev/null"] * 3),
+    ],
 )
-def test_server_serves_without_usable_streams(tmp_path: Path, redirections: str) -> None:
+def test_server_serves_without_usable_streams(tmp_path: Path, redirections: str, files: list[str]) -> None:
     with _serving(Program(tmp_path, redirections)) as program:
-        assert _descriptors(program.process.pid) >= {0, 1, 2}
+        # Any other file, such as the database, would get what is printed.
+        assert _standard_files(program.process.pid) == files
 
 
 def test_workers_have_standard_streams_when_those_of_the_supervisor_are_closed(tmp_path: Path) -> None:
     with _serving(Program(tmp_path, "2>&- >&- <&-", workers=2)) as program:
-        for worker in psutil.Process(program.process.pid).children():
-            # Else the first files that a worker opens, such as the database, would get the lines of the log.
-            targets = {str(Path(f"/proc/{worker.pid}/fd/{number}").readlink()) for number in (1, 2)}
-            assert targets == {"/dev/null"} or "resource_tracker" in " ".join(worker.cmdline())
+        children = psutil.Process(program.process.pid).children()
+        workers = [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+        assert [_standard_files(pid) for pid in workers] == [["/dev/null"] * 3] * 2
 
 
-def _descriptors(pid: int) -> set[int]:
-    return {int(file.name) for file in Path(f"/proc/{pid}/fd").iterdir()}
+def _standard_files(pid: int) -> list[str]:
+    return [str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in range(3)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -109,3 +113,16 @@ def test_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown(tmp_path:
     os.close(read)
     # Each write of up to 4 KiB takes a page of the pipe.
     assert len(text) > PIPE_BYTES / 2, "the pipe was not full, so the test proves nothing"
+
+
+def test_descriptors_stay_open_when_the_streams_are_replaced() -> None:
+    program = """
+import gc, os, sys
+sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+from web.telemetry import standard_streams
+standard_streams.replace()
+gc.collect()
+print(os.fstat(1).st_ino > 0, os.fstat(2).st_ino > 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "True True\n", done.stderr

@@ -9,9 +9,12 @@ import io
 import os
 import sys
 import threading
+from typing import TextIO
 
 from web.telemetry.access_log import access_log
 from web.telemetry.line_writer import LineWriter
+
+_replaced: list[TextIO] = []
 
 
 class LineStream(io.TextIOBase):
@@ -51,6 +54,8 @@ class LineStream(io.TextIOBase):
 
 def replace() -> None:
     """Makes sys.stdout and sys.stderr streams that nobody waits for; a server calls this before it announces itself."""
+    # The former streams are kept: a stream that nobody refers to closes its descriptor.
+    _replaced.extend((sys.stdout, sys.stderr))
     sys.stdout, sys.stderr = LineStream(1), LineStream(2)
 
 
