@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.db import migrate
-from tools.endurance import consistency, crash, growth, races, soak, worker_kill
+from tools.endurance import consistency, crash, growth, races, soak, wire_fuzz, worker_kill
 from tools.endurance.report import Figure, at_most, exactly, show
 from tools.endurance.state_machine import Machine
 from tools.testing import databases
@@ -167,9 +167,18 @@ def soaked(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     yield from soak.figures(kind, soak.soak(kind, folder, 2, SOAK_MINUTES, progress))
 
 
+def wire_fuzzed(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Mutated bytes for an hour, compared with h11; on SQLite. Its own command has --minutes and --seed."""
+    if kind == "sqlite":
+        seed = int(time.time())
+        found, memory = wire_fuzz.run(folder, seed, wire_fuzz.MINUTES, progress)
+        wire_fuzz.write(found, seed, wire_fuzz.REPORT)
+        yield from wire_fuzz.figures(found, memory)
+
+
 PARTS: dict[str, Part] = {
     "races": race, "sequences": sequences, "crashes": crashes, "worker_kills": worker_kills, "histories": histories,
-    "growth": grown, "soak": soaked,
+    "growth": grown, "soak": soaked, "wire_fuzz": wire_fuzzed,
 }  # fmt: skip
 
 
