@@ -135,16 +135,13 @@ def assemble(
         settings.public_url,
         errors,
         dispatcher=dispatcher,
-        authenticator=Authenticator(
-            database, pepper, _jwt_verifier(settings), KeyUsageRecorder(database),
-            key_cache_seconds=settings.key_cache_seconds,
-        ),
+        authenticator=_authenticator(settings, database, pepper),
         limiter=limiter,
         concurrency=concurrency,
         cors=cors,
         body_timeout_seconds=settings.body_timeout_seconds,
         require_if_match=settings.require_if_match,
-    )  # fmt: skip
+    )
     return Application(
         connexion,
         Contract(document),
@@ -153,9 +150,7 @@ def assemble(
         cors,
         errors,
         concurrency=concurrency,
-        memory=MemoryLimiter(
-            settings.connection_memory_mib * MIB, settings.address_memory_mib * MIB, proxies.peer_address
-        ),
+        memory=_memory_limiter(settings, proxies),
         server_timing=settings.server_timing,
     )
 
@@ -185,6 +180,11 @@ def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxi
     return RateLimiter(enabled, operations(document), proxies, shared)
 
 
+def _memory_limiter(settings: Settings, proxies: TrustedProxies) -> MemoryLimiter:
+    limits = settings.connection_memory_mib * MIB, settings.address_memory_mib * MIB
+    return MemoryLimiter(*limits, proxies.peer_address)
+
+
 def _gauges(application: Application) -> metrics.Gauges:
     """Functions that read the gauges of this process, by metric name."""
     return {
@@ -193,6 +193,12 @@ def _gauges(application: Application) -> metrics.Gauges:
         "rate_limit_store_unavailable": lambda: application.limiter.is_degraded,
         "memory_bytes": metrics.resident_memory_bytes,
     }
+
+
+def _authenticator(settings: Settings, database: Database, pepper: bytes) -> Authenticator:
+    """Raises BadSetting."""
+    verifier, usage = _jwt_verifier(settings), KeyUsageRecorder(database)
+    return Authenticator(database, pepper, verifier, usage, key_cache_seconds=settings.key_cache_seconds)
 
 
 def _jwt_verifier(settings: Settings) -> JWTVerifier | None:

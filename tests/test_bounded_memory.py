@@ -35,8 +35,8 @@ ADDRESSES = 40_000
 # Values and growth for what takes ten times as long; its caches have at most 64 entries.
 LONG = 2_000, 500
 LARGE_VALUES, LARGE_BYTES = 1_000, 6_000
-# A quarter of what the large values have together.
-MAX_BYTES = LARGE_VALUES * LARGE_BYTES // 4
+# Half of what the large values have together.
+MAX_BYTES = LARGE_VALUES * LARGE_BYTES // 2
 PER_CONNECTION = 50
 JWT_SECRET = "a shared secret of these tests, 32 bytes"
 QUOTA = "1000000/minute"

@@ -54,7 +54,7 @@ class Local:
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Local]:
     with databases.migrated("sqlite", tmp_path) as url:
-        application = app.create_app(Settings(database_url=url, key_pepper="pepper", rate_limit="off"))
+        application = app.create_app(Settings(database_url=url, key_pepper="p" * 32, rate_limit="off"))
         with serving(application) as served:
             yield Local(application, ("127.0.0.1", int(served.rpartition(":")[2])))
 

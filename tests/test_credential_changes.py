@@ -113,14 +113,11 @@ def test_credential_changed_before_the_last_byte_of_the_body_does_not_write(veri
 
 
 @ON_DATABASES
-@pytest.mark.parametrize(("method", "body"), [("GET", BODY), ("POST", b"not JSON" + BODY[-1:])])
-def test_credential_changed_before_the_last_byte_is_rejected_before_everything_else(
-    verifying: Service, method: str, body: bytes
-) -> None:
+def test_credential_changed_before_the_last_byte_is_rejected_before_everything_else(verifying: Service) -> None:
     credential = key_of(verifying)
-    with slow_body(verifying, credential, method, body) as client:
+    with slow_body(verifying, credential, "POST", b"not JSON" + BODY[-1:]) as client:
         verifying.set_state(credential.key_id or "", "paused")
-        assert_envelope(finish(client), "API_KEY_PAUSED", (method, PATH))
+        assert_envelope(finish(client), "API_KEY_PAUSED", ("POST", PATH))
 
 
 @ON_DATABASES

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.db import migrate
-from tools.endurance import consistency, crash, floods, growth, races, soak, worker_kill
+from tools.endurance import consistency, crash, floods, growth, races, soak, wire_fuzz, worker_kill
 from tools.endurance.flood_generators import KINDS
 from tools.endurance.report import Figure, at_most, exactly, show
 from tools.endurance.state_machine import Machine
@@ -176,9 +176,18 @@ def flooded(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     yield from floods.figures(kind, found)
 
 
+def wire_fuzzed(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """Mutated bytes for an hour, compared with h11; on SQLite. Its own command has --minutes and --seed."""
+    if kind == "sqlite":
+        seed = int(time.time())
+        found, memory = wire_fuzz.run(folder, seed, wire_fuzz.MINUTES, progress)
+        wire_fuzz.write(found, seed, wire_fuzz.REPORT)
+        yield from wire_fuzz.figures(found, memory)
+
+
 PARTS: dict[str, Part] = {
     "races": race, "sequences": sequences, "crashes": crashes, "worker_kills": worker_kills, "histories": histories,
-    "growth": grown, "soak": soaked, "floods": flooded,
+    "growth": grown, "soak": soaked, "floods": flooded, "wire_fuzz": wire_fuzzed,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import math
 import random
 import re
@@ -172,7 +173,7 @@ def compare(data: bytes, outcome: Outcome, oracle: Oracle) -> tuple[str, bool]:
         common += 1
     if common < len(ours) and common < len(theirs):
         return f"request {common}: the server reads {ours[common]}, h11 {theirs[common]}", False
-    rest = _from_request(data, common)
+    rest = oracle.rest(data, min(common, len(oracle.ends)))
     if common < len(ours):
         known = wire_oracle.explanation(LAXER, rest)
         return (f"server reads more: {known.name}", True) if known else (f"only the server reads {ours[common]}", False)
@@ -180,16 +181,16 @@ def compare(data: bytes, outcome: Outcome, oracle: Oracle) -> tuple[str, bool]:
         return "", True
     if common == len(theirs) - 1 and oracle.requests[-1].content is None:
         return "the last request is incomplete (RFC 9112 section 8)", True
-    if outcome.closes and outcome.responses[-1][0] < 400:
+    if outcome.closes and len(outcome.responses) <= common:
         return "the response closes the connection (RFC 9112 section 9.6)", True
     return _stricter(theirs[common], outcome, rest)
 
 
 def _stricter(request: tuple[bytes, bytes], outcome: Outcome, rest: bytes) -> tuple[str, bool]:
     """h11 reads a request that the server does not."""
-    if not outcome.closes and outcome.responses:
+    if not outcome.closes:
         return f"only h11 reads {request}, and the server keeps the connection", False
-    status, code = outcome.responses[-1] if outcome.responses else (0, "")
+    status, code = outcome.responses[-1]
     if code and (status, code) != (400, "MALFORMED_REQUEST"):
         return f"server closes with {status} {code} (RFC 9110 section 15.5)", True
     known = wire_oracle.explanation(STRICTER, rest)
@@ -202,13 +203,15 @@ def _path(target: bytes) -> bytes:
     return path or b"/"
 
 
-def _from_request(data: bytes, count: int) -> bytes:
-    """The bytes without the heads of the first requests; where contents look like heads, a little too many."""
-    position = 0
-    for _ in range(count):
-        end = re.compile(rb"\r?\n\r?\n").search(data, position)
-        position = len(data) if end is None else end.end()
-    return data[position:] or data
+class _Exceptions(logging.Handler):
+    """Collects what the server logs of exceptions in this process."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
 
 
 class Fuzzer:
@@ -218,6 +221,8 @@ class Fuzzer:
         self.found = Findings()
         self._server, self._words = server, words
         self._rng = random.Random(seed)
+        self._exceptions = _Exceptions()
+        logging.getLogger("uvicorn.error").handlers = [self._exceptions]
         self._corpus = [self._filled(data) for data in corpus]
 
     async def step(self, tcp: Running | None) -> None:
@@ -233,6 +238,7 @@ class Fuzzer:
             self.found.differences[difference] += 1
         if not legal:
             self.found.fail("desync", data, (difference, outcome, oracle))
+        self._check_exceptions(data)
         if any(status >= 500 for status, _ in outcome.responses):
             self.found.fail("5xx", data, outcome)
         signature = (outcome.responses, outcome.closes, difference if legal else "", oracle.error[:20])
@@ -241,6 +247,11 @@ class Fuzzer:
             self._corpus.append(data)
         if tcp is not None and self.found.inputs % OVER_TCP == 0:
             await asyncio.to_thread(self._over_tcp, tcp, data, outcome)
+
+    def _check_exceptions(self, data: bytes) -> None:
+        for text in self._exceptions.texts:
+            self.found.fail("exception", data, text[-2000:])
+        self._exceptions.texts.clear()
 
     async def _outcome(self, data: bytes) -> Outcome | None:
         self._server.requests.clear()
@@ -281,9 +292,13 @@ class Fuzzer:
 
 
 def _same_statuses(found: tuple[tuple[int, str], ...], closes: bool, outcome: Outcome) -> bool:
-    """Whether both gave the same statuses; a response that closes may come without the error for what follows it."""
-    one, other = ([status for status, _ in seen] for seen in (found, outcome.responses))
-    return one == other or (closes and [*one, 400] == other)
+    """Whether both gave the same statuses; a response that closes may end the one list sooner (RFC 9112 section 9.6).
+
+    When exactly the client's end arrives decides whether the last response closes, or the error after it.
+    """
+    lists = [([status for status, _ in found], closes), ([status for status, _ in outcome.responses], outcome.closes)]
+    (short, short_closes), (long, _) = sorted(lists, key=lambda item: len(item[0]))
+    return short == long or (short_closes and short == long[: len(short)])
 
 
 async def fuzz(
@@ -317,7 +332,11 @@ def run(folder: Path, seed: int, minutes: float, progress: Progress) -> tuple[Fi
                 found = await fuzz(server, words, seed, minutes * 54, tcp=tcp, progress=progress)
                 return found, (resident_memory_bytes() - before) / 2**20
 
-        return asyncio.run(both())
+        found, growth = asyncio.run(both())
+        for line in tcp.faults():
+            found.fail("fault in the log of the server", b"", line)
+        tcp.log.write_text("", encoding="utf-8")
+    return found, growth
 
 
 def figures(found: Findings, growth: float) -> Iterator[Figure]:

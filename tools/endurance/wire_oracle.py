@@ -22,10 +22,15 @@ class Read(NamedTuple):
 
 
 class Oracle(NamedTuple):
-    """The requests that h11 reads, and its error if it refuses what follows."""
+    """The requests that h11 reads, its error if it refuses what follows, and where the complete requests end."""
 
     requests: list[Read]
     error: str
+    ends: list[int]
+
+    def rest(self, data: bytes, count: int) -> bytes:
+        """The bytes after the first requests."""
+        return data[self.ends[count - 1] if count else 0 :]
 
 
 class Difference(NamedTuple):
@@ -48,6 +53,10 @@ def _not(match: Callable[[bytes], object]) -> Callable[[bytes], object]:
 
 
 _REQUEST_LINE = re.compile(rb"[^\r\n]* HTTP/1\.[01]\r\n")
+# Origin form, or absolute form without a user (RFC 9110 section 4.2.4), of the characters of RFC 3986.
+_TARGET = re.compile(
+    rb"[\r\n]*[A-Z]+ +(?:https?://[A-Z0-9.-]+(?::[0-9]*)?(?=[/? ]))?(?:[/?][!$-;=?-Z_a-z~]*)? +HTTP/", re.IGNORECASE
+)
 _REGISTERED_METHOD = re.compile(rb"[\r\n]*(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT) ")
 # llhttp refuses what h11 reads. A server may refuse, and it closes the connection, so it reads nothing behind.
 STRICTER = [
@@ -55,12 +64,13 @@ STRICTER = [
     Difference("folded field line", "RFC 9112 section 5.2", _search(rb"\r\n[ \t]")),
     Difference("method that is not registered", "RFC 9110 section 9.1", _not(_REGISTERED_METHOD.match)),
     Difference("Transfer-Encoding with Content-Length", "RFC 9112 section 6.1", _search(rb"\ntransfer-encoding:")),
-    Difference("no number in Content-Length", "RFC 9112 section 6.3", _search(rb"\ncontent-length:[^\r\n]*[^0-9\r\n]")),
-    Difference("other version", "RFC 9110 section 2.5", _not(_REQUEST_LINE.match)),
     Difference(
-        "invalid character in a target", "RFC 9112 section 3.2", _search(rb"^[^\r\n]*? [^\r\n]*[^!-~][^\r\n]* HTTP/")
+        "no number in Content-Length", "RFC 9112 section 6.3", _search(rb"\ncontent-length:(?![ \t]*[0-9]+[ \t]*\r\n)")
     ),
-    Difference("control character", "RFC 9110 section 5.5", _search(rb"[\0-\x08\x0b-\x1f\x7f]")),
+    Difference("two Content-Length", "RFC 9112 section 6.3", _search(rb"\ncontent-length:.*\ncontent-length:")),
+    Difference("other version", "RFC 9110 section 2.5", _not(_REQUEST_LINE.match)),
+    Difference("form of the target", "RFC 9112 section 3.2", _not(_TARGET.match)),
+    Difference("control character", "RFC 9110 section 5.5", _search(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")),
     Difference("form of a chunk extension", "RFC 9112 section 7.1.1", _search(rb"chunked.*\r\n\r\n.*;")),
     Difference("Upgrade or CONNECT", "RFC 9110 section 7.8", _search(rb"\nupgrade:|^CONNECT ")),
 ]
@@ -80,8 +90,7 @@ def read(data: bytes) -> Oracle:
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 24)
     connection.receive_data(data)
     connection.receive_data(b"")
-    requests: list[Read] = []
-    content = b""
+    requests, ends, content = list[Read](), list[int](), b""
     try:
         while True:
             event = connection.next_event()
@@ -92,12 +101,13 @@ def read(data: bytes) -> Oracle:
                 content += event.data
             elif isinstance(event, h11.EndOfMessage):
                 requests[-1] = requests[-1]._replace(content=content)
+                ends.append(len(data) - len(connection.trailing_data[0]))
                 if not _answer(connection):
-                    return Oracle(requests, "")
+                    return Oracle(requests, "", ends)
             else:
-                return Oracle(requests, "")
+                return Oracle(requests, "", ends)
     except h11.RemoteProtocolError as error:
-        return Oracle(requests, str(error))
+        return Oracle(requests, str(error), ends)
 
 
 def _answer(connection: h11.Connection) -> bool:

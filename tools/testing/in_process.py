@@ -21,7 +21,7 @@ from web.server.config import ServerConfig
 from web.server.protocol import Protocol
 
 ORGANIZATION, USER = "org_home1", "user_alice"
-PEPPER = "pepper-of-the-tests"
+PEPPER = "pepper-of-the-tests-of-32-bytes-or-more"
 MAX_SECONDS = 5.0
 
 
