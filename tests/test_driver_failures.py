@@ -23,7 +23,7 @@ from web.application import Application
 from web.asgi import Message
 
 OWNER = caller("alice", HOME)
-PEPPER = "pepper"
+PEPPER = "p" * 32
 COUNT = select(func.count().label("rows")).select_from(collections.collections)
 
 
