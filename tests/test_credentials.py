@@ -200,7 +200,8 @@ def test_no_secret_is_ever_logged(server: Service, anonymous: httpx.Client, key:
     for headers in ({"X-API-Key": key}, bearer(key), {"X-API-Key": f"{key}x"}, {"X-Request-ID": key}, {"Referer": key}):
         anonymous.get("collections", headers=headers)
     anonymous.get("collections", params={"api_key": key})
-    anonymous.get(f"collections/{key}", headers={"X-API-Key": key})
+    last = anonymous.get(f"collections/{key}", headers={"X-API-Key": key})
+    assert server.log_lines(last.headers["X-Request-ID"])
     assert key not in server.log_text()
 
 

@@ -16,6 +16,7 @@ from web.server.process import GracefulServer
 from web.server.protocol import Protocol
 
 CONNECTIONS = 100
+PAUSED = "accept paused, out of file descriptors"
 FREE_FILE_DESCRIPTORS = 4
 
 
@@ -90,7 +91,7 @@ def test_clients_wait_when_file_descriptors_run_out(tmp_path: Path) -> None:
                 connection.close()
             waiting.settimeout(10)
             assert waiting.recv(12) == b"HTTP/1.1 200"
-        assert "accept paused, out of file descriptors" in server.log_text()
+        assert PAUSED in server.await_log(PAUSED)
 
 
 def _connect_until_one_waits(server: Running, closing: contextlib.ExitStack) -> list[socket.socket]:

@@ -13,6 +13,7 @@ from tools.testing import databases
 from tools.testing.server_process import running
 
 pytestmark = pytest.mark.slow
+MOVED, IN_PLACE = "database file moved, deleted or replaced", "database file in place again"
 
 
 def _replace(file: Path) -> None:
@@ -41,11 +42,11 @@ def test_writes_are_refused_while_the_file_is_not_in_place(tmp_path: Path, chang
             assert response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
         assert client.get("collections").status_code == 200
         assert server.health("live") == 200
-        assert server.log_text().count("database file moved, deleted or replaced") == 1
+        assert server.await_log(MOVED).count(MOVED) == 1
         if change == "moved":
             file.with_suffix(".old").rename(file)
             assert client.post("collections", json={"name": "after"}).status_code == 201
-            assert "database file in place again" in server.log_text()
+            assert IN_PLACE in server.await_log(IN_PLACE)
     if change == "moved":
         with closing(sqlite3.connect(file)) as database:
             names = [name for (name,) in database.execute("SELECT name FROM collections ORDER BY name")]

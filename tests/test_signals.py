@@ -35,7 +35,7 @@ def test_no_signal_of_an_operator_cuts_a_request(tmp_path: Path, workers: int) -
         assert response.status_code == 201, response.text
         assert server.process.poll() is None
         ignored = ["SIGHUP", "SIGUSR1", "SIGUSR2"] if workers == 1 else ["SIGUSR1", "SIGUSR2"]
-        assert [name for name in ignored if f'"signal":"{name}"' not in server.log_text()] == []
+        assert [name for name in ignored if f'"signal":"{name}"' not in server.await_log("SIGUSR2")] == []
 
 
 def _slow_body(server: Running, numbers: list[signal.Signals]) -> Iterator[bytes]:
@@ -55,7 +55,7 @@ def test_worker_ignores_signals_meant_for_the_supervisor(tmp_path: Path) -> None
             before[0].send_signal(number)
         time.sleep(1)
         assert workers_of(server) == before
-        assert "send it to the supervisor" in server.log_text()
+        assert "send it to the supervisor" in server.await_log("send it to the supervisor")
 
 
 def test_sighup_renews_the_workers_without_a_lost_request(tmp_path: Path) -> None:

@@ -118,8 +118,8 @@ def test_log_that_nobody_reads_stops_neither_requests_nor_the_shutdown(tmp_path:
 def test_descriptors_stay_open_when_the_streams_are_replaced() -> None:
     program = """
 import gc, os, sys
+from web.telemetry import standard_streams  # structlog keeps the streams that it finds
 sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-from web.telemetry import standard_streams
 standard_streams.replace()
 gc.collect()
 print(os.fstat(1).st_ino > 0, os.fstat(2).st_ino > 0)

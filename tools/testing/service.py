@@ -124,6 +124,13 @@ class Service:
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
+    def await_log(self, text: str, seconds: float = 5) -> str:
+        """The log once it contains `text`, because lines are written after the response; or as it is in the end."""
+        deadline = time.monotonic() + seconds
+        while text not in (log := self.log_text()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return log
+
     def log_lines(self, trace_id: str) -> list[dict[str, Any]]:
         """The access log lines of a request; they are written after the response."""
         deadline = time.monotonic() + 5
