@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from web.ratelimit.client_address import MAX_HOPS, UNKNOWN, Address, TrustedProxies, rate_limit_key
+from web.ratelimit.counters import FixedWindowCounter
 
 PROXIES = TrustedProxies(["10.0.0.0/8", "2001:db8:ffff::/48", "::ffff:192.168.0.0/112"])
 CLIENT, NETWORK = "203.0.113.9", "2001:db8::/64"
@@ -158,3 +159,13 @@ def test_any_text_is_one_address_or_unknown(text: str) -> None:
     for name in ("X-Forwarded-For", "Forwarded"):
         key = client((name, text))
         assert key == UNKNOWN or str(ip_network(key)).removesuffix("/32") == key
+
+
+def test_counter_forgets_the_clients_counted_least_recently() -> None:
+    counter, most = FixedWindowCounter(60, 100), 100
+    for number in range(1_000):
+        assert counter.count(f"new {number}", 0.0).count == 1
+        assert counter.count("busy", 0.0).count == number + 1, "a client that is counted often keeps its window"
+    assert counter.count("new 999", 0.0).count == 2
+    assert counter.count(f"new {999 - most // 2}", 0.0).count == 2
+    assert counter.count(f"new {999 - 2 * most}", 0.0).count == 1

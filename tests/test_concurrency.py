@@ -2,12 +2,14 @@
 
 import random
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from tools.testing.service import Service, add_all, at_once, new_collection, order_of
+from models import keys
+from tools.testing.service import ALICE, PEPPER, Service, add_all, at_once, new_collection, order_of
 
 WRITERS, MOVES = 16, 10
 
@@ -140,3 +142,13 @@ def test_concurrent_updates_of_different_fields_all_apply(alice: httpx.Client, t
     assert responses == [200] * 4
     shown = alice.get(f"collections/{made['id']}").json()
     assert {name: shown[name] for name in fields} == fields
+
+
+def test_one_of_six_concurrent_rotations_replaces_the_key(server: Service) -> None:
+    with server.use_database():
+        former = keys.get(server.key(ALICE)[0])
+        assert former is not None
+        done = at_once(6, lambda _: keys.rotate(former, timedelta(hours=1), None, pepper=PEPPER.encode()))
+    rotated = [rotation for rotation in done if rotation is not None]
+    assert len(rotated) == 1
+    assert server.client(rotated[0].secret).get("collections").status_code == 200

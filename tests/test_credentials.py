@@ -2,7 +2,9 @@
 
 import base64
 import hmac
+import itertools
 import json
+import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,10 +16,16 @@ import pytest
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+from sqlalchemy import delete
 
+from models import organizations
+from models.db import connection
+from models.schema import memberships
 from tools.testing.service import (
     ALICE,
+    AWAY,
     BOB,
+    HOME,
     NO_COLLECTION,
     ON_ONE_DATABASE,
     Service,
@@ -392,6 +400,110 @@ BAD_FOR_KEY_SET: dict[str, Callable[[], str]] = {
 def test_token_not_signed_by_a_jwks_key_is_invalid(by_key_set: httpx.Client, fault: str) -> None:
     response = by_key_set.get("collections", headers=bearer(BAD_FOR_KEY_SET[fault]()))
     assert_envelope(response, "TOKEN_INVALID")
+
+
+ALGORITHMS = [
+    "none", "None", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "ES256K", "PS256",
+    "PS512", "EdDSA", "", ["RS256"], 1, None,
+]  # fmt: skip
+KEY_IDS: list[Any] = [
+    RSA.kid,
+    EC.kid,
+    "other",
+    "",
+    "../../../etc/passwd",
+    "/dev/null",
+    "' OR 1=1--",
+    1,
+    None,
+    ["rsa-1"],
+    {},
+]
+PUBLIC_SECRETS = {
+    "nothing": b"", "PEM": RSA.as_pem(private=False), "DER": RSA.as_der(private=False),
+    "JWK": json.dumps(RSA.as_dict(private=False)).encode(), "PEM of EC": EC.as_pem(private=False),
+    "modulus": str(RSA.as_dict(private=False)["n"]).encode(), "zeros": bytes(32),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def verifiers(tmp_path_factory: pytest.TempPathFactory) -> list[JWTVerifier]:
+    """A verifier with a shared secret, and one with a key set."""
+    file = tmp_path_factory.mktemp("keys") / "jwks.json"
+    file.write_text(json.dumps(KeySet([RSA, EC]).as_dict(private=False)), encoding="utf-8")
+    return [JWTVerifier(SECRET), JWTVerifier(jwks_file=str(file))]
+
+
+@pytest.mark.parametrize("signature", PUBLIC_SECRETS)
+def test_forged_signature_never_verifies(verifiers: list[JWTVerifier], signature: str) -> None:
+    for algorithm, key_id, verifier in itertools.product(ALGORITHMS, KEY_IDS, verifiers):
+        forged = _handmade({"alg": algorithm, "kid": key_id}, PUBLIC_SECRETS[signature] or None)
+        with pytest.raises(TokenInvalid):
+            verifier.verify(forged)
+
+
+ODD_HEADERS: dict[str, dict[str, Any]] = {
+    "a list of algorithms": {"alg": ["HS256"]}, "no algorithm": {"alg": None},
+    "a critical extension": {"crit": ["exp"]}, "a critical extension that is a text": {"crit": "exp"},
+    "a payload that is not encoded": {"b64": False, "crit": ["b64"]},
+    "an encrypted token": {"alg": "dir", "enc": "A256GCM"}, "another algorithm": {"alg": "hs256"},
+}  # fmt: skip
+IGNORED_HEADERS: dict[str, dict[str, Any]] = {
+    "its own key": {"jwk": OctKey.import_key("x" * 40).as_dict()}, "a key address": {"jku": "https://evil.example/jwks"},
+    "a certificate address": {"x5u": "https://evil.example/"}, "a certificate": {"x5c": ["MIIB"]},
+    "compression": {"zip": "DEF"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_HEADERS)
+def test_odd_header_does_not_verify(verifiers: list[JWTVerifier], name: str) -> None:
+    for verifier in verifiers:
+        with pytest.raises(TokenInvalid):
+            verifier.verify(_handmade(ODD_HEADERS[name]))
+
+
+@pytest.mark.parametrize("name", IGNORED_HEADERS)
+def test_header_cannot_bring_a_key(verifiers: list[JWTVerifier], name: str) -> None:
+    for secret in (b"x" * 40, b"another secret"):
+        with pytest.raises(TokenInvalid):
+            verifiers[0].verify(_handmade(IGNORED_HEADERS[name], secret))
+        with pytest.raises(TokenInvalid):
+            verifiers[1].verify(_handmade(IGNORED_HEADERS[name], secret))
+
+
+@pytest.mark.parametrize(
+    "change", ["cut", "longer", "padded", "another character", "blank", "a fourth part", "Unicode"]
+)
+def test_altered_token_does_not_verify(verifiers: list[JWTVerifier], change: str) -> None:
+    good = token()
+    verifiers[0].verify(good)
+    other = "A" if good[-5] != "A" else "B"
+    altered = {
+        "cut": good[:-4], "longer": good + "AAAA", "padded": good + "=",
+        "another character": good[:-5] + other + good[-4:],
+        "blank": good + " ", "a fourth part": good + ".AAAA", "Unicode": good[:-1] + "\u00e9",
+    }  # fmt: skip
+    with pytest.raises(TokenInvalid):
+        verifiers[0].verify(altered[change])
+
+
+def test_token_of_a_removed_member_is_refused_at_the_next_request(server: Service, by_secret: httpx.Client) -> None:
+    user = f"user_{secrets.token_hex(4)}"
+    with server.use_database():
+        organizations.join(HOME, user)
+        organizations.join(AWAY, user)
+    headers = bearer(token(sub=user))
+    assert by_secret.get("collections", headers=headers).status_code == 200
+    _remove_member(server, user, HOME)
+    assert_envelope(by_secret.get("collections", headers=headers), "ORGANIZATION_ACCESS_DENIED")
+    _remove_member(server, user, AWAY)
+    assert_envelope(by_secret.get("collections", headers=headers), "TOKEN_INVALID")
+
+
+def _remove_member(server: Service, user: str, organization: str) -> None:
+    columns = memberships.c
+    with server.use_database():
+        connection.execute(delete(memberships).where(columns.user_id == user, columns.organization_id == organization))
 
 
 def test_token_issuer_and_audience_are_checked(services: Services, server: Service) -> None:

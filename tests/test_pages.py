@@ -10,6 +10,9 @@ import httpx
 import pytest
 
 from tools.testing.service import ROOT
+from web.docs_pages import ORIGIN
+
+LONG = "a." * 127 + "a"
 
 STATIC = ROOT / "docsite" / "static"
 FILES = {
@@ -92,6 +95,21 @@ def test_unknown_docs_path_gets_404(reader: httpx.Client, path: str) -> None:
     response = reader.send(request)
     assert response.status_code == 404, response.text
     assert response.json()["error"]["code"] == "ENDPOINT_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("music.example", "http://music.example"), ("music.example:8443", "http://music.example:8443"),
+        ("[2001:db8::1]:81", "http://[2001:db8::1]:81"), (LONG, f"http://{LONG}"), (f"a{LONG}", ORIGIN),
+        ("a,b", ORIGIN), ("a'b", ORIGIN), ("a%22b", ORIGIN), ("a;b", ORIGIN), ("", ORIGIN),
+    ],
+)  # fmt: skip
+def test_samples_name_the_host_of_the_request_if_it_is_one(reader: httpx.Client, host: str, shown: str) -> None:
+    page = reader.get("/docs/api-reference/music/get-liveness.md", headers={"Host": host})
+    assert page.status_code == 200
+    assert f"{shown}/v1/health/live" in page.text
+    assert shown == ORIGIN or ORIGIN not in page.text
 
 
 def test_head_of_docs_page_has_the_headers_of_get(reader: httpx.Client) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from docsite import samples
+from docsite import html, samples
 from docsite.operations import operations
 from tools.testing.service import ROOT, Services
 from web.contract import document as contract
@@ -179,3 +179,17 @@ def test_literals_are_formatted_per_language() -> None:
     assert "b: [true, 'it\\'s #{1} \"$x\"']" in written["javascript"]
     assert "'b' => [true, 'it\\'s #{1} \"$x\"']" in written["php"]
     assert '"b" => [true, "it\'s \\#{1} \\"$x\\""]' in written["ruby"]
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "a <img src=x onerror=alert(1)>", "<!-- a -->", "<a\nb>"]
+)
+def test_html_in_markdown_is_escaped(text: str) -> None:
+    page = html.render(text)
+    assert not re.search(r"<(?!/?p>)", page)
+    assert "&lt;" in page
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,a", "vbscript:a"])
+def test_link_of_a_script_is_no_link(address: str) -> None:
+    assert "href" not in html.render(f"[a]({address})")

@@ -173,6 +173,9 @@ def compare(data: bytes, outcome: Outcome, oracle: Oracle) -> tuple[str, bool]:
         common += 1
     if common < len(ours) and common < len(theirs):
         return f"request {common}: the server reads {ours[common]}, h11 {theirs[common]}", False
+    answered = len(outcome.responses)
+    if not outcome.closes and answered < min(common, len(oracle.ends)):
+        return f"request {answered} is not answered, and the connection is not closed by a response", False
     rest = oracle.rest(data, min(common, len(oracle.ends)))
     if common < len(ours):
         known = wire_oracle.explanation(LAXER, rest)
