@@ -215,6 +215,8 @@ def test_large_response_arrives_whole_when_it_is_read_slowly(local: Local) -> No
         get() * 3 + b"\0",
         get(LIVE, b"Content-Length: 9") + b"x",
         head(b"POST", LIST, JSON, b"Content-Length: 9") + b"x",
+        head(b"GET", LIVE, CHUNKED) + b"1;" + b"x" * 9000,
+        head(b"GET", LIVE, CHUNKED) + b"0\r\nA: " + b"x" * 50_000,
         get(b"http://"),
         get(b"/" + b"a" * 9000),
         head(b"GET", b"/docs/scalar.js"),
