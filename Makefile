@@ -65,7 +65,7 @@ test-pages: $(LINTERS) ## Open the reference in Chromium, try a request, and lea
 	@$(call debian,chromium:chromium)
 	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_browser.py
 
-endure: $(TOOLS) ## Prove what takes an hour: races, random sequences, crashes, histories, a million collections, soak, a fuzz of the wire (PARTS=)
+endure: $(TOOLS) ## Prove what takes an hour: races, sequences, crashes, histories, a million collections, soak, floods, a fuzz of the wire (PARTS=)
 	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m tools.endurance $(PARTS)
 

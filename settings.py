@@ -92,11 +92,11 @@ class Settings:
     )
     max_bodies_per_credential: int = _setting(
         64,
-        "request bodies that one credential sends at once to one process; the server answers 429 to more",
+        "request bodies that one credential sends at once to one process; the server answers 503 to more",
         whole(1, 100_000),
     )
     connection_memory_mib: int = _setting(
-        96, "MiB that all connections of one process may hold; beyond it the largest are closed", whole(1, 1_000_000)
+        64, "MiB that all connections of one process may hold; beyond it the largest are closed", whole(1, 1_000_000)
     )
     address_memory_mib: int = _setting(
         16, "MiB of them that one client address may hold; beyond it its largest are closed", whole(1, 1_000_000)

@@ -77,6 +77,15 @@ def test_connections_of_a_trusted_proxy_count_alone() -> None:
     assert found.closed[0] == "large"
 
 
+def test_address_whose_connections_were_closed_counts_again() -> None:
+    found = connections(100, 1000)
+    found.connect("first", "192.0.2.1", 200)
+    found.connect("second", "192.0.2.1", 10)
+    found.limiter.disconnect(found.open["first"])
+    found.limiter.resize(found.open["second"], 200 * KIB)
+    assert found.closed == ["first", "second"]
+
+
 def test_closed_connections_are_counted_no_more() -> None:
     found = connections(1000, 1000)
     for number in range(10):

@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.exceptions import Unavailable
-from web.exceptions import RateLimited
-
-RETRY_AFTER_SECONDS = 1
 
 
 class ConcurrencyLimiter:
@@ -33,11 +30,9 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def receiving_body(self, credential: str) -> Iterator[None]:
-        """Counts a body while it arrives. Raises RateLimited if the credential is sending too many others."""
+        """Counts a body while it arrives. Raises Unavailable if the credential is sending too many others."""
         if self._bodies[credential] >= self._max_bodies:
-            message = f"This credential is sending {self._max_bodies} other request bodies"
-            headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
-            raise RateLimited(message, headers, retry_after=RETRY_AFTER_SECONDS)
+            raise Unavailable(f"This credential is sending {self._max_bodies} other request bodies; try again soon")
         self._bodies[credential] += 1
         try:
             yield

@@ -15,7 +15,7 @@ from web.server.config import ServerConfig
 from web.server.connection_transport import ConnectionTransport
 from web.server.lifespan_state import MEMORY_LIMITER
 from web.server.memory_limiter import MemoryLimiter
-from web.server.parser_callbacks import ParserCallbacks
+from web.server.parser_callbacks import FIELD_BYTES, ParserCallbacks
 
 PIECE_BYTES, CONTENT_PIECE_BYTES = 1024, 16 * 1024
 # What the connection holds is reported when it has changed by so many bytes.
@@ -46,13 +46,20 @@ class FlowControlledProtocol(ParserCallbacks):
         self._held = 0
         self._write_timer: asyncio.TimerHandle | None = None
         self._limiter: MemoryLimiter = self.app_state[MEMORY_LIMITER]
-        self._memory = self._limiter.connect(self._peer(), transport.abort)
+        self._memory = self._limiter.connect(self._peer(), self._abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_write_timer()
         super().connection_lost(exc)
         self._limiter.disconnect(self._memory)
         self._drop_references()
+
+    def _abort(self) -> None:
+        """Closes the connection, and releases what it holds before the event loop has closed the socket."""
+        self._state = ConnectionState.CLOSED
+        self.transport.abort()
+        self._unparsed.clear()
+        self.headers, self.scope, self.parser = [], {}, None  # type: ignore[typeddict-item,assignment]
 
     def _drop_references(self) -> None:
         """Breaks the reference cycles of the connection: its memory returns without the garbage collector."""
@@ -117,8 +124,9 @@ class FlowControlledProtocol(ParserCallbacks):
 
     def _report_memory(self) -> None:
         """Tells the memory limiter what the connection holds; it may close this connection."""
-        held = len(self._unparsed) + sum(self._unanswered) + max(self._framing_bytes, 0)
-        held += self.transport.get_write_buffer_size()
+        held = len(self._unparsed) + sum(self._unanswered) + self.transport.get_write_buffer_size()
+        if self._in_head:
+            held += self._framing_bytes + self._fields * FIELD_BYTES
         if abs(held - self._held) > STEP_BYTES:
             self._held = held
             self._limiter.resize(self._memory, held)

@@ -43,6 +43,10 @@ class AddressMemory:
         self.held = 0
 
 
+def _ignore() -> None:
+    """The `abort` of a closed connection."""
+
+
 class MemoryLimiter:
     """Keeps the bytes held by one client address, and by all, below two limits.
 
@@ -85,11 +89,13 @@ class MemoryLimiter:
     def disconnect(self, connection: ConnectionMemory) -> None:
         """Removes a closed connection."""
         address = connection.address
-        if connection in address.connections:
-            self._add(connection, -connection.held)
-            address.connections.discard(connection)
+        if connection not in address.connections:
+            return
+        self._add(connection, -connection.held)
+        connection.abort = _ignore  # it refers to the connection
+        address.connections.remove(connection)
         if not address.connections:
-            self._addresses.pop(address.client, None)
+            del self._addresses[address.client]
 
     def _add(self, connection: ConnectionMemory, size: int) -> None:
         connection.held += size
@@ -104,8 +110,9 @@ class MemoryLimiter:
             _, number, address = heapq.heappop(addresses)
             second = -addresses[0][0] if addresses else 0
             for connection in sorted(address.connections, key=attrgetter("held"), reverse=True):
+                abort = connection.abort
                 self.disconnect(connection)
-                connection.abort()
+                abort()
                 closed += 1
                 if self.held <= goal or address.held < second:
                     break

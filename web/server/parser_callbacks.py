@@ -30,8 +30,8 @@ from web.server.parser import Parser
 MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
 # A chunk of one byte needs five more; a client may add three.
 FRAMING_PER_CONTENT_BYTE = 8
-# What a request takes beside its header fields and content.
-REQUEST_BYTES = 2048
+# What a request takes beside its content, and a header field beside its name and value.
+REQUEST_BYTES, FIELD_BYTES = 2048, 192
 
 
 class ParserCallbacks(HttpToolsProtocol):
@@ -89,7 +89,7 @@ class ParserCallbacks(HttpToolsProtocol):
     def _begin_content(self) -> None:
         self._in_head = False
         self._framing_bytes = MAX_HEAD_BYTES - MAX_HEADER_BYTES
-        self._unanswered.append(REQUEST_BYTES + self._field_bytes)
+        self._unanswered.append(REQUEST_BYTES + self._field_bytes + self._fields * FIELD_BYTES)
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes -= len(body) * (1 + FRAMING_PER_CONTENT_BYTE)
