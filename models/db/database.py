@@ -121,8 +121,11 @@ class Database:
         threads = self._reserved_threads if reserved else self._threads
         if self.is_postgres or not user_id:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
-        async with self._write_limit.slot(user_id):
+        slot = await self._write_limit.acquire(user_id)
+        try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
+        finally:
+            slot.release()
 
     def _read_on_loop(self, function: Callable[..., R], *args: Any) -> R:
         """Runs a read of SQLite on the event loop: it takes microseconds and never waits for a lock."""
