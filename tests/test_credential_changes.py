@@ -181,14 +181,17 @@ def test_credential_changed_while_its_write_waits_for_a_connection_does_not_writ
     services: Services, server: Service, kind: str, option: str
 ) -> None:
     url = server.database_url + (f"&{option}" if kind == "postgresql" and option else "")
-    narrow = services.start(url, THREADS="1")
+    narrow = services.start(url, THREADS="1", KEY_CACHE_SECONDS="0.5")
     first, credential = key_of(server), key_of(server)
     keyed = dict([first.field]) | {"Idempotency-Key": secrets.token_hex(8)}
+    # From now on its key is cached: its request needs no connection before that of its write.
+    assert narrow.client(credential.field[1]).get("collections").status_code == 200
     with (
         narrow.blocked_writes() as holder,
         post_in_background(narrow, keyed) as ahead,
         post_in_background(narrow, dict([credential.field])) as responses,
     ):
+        time.sleep(0.5)
         assert holder.execute(change(state="paused")(credential)).rowcount == 1
         release(holder)
     assert [response.status_code for response in ahead] == [201]

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import collections, organizations, schema
 from models.db import connection
+from models.db.concurrency_limit import MAX_USERS, ConcurrencyLimit
 from models.db.context import current_database
 from models.db.database import Database
 from models.exceptions import NotFound, Unavailable
@@ -115,6 +116,47 @@ def test_sqlite_writes_run_in_a_thread_and_the_rest_on_the_event_loop(store: Dat
     assert on_loop(call(lambda: threading.current_thread().name)) == thread
     wrote = on_loop(call(lambda: threading.current_thread().name, writes=True))
     assert (wrote == thread) is store.is_postgres
+
+
+def test_writes_of_one_user_leave_threads_to_others(tmp_path: Path) -> None:
+    """On SQLite, where all writes wait for one another."""
+    release, running = threading.Event(), threading.Semaphore(0)
+
+    def hold() -> bool:
+        running.release()
+        return release.wait(10)
+
+    async def race() -> list[bool]:
+        database: Any = current_database.get()
+        held: list[asyncio.Task[bool]] = [
+            asyncio.create_task(database.call(hold, writes=True, user_id="alice")) for _ in range(6)
+        ]
+        try:
+            async with asyncio.timeout(5):
+                assert [await asyncio.to_thread(running.acquire, timeout=4) for _ in range(2)] == [True, True]
+                assert await database.call(lambda: "written", writes=True, user_id="bob") == "written"
+            assert not running.acquire(blocking=False)
+        finally:
+            release.set()
+        return await asyncio.gather(*held)
+
+    with databases.migrated("sqlite", tmp_path) as url, Database(url, pool_size=4):
+        assert on_loop(race()) == [True] * 6
+
+
+def test_concurrency_limit_gives_up_in_time_and_remembers_a_bounded_number_of_users() -> None:
+    async def acquire() -> None:
+        limit = ConcurrencyLimit(1, seconds=0.01)
+        slot = await limit.acquire("alice")
+        with pytest.raises(Unavailable):
+            await limit.acquire("alice")
+        slot.release()
+        (await limit.acquire("alice")).release()
+        for number in range(2 * MAX_USERS):
+            (await limit.acquire(f"user {number}")).release()
+        assert len(limit._users) <= MAX_USERS
+
+    asyncio.run(acquire())
 
 
 def test_sqlite_write_on_the_event_loop_raises(tmp_path: Path) -> None:

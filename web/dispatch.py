@@ -39,7 +39,8 @@ class Dispatcher:
             with self.database.use():
                 result = await operation.handler(**handler_arguments(operation, context))
             return self.checked(operation, context, build_response(operation, context, result))
-        return await self.database.call(self.call, operation, context, writes=operation.writes)
+        user_id = context.caller.user_id if operation.writes and context.caller is not None else ""
+        return await self.database.call(self.call, operation, context, writes=operation.writes, user_id=user_id)
 
     def call(self, operation: Operation, context: RequestContext) -> Response:
         """The response of a handler that is a plain function."""

@@ -105,7 +105,9 @@ class OperationMiddleware(SpecMiddleware):
             request_body.check_size(context)
             if operation.body is not None:
                 context.body = await self._read_body(context, receive)
-                await self._authenticate_again(operation, context)
+                if context.caller is not None and self.authenticator.is_expired(context.caller):
+                    # No quota counts the request a second time.
+                    context.caller = await self.authenticator.authenticate(operation, context)
         binding.bind(operation, context)
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
@@ -144,11 +146,6 @@ class OperationMiddleware(SpecMiddleware):
         counted = self.limiter.check_credential(operation, context, caller)
         if counted is not None:
             await counted
-
-    async def _authenticate_again(self, operation: Operation, context: RequestContext) -> None:
-        """Authenticates again if the body took long; no quota counts the request a second time."""
-        if context.caller is not None and self.authenticator.is_expired(context.caller):
-            context.caller = await self.authenticator.authenticate(operation, context)
 
     def _options(self, context: RequestContext) -> Response:
         methods = allow(self.router.methods(context.path)[0])

@@ -31,6 +31,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.db import engines, schema_version
 from models.db.circuit_breaker import CircuitBreaker
+from models.db.concurrency_limit import ConcurrencyLimit
 from models.db.context import Executor, LoopExecutor, current_database, current_executor, current_lease
 from models.db.replica import Replica
 from models.exceptions import Unavailable
@@ -39,6 +40,7 @@ R = TypeVar("R")
 READY_SECONDS = 1.0
 # Connections and threads reserved for readiness and key usage, which must not wait for requests.
 RESERVED = 2
+USER_WRITES = 2  # of one user in the threads of SQLite: the one that runs, and the next
 _REVISIONS: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
 
 
@@ -69,6 +71,7 @@ class Database:
         self._reserved = self._loop_executor(self.url, breaker, RESERVED, statement_timeout_ms)
         self._threads = ThreadPoolExecutor(pool_size, "worker")
         self._reserved_threads = ThreadPoolExecutor(RESERVED, "reserved")
+        self._write_limit = ConcurrencyLimit(USER_WRITES, engines.BUSY_MS / 1000)
         self.replica: Replica | None = None
         if replica_url:
             self._read_from(replica_url, replica_lag_seconds, pool_size)
@@ -101,10 +104,12 @@ class Database:
 
         return AsyncpgExecutor(url, breaker, pool_size=size, statement_timeout_ms=limit_ms)
 
-    async def call(self, function: Callable[..., R], *args: Any, writes: bool, reserved: bool = False) -> R:
-        """The result of a plain function that queries this database.
+    async def call(
+        self, function: Callable[..., R], *args: Any, writes: bool, reserved: bool = False, user_id: str = ""
+    ) -> R:
+        """The result of a plain function that queries this database, and may write only if `writes`.
 
-        `writes`: whether it may write. `reserved`: use the reserved connections and threads, not those of requests.
+        `reserved`: use the reserved connections and threads, not those of requests. `user_id`: for whom it writes.
         """
         on_loop = self._reserved if reserved else self._on_loop
         if on_loop is not None:
@@ -114,7 +119,13 @@ class Database:
         with self.use():
             work = partial(contextvars.copy_context().run, self._run, function, *args)
         threads = self._reserved_threads if reserved else self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, work)
+        if self.is_postgres or not user_id:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        slot = await self._write_limit.acquire(user_id)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        finally:
+            slot.release()
 
     def _read_on_loop(self, function: Callable[..., R], *args: Any) -> R:
         """Runs a read of SQLite on the event loop: it takes microseconds and never waits for a lock."""
@@ -125,10 +136,7 @@ class Database:
             current_executor.reset(token)
 
     def _run(self, function: Callable[..., R], *args: Any) -> R:
-        """The function's result. A refused statement is no bug if schema or memberships have changed meanwhile.
-
-        Then raises Unavailable, or what the lease of the request raises.
-        """
+        """The function's result. A refused statement is no bug if schema or caller have changed: then they raise."""
         try:
             return function(*args)
         except DBAPIError:

@@ -11,7 +11,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from limits.errors import StorageError
 
 if TYPE_CHECKING:
     from limits.aio.storage import RedisStorage
@@ -99,7 +98,7 @@ class RedisCounter:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 return Window(await self._storage.incr(f"{name}/{client}/{ends:.0f}", seconds + 1), ends)
-        except (TimeoutError, OSError, StorageError) as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever Redis or its client does: no request is refused for it
             self._mark_unavailable(failure)
             return None
 
@@ -121,7 +120,7 @@ class RedisCounter:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self._storage.get("probe")  # the library's own check() swallows a cancellation
-        except (TimeoutError, OSError, StorageError):
+        except Exception:  # noqa: BLE001 - as above; the next attempt follows in a second
             return False
         return True
 
