@@ -104,10 +104,7 @@ class OperationMiddleware(SpecMiddleware):
         if request_checks.may_have_body(context.headers):
             request_body.check_size(context)
             if operation.body is not None:
-                context.body = await self._read_body(context, receive)
-                if context.caller is not None and self.authenticator.is_expired(context.caller):
-                    # No quota counts the request a second time.
-                    context.caller = await self.authenticator.authenticate(operation, context)
+                context.body = await self._read_body(operation, context, receive)
         binding.bind(operation, context)
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
@@ -120,10 +117,14 @@ class OperationMiddleware(SpecMiddleware):
         finally:
             self.concurrency.in_flight -= 1
 
-    async def _read_body(self, context: RequestContext, receive: Receive) -> bytes:
+    async def _read_body(self, operation: Operation, context: RequestContext, receive: Receive) -> bytes:
+        """The body. A caller whose lease expired meanwhile is authenticated again, which counts against no quota."""
         caller = context.caller
         with self.concurrency.receiving_body("" if caller is None else caller.key_id or caller.user_id):
-            return await request_body.read(context, receive, self.body_timeout_seconds)
+            body = await request_body.read(context, receive, self.body_timeout_seconds)
+        if caller is not None and self.authenticator.is_expired(caller):
+            context.caller = await self.authenticator.authenticate(operation, context)
+        return body
 
     async def _dispatch_write(self, operation: Operation, context: RequestContext) -> Response:
         """The response of an operation that writes; if its caller changes before it commits, it runs as the new one."""
