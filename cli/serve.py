@@ -86,6 +86,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     from ops import banner, database_setup, maintenance
     from web.periodic_thread import PeriodicThread
     from web.server import process, sockets, supervisor
+    from web.server.shutdown_deadline import end_process
     from web.telemetry import log_config, standard_streams
 
     url = sockets.url(chosen.host, opened)
@@ -104,10 +105,10 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     maintain = partial(maintenance.maintain, chosen.database_url)
     hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
     if chosen.workers > 1:
-        raise typer.Exit(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
+        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
     import app
 
-    raise typer.Exit(process.serve(app.from_environment(), opened, server_options(chosen), on_ready, hourly))
+    end_process(process.serve(app.from_environment(), opened, server_options(chosen), on_ready, hourly))
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:
