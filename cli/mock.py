@@ -30,6 +30,7 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     import app
     from mock.banner import facts, startup_lines
     from web.server import process, sockets
+    from web.server.shutdown_deadline import end_process
     from web.telemetry import standard_streams
 
     opened = sockets.listen(chosen.host, chosen.port)
@@ -42,4 +43,4 @@ def _serve(chosen: settings.Settings, *, as_json: bool) -> NoReturn:
     else:
         output.echo(*startup_lines(url))
     on_ready = partial(output.echo, f"The mock listens on {url}", err=True)
-    raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, nullcontext()))
+    end_process(process.serve(application, opened, server_options(chosen), on_ready, nullcontext()))

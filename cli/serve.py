@@ -86,6 +86,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     from ops import banner, database_setup, maintenance
     from web.periodic_thread import PeriodicThread
     from web.server import process, sockets, supervisor
+    from web.server.shutdown_deadline import end_process
     from web.telemetry import log_config, standard_streams
 
     url = sockets.url(chosen.host, opened)
@@ -104,12 +105,12 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
-        raise typer.Exit(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
+        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
     import app
 
     application = app.from_environment()  # before the announcement: a contract that is refused is not announced
     _announce(facts, prepare=prepare, as_json=as_json)
-    raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, hourly))
+    end_process(process.serve(application, opened, server_options(chosen), on_ready, hourly))
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:

@@ -26,7 +26,7 @@ from web.periodic_thread import PeriodicThread
 from web.server import signals
 from web.server.config import ServerConfig
 from web.server.process import FACTORY, POLL_SECONDS, GracefulServer, server_config
-from web.server.shutdown_deadline import MIN_SECONDS, ShutdownDeadline
+from web.server.shutdown_deadline import MIN_SECONDS, ShutdownDeadline, end_process
 from web.telemetry import standard_streams
 
 TICK_SECONDS = 0.25
@@ -92,6 +92,7 @@ class Worker(multiprocess.Process):
                 raise
             sys.stderr.write(f"A worker could not start: {type(error).__name__}: {error}\n")
             sys.exit(STARTUP_FAILURE)
+        end_process(0)
 
 
 class Supervisor:
