@@ -17,7 +17,7 @@ from web.server.lifespan_state import MEMORY_LIMITER
 from web.server.memory_limiter import MemoryLimiter
 from web.server.parser_callbacks import FIELD_BYTES, ParserCallbacks
 
-PIECE_BYTES, CONTENT_PIECE_BYTES = 1024, 16 * 1024
+PIECE_BYTES = 1024
 # What the connection holds is reported when it has changed by so many bytes.
 STEP_BYTES = 8 * 1024
 
@@ -110,9 +110,8 @@ class FlowControlledProtocol(ParserCallbacks):
     def _parse_unparsed(self) -> None:
         """Parses what has arrived, until a request has to wait for its turn."""
         while self._unparsed and not self.pipeline:
-            size = CONTENT_PIECE_BYTES if self._is_in_content() else PIECE_BYTES
-            piece = bytes(self._unparsed[:size])
-            del self._unparsed[:size]
+            piece = bytes(self._unparsed[:PIECE_BYTES])
+            del self._unparsed[:PIECE_BYTES]
             self._parse(piece)
 
     def _on_parsed(self) -> None:
