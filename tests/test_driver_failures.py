@@ -21,6 +21,7 @@ from tools.testing.callers import HOME, caller
 from tools.testing.failing_drivers import BEGIN, CLOSE, COMMIT, CONNECT, DRIVERS, ROLLBACK, Fault
 from web.application import Application
 from web.asgi import Message
+from web.security.key_usage import KeyUsageRecorder
 
 OWNER = caller("alice", HOME)
 PEPPER = "p" * 32
@@ -65,7 +66,10 @@ PLACES: dict[str, tuple[Request, str, bool]] = {
 NEVER_A_BUG = {"connect to look a key up", "roll back", "readiness"}
 
 
-@pytest.fixture(params=DRIVERS)
+POSTGRESQL = (pytest.mark.postgresql, pytest.mark.slow)
+
+
+@pytest.fixture(params=["sqlite", *(pytest.param(name, marks=POSTGRESQL) for name in ("asyncpg", "psycopg"))])
 def driver(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -82,7 +86,8 @@ class Client:
     def __init__(self, url: str, driver: str) -> None:
         with Database(url):
             organizations.join(HOME, OWNER.user_id)
-            _, secret = keys.make(HOME, OWNER.user_id, ["music:read", "music:write"], pepper=PEPPER.encode())
+            key, secret = keys.make(HOME, OWNER.user_id, ["music:read", "music:write"], pepper=PEPPER.encode())
+            self.key_id = key.id
             self._id = collections.create(OWNER, HOME, name="First").id
         settings = Settings(
             database_url=url, key_pepper=PEPPER, rate_limit="off", key_cache_seconds=0,
@@ -155,6 +160,28 @@ def test_every_exception_of_a_driver_gives_503_or_is_a_bug(
     url: str, driver: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _assert_due(url, driver, place, 100, failing_drivers.exceptions(driver, every=True), monkeypatch)
+
+
+def test_recording_key_usage_survives_every_exception(url: str, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault, client = Fault(), Client(url, driver)
+    DRIVERS[driver](fault, monkeypatch)
+
+    async def record() -> None:
+        recorder = KeyUsageRecorder(client.database)
+        for error in failing_drivers.exceptions(driver, every=False):
+            fault.__dict__.update(vars(Fault("^UPDATE api_keys", error, False, 100)))
+            await recorder._write(frozenset({client.key_id}))
+            assert fault.times < 100, "the exception was not raised"
+        fault.times = 0
+        await recorder._write(frozenset({client.key_id}))
+        client.database.close_loop_connections()
+
+    with structlog.testing.capture_logs():
+        asyncio.run(record())
+    with client.database:
+        key = keys.get(client.key_id)
+    assert key is not None
+    assert key.last_used_at is not None
 
 
 def _assert_due(

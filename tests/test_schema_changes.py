@@ -21,7 +21,9 @@ ROUNDS = 8  # psycopg prepares a statement at its sixth execution
 DRIVERS = {"sqlite": "", "asyncpg": "", "psycopg": "&keepalives=1"}
 
 
-@pytest.fixture(params=DRIVERS)
+@pytest.fixture(
+    params=["sqlite", *(pytest.param(name, marks=pytest.mark.postgresql) for name in ("asyncpg", "psycopg"))]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     kind = "sqlite" if request.param == "sqlite" else "postgresql"
     with databases.migrated(kind, tmp_path) as found:
@@ -50,6 +52,7 @@ def write(client: httpx.Client, number: int) -> list[int]:
     ]
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("url", ["asyncpg", "psycopg"], indirect=True)
 def test_column_that_changes_its_type_fails_no_request(url: str, client: httpx.Client) -> None:
     for number in range(ROUNDS):

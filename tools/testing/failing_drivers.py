@@ -70,6 +70,10 @@ def sqlite(fault: Fault, patch: pytest.MonkeyPatch) -> None:
         def execute(self, text: str, *values: Any) -> Any:
             return self.cursor().execute(text, *values)
 
+        def executemany(self, text: str, *values: Any) -> Any:
+            fault.check(text)
+            return super().executemany(text, *values)
+
         def rollback(self) -> None:
             fault.check("ROLLBACK")
             super().rollback()
@@ -95,6 +99,10 @@ class FailingStatement:
         rows = await self._statement.fetch(*values)
         self._fault.check(self._text, after=True)
         return rows
+
+    async def executemany(self, rows: Any) -> None:
+        self._fault.check(self._text)
+        await self._statement.executemany(rows)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._statement, name)
@@ -138,6 +146,10 @@ def psycopg_driver(fault: Fault, patch: pytest.MonkeyPatch) -> None:
             super().execute(query, *args, **options)
             fault.check(str(query), after=True)
             return self
+
+        def executemany(self, query: Any, *args: Any, **options: Any) -> None:
+            fault.check(str(query))
+            super().executemany(query, *args, **options)
 
     def failing(cls: type, *args: Any, **options: Any) -> Any:
         fault.check(CONNECT)
