@@ -249,7 +249,7 @@ class Fuzzer:
             self.found.outcomes.add(signature)
             self._corpus.append(data)
         if tcp is not None and self.found.inputs % OVER_TCP == 0:
-            await asyncio.to_thread(self._over_tcp, tcp, data, outcome)
+            await asyncio.to_thread(self._over_tcp, tcp, data, outcome, oracle)
 
     def _check_exceptions(self, data: bytes) -> None:
         for text in self._exceptions.texts:
@@ -267,7 +267,7 @@ class Fuzzer:
             return None
         return Outcome(found, closes, requests)
 
-    def _over_tcp(self, tcp: Running, data: bytes, outcome: Outcome) -> None:
+    def _over_tcp(self, tcp: Running, data: bytes, outcome: Outcome, oracle: Oracle) -> None:
         """Sends the input to the server process: its statuses must be the same."""
         self.found.over_tcp += 1
         sent, received = pieces(self._rng, data), b""
@@ -279,19 +279,29 @@ class Fuzzer:
                     connection.shutdown(socket.SHUT_WR)
                 while read := connection.recv(1 << 16):
                     received += read
-            found, closes = responses(received, [method for method, _ in outcome.requests])
+            # h11's list: the server may have read more than the one in this process, which closed sooner.
+            read_by_h11 = [request.method.decode() for request in oracle.requests]
+            read_here = [method for method, _ in outcome.requests]
+            found, closes = responses(received, max(read_here, read_by_h11, key=len))
         except ConnectionError:
             return  # the server has closed before it has read everything
         except (TimeoutError, ValueError) as error:
             self.found.fail("hang or invalid response over TCP", data, repr(error))
             return
-        if not _same_statuses(found, closes, outcome):
+        if not _same_statuses(found, closes, outcome) and not _incomplete(found, outcome, oracle):
             self.found.fail("other responses over TCP", data, (found, outcome))
 
     def _filled(self, data: bytes) -> bytes:
         for placeholder, word in self._words.items():
             data = data.replace(placeholder, word)
         return data
+
+
+def _incomplete(found: tuple[tuple[int, str], ...], outcome: Outcome, oracle: Oracle) -> bool:
+    """Whether only one of both has answered the last request, whose content is incomplete: the end may come first."""
+    lists = sorted((found, outcome.responses), key=len)
+    cut = bool(oracle.requests) and oracle.requests[-1].content is None
+    return cut and lists[1][:-1] == lists[0] and len(lists[1]) == len(oracle.requests)
 
 
 def _same_statuses(found: tuple[tuple[int, str], ...], closes: bool, outcome: Outcome) -> bool:

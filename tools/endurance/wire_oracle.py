@@ -72,6 +72,11 @@ STRICTER = [
     Difference("form of the target", "RFC 9112 section 3.2", _not(_TARGET.match)),
     Difference("control character", "RFC 9110 section 5.5", _search(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")),
     Difference("form of a chunk extension", "RFC 9112 section 7.1.1", _search(rb"chunked.*\r\n\r\n.*;")),
+    Difference(
+        "trailer field for framing",
+        "RFC 9110 section 6.5.1",
+        _search(rb"\n0+(?:;.*)?\r\n(?:.+\r\n)*?(?:connection|content-length|transfer-encoding|upgrade):"),
+    ),
     Difference("Upgrade or CONNECT", "RFC 9110 section 7.8", _search(rb"\nupgrade:|^CONNECT ")),
 ]
 # llhttp reads what h11 refuses.

@@ -43,6 +43,7 @@ class FlowControlledProtocol(ParserCallbacks):
         self._connection = ConnectionTransport(transport, self, self.config.write_timeout)
         self.flow = FlowControl(self._connection)
         self._unparsed = bytearray()
+        self._eof_received = False
         self._held = 0
         self._write_timer: asyncio.TimerHandle | None = None
         self._limiter: MemoryLimiter = self.app_state[MEMORY_LIMITER]
@@ -80,9 +81,19 @@ class FlowControlledProtocol(ParserCallbacks):
         self._on_parsed()
 
     def resume_reading(self) -> None:
-        """Called when the application wants more of a body, or can take the next request."""
+        """Called when the application wants more of a body, or can take the next request.
+
+        While a request waits for its turn, reading stays paused: only the end of the pipeline would resume it.
+        """
         self._parse_unparsed()
+        if self.pipeline:
+            self.flow.pause_reading()
         self._on_parsed()
+        self._end_input()
+
+    def _end_input(self) -> None:
+        """Ends the connection once the bytes before its end are parsed."""
+        raise NotImplementedError
 
     def _await_header(self) -> None:
         """Starts the time in which the rest of a header must arrive."""

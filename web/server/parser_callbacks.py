@@ -32,6 +32,8 @@ MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
 FRAMING_PER_CONTENT_BYTE = 8
 # What a request takes beside its content, and a header field beside its name and value.
 REQUEST_BYTES, FIELD_BYTES = 2048, 192
+# RFC 9110 section 6.5.1: fields for framing and routing. The parser would obey them, and drop the requests that follow.
+_NEVER_TRAILERS = frozenset((b"connection", b"content-length", b"transfer-encoding", b"upgrade"))
 
 
 class ParserCallbacks(HttpToolsProtocol):
@@ -83,6 +85,8 @@ class ParserCallbacks(HttpToolsProtocol):
             self.headers.append((name, value.rstrip(b" \t")))  # RFC 9110 section 5.5
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
+        elif name.lower() in _NEVER_TRAILERS:
+            self._fail(MalformedRequest(f"The trailer field {name.decode('ascii')} is not allowed"))
         if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
             self._fail(request_checks.too_many_fields())
 

@@ -61,7 +61,8 @@ class Protocol(FlowControlledProtocol):
         """Whether to keep the connection open for writing: a client may half-close and still read responses."""
         if self._state >= ConnectionState.LINGERING:
             return False
-        self._half_close()
+        self._eof_received = True
+        self._end_input()
         return bool(self._unanswered)
 
     def on_headers_complete(self) -> None:
@@ -144,10 +145,14 @@ class Protocol(FlowControlledProtocol):
         else:
             self._respond_and_close(error)
 
-    def _half_close(self) -> None:
-        """Responds to the requests already parsed, then closes (RFC 9112 section 9.6)."""
-        self._state = ConnectionState.HALF_CLOSED
+    def _end_input(self) -> None:
+        """Once all bytes before the end are parsed: responds to their requests, then closes (RFC 9112 section 9.6)."""
+        if not self._eof_received or self._unparsed or self._state >= ConnectionState.HALF_CLOSED:
+            return
+        rejected, self._state = self._state is ConnectionState.FINISHING, ConnectionState.HALF_CLOSED
         self._timeouts.cancel_header_timer()
+        if rejected:
+            return
         if self._is_in_content():
             self._drop_request()
         elif self._unanswered:
