@@ -115,6 +115,16 @@ def read(data: bytes) -> Oracle:
         return Oracle(requests, str(error), ends)
 
 
+def ends_in_content(data: bytes) -> bool:
+    """Whether the last request has a header, and its content is cut by the end; empty lines before it do not count."""
+    while True:
+        oracle = read(data)
+        rest = oracle.rest(data, len(oracle.ends)).lstrip(b"\r\n")
+        if not oracle.ends or not rest or len(rest) == len(data):
+            return bool(oracle.requests) and oracle.requests[-1].content is None
+        data = rest
+
+
 def _answer(connection: h11.Connection) -> bool:
     """Sends a response; whether the connection stays open."""
     connection.send(h11.Response(status_code=404, headers=[(b"content-length", b"0")]))
