@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 HOME = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
-METHODS = ("get", "put", "post", "delete", "patch")
+METHODS = ("get", "put", "post", "delete", "patch", "head")
 Place = tuple[Path, str]
 
 
