@@ -9,27 +9,25 @@ from typing import Any
 
 import jsonschema_rs
 
+from web.contract.document import lookup
+from web.contract.json_schema import Absent, Converter
 from web.exceptions import Violation
 
 MAX_EXPLAINED = 1_000
-_COMPONENT = "#/components/schemas/"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
-_DROPPED = ("example", "nullable", "xml", "externalDocs", "discriminator", "deprecated", "description", "title")
-_DRAFT_4 = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 
 
 class Validator:
-    """One compiled schema of an OpenAPI 3.0 document.
+    """One compiled schema of an OpenAPI 3.0 document, for bodies without the properties that `absent` names.
 
     Formats are checked. Patterns run on a linear-time engine, so no input can make them slow.
     """
 
-    def __init__(self, schema: dict[str, Any], document: dict[str, Any]) -> None:
-        named = document.get("components", {}).get("schemas", {})
-        needed = {name: _json_schema(named[name]) for name in _names(schema, named)}
-        root = _json_schema(schema) | {"components": {"schemas": needed}}
+    def __init__(self, schema: dict[str, Any], document: dict[str, Any], absent: Absent | None = None) -> None:
         self._compiled = jsonschema_rs.Draft202012Validator(
-            root, validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+            Converter(document, absent).root(schema),
+            validate_formats=True,
+            pattern_options=jsonschema_rs.RegexOptions(),
         )
         self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
 
@@ -82,11 +80,16 @@ class ValidatorCache:
         self._document = document
         self._validators: dict[str, Validator] = {}
 
-    def get(self, schema: dict[str, Any]) -> Validator:
+    def follow(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema, or the target of its `$ref`."""
+        found: dict[str, Any] = lookup(self._document, schema)
+        return found
+
+    def get(self, schema: dict[str, Any], absent: Absent | None = None) -> Validator:
         """The validator of a schema of the document."""
-        text = json.dumps(schema)
+        text = f"{absent} {json.dumps(schema)}"
         if text not in self._validators:
-            self._validators[text] = Validator(schema, self._document)
+            self._validators[text] = Validator(schema, self._document, absent)
         return self._validators[text]
 
 
@@ -126,42 +129,5 @@ _SENTENCES = {
     "minProperties": "must have at least {limit} fields",
     "maxProperties": "must have at most {limit} fields",
     "enum": "must be one of {limit}",
+    "falseSchema": "must not be sent",
 }
-
-
-def _names(schema: Any, named: dict[str, Any], names: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The names of the components that a schema refers to, directly or through other components."""
-    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-        name = schema["$ref"].removeprefix(_COMPONENT)
-        return names if name in names else _names(named[name], named, names | {name})
-    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
-    for child in children:
-        names = _names(child, named, names)
-    return names
-
-
-def _json_schema(schema: Any) -> Any:
-    """An OpenAPI 3.0 Schema Object converted to JSON Schema 2020-12: `nullable` and exclusive bounds differ."""
-    if isinstance(schema, list):
-        return [_json_schema(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    out = {
-        key: _converted(key, value) for key, value in schema.items() if key not in _DROPPED and not key.startswith("x-")
-    }
-    for bound, exclusive in _DRAFT_4.items():
-        if out.pop(exclusive, False) is True:
-            out[exclusive] = out.pop(bound)
-    return _nullable(out) if schema.get("nullable") else out
-
-
-def _converted(key: str, value: Any) -> Any:
-    if key == "properties":
-        return {name: _json_schema(child) for name, child in value.items()}
-    return value if key in ("enum", "required", "default") else _json_schema(value)
-
-
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    if "enum" in schema:
-        schema["enum"] = [*schema["enum"], None]
-    return schema | {"type": [schema["type"], "null"]}
