@@ -23,7 +23,7 @@ from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
 from web.exceptions import InternalError, MethodNotAllowed
-from web.http import request_body, request_checks
+from web.http import request_body, request_checks, streaming
 from web.http.cors import CORSPolicy
 from web.ratelimit.limiter import RateLimiter
 from web.response_headers import send_response
@@ -85,6 +85,9 @@ class OperationMiddleware(SpecMiddleware):
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
             response = self._checked_error(context, self.errors.to_response(failure, context.request_id))
         await send_response(context, response, send)
+        if response.pieces is not None and context.method != "HEAD":
+            with self.dispatcher.database.use():
+                await streaming.send_pieces(response.pieces, receive, send)
 
     async def _respond(self, context: RequestContext, receive: Receive) -> Response:
         if context.path == _DOCS or context.path.startswith(_BELOW_DOCS):
@@ -112,7 +115,7 @@ class OperationMiddleware(SpecMiddleware):
             if self.errors.status(failure) == 401:
                 await self.limiter.count_auth_failure(context)
             raise
-        counted = self.limiter.check_credential(operation, context, caller)
+        counted = None if caller is None else self.limiter.check_credential(operation, context, caller)
         if counted is not None:
             await counted
 

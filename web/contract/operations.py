@@ -9,20 +9,25 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from web.contract import deprecation
-from web.contract.links import LocationTemplate
-from web.contract.parameters import Parameter
-from web.contract.reading import JSON, OperationObject
-from web.contract.schemas import Validator, ValidatorCache
-from web.responses import encode_headers
+from web.contract import deprecation, links
+from web.contract.media_types import MediaType, RequestBody
+from web.contract.parameters import Parameter, argument_name
+from web.contract.reading import OperationObject
+from web.contract.schemas import ValidatorCache
+from web.contract.security import Security
+from web.responses import UNCHECKED, Response, encode_headers
+
+_SAFE_METHODS = ("GET", "HEAD")
 
 
 class Operation:
     """One compiled operation, used by web.binding and web.dispatch.
 
-    `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `body` and `responses`
-    the validators of the JSON bodies (responses by status; None: no JSON body), `produces` the media type of the
-    success response, `handler_args` the names of the handler's parameters.
+    `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `typed_path` those of the
+    path that are not any text, `responses` the documented responses by status, `produces` the media types of the
+    success responses, `path_names` and `handler_args` the names of arguments of the handler.
+
+    Raises TypeError for a handler that the operation cannot have, ValueError for a contract that has no meaning.
     """
 
     def __init__(
@@ -31,45 +36,75 @@ class Operation:
         validators: ValidatorCache,
         handler: Callable[..., Any],
         *,
+        public_path: str = "",
         require_if_match: bool = False,
     ) -> None:
         self.id = node.id
         self.method = node.method
         self.path = node.path
-        self.path_names = node.path_names
-        self.writes = node.method != "GET"
+        self.path_names = list(map(argument_name, node.path_names))
+        self.writes = node.method not in _SAFE_METHODS
         self.public = node.is_public
-        self.scope = node.scope
+        self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
         self.deprecation_headers = encode_headers(deprecation.headers(node.node))
         self.handler = handler
         self.handler_args = tuple(inspect.signature(handler).parameters)
         self.is_async = inspect.iscoroutinefunction(handler)
-        self.query = {p["name"]: Parameter(p, p["schema"], validators) for p in node.parameters_in("query")}
+        self.query = {p["name"]: Parameter(p, validators) for p in node.parameters_in("query")}
         self.header_parameters = {
-            p["name"].lower().encode(): Parameter(p, p["schema"], validators) for p in node.parameters_in("header")
+            p["name"].lower().encode(): Parameter(p, validators) for p in node.parameters_in("header")
         }
-        self.body = None if node.body is None else validators.get(node.body["schema"])
-        self.responses = {status: _validator(r, validators) for status, r in node.by_status.items()}
+        typed = (Parameter(p, validators) for p in node.parameters_in("path"))
+        self.typed_path = [parameter for parameter in typed if not parameter.is_text]
+        self.body = RequestBody(node, validators) if node.request_body else None
+        self.responses = {status: ResponseObject(node, status, validators, public_path) for status in node.by_status}
         self.success = node.success
-        success = node.by_status[self.success]
-        self.produces: str = next(iter(success.get("content", {JSON: {}})))
-        self.location = LocationTemplate(node.document, success.get("links", {}))
+        successes = [response for status, response in self.responses.items() if status < 400]
+        self.produces = list(dict.fromkeys(m.essence for response in successes for m in response.media_types.values()))
         self.idempotent = b"idempotency-key" in self.header_parameters
-        if self.idempotent and self.is_async:
-            raise TypeError(f"The handler {self.id} takes Idempotency-Key: make it a plain function, not a coroutine.")
         self.requires_if_match = require_if_match and b"if-match" in self.header_parameters
+        self._check()
 
-    def response_error(self, status: int, data: Any) -> str | None:
-        """The violations of a response as text, or None. `data` is the JSON body, or None."""
-        if status not in self.responses:
-            return f"status {status} is not documented"
-        validator = self.responses[status]
-        if data is None or validator is None or validator.is_valid(data):
+    def _check(self) -> None:
+        if self.is_async and self.writes:
+            raise TypeError(
+                f"The handler {self.id} of {self.method} {self.path} is a coroutine: make it a plain function, which "
+                "runs in a transaction that is committed only with a valid response."
+            )
+        if self.idempotent and not self.writes:
+            raise ValueError(f"{self.id} takes Idempotency-Key, and {self.method} changes nothing: remove it.")
+        if self.idempotent and (self.public or self.security.is_optional):
+            raise ValueError(f"{self.id} takes Idempotency-Key, which belongs to a user: require a credential.")
+
+    def response_error(self, response: Response) -> str | None:
+        """The violations of a response as text, or None."""
+        documented = self.responses.get(response.status)
+        return f"status {response.status} is not documented" if documented is None else documented.error(response)
+
+
+class ResponseObject:
+    """A compiled Response Object: media types by name, header names in lower case, and the template of Location."""
+
+    def __init__(self, operation: OperationObject, status: int, validators: ValidatorCache, public_path: str) -> None:
+        node = operation.by_status[status]
+        self.status = status
+        self.media_types = {
+            name: MediaType(name, operation.follow(media), validators, "writeOnly")
+            for name, media in node.get("content", {}).items()
+        }
+        self.media_type = next(iter(self.media_types.values()), None)
+        self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type"}
+        has_location = "location" in self.headers
+        self.location = links.location(operation, node.get("links", {}), public_path) if has_location else None
+
+    def error(self, response: Response) -> str | None:
+        """The violations of a response with this status as text, or None."""
+        headers, media_type = response.headers, self.media_types.get(response.headers.get("content-type", ""))
+        if media_type is None and (response.body or response.pieces or response.data not in (None, UNCHECKED)):
+            return f"a body of {headers.get('content-type', 'no media type')} is not documented"
+        if len(headers) > 1 and response.status < 400 and not headers.keys() <= self.headers:
+            return f"the headers {', '.join(headers.keys() - self.headers)} are not documented"
+        if media_type is None or response.data is UNCHECKED or media_type.is_valid(response.data):
             return None
-        return "; ".join(f"{v.pointer} {v.message}" for v in validator.violations(data))
-
-
-def _validator(response: dict[str, Any], validators: ValidatorCache) -> Validator | None:
-    content = response.get("content", {})
-    return validators.get(content[JSON]["schema"]) if JSON in content else None
+        return "; ".join(f"{v.pointer} {v.message}" for v in media_type.violations(response.data))

@@ -1,11 +1,12 @@
-"""Authentication: turns API keys (X-API-Key or Bearer) and JWTs into a Caller.
+"""Authentication: turns the credentials that the contract's security schemes describe into a Caller.
 
-Decision 10.
+A credential is an API key or a JWT. Decision 10.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -15,11 +16,14 @@ from models.access import Caller
 from models.db.database import Database
 from web.context import RequestContext
 from web.contract.operations import Operation
+from web.contract.parameters import parse_query
+from web.contract.security import BEARER, Place, Requirement, Security
 from web.exceptions import (
     AuthenticationRequired,
     KeyDeactivated,
     KeyExpired,
     KeyPaused,
+    MalformedRequest,
     RequestError,
     ScopeMissing,
     TokenInvalid,
@@ -53,21 +57,26 @@ class Authenticator:
         self.key_usage = key_usage
         self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(key_cache_seconds)
 
-    async def authenticate(self, operation: Operation, context: RequestContext) -> Caller:
-        """The caller. Every credential in the request must be valid, and all must belong to the same user.
+    async def authenticate(self, operation: Operation, context: RequestContext) -> Caller | None:
+        """The caller, or None without a credential if the operation's security is optional.
 
-        Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and
-        ScopeMissing if the credential lacks the operation's scope.
+        Every credential that is sent must be valid, and all must belong to the same user. Raises MalformedRequest,
+        AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and ScopeMissing if
+        the credentials lack the scopes of every requirement that they meet.
         """
-        first, *more = _credentials(context.headers)
+        sent = _credentials(operation.security, context)
+        met = [requirement for requirement in operation.security.requirements if requirement.places <= sent.keys()]
+        if not met:
+            raise _unauthenticated()
+        if not sent:
+            return None
+        first, *more = sent.values()
         caller = await self._caller(first)
         for credential in more:
             caller = _intersect(caller, await self._caller(credential))
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
-        scope = operation.scope
-        if scope is not None and scope not in caller.scopes:
-            raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
+        _require_scopes(met, caller)
         return caller
 
     async def _caller(self, credential: str) -> Caller:
@@ -100,19 +109,39 @@ class Authenticator:
         return Caller(claims.user_id, memberships, claims.scopes, None)
 
 
-def _credentials(headers: dict[bytes, bytes]) -> list[str]:
-    """The credentials of a request. Raises AuthenticationRequired if there is none or one is malformed."""
-    secrets = []
-    if b"x-api-key" in headers:
-        secrets.append(_ascii(headers[b"x-api-key"]))
-    if b"authorization" in headers:
-        bearer = _BEARER.fullmatch(headers[b"authorization"])
-        if bearer is None:
-            raise _unauthenticated()
-        secrets.append(_ascii(bearer[1]))
-    if not secrets:
-        raise _unauthenticated()
+def _credentials(security: Security, context: RequestContext) -> dict[Place, str]:
+    """The credentials of a request. Raises MalformedRequest, and AuthenticationRequired if one is malformed."""
+    headers = context.headers
+    secrets = {place: _secret(place, headers[name]) for name, place in security.headers.items() if name in headers}
+    if len(headers) != len(context.scope["headers"]):
+        _reject_repeated([name for name, _ in context.scope["headers"] if name in security.headers])
+    if security.query:
+        sent = [(name, value) for name, value in parse_query(context.scope["query_string"]) if name in security.query]
+        _reject_repeated([name for name, _ in sent])
+        secrets |= {security.query[name]: value for name, value in sent}
     return secrets
+
+
+def _reject_repeated(names: Sequence[object]) -> None:
+    if len(set(names)) != len(names):
+        raise MalformedRequest("A credential must not be repeated")
+
+
+def _secret(place: Place, value: bytes) -> str:
+    if place is not BEARER:
+        return _ascii(value)
+    bearer = _BEARER.fullmatch(value)
+    if bearer is None:
+        raise _unauthenticated()
+    return _ascii(bearer[1])
+
+
+def _require_scopes(met: list[Requirement], caller: Caller) -> None:
+    """Raises ScopeMissing, for the first requirement, unless the caller has the scopes of one of them."""
+    missing = [requirement.scopes - caller.scopes for requirement in met]
+    if all(missing):
+        scope = " ".join(sorted(missing[0]))
+        raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
 
 
 def _ascii(secret: bytes) -> str:
