@@ -18,7 +18,7 @@ from web.contract.media_types import MediaType
 from web.contract.operations import Operation, ResponseObject
 from web.exceptions import InternalError
 from web.http import idempotency, preconditions, request_checks
-from web.responses import RawBody, Response, StreamedBody, WithETag, WithStatus
+from web.responses import RawBody, Response, StreamedBody, WithETag, WithStatus, encode_headers
 
 log = structlog.get_logger("web.dispatch")
 
@@ -62,7 +62,9 @@ class Dispatcher:
     @connection.transaction
     def _call_and_commit(self, operation: Operation, context: RequestContext) -> Response:
         """The response, made and validated before the commit: what cannot be answered has no effect."""
-        return self._call(operation, context)
+        response = self._call(operation, context)
+        encode_headers(response.headers)  # raises for a value that no header field can have
+        return response
 
     def _call(self, operation: Operation, context: RequestContext) -> Response:
         result = operation.handler(**handler_arguments(operation, context))

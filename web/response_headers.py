@@ -31,13 +31,13 @@ async def send_response(context: RequestContext, response: Response, send: Send)
 
     Of a streamed body only the start is sent; web.http.streaming sends the rest.
     """
-    context.status = response.status
     extra = dict(context.cors_headers)
     if context.send_timing:
         extra |= server_timing.headers(context, response)
     if extra:
         response = response._replace(headers=response.headers | extra)
     head = build_headers(response, context.request_id, _extra_headers(context))
+    context.status = response.status
     content = b"" if context.method == "HEAD" else response.body
     if response.pieces is None and SINGLE_MESSAGE in context.scope.get("extensions", ()):
         serialized = SerializedResponse(head, content, "connection" in response.headers)
