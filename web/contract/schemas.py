@@ -30,6 +30,7 @@ class Validator:
             pattern_options=jsonschema_rs.RegexOptions(),
         )
         self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
+        self._keywords = {"falseSchema": absent}  # only the schema of an absent property is `false`
 
     def violations(self, value: Any, prefix: str = "") -> Iterator[Violation]:
         """The violations of a value without duplicates; `prefix` begins each pointer.
@@ -39,7 +40,11 @@ class Validator:
         violations = (
             violation
             for error in self._errors(value)
-            for violation in _violations(_pointer(prefix, error.instance_path), error.kind.name, error.kind.value)
+            for violation in _violations(
+                _pointer(prefix, error.instance_path),
+                self._keywords.get(error.kind.name) or error.kind.name,
+                error.kind.value,
+            )
         )
         return iter(dict.fromkeys(violations))
 
@@ -129,5 +134,6 @@ _SENTENCES = {
     "minProperties": "must have at least {limit} fields",
     "maxProperties": "must have at most {limit} fields",
     "enum": "must be one of {limit}",
-    "falseSchema": "must not be sent",
+    "readOnly": "is set by the server and must not be sent",
+    "writeOnly": "must not be in a response",
 }
