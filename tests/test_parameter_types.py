@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tools.testing.service import assert_envelope, violations
-from tools.testing.small_contract import TEXT, SmallService, compiled, operation, response, small_service
+from tools.testing.small_contract import TEXT, Handlers, SmallService, compiled, operation, response, small_service
 
 NUMBER, INTEGER, BOOLEAN = {"type": "number"}, {"type": "integer", "minimum": 1}, {"type": "boolean"}
 COLOUR = {"type": "string", "enum": ["red", "blue"]}
@@ -58,7 +58,7 @@ def service() -> Iterator[SmallService]:
         path: {"get": operation(name, {"200": response({})}, parameters=parameters[name])}
         for name, path in paths.items()
     }
-    handlers = {"query": query, "headers": headers, "typed": typed}
+    handlers: Handlers = {"query": query, "headers": headers, "typed": typed}
     with small_service(documented, handlers, components={"schemas": SCHEMAS}) as running:
         yield running
 
