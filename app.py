@@ -16,6 +16,7 @@ from settings import Settings
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
+from web.contract import conformance, signatures
 from web.contract import document as contract
 from web.contract.document import Contract
 from web.contract.reading import operations
@@ -37,8 +38,9 @@ Handler = Callable[..., Any]
 
 
 def create_app(settings: Settings) -> Application:
-    """The ASGI application, with its own Database. Raises BadSetting."""
-    document = contract.load(Path(settings.contract))
+    """The ASGI application, with its own Database. Raises BadSetting, ContractError."""
+    document = load_contract(settings)
+    signatures.require_matching_handlers(document, find_handler)
     database = open_database(settings)
     dispatcher = Dispatcher(database, enforce=settings.response_validation == "enforce")
     return assemble(settings, document, dispatcher, environment.pepper(settings), find_handler)
@@ -54,14 +56,13 @@ def create_mock(settings: Settings) -> App:
     from mock.examples import Examples
     from mock.middleware import PreferMiddleware
 
-    document = contract.load(Path(settings.contract))
+    document = load_contract(settings)
+    signatures.require_matching_handlers(document, _implemented)
     database = open_demo_database()
     dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
 
     def handler(tag: str, name: str) -> Handler:
-        if find_spec(f"handlers.{tag}") is None or not hasattr(import_module(f"handlers.{tag}"), name):
-            return not_implemented
-        return find_handler(tag, name)
+        return _implemented(tag, name) or not_implemented
 
     return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler))
 
@@ -85,6 +86,13 @@ def mock_from_environment() -> App:
     settings = environment.load()
     log_config.configure(settings.log_format, settings.log_level)
     return create_mock(settings)
+
+
+def load_contract(settings: Settings) -> dict[str, Any]:
+    """The contract of the settings. Raises ContractError unless the service does everything that it says."""
+    document = contract.load(Path(settings.contract))
+    conformance.require_supported(document)
+    return document
 
 
 def open_database(settings: Settings) -> Database:
@@ -144,6 +152,13 @@ def find_handler(tag: str, name: str) -> Handler:
     """The function named by the operationId in the module named by the tag."""
     handler: Handler = getattr(import_module(f"handlers.{tag}"), name)
     return handler
+
+
+def _implemented(tag: str, name: str) -> Handler | None:
+    """The handler, or None if the operation has none yet."""
+    if find_spec(f"handlers.{tag}") is None or not hasattr(import_module(f"handlers.{tag}"), name):
+        return None
+    return find_handler(tag, name)
 
 
 def _limiter(document: dict[str, Any], settings: Settings) -> RateLimiter:

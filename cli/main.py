@@ -15,6 +15,7 @@ from cli import settings as configuration
 from cli.options import show_help
 from ops.errors import EXPECTED, sentence
 from settings import BadSetting
+from web.exceptions import ContractError
 from web.server.sockets import CannotListen
 
 NAME = "music-studio"
@@ -37,7 +38,7 @@ class CommandLine(TyperGroup):
             sys.exit(1)
         except EXPECTED as problem:
             _fail(sentence(problem))
-        except (BadSetting, CannotListen) as problem:
+        except (BadSetting, CannotListen, ContractError) as problem:
             _fail(str(problem))
         except OSError as problem:
             reason = problem.strerror or str(problem)

@@ -95,14 +95,16 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
         facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
-    _announce(facts, prepare=prepare, as_json=as_json)
     on_ready = partial(typer.echo, f"Music Studio listens on {url}", err=True)
     hourly = maintenance.hourly(chosen.database_url)
     if chosen.workers > 1:
+        _announce(facts, prepare=prepare, as_json=as_json)
         raise typer.Exit(process.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
     import app
 
-    raise typer.Exit(process.serve(app.from_environment(), opened, server_options(chosen), on_ready, hourly))
+    application = app.from_environment()  # before the announcement: a contract that is refused is not announced
+    _announce(facts, prepare=prepare, as_json=as_json)
+    raise typer.Exit(process.serve(application, opened, server_options(chosen), on_ready, hourly))
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:

@@ -11,17 +11,17 @@ import pytest
 
 from models import organizations
 from tools.testing.raw_client import address
-from tools.testing.service import ALICE, HOME, assert_envelope, violations
-from tools.testing.small_contract import (
+from tools.testing.served_contract import (
     TEXT,
     Handlers,
-    SmallService,
+    ServedContract,
     body,
     closed,
     operation,
     response,
-    small_service,
+    served,
 )
+from tools.testing.service import ALICE, HOME, assert_envelope, violations
 from web.responses import RawBody, StreamedBody
 
 WORD = {"type": "string", "maxLength": 5, "pattern": "^a+$"}
@@ -112,7 +112,7 @@ TAKEN: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[SmallService]:
+def service() -> Iterator[ServedContract]:
     paths: dict[str, Any] = {
         f"/{name}": {"get": operation(name, {"200": node})} for name, (node, _) in RETURNED.items()
     }
@@ -121,7 +121,7 @@ def service() -> Iterator[SmallService]:
         method = "patch" if name == "patch" else "post"
         paths[f"/{name}"] = {method: operation(f"take_{name}", {"200": response({})}, requestBody=node)}
         handlers[f"take_{name}"] = count if name == "file" else echo
-    with small_service(paths, handlers, components={"schemas": SCHEMAS}) as running:
+    with served(paths, handlers, schemas=SCHEMAS) as running:
         yield running
 
 
@@ -135,7 +135,9 @@ def service() -> Iterator[SmallService]:
         ("made", "application/json", b'{"label":"a","made":"b"}'),
     ],
 )
-def test_response_is_sent_as_its_media_type(service: SmallService, name: str, media_type: str, content: bytes) -> None:
+def test_response_is_sent_as_its_media_type(
+    service: ServedContract, name: str, media_type: str, content: bytes
+) -> None:
     found = service.client.get(f"/{name}")
     assert (found.status_code, found.headers["Content-Type"], found.content) == (200, media_type, content)
 
@@ -143,7 +145,7 @@ def test_response_is_sent_as_its_media_type(service: SmallService, name: str, me
 @pytest.mark.parametrize(
     "name", ["invalid_text", "long_text", "bytes_as_text", "long_bytes", "invalid_problem", "secret"]
 )
-def test_response_that_breaks_its_schema_is_not_sent(service: SmallService, name: str) -> None:
+def test_response_that_breaks_its_schema_is_not_sent(service: ServedContract, name: str) -> None:
     assert_envelope(service.client.get(f"/{name}"), "INTERNAL_SERVER_ERROR")
 
 
@@ -151,7 +153,7 @@ def test_response_that_breaks_its_schema_is_not_sent(service: SmallService, name
     ("accept", "media_type"),
     [("*/*", "application/json"), (PROBLEM, PROBLEM), (f"application/json;q=0, {PROBLEM}", PROBLEM)],
 )
-def test_accept_chooses_among_media_types(service: SmallService, accept: str, media_type: str) -> None:
+def test_accept_chooses_among_media_types(service: ServedContract, accept: str, media_type: str) -> None:
     found = service.client.get("/two_types", headers={"Accept": accept})
     assert (found.headers["Content-Type"], found.json()) == (media_type, {"title": "a"})
 
@@ -159,11 +161,11 @@ def test_accept_chooses_among_media_types(service: SmallService, accept: str, me
 @pytest.mark.parametrize(
     ("name", "accept"), [("text", "application/json"), ("problem", "application/json"), ("two_types", "text/*")]
 )
-def test_media_type_that_is_not_accepted_is_406(service: SmallService, name: str, accept: str) -> None:
+def test_media_type_that_is_not_accepted_is_406(service: ServedContract, name: str, accept: str) -> None:
     assert_envelope(service.client.get(f"/{name}", headers={"Accept": accept}), "NOT_ACCEPTABLE")
 
 
-def _send(service: SmallService, name: str, content: bytes, media_type: str) -> httpx.Response:
+def _send(service: ServedContract, name: str, content: bytes, media_type: str) -> httpx.Response:
     method = "PATCH" if name == "patch" else "POST"
     return service.client.request(method, f"/{name}", content=content, headers={"Content-Type": media_type})
 
@@ -181,7 +183,7 @@ def _send(service: SmallService, name: str, content: bytes, media_type: str) -> 
     ],
 )
 def test_body_is_received_as_its_media_type(
-    service: SmallService, name: str, content: bytes, media_type: str, received: Any
+    service: ServedContract, name: str, content: bytes, media_type: str, received: Any
 ) -> None:
     assert _send(service, name, content, media_type).json() == received
 
@@ -207,7 +209,7 @@ def test_body_is_received_as_its_media_type(
     ],
 )
 def test_body_that_breaks_its_schema_is_422(
-    service: SmallService, name: str, content: bytes, media_type: str, broken: set[tuple[str, str]]
+    service: ServedContract, name: str, content: bytes, media_type: str, broken: set[tuple[str, str]]
 ) -> None:
     assert violations(_send(service, name, content, media_type)) == broken
 
@@ -222,7 +224,7 @@ def test_body_that_breaks_its_schema_is_422(
         ("maybe", {"who": {"kind": "a"}}),
     ],
 )
-def test_valid_json_is_received(service: SmallService, name: str, sent: Any) -> None:
+def test_valid_json_is_received(service: ServedContract, name: str, sent: Any) -> None:
     assert service.client.post(f"/{name}", json=sent).json() == sent
 
 
@@ -236,21 +238,23 @@ def test_valid_json_is_received(service: SmallService, name: str, sent: Any) -> 
         ("optional", "text/plain", "Accept-Post", "application/json"),
     ],
 )
-def test_other_media_type_is_415(service: SmallService, name: str, media_type: str, header: str, accepted: str) -> None:
+def test_other_media_type_is_415(
+    service: ServedContract, name: str, media_type: str, header: str, accepted: str
+) -> None:
     found = _send(service, name, b"aaa", media_type)
     assert_envelope(found, "UNSUPPORTED_MEDIA_TYPE")
     assert found.headers[header] == accepted
 
 
-def test_text_must_be_utf_8(service: SmallService) -> None:
+def test_text_must_be_utf_8(service: ServedContract) -> None:
     assert_envelope(_send(service, "word", b"\xff", "text/plain"), "MALFORMED_REQUEST")
 
 
-def test_optional_body_may_be_left_out(service: SmallService) -> None:
+def test_optional_body_may_be_left_out(service: ServedContract) -> None:
     assert service.client.post("/optional").json() is None
 
 
-def test_pieces_are_streamed_in_chunks_and_may_query_the_database(service: SmallService) -> None:
+def test_pieces_are_streamed_in_chunks_and_may_query_the_database(service: ServedContract) -> None:
     found = service.client.get("/pieces")
     assert found.headers["Transfer-Encoding"] == "chunked"
     assert found.headers["Content-Type"] == "text/csv"
@@ -260,7 +264,7 @@ def test_pieces_are_streamed_in_chunks_and_may_query_the_database(service: Small
     assert service.client.get("/text").text == "aaa", "the connection stays usable"
 
 
-def test_stream_ends_when_the_client_disconnects(service: SmallService) -> None:
+def test_stream_ends_when_the_client_disconnects(service: ServedContract) -> None:
     STOPPED.clear()
     with service.client.stream("GET", "/events") as found:
         first = next(found.iter_bytes())
@@ -268,12 +272,12 @@ def test_stream_ends_when_the_client_disconnects(service: SmallService) -> None:
     assert STOPPED.wait(10), "the iterator goes on without a client"
 
 
-def test_stream_that_fails_is_truncated(service: SmallService) -> None:
+def test_stream_that_fails_is_truncated(service: ServedContract) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         service.client.get("/broken_pieces")
 
 
-def test_stream_of_http_1_0_ends_with_the_connection(service: SmallService) -> None:
+def test_stream_of_http_1_0_ends_with_the_connection(service: ServedContract) -> None:
     with socket.create_connection(address(service), timeout=10) as client:
         key = service.client.headers["X-API-Key"].encode()
         client.sendall(b"GET /v1/pieces HTTP/1.0\r\nX-API-Key: " + key + b"\r\n\r\n")

@@ -36,6 +36,7 @@ def _modified(document: dict[str, Any]) -> dict[str, Any]:
     other["paths"][COLLECTION]["delete"] |= {"deprecated": True, "x-sunset": "2027-06-30"}
     _remove_header(other["paths"][COLLECTIONS]["post"], "Idempotency-Key")
     _remove_header(other["paths"][COLLECTION]["get"], "If-None-Match")
+    del other["paths"][COLLECTION]["get"]["responses"]["304"]
     return other
 
 

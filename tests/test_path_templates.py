@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tools.testing.served_contract import TEXT, Handlers, ServedContract, operation, response, served
 from tools.testing.service import assert_envelope
-from tools.testing.small_contract import TEXT, Handlers, SmallService, compiled, operation, response, small_service
 from web.responses import WithStatus
 
 # Each path with the names of its variables.
@@ -40,9 +40,9 @@ def _handler(path: str, names: list[str]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[SmallService]:
+def service() -> Iterator[ServedContract]:
     handlers: Handlers = {path: _handler(path, names) for path, names in PATHS.items()}
-    with small_service({path: _path_item(path, names) for path, names in PATHS.items()}, handlers) as running:
+    with served({path: _path_item(path, names) for path, names in PATHS.items()}, handlers) as running:
         yield running
 
 
@@ -66,30 +66,24 @@ def service() -> Iterator[SmallService]:
         ("/a/b/c/other", ["/a/b/{y}/other", "c"]),
     ],
 )
-def test_the_most_concrete_path_is_found(service: SmallService, sent: str, found: list[str]) -> None:
+def test_the_most_concrete_path_is_found(service: ServedContract, sent: str, found: list[str]) -> None:
     assert service.client.get(sent).json() == found
 
 
 @pytest.mark.parametrize("path", ["/things/new/news", "/files/report", "/files/.", "/a/x/c/other", "/caf/x", "/jobs/"])
-def test_path_of_no_template_is_not_found(service: SmallService, path: str) -> None:
+def test_path_of_no_template_is_not_found(service: ServedContract, path: str) -> None:
     assert_envelope(service.client.get(path), "ENDPOINT_NOT_FOUND")
 
 
-def test_a_path_with_many_separators_is_matched_in_linear_time(service: SmallService) -> None:
+def test_a_path_with_many_separators_is_matched_in_linear_time(service: ServedContract) -> None:
     assert service.client.get(f"/files/a{'.' * 4000}").json()[1:] == ["a", "." * 3999]
-
-
-def test_paths_that_differ_in_the_names_of_variables_are_refused() -> None:
-    paths = {path: _path_item(path, ["x" if "x" in path else "y"]) for path in ("/a/{x}", "/a/{y}")}
-    with pytest.raises(ValueError, match="are one: name their variables alike"):
-        compiled(paths, dict.fromkeys(paths, list))
 
 
 def test_head_operation_has_its_own_handler_and_options_are_derived() -> None:
     path = {
         "head": operation("head_it", {"200": {"description": "It is there.", "headers": {"X-Size": {"schema": TEXT}}}})
     }
-    with small_service({"/it": path}, {"head_it": lambda: WithStatus(None, 200, {"x-size": "7"})}) as service:
+    with served({"/it": path}, {"head_it": lambda: WithStatus(None, 200, {"x-size": "7"})}) as service:
         head = service.client.head("/it")
         assert (head.status_code, head.headers["X-Size"]) == (200, "7")
         assert service.client.options("/it").headers["Allow"] == "HEAD, OPTIONS"
@@ -114,5 +108,5 @@ def test_head_operation_has_its_own_handler_and_options_are_derived() -> None:
 )
 def test_paths_are_below_the_path_of_the_server(server: dict[str, Any], base: str) -> None:
     paths = {"/it": {"get": operation("get_it", {"200": response(TEXT)})}}
-    with small_service(paths, {"get_it": lambda: "found"}, servers=[server]) as service:
+    with served(paths, {"get_it": lambda: "found"}, server=server) as service:
         assert service.client.get(f"{service.url}{base}/it").json() == "found"

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from models.access import Caller
+from tools.testing.served_contract import Handlers, ServedContract, operation, response, served
 from tools.testing.service import ALICE, BOB, READ, WRITE, assert_envelope
-from tools.testing.small_contract import Handlers, SmallService, operation, response, small_service
 
 KEY, BEARER, QUERY, OAUTH = "StudioKey", "Token", "QueryKey", "OAuth"
 SCHEMES = {
@@ -36,19 +36,19 @@ def who(caller: Caller | None) -> Any:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[SmallService]:
+def service() -> Iterator[ServedContract]:
     seen = {"type": "string", "nullable": True}
     paths = {
         f"/{name}": {"get": operation(name, {"200": response(seen)}, security=listed)}
         for name, listed in REQUIREMENTS.items()
     }
     handlers: Handlers = dict.fromkeys(REQUIREMENTS, who)
-    with small_service(paths, handlers, components={"securitySchemes": SCHEMES}) as running:
+    with served(paths, handlers, securitySchemes=SCHEMES) as running:
         del running.client.headers["X-API-Key"]
         yield running
 
 
-def _sent(service: SmallService, places: str, key: str, other: str | None = None) -> dict[str, Any]:
+def _sent(service: ServedContract, places: str, key: str, other: str | None = None) -> dict[str, Any]:
     """The arguments of a request with a key in each of the places; the last one has the other key."""
     secrets = dict.fromkeys(places.split(), key)
     if other is not None:
@@ -75,7 +75,7 @@ def _sent(service: SmallService, places: str, key: str, other: str | None = None
     ],
 )
 def test_requirement_is_met_by_its_credentials_only(
-    service: SmallService, path: str, sufficient: list[str], insufficient: list[str]
+    service: ServedContract, path: str, sufficient: list[str], insufficient: list[str]
 ) -> None:
     key = service.key()
     for places in sufficient:
@@ -86,20 +86,20 @@ def test_requirement_is_met_by_its_credentials_only(
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS)
-def test_every_credential_that_is_sent_must_be_valid(service: SmallService, path: str) -> None:
+def test_every_credential_that_is_sent_must_be_valid(service: ServedContract, path: str) -> None:
     for other in ("msk_unknown", service.key(BOB)):
         for places in ("key bearer", "key bearer query"):
             found = service.client.get(f"/{path}", **_sent(service, places, service.key(), other))
             assert_envelope(found, "AUTHENTICATION_REQUIRED")
 
 
-def test_optional_security_takes_no_credential_and_no_invalid_one(service: SmallService) -> None:
+def test_optional_security_takes_no_credential_and_no_invalid_one(service: ServedContract) -> None:
     assert service.client.get("/optional").json() is None
     found = service.client.get("/optional", headers={"X-Studio-Key": "msk_unknown"})
     assert_envelope(found, "AUTHENTICATION_REQUIRED")
 
 
-def test_scopes_of_a_requirement_are_required(service: SmallService) -> None:
+def test_scopes_of_a_requirement_are_required(service: ServedContract) -> None:
     reads, writes = service.key(scopes=(READ,)), service.key(scopes=(WRITE,))
     assert service.client.get("/scoped", headers={"Authorization": f"Bearer {reads}"}).status_code == 200
     missing = service.client.get("/scoped", headers={"Authorization": f"Bearer {writes}"})
@@ -110,14 +110,14 @@ def test_scopes_of_a_requirement_are_required(service: SmallService) -> None:
         assert_envelope(found, "INSUFFICIENT_PERMISSIONS")
 
 
-def test_repeated_credential_is_malformed(service: SmallService) -> None:
+def test_repeated_credential_is_malformed(service: ServedContract) -> None:
     key = service.key()
     twice = service.client.get("/header", headers=[("X-Studio-Key", key), ("X-Studio-Key", key)])
     assert_envelope(twice, "MALFORMED_REQUEST")
     assert_envelope(service.client.get(f"/query?api_key={key}&api_key={key}"), "MALFORMED_REQUEST")
 
 
-def test_challenge_names_the_places_of_the_schemes(service: SmallService) -> None:
+def test_challenge_names_the_places_of_the_schemes(service: ServedContract) -> None:
     found: httpx.Response = service.client.get("/both")
     assert found.headers["WWW-Authenticate"] == (
         'Bearer realm="music-studio", ApiKey realm="music-studio", header="X-API-Key", '

@@ -20,6 +20,10 @@ class Violation(NamedTuple):
     message: str
 
 
+class ContractError(Exception):
+    """The OpenAPI document cannot be served; the text names each place and what to write instead."""
+
+
 class RequestError(Failure):
     """A request that the HTTP layer rejects; `headers` are added to the error response."""
 

@@ -23,13 +23,12 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 class _Node:
     """The paths with one beginning; `templates` are the next segments with variables, the most specific one last."""
 
-    __slots__ = ("literals", "operations", "path", "templates")
+    __slots__ = ("literals", "operations", "templates")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.templates: list[_Template] = []
         self.operations: dict[str, Operation] = {}
-        self.path = ""
 
     def child(self, segment: str) -> _Node:
         """The node of the next segment of a path template; it is made if there is none."""
@@ -62,7 +61,7 @@ class Router:
     """Finds operations by method and path. Each path has exactly one spelling; any other is NoSuchEndpoint (404).
 
     A concrete segment precedes a templated one, and literal text around a variable precedes the variable alone
-    (OpenAPI 3.0.3, Paths Object). Raises ValueError for two paths that differ only in the names of their variables.
+    (OpenAPI 3.0.3, Paths Object).
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
@@ -72,9 +71,6 @@ class Router:
             node = self._root
             for segment in encode_path(operation.path).split("/"):
                 node = node.child(segment)
-            if node.operations and node.path != operation.path:
-                raise ValueError(f"The paths {node.path} and {operation.path} are one: name their variables alike.")
-            node.path = operation.path
             node.operations[operation.method] = self._all_methods[operation.method] = operation
 
     def methods(self, path: bytes) -> tuple[dict[str, Operation], list[str]]:

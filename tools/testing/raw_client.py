@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Self
 
 from tools.testing import contract_coverage
 from tools.testing.cases import HALF_CLOSE, LIVE, MARK, Case, Piece, get
+from tools.testing.served_contract import ServedContract
 from tools.testing.service import Service
-from tools.testing.small_contract import SmallService
 from web.contract import document as contract
 from web.contract.schemas import Validator
 from web.error_envelope import ErrorCatalog
@@ -38,7 +38,7 @@ class RawResponse(NamedTuple):
     body: bytes
 
 
-def address(service: Service | SmallService) -> tuple[str, int]:
+def address(service: Service | ServedContract) -> tuple[str, int]:
     """Host and port of a running service."""
     host, _, port = service.url.removeprefix("http://").rpartition(":")
     return host, int(port)

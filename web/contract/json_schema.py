@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 Absent = Literal["readOnly", "writeOnly"]
@@ -15,6 +16,13 @@ _DROPPED = frozenset(
 )  # fmt: skip
 _DRAFT_4 = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _BRANCHES = ("allOf", "anyOf", "oneOf")
+_BASE64 = "base64 text"  # as the sentence of the violation says it
+_RANGES: dict[str, dict[str, float]] = {
+    "int32": {"minimum": -(2**31), "maximum": 2**31 - 1},
+    "int64": {"minimum": -(2**63), "maximum": 2**63 - 1},
+    "float": {"minimum": -(2 - 2**-23) * 2.0**127, "maximum": (2 - 2**-23) * 2.0**127},
+}
+_TIGHTER: dict[str, Callable[[float, float], float]] = {"minimum": max, "maximum": min}
 _SUBSCHEMAS = ("items", "additionalProperties", "not")
 
 
@@ -44,6 +52,7 @@ class Converter:
         for bound, exclusive in _DRAFT_4.items():
             if out.pop(exclusive, False) is True and bound in out:
                 out[exclusive] = out.pop(bound)
+        out = _with_format(out)
         if "discriminator" in schema:
             out = {"allOf": [out, *self._by_discriminator(schema)]}
         return _nullable(out) if schema.get("nullable") is True else out
@@ -129,3 +138,24 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     if "type" in schema and not schema.keys() & {"$ref", *_BRANCHES, "not"}:
         return schema | {"type": [schema["type"], "null"]}
     return {"anyOf": [{"type": "null"}, schema]}
+
+
+def _with_format(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the formats that OpenAPI adds to JSON Schema: ranges of numbers, and base64 (RFC 4648)."""
+    if schema.get("format") == "byte":
+        return schema | {"format": _BASE64}
+    ranges = _RANGES.get(schema.get("format", ""), {})
+    limits = {word: limit for word, limit in ranges.items() if _TIGHTER[word](schema.get(word, limit), limit) == limit}
+    if all(schema.get(word) == limit for word, limit in limits.items()):
+        return schema
+    return schema | {"allOf": [*schema.get("allOf", []), limits]}
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(b64decode(text, validate=True)) or not text
+    except ValueError:
+        return False
+
+
+FORMATS = {_BASE64: _is_base64}

@@ -32,7 +32,7 @@ def location(source: OperationObject, links: Mapping[str, Any], prefix: str) -> 
     ValueError for an expression that is none of OpenAPI's.
     """
     gets = {target.id: target for target in operations(source.document) if target.method == "GET"}
-    for link in links.values():
+    for link in map(source.follow, links.values()):
         target = gets.get(link.get("operationId"))
         given = {name.removeprefix("path."): value for name, value in link.get("parameters", {}).items()}
         if target is not None and given.keys() == set(target.path_names):
@@ -43,7 +43,7 @@ def location(source: OperationObject, links: Mapping[str, Any], prefix: str) -> 
 
 def expression(text: Any) -> Expression:
     """A runtime expression, compiled; any other value is a constant. Raises ValueError for an unknown expression."""
-    if not isinstance(text, str) or not text.startswith("$"):
+    if not isinstance(text, str) or "$" not in text:
         return lambda _arguments, _headers, _body: text
     source, _, name = text.partition(".")
     if source == "$request" and name.partition(".")[0] in ("path", "query", "header"):

@@ -29,7 +29,7 @@ class MediaType:
     def __init__(self, name: str, node: dict[str, Any], validators: ValidatorCache, absent: Absent) -> None:
         self.name = name
         self.essence = name.partition(";")[0].strip().lower()
-        self.is_json = self.essence == "application/json" or self.essence.endswith("+json")
+        self.is_json = is_json(self.essence)
         self.is_text = self.essence.startswith("text/")
         self._validator = validators.get(node.get("schema", {}), absent)
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid if self.is_json else self._is_valid_text
@@ -83,6 +83,11 @@ class RequestBody:
     def unsupported(self, message: str) -> UnsupportedMediaType:
         """The error with the header that lists the media types."""
         return UnsupportedMediaType(message, {self._accept_header: self._accepted})
+
+
+def is_json(essence: str) -> bool:
+    """Whether a media type is JSON (RFC 6839 section 3.1)."""
+    return essence == "application/json" or essence.endswith("+json")
 
 
 def _characters(value: str | bytes) -> str:

@@ -26,8 +26,6 @@ class Operation:
     `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `typed_path` those of the
     path that are not any text, `responses` the documented responses by status, `produces` the media types of the
     success responses, `path_names` and `handler_args` the names of arguments of the handler.
-
-    Raises TypeError for a handler that the operation cannot have, ValueError for a contract that has no meaning.
     """
 
     def __init__(
@@ -64,18 +62,6 @@ class Operation:
         self.produces = list(dict.fromkeys(m.essence for response in successes for m in response.media_types.values()))
         self.idempotent = b"idempotency-key" in self.header_parameters
         self.requires_if_match = require_if_match and b"if-match" in self.header_parameters
-        self._check()
-
-    def _check(self) -> None:
-        if self.is_async and self.writes:
-            raise TypeError(
-                f"The handler {self.id} of {self.method} {self.path} is a coroutine: make it a plain function, which "
-                "runs in a transaction that is committed only with a valid response."
-            )
-        if self.idempotent and not self.writes:
-            raise ValueError(f"{self.id} takes Idempotency-Key, and {self.method} changes nothing: remove it.")
-        if self.idempotent and (self.public or self.security.is_optional):
-            raise ValueError(f"{self.id} takes Idempotency-Key, which belongs to a user: require a credential.")
 
     def response_error(self, response: Response) -> str | None:
         """The violations of a response as text, or None."""
@@ -96,6 +82,7 @@ class ResponseObject:
         self.media_type = next(iter(self.media_types.values()), None)
         self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type"}
         has_location = "location" in self.headers
+        self.needs_location = has_location and (status == 201 or status // 100 == 3)
         self.location = links.location(operation, node.get("links", {}), public_path) if has_location else None
 
     def error(self, response: Response) -> str | None:
@@ -105,6 +92,8 @@ class ResponseObject:
             return f"a body of {headers.get('content-type', 'no media type')} is not documented"
         if len(headers) > 1 and response.status < 400 and not headers.keys() <= self.headers:
             return f"the headers {', '.join(headers.keys() - self.headers)} are not documented"
+        if self.needs_location and "location" not in headers:
+            return "it has no Location; the contract needs a link to a GET, or the handler gives it"
         if media_type is None or response.data is UNCHECKED or media_type.is_valid(response.data):
             return None
         return "; ".join(f"{v.pointer} {v.message}" for v in media_type.violations(response.data))

@@ -28,17 +28,17 @@ class Parameter:
 
     def __init__(self, node: dict[str, Any], validators: ValidatorCache) -> None:
         schema = node["schema"]
-        types = _types(schema, validators)
+        kinds = types(schema, validators)
         self.name: str = node["name"]
         self.pointer = f"{node['in']}/{node['name']}"
         self.argument = argument_name(node["name"])
         self.required: bool = node.get("required", False)
         self.default = schema.get("default")
         self.validator = validators.get(schema)
-        self.is_array = types == ["array"]
+        self.is_array = kinds == ["array"]
         self.is_exploded = node["in"] == "query" and node.get("explode", True)
-        self.is_text = types == ["string"] and "enum" not in schema
-        self._types = _types(schema.get("items", {}), validators) if self.is_array else types
+        self.is_text = kinds == ["string"] and "enum" not in schema
+        self._types = types(schema.get("items", {}), validators) if self.is_array else kinds
         if not _CONVERTERS.keys() >= set(self._types):
             raise ValueError(f"The parameter {self.pointer} is an object, or holds an array: use plain values.")
 
@@ -76,7 +76,7 @@ def argument_name(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _types(schema: dict[str, Any], validators: ValidatorCache) -> list[str]:
+def types(schema: dict[str, Any], validators: ValidatorCache) -> list[str]:
     """The types of a schema, its branches included, narrowest first; `string` if there is none."""
     found = set(_declared_types(schema, validators))
     return [kind for kind in ("array", "object", *_CONVERTERS) if kind in found] or ["string"]

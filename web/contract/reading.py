@@ -138,4 +138,5 @@ def base_path(document: dict[str, Any]) -> str:
     """The path of the first server's URL, without a slash at its end; its variables have their defaults."""
     server: dict[str, Any] = next(iter(document.get("servers", ())), {"url": ""})
     variables: dict[str, Any] = server.get("variables", {})
-    return urlsplit(VARIABLE.sub(lambda name: variables[name[1]]["default"], server["url"])).path.rstrip("/")
+    url = VARIABLE.sub(lambda name: variables.get(name[1], {}).get("default", name[0]), server["url"])
+    return urlsplit(url).path.rstrip("/")

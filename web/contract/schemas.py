@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 
 from web.contract.document import lookup
-from web.contract.json_schema import Absent, Converter
+from web.contract.json_schema import FORMATS, Absent, Converter
 from web.exceptions import Violation
 
 MAX_EXPLAINED = 1_000
@@ -27,6 +27,7 @@ class Validator:
         self._compiled = jsonschema_rs.Draft202012Validator(
             Converter(document, absent).root(schema),
             validate_formats=True,
+            formats=FORMATS,
             pattern_options=jsonschema_rs.RegexOptions(),
         )
         self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
