@@ -23,22 +23,25 @@ class Error(NamedTuple):
 
 def errors(document: dict[str, Any], operations: list[Operation]) -> list[Error]:
     """All error codes of the contract, in its order."""
-    schema = document["components"]["schemas"]["ErrorCode"]
-    return [_error(code, schema["x-errors"][code], operations) for code in schema["enum"]]
+    schemas = document["components"]["schemas"]
+    envelope = schemas.get("ErrorEnvelope", {}).get("example", {"success": False, "error": {}})
+    return [_error(code, entry, operations, envelope) for code, entry in schemas["ErrorCode"]["x-errors"].items()]
 
 
-def _error(code: str, entry: dict[str, Any], operations: list[Operation]) -> Error:
+def _error(code: str, entry: dict[str, Any], operations: list[Operation], envelope: dict[str, Any]) -> Error:
     examples = {o: e.value for o in operations for e in reversed(o.errors) if e.value["error"]["code"] == code}
+    own = {"code": code} | {field: entry[field] for field in ("message", "type", "status")}
+    made = envelope | {"error": envelope["error"] | own}
     return Error(
         code,
         entry["status"],
         f"{entry['status']} {HTTPStatus(entry['status']).phrase}",
         entry["type"],
         entry["message"],
-        entry["description"].strip(),
-        entry["remedy"].strip(),
+        entry.get("description", "").strip(),
+        entry.get("remedy", "").strip(),
         _in_words(list(examples), operations),
-        next(iter(examples.values())),
+        next(iter(examples.values()), made),
     )
 
 

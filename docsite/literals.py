@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ class Syntax(NamedTuple):
     indent: str = "  "
     blank: str = " "
     """The text inside the brackets of an object on one line."""
+    empty: str = ""
+    """An object without pairs, if its brackets would be an array."""
 
 
 def _double(text: str) -> str:
@@ -28,24 +31,42 @@ def _double(text: str) -> str:
 
 
 def _single(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+    for plain, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(plain, escaped)
+    return f"'{text}'"
 
 
 def _ruby(text: str) -> str:
     return _double(text).replace("#", "\\#")
 
 
+def _rust(text: str) -> str:
+    """A string of Rust, which has other escapes than JSON for control characters."""
+    return re.sub(r"\\(u[0-9a-f]{4}|.)", lambda escape: _RUST_ESCAPES.get(escape[0], _braced(escape[1])), _double(text))
+
+
+def _braced(escape: str) -> str:
+    return f"\\u{{{escape[1:]}}}" if len(escape) == 5 else f"\\{escape}"
+
+
+def _property(quote: Callable[[str], str]) -> Callable[[str], str]:
+    """The name of a property: bare if it is an identifier."""
+    return lambda name: name if _IDENTIFIER.fullmatch(name) else quote(name)
+
+
 def _php(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+_RUST_ESCAPES = {"\\b": "\\u{8}", "\\f": "\\u{c}"}
+_IDENTIFIER = re.compile("[A-Za-z_$][A-Za-z0-9_$]*")
 _LOWER = {None: "null", True: "true", False: "false"}
 JSON = Syntax(_LOWER, _double)
 PYTHON = Syntax({None: "None", True: "True", False: "False"}, _double, indent="    ", blank="")
-JAVASCRIPT = Syntax(_LOWER, _single, name=str)
-TYPESCRIPT = Syntax(_LOWER, _double, name=str)
-RUST = JSON._replace(indent="    ")
-PHP = Syntax(_LOWER, _php, pair="{} => {}", objects=("[", "]"), indent="    ", blank="")
+JAVASCRIPT = Syntax(_LOWER, _single, name=_property(_single))
+TYPESCRIPT = Syntax(_LOWER, _double, name=_property(_double))
+RUST = JSON._replace(indent="    ", text=_rust)
+PHP = Syntax(_LOWER, _php, pair="{} => {}", objects=("[", "]"), indent="    ", blank="", empty="new stdClass()")
 RUBY = Syntax({None: "nil", True: "true", False: "false"}, _ruby, pair="{} => {}")
 
 
@@ -74,6 +95,8 @@ def _is_flat(value: Any) -> bool:
 
 
 def _one_line(value: Any, syntax: Syntax) -> str:
+    if value == {} and syntax.empty:
+        return syntax.empty
     if isinstance(value, dict):
         pairs = ", ".join(_pair(key, _one_line(item, syntax), syntax) for key, item in value.items())
         blank = syntax.blank if pairs else ""

@@ -7,8 +7,11 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from docsite import examples
 from web.contract import reading
 from web.contract.reading import OperationObject
+
+MAX_DEPTH = 3
 
 
 class Field(NamedTuple):
@@ -34,8 +37,8 @@ class Operation(OperationObject):
     def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
         super().__init__(document, template, method)
         self.tag: str = self.node["tags"][0]
-        self.summary: str = self.node["summary"]
-        self.description: str = self.node["description"].strip()
+        self.summary: str = self.node.get("summary") or self.id.replace("_", " ").capitalize()
+        self.description: str = self.node.get("description", self.summary).strip()
         self.lead = " ".join(self.description.split("\n\n")[0].split())
         self.slug = self.id.replace("_", "-")
         self.secured = not self.is_public
@@ -49,15 +52,21 @@ class Operation(OperationObject):
         ]
 
     def body_fields(self) -> list[Field]:
-        return self.properties(self.body["schema"]) if self.body else []
+        """The properties of the body; a body without properties is one field, named `body`."""
+        if not self.body:
+            return []
+        schema = self.body.get("schema", {})
+        return self.properties(schema) or [Field("body", self._type(schema), True, self._meaning(schema))]
 
     def properties(self, node: dict[str, Any]) -> list[Field]:
-        """The properties of a schema."""
+        """The properties of a schema, and of the schemas that it combines with `allOf`."""
         schema = self.follow(node)
-        return [
+        inherited = [field for part in schema.get("allOf", []) for field in self.properties(part)]
+        own = [
             Field(name, self._type(node), name in schema.get("required", []), self._meaning(self.follow(node)))
             for name, node in schema.get("properties", {}).items()
         ]
+        return [*inherited, *own]
 
     def returns(self) -> list[str]:
         """The descriptions of the success response and of a 304."""
@@ -74,35 +83,44 @@ class Operation(OperationObject):
 
     def _examples(self, status: int) -> Iterator[Example]:
         title = f"{status} {HTTPStatus(status).phrase}"
-        for media in self.by_status[status]["content"].values():
+        for media in self.by_status[status].get("content", {}).values():
+            if status >= 400 and not media.keys() & {"example", "examples"}:
+                continue  # one made from the schema would show the code of another status
             for index, example in enumerate(self.examples(media)):
                 summary = example.get("summary", "")
                 # The title of a second example of a status has its summary.
                 yield Example(status, f"{title}: {summary}" if index else title, example["value"])
 
-    def examples(self, media: dict[str, Any]) -> list[dict[str, Any]]:
-        """The examples of a Media Type Object: `example`, or all of `examples`."""
-        if "example" in media:
-            return [{"value": media["example"]}]
-        return [self.follow(node) for node in media["examples"].values()]
+    def examples(self, node: dict[str, Any]) -> list[dict[str, Any]]:
+        """The examples of a Media Type or Parameter Object; at least one."""
+        return examples.of_holder(node, self.document)
 
-    def _type(self, node: dict[str, Any]) -> str:
+    def _type(self, node: dict[str, Any], depth: int = 0) -> str:
         schema = self.follow(node)
-        name = f"array of {self._type(schema['items'])}" if schema["type"] == "array" else schema["type"]
+        parts = schema.get("oneOf") or schema.get("anyOf") or schema.get("allOf") or []
+        if depth < MAX_DEPTH and schema.get("type") == "array":
+            name = f"array of {self._type(schema['items'], depth + 1)}"
+        elif depth < MAX_DEPTH and "type" not in schema and parts:
+            name = " or ".join(dict.fromkeys(self._type(part, depth + 1) for part in parts))
+        else:
+            name = schema.get("type", "any")
         return f"{name} or null" if schema.get("nullable") else name
 
     def _meaning(self, node: dict[str, Any]) -> str:
         schema = self.follow(node.get("schema", node))
-        description: str = node.get("description") or schema["description"]
-        return " ".join([description.strip(), *_bounds(schema)])
+        description: str = node.get("description") or schema.get("description", "")
+        return " ".join(filter(None, [description.strip(), *_bounds(schema)]))
 
 
 def _bounds(schema: dict[str, Any]) -> Iterator[str]:
-    if "minimum" in schema:
+    bounds = [word for word in ("minimum", "maximum") if word in schema]
+    if len(bounds) == 2:
         yield f"From {schema['minimum']} to {schema['maximum']}."
+    elif bounds:
+        yield f"{bounds[0].capitalize()}: {schema[bounds[0]]}."
     if "default" in schema:
         yield f"Default: `{schema['default']}`."
-    if schema["type"] == "string" and "enum" not in schema and schema.get("maxLength", 0) > 64:
+    if schema.get("type") == "string" and "enum" not in schema and schema.get("maxLength", 0) > 64:
         yield f"At most {schema['maxLength']} characters."
     if "maxItems" in schema:
         yield f"At most {schema['maxItems']} items."

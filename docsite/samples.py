@@ -5,6 +5,7 @@ Decisions 52 and 53.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +15,11 @@ import jinja2
 
 from docsite import literals
 from docsite.operations import Operation
+from web.contract.parameters import argument_name
 from web.contract.reading import JSON
 
 HOME = Path(__file__).parent / "templates" / "samples"
+NO_CONTENT: tuple[str, dict[str, Any]] = ("*/*", {})
 KEY_VARIABLE = "MUSIC_STUDIO_API_KEY"
 
 
@@ -74,21 +77,24 @@ class Request(NamedTuple):
 def request(operation: Operation, origin: str) -> Request:
     """The request of all samples of an operation; `origin` is, for example, `https://music.example`."""
     required = [node for node in operation.parameters if node.get("required")]
-    values: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
-    for node in required:
-        values[node["in"]][node["name"]] = node["example"]
-    path = operation.path.format(**{name: quote(str(value), safe="") for name, value in values["path"].items()})
-    query = f"?{urlencode(values['query'])}" if values["query"] else ""
+    values = {node["name"]: operation.examples(node)[0]["value"] for node in required}
+    path = operation.path.format(**{name: quote(_text(values[name]), safe="") for name in operation.path_names})
+    query = urlencode({node["name"]: _text(values[node["name"]]) for node in required if node["in"] == "query"})
     return Request(
         operation,
-        url=origin + path + query,
+        url=origin + path + (f"?{query}" if query else ""),
         root=origin + operation.path.removesuffix(operation.template),
-        arguments={node["name"].replace("-", "_").lower(): node["example"] for node in required},
-        headers=values["header"],
+        arguments={argument_name(name): value for name, value in values.items()},
+        headers={node["name"]: _text(values[node["name"]]) for node in required if node["in"] == "header"},
         body=operation.examples(operation.body)[0]["value"] if operation.body else None,
-        body_name=_name(operation.body["schema"]) if operation.body else "",
+        body_name=_name(operation.body.get("schema", {})) if operation.body else "",
         response=_printed_response(operation),
     )
+
+
+def _text(value: Any) -> str:
+    """The value of a parameter as a request has it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def write(operation: Operation, language: Language, origin: str) -> str:
@@ -105,26 +111,41 @@ def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
 
 
 def _printed_response(operation: Operation) -> PrintedResponse:
-    response = operation.by_status[operation.success]
-    ((media_type, media),) = response["content"].items()
-    schema = operation.follow(media["schema"])
-    properties = schema.get("properties", {})
-    listed = "items" in properties
-    if listed:
-        properties = operation.follow(properties["items"]["items"])["properties"]
-    shown = schema.get("x-shown", [])
+    content = operation.by_status[operation.success].get("content", {})
+    media_type, media = next(iter(content.items()), NO_CONTENT)
+    schema = operation.follow(media.get("schema", {}))
+    items = _items(operation, schema)
+    properties = _properties(operation, schema if items is None else items)
+    shown = [name for name in schema.get("x-shown", []) if name in properties]
     types = {name: _type(operation.follow(properties[name])) for name in shown}
-    return PrintedResponse(_name(media["schema"]), media_type, shown, listed, types)
+    name = _name(media.get("schema", {})) or "Answer"
+    return PrintedResponse(name, media_type, shown, items is not None and bool(shown), types)
 
 
-def _name(reference: dict[str, Any]) -> str:
-    name: str = reference["$ref"].rpartition("/")[2]
+def _items(operation: Operation, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of the items, if the schema is a page of a list."""
+    page: dict[str, Any] = operation.follow(_properties(operation, schema).get("items"))
+    items: dict[str, Any] = operation.follow((page or {}).get("items"))
+    return items if "properties" in (items or {}) else None
+
+
+def _properties(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
+    followed: dict[str, Any] = operation.follow(schema)
+    found: dict[str, Any] = followed.get("properties", {})
+    return found
+
+
+def _name(schema: dict[str, Any]) -> str:
+    """The name of a component, or nothing for a schema without a name."""
+    name: str = schema.get("$ref", "").rpartition("/")[2]
     return name
 
 
 def _type(schema: dict[str, Any]) -> str:
     """The TypeScript type of a scalar."""
-    name = "number" if schema["type"] == "integer" else str(schema["type"])
+    name = {"integer": "number", "number": "number", "string": "string", "boolean": "boolean"}.get(
+        schema.get("type", ""), "unknown"
+    )
     return f"{name} | null" if schema.get("nullable") else name
 
 
@@ -144,6 +165,8 @@ def _template(name: str) -> jinja2.Template:
         "snake": _snake,
         "shell": lambda text: text.replace("'", "'\\''"),
         "literal": literal,
+        "go_text": lambda text: json.dumps(text, ensure_ascii=False) if "`" in text else f"`{text}`",
+        "java_block": lambda text: text.replace("\\", "\\\\"),
     }
     return environment.get_template(f"{name}.jinja")
 

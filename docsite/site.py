@@ -6,6 +6,7 @@ Decision 51.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from docsite import errors as catalog
-from docsite import literals, samples
+from docsite import examples, literals, samples
 from docsite.operations import Example, Operation, operations
 from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
 
@@ -31,6 +32,11 @@ class Block(NamedTuple):
     title: str
     text: str
 
+    @property
+    def fence(self) -> str:
+        """The fence: longer than any row of backticks in the text (CommonMark 0.31, section 4.5)."""
+        return "`" * max(3, *(len(row) + 1 for row in re.findall("`+", self.text)), 3)
+
 
 class Site:
     """The pages for one origin, such as `https://music.example`, which the samples call."""
@@ -41,10 +47,16 @@ class Site:
         self._operations = operations(document)
         self._templates = _environment()
         title = document["info"]["title"]
+        info = {"description": title} | document["info"]
         self._templates.globals.update(
             docs=PATH, home=f"{PATH}/{SECTION}", overview=f"{title.removesuffix(' API')} overview", product=title,
-            info=document["info"], tags=document["tags"], operations=self._operations, origin=origin,
+            info=info, tags=self._tags(), operations=self._operations, origin=origin,
         )  # fmt: skip
+
+    def _tags(self) -> list[dict[str, str]]:
+        """The tags in the document's order, then those that only operations have."""
+        listed = [*self._document.get("tags", []), *({"name": operation.tag} for operation in self._operations)]
+        return list({tag["name"]: {"description": ""} | tag for tag in reversed(listed)}.values())[::-1]
 
     @cached_property
     def _texts(self) -> dict[str, Callable[[], str]]:
@@ -79,7 +91,8 @@ class Site:
     def _contract(self) -> str:
         """The contract with `x-codeSamples`, for the interactive reference."""
         document = json.loads(json.dumps(self._document))
-        document["info"]["description"] += "\n\n" + self._render("more.md")
+        introduction = document["info"].get("description", document["info"]["title"])
+        document["info"]["description"] = introduction + "\n\n" + self._render("more.md")
         for operation in self._operations:
             node = document["paths"][operation.template][operation.method.lower()]
             node["x-codeSamples"] = samples.code_samples(operation, self.origin)
@@ -90,7 +103,7 @@ class Site:
         return self._render(
             "operation.md",
             operation=operation,
-            related=[by_id[other] for other in operation.related],
+            related=[by_id[other] for other in operation.related if other in by_id],
             samples=[Block(s["lang"], s["label"], s["source"]) for s in samples.code_samples(operation, self.origin)],
             successes=_blocks(operation.successes()),
             errors=_blocks(operation.errors),
@@ -98,9 +111,10 @@ class Site:
 
     def _errors(self) -> str:
         schemas = self._document["components"]["schemas"]
-        body = self._operations[0].properties(schemas["ErrorBody"])
+        fields = self._operations[0].properties(schemas.get("ErrorBody", {})) if self._operations else []
         errors = catalog.errors(self._document, self._operations)
-        return self._render("errors.md", envelope=schemas["ErrorEnvelope"], fields=body, errors=errors)
+        envelope = examples.of_schema(schemas.get("ErrorEnvelope", {}), self._document)
+        return self._render("errors.md", envelope=envelope, fields=fields, errors=errors)
 
     def _introduction(self) -> str:
         return self._render("introduction.md")

@@ -117,7 +117,9 @@ def _instance(schema: Any) -> Any:
         found = {name: _instance(schema["properties"][name]) for name in names}
         if {"$ref": "#/definitions/SchemaXORContent"} in schema.get("allOf", []):
             found["schema"] = {}
-        return found or ({"text": _instance(schema["additionalProperties"])} if "minProperties" in schema else {})
+        if not found and schema.get("minProperties"):
+            found["text"] = _instance(schema["additionalProperties"])
+        return found
     return {"string": "text", "boolean": True}.get(kind, 1)
 
 

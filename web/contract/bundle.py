@@ -79,6 +79,7 @@ class _Bundle:
             held = (objects.child("Components", section) or "").strip("{}")
             at = self.home, f"{place[1]}/{section}/{objects.escape(name)}"
             if held:
+                self.require_section(held, str(node.get("$ref", "")), at)
                 listed[section][name] = (
                     self.inline(held, node["$ref"], at) if "$ref" in node else self.resolve(held, node, at)
                 )
@@ -91,6 +92,8 @@ class _Bundle:
             key: self.resolve(held, item, (place[0], f"{place[1]}/{objects.escape(key)}"))
             for key, held, item in objects.members(kind, value)
         }
+        if kind == "Discriminator" and isinstance(value.get("mapping"), dict):
+            parts["mapping"] = {word: self.mapped(name, place[0]) for word, name in value["mapping"].items()}
         if isinstance(value, list):
             return list(parts.values()) if parts else value
         return value | parts if isinstance(value, dict) else value
@@ -99,12 +102,19 @@ class _Bundle:
         if len(node) > 1:
             beside = ", ".join(f"`{key}`" for key in node if key != "$ref")
             self.fault(place, f"{beside} beside `$ref` has no effect (OpenAPI 3.0.3, Reference Object); remove it.")
+        self.require_section(kind, node["$ref"], place)
         name = self.names.get(self.target(node["$ref"], place[0]))
-        if name is None or kind == "PathItem":
-            return self.inline(kind, node["$ref"], place)
-        if name.split("/")[2] != objects.SECTIONS[kind]:
-            self.fault(place, f"`$ref: {node['$ref']}` leads to {name}; refer to one of {objects.SECTIONS[kind]}.")
-        return {"$ref": name}
+        return self.inline(kind, node["$ref"], place) if name is None or kind == "PathItem" else {"$ref": name}
+
+    def mapped(self, schema: Any, file: Path) -> Any:
+        """A value of a discriminator's mapping: the name of a component, or a reference (OpenAPI 3.0.3)."""
+        return self.names.get(self.target(schema, file), schema) if isinstance(schema, str) else schema
+
+    def require_section(self, kind: str, reference: str, place: Place) -> None:
+        """Notes a reference to a component of another section."""
+        name, due = self.names.get(self.target(reference, place[0]), ""), objects.SECTIONS.get(kind)
+        if name and due and name.split("/")[2] != due:
+            self.fault(place, f"`$ref: {reference}` leads to {name}; refer to one of {due}.")
 
     def inline(self, kind: str, reference: str, place: Place) -> Any:
         target = self.target(reference, place[0])
