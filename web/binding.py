@@ -31,7 +31,8 @@ def bind(operation: Operation, context: RequestContext) -> None:
     for name, parameter in operation.query.items():
         arguments[parameter.argument] = parameter.read(values.get(name), violations)
     for name_bytes, parameter in operation.header_parameters.items():
-        arguments[parameter.argument] = parameter.read(_header_values(name_bytes, parameter, context), violations)
+        lines = _header_values(name_bytes, parameter, context) if name_bytes in context.headers else None
+        arguments[parameter.argument] = parameter.read(lines, violations)
     if operation.body is not None:
         _bind_body(operation.body, context)
     if violations:
@@ -70,10 +71,8 @@ def _query_values(operation: Operation, query: bytes, violations: list[Violation
     return values
 
 
-def _header_values(name: bytes, parameter: Parameter, context: RequestContext) -> list[str] | None:
+def _header_values(name: bytes, parameter: Parameter, context: RequestContext) -> list[str]:
     """The values of a header field; those of an array may be in one line or in several (RFC 9110 section 5.3)."""
-    if name not in context.headers:
-        return None
     fields = context.scope["headers"]
     if len(fields) == len(context.headers):
         lines = [context.headers[name].decode("latin-1")]

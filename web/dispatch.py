@@ -72,7 +72,8 @@ class Dispatcher:
 
     def checked(self, operation: Operation, context: RequestContext, response: Response) -> Response:
         """The response. If it breaks the contract, that is logged, and raises InternalError if `enforce`."""
-        error = operation.response_error(response)
+        documented = operation.responses.get(response.status)
+        error = "the status is not documented" if documented is None else documented.error(response)
         if error is not None:
             fields = {"operation": operation.id, "status": response.status, "error": error[:2000]}
             log.error("response breaks the contract", trace_id=context.request_id, **fields)
@@ -107,16 +108,14 @@ def _unwrap(operation: Operation, result: Any) -> tuple[int, dict[str, str], Any
 def _encode(documented: ResponseObject, context: RequestContext, headers: dict[str, str], body: Any) -> Response:
     if documented.location is not None and "location" not in headers:
         headers["location"] = documented.location.expand(context.arguments, headers, body)
-    media_type = _media_type(documented, context)
+    media_type = _negotiate(documented, context) if documented.is_negotiated else documented.media_type
     if media_type is None:
         return Response(documented.status, headers, b"", body)
     headers["content-type"] = media_type.name
     return Response(documented.status, headers, media_type.encode(body), body)
 
 
-def _media_type(documented: ResponseObject, context: RequestContext) -> MediaType | None:
-    """The media type of the response, of several the first that Accept allows; None if it has no content."""
-    if len(documented.media_types) < 2:
-        return documented.media_type
+def _negotiate(documented: ResponseObject, context: RequestContext) -> MediaType | None:
+    """The first media type that Accept allows, or the first one."""
     allowed = (found for found in documented.media_types.values() if request_checks.accepts(context, [found.essence]))
     return next(allowed, documented.media_type)

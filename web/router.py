@@ -21,13 +21,17 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class _Node:
-    """The paths with one beginning; `templates` are the next segments with variables, the most specific one last."""
+    """The paths with one beginning; `templates` are the next segments with variables, the most specific one last.
 
-    __slots__ = ("literals", "operations", "templates")
+    `variable` is the node after a segment that is one variable, if no other template competes with it.
+    """
+
+    __slots__ = ("literals", "operations", "templates", "variable")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.templates: list[_Template] = []
+        self.variable: _Node | None = None
         self.operations: dict[str, Operation] = {}
 
     def child(self, segment: str) -> _Node:
@@ -38,6 +42,7 @@ class _Node:
         known = next((known for known in self.templates if known.pattern == made.pattern), None)
         if known is None:
             self.templates = sorted([*self.templates, made], key=lambda template: template.literal_length)
+            self.variable = made.node if len(self.templates) == 1 and not made.literal_length else None
         return (known or made).node
 
 
@@ -81,15 +86,26 @@ class Router:
         return (self._all_methods, []) if path == b"*" else self._at(path)
 
     def _at(self, path: bytes) -> tuple[dict[str, Operation], list[str]]:
-        text = path.decode("latin-1")
-        if _PLAIN.fullmatch(text):
-            return self._search(text.split("/"))
+        text, node = path.decode("latin-1"), self._root
+        values: list[str] = []
+        is_plain = _PLAIN.fullmatch(text) is not None
         # The hexadecimal digits of an escape are case-insensitive (RFC 3986 section 6.2.2.1).
-        operations, values = self._search(_ESCAPE.sub(lambda escape: escape[0].upper(), text).split("/"))
-        return operations, [_value(segment) for segment in values]
+        segments = (text if is_plain else _ESCAPE.sub(_upper, text)).split("/")
+        for segment in segments:
+            step = node.literals.get(segment)
+            if step is None:
+                step = node.variable if segment else None
+                values.append(segment)
+                if step is None:
+                    break
+            node = step
+        operations = node.operations if step else {}
+        if not operations:
+            operations, values = self._search(segments)
+        return operations, values if is_plain else [_value(segment) for segment in values]
 
     def _search(self, segments: list[str]) -> tuple[dict[str, Operation], list[str]]:
-        """Depth first: what is pushed last is tried first."""
+        """Depth first, for paths where the first way down leads nowhere: what is pushed last is tried first."""
         branches: list[tuple[_Node, int, list[str]]] = [(self._root, 0, [])]
         while branches:
             node, depth, values = branches.pop()
@@ -122,6 +138,10 @@ def allow(operations: Iterable[str]) -> str:
     """The value of the Allow header of a path (RFC 9110 section 10.2.1)."""
     methods = set(operations) | {"OPTIONS"}
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+def _upper(escape: re.Match[str]) -> str:
+    return escape[0].upper()
 
 
 def _value(segment: str) -> str:

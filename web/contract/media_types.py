@@ -33,6 +33,8 @@ class MediaType:
         self.is_text = self.essence.startswith("text/")
         self._validator = validators.get(node.get("schema", {}), absent)
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid if self.is_json else self._is_valid_text
+        self.encode: Callable[[Any], bytes] = orjson.dumps if self.is_json else self._encode_text
+        """The encoded body. Raises TypeError for a value that the media type cannot hold."""
 
     def decode(self, raw: bytes) -> Any:
         """The value of an encoded body. Raises MalformedRequest."""
@@ -43,10 +45,7 @@ class MediaType:
         except UnicodeDecodeError:
             raise MalformedRequest("The body is not text in UTF-8") from None
 
-    def encode(self, value: Any) -> bytes:
-        """The encoded body. Raises TypeError for a value that the media type cannot hold."""
-        if self.is_json:
-            return orjson.dumps(value)
+    def _encode_text(self, value: Any) -> bytes:
         if not isinstance(value, str if self.is_text else bytes):
             raise TypeError(
                 f"A body of {self.name} is {'str' if self.is_text else 'bytes'}, not {type(value).__name__}."

@@ -25,9 +25,9 @@ class Place(NamedTuple):
 
 
 class Requirement(NamedTuple):
-    """Credentials that suffice together, and the scopes that they must have."""
+    """Credentials that suffice together, as a set of bits, and the scopes that they must have."""
 
-    places: frozenset[Place]
+    credentials: int
     scopes: frozenset[str]
 
 
@@ -37,20 +37,22 @@ BEARER = Place("header", "Authorization")
 class Security:
     """The security of one operation: one of the `requirements` must be met.
 
-    `headers` (lower-case names) and `query` hold the places of every scheme in the document, because each credential
-    that is sent must be valid, whether it is required or not. `scope` is required with every credential.
+    Each place of a credential has a bit. `headers` (lower-case names) and `query` hold the places of every scheme in
+    the document, because each credential that is sent must be valid, whether it is required or not. `scope` is required
+    with every credential.
     """
 
     def __init__(self, document: dict[str, Any], listed: list[dict[str, list[str]]], scope: str | None) -> None:
         schemes = places(document)
+        bits = {place: 1 << number for number, place in enumerate(dict.fromkeys(schemes.values()))}
         extra = {scope} if scope else set()
         self.requirements = [
-            Requirement(frozenset(map(schemes.__getitem__, node)), frozenset(extra.union(*node.values())))
+            Requirement(sum({bits[schemes[name]] for name in node}), frozenset(extra.union(*node.values())))
             for node in listed
         ]
         self.is_optional = {} in listed
-        self.headers = {place.name.lower().encode(): place for place in schemes.values() if place.kind == "header"}
-        self.query = {place.name: place for place in schemes.values() if place.kind == "query"}
+        self.headers = [(p.name.lower().encode(), bit, p == BEARER) for p, bit in bits.items() if p.kind == "header"]
+        self.query = {place.name: bit for place, bit in bits.items() if place.kind == "query"}
 
 
 def places(document: dict[str, Any]) -> dict[str, Place]:

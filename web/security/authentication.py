@@ -17,7 +17,7 @@ from models.db.database import Database
 from web.context import RequestContext
 from web.contract.operations import Operation
 from web.contract.parameters import parse_query
-from web.contract.security import BEARER, Place, Requirement, Security
+from web.contract.security import Requirement, Security
 from web.exceptions import (
     AuthenticationRequired,
     KeyDeactivated,
@@ -64,20 +64,22 @@ class Authenticator:
         AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and ScopeMissing if
         the credentials lack the scopes of every requirement that they meet.
         """
-        sent = _credentials(operation.security, context)
-        met = [requirement for requirement in operation.security.requirements if requirement.places <= sent.keys()]
-        if not met:
-            raise _unauthenticated()
+        sent, secrets = _credentials(operation.security, context)
         if not sent:
+            _require_optional(operation.security)
             return None
-        first, *more = sent.values()
-        caller = await self._caller(first)
-        for credential in more:
-            caller = _intersect(caller, await self._caller(credential))
+        caller = await self._caller(secrets[0])
+        for secret in secrets[1:]:
+            caller = _intersect(caller, await self._caller(secret))
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
-        _require_scopes(met, caller)
-        return caller
+        met = None
+        for requirement in operation.security.requirements:
+            if requirement.credentials & sent == requirement.credentials:
+                if requirement.scopes <= caller.scopes:
+                    return caller
+                met = met or requirement
+        raise _unauthenticated() if met is None else _scope_missing(met, caller)
 
     async def _caller(self, credential: str) -> Caller:
         cached = self._cache.get(credential)
@@ -109,17 +111,29 @@ class Authenticator:
         return Caller(claims.user_id, memberships, claims.scopes, None)
 
 
-def _credentials(security: Security, context: RequestContext) -> dict[Place, str]:
-    """The credentials of a request. Raises MalformedRequest, and AuthenticationRequired if one is malformed."""
-    headers = context.headers
-    secrets = {place: _secret(place, headers[name]) for name, place in security.headers.items() if name in headers}
+def _credentials(security: Security, context: RequestContext) -> tuple[int, list[str]]:
+    """The bits and texts of the credentials. Raises MalformedRequest; AuthenticationRequired if one is malformed."""
+    headers, sent = context.headers, 0
+    secrets: list[str] = []
+    for name, bit, is_bearer in security.headers:
+        if name in headers:
+            sent |= bit
+            secrets.append(_ascii(_token(headers[name]) if is_bearer else headers[name]))
     if len(headers) != len(context.scope["headers"]):
-        _reject_repeated([name for name, _ in context.scope["headers"] if name in security.headers])
+        names = [name for name, _, _ in security.headers]
+        _reject_repeated([name for name, _ in context.scope["headers"] if name in names])
     if security.query:
-        sent = [(name, value) for name, value in parse_query(context.scope["query_string"]) if name in security.query]
-        _reject_repeated([name for name, _ in sent])
-        secrets |= {security.query[name]: value for name, value in sent}
-    return secrets
+        values = [(name, value) for name, value in parse_query(context.scope["query_string"]) if name in security.query]
+        _reject_repeated([name for name, _ in values])
+        sent |= sum(security.query[name] for name, _ in values)
+        secrets += [value for _, value in values]
+    return sent, secrets
+
+
+def _require_optional(security: Security) -> None:
+    """Raises AuthenticationRequired unless the security is optional."""
+    if not security.is_optional:
+        raise _unauthenticated()
 
 
 def _reject_repeated(names: Sequence[object]) -> None:
@@ -127,21 +141,16 @@ def _reject_repeated(names: Sequence[object]) -> None:
         raise MalformedRequest("A credential must not be repeated")
 
 
-def _secret(place: Place, value: bytes) -> str:
-    if place is not BEARER:
-        return _ascii(value)
-    bearer = _BEARER.fullmatch(value)
+def _token(authorization: bytes) -> bytes:
+    bearer = _BEARER.fullmatch(authorization)
     if bearer is None:
         raise _unauthenticated()
-    return _ascii(bearer[1])
+    return bearer[1]
 
 
-def _require_scopes(met: list[Requirement], caller: Caller) -> None:
-    """Raises ScopeMissing, for the first requirement, unless the caller has the scopes of one of them."""
-    missing = [requirement.scopes - caller.scopes for requirement in met]
-    if all(missing):
-        scope = " ".join(sorted(missing[0]))
-        raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
+def _scope_missing(requirement: Requirement, caller: Caller) -> ScopeMissing:
+    scope = " ".join(sorted(requirement.scopes - caller.scopes))
+    return ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
 
 
 def _ascii(secret: bytes) -> str:
