@@ -101,7 +101,7 @@ def _handler(name: str) -> Callable[[], Any]:
 
 def _media_type(operation: OperationObject) -> str:
     """The media type of the success."""
-    return next(iter(operation.by_status[operation.success].get("content", {JSON: {}})))
+    return str(next(iter(operation.by_status[operation.success].get("content", {JSON: {}}))))
 
 
 def _success(name: str) -> Any:
