@@ -13,7 +13,7 @@ EXAMPLES ?= 1000
 SOAK_MINUTES ?= 10
 DEPLOYED := $(patsubst %,tests/test_%.py,access collections concurrency idempotency preconditions)
 SEEDS ?= $(shell date +%s)
-CONTRACT := $(shell find openapi tools/contract tools/deploy -type f -not -name '*.pyc')
+CONTRACT := $(shell find openapi tools/contract tools/deploy web/contract -type f -not -name '*.pyc')
 # Test databases and logs belong in memory, where a disk of it has a gigabyte to spare.
 MEMORY_DISK := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 {print "/dev/shm"}')
 PYTEST = PYTEST_DEBUG_TEMPROOT=$(or $(MEMORY_DISK),$(TMPDIR),/tmp) $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -84,7 +84,8 @@ test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts
 	@$(call debian,pgbouncer:pgbouncer)
 	@for on in pooled partitioned replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $$(ls -d tests/deployments/test_$$on.py 2>/dev/null) $(DEPLOYED) || exit 1; done
 
-lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide and the OpenAPI standard
+lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide, the OpenAPI standard and what the service does
+	@$(BIN)/python -m web.contract.conformance
 	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE) $(WORKFLOWS)
 	@$(NODE) node_modules/.bin/redocly lint openapi/openapi.yaml $(WORKFLOWS)
 	@$(BIN)/openapi-spec-validator openapi/openapi.yaml
@@ -101,8 +102,9 @@ swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server,
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial
+generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial, docs/openapi.md
 	@$(call wire,generated)
+	@$(BIN)/python -m tools.contract.keywords_page
 	@$(BIN)/python -m tools.deploy.nginx_errors > $(NGINX_ERRORS)
 	@$(call debian,curl:curl)
 	@$(BIN)/python -m tools.workflows.tutorial
@@ -169,7 +171,7 @@ debian = missing=; for pair in $(1); do command -v $${pair%%:*} >/dev/null || mi
 # One way to write the typed bodies, so that `generate` and `drift` cannot differ; the flags stand in pyproject.toml.
 wire = mkdir -p $(1) && $(BIN)/datamodel-codegen --input $(BUNDLE) --output $(1)/wire.py
 
-$(BUNDLE): $(TOOLS) web/contract/document.py $(filter openapi/%.yaml,$(CONTRACT))
+$(BUNDLE): $(TOOLS) $(addprefix web/contract/,document.py bundle.py objects.py yaml_loader.py) $(filter openapi/%.yaml,$(CONTRACT))
 	@mkdir -p $(@D) && $(BIN)/python -m web.contract.document > $@
 
 $(RUNTIME): requirements.lock

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from docsite.site import Site
 from web import docs_pages
+from web.contract import conformance
 from web.contract import document as contract
+from web.exceptions import ContractError
 
 
 def main() -> None:
     options = _arguments()
+    try:
+        document = contract.load(options.contract)
+        conformance.require_supported(document)
+    except (ContractError, OSError) as error:
+        sys.exit(str(error))
     shutil.rmtree(options.folder, ignore_errors=True)
-    for path, content in _files(Site(contract.document(), options.server)):
+    for path, content in _files(Site(document, options.server)):
         target = options.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
@@ -31,6 +39,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="output folder; its contents are deleted first")
     parser.add_argument(
         "--server", default=docs_pages.ORIGIN, metavar="URL", help="server that the samples call (%(default)s)"
+    )
+    parser.add_argument(
+        "--contract", type=Path, default=contract.HOME, metavar="FILE", help="OpenAPI document (%(default)s)"
     )
     return parser.parse_args()
 

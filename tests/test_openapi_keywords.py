@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tools.contract import keywords_page
 from tools.testing import keyword_cases, refused_contracts
 from tools.testing.keyword_cases import Case, Row
 from tools.testing.small_service import SmallService, write
@@ -73,6 +74,10 @@ def test_every_rule_has_a_row_and_a_contract_that_breaks_it() -> None:
     assert set(conditions) == set(RULES)
     refused = {row for row, state in conditions.items() if state not in conformance.ACCEPTED}
     assert refused == set(BROKEN), "Each refused rule needs a contract in tools/testing/refused_contracts.py."
+
+
+def test_the_page_of_the_documentation_is_that_of_the_table() -> None:
+    assert keywords_page.FILE.read_text(encoding="utf-8") == keywords_page.page(), "Run make generate."
 
 
 def test_the_project_s_own_contract_is_supported() -> None:
