@@ -117,7 +117,7 @@ def assemble(
     find: Callable[[str, str], Handler],
 ) -> Application:
     """The application of a contract; `find` returns the handler for a tag and an operationId."""
-    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins)
+    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins, document)
     limiter = _limiter(document, settings)
     tags = {operation.id: operation.node["tags"][0] for operation in operations(document)}
     connexion = connexion_app.create_connexion_app(

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from models.access import Caller
+from settings import Settings
 from tools.testing.served_contract import Handlers, ServedContract, operation, response, served
 from tools.testing.service import ALICE, BOB, READ, WRITE, assert_envelope
 
@@ -43,7 +44,8 @@ def service() -> Iterator[ServedContract]:
         for name, listed in REQUIREMENTS.items()
     }
     handlers: Handlers = dict.fromkeys(REQUIREMENTS, who)
-    with served(paths, handlers, securitySchemes=SCHEMES) as running:
+    settings = Settings(rate_limit="off", cors_origins=("https://app.example",))
+    with served(paths, handlers, settings=settings, securitySchemes=SCHEMES) as running:
         del running.client.headers["X-API-Key"]
         yield running
 
@@ -123,3 +125,10 @@ def test_challenge_names_the_places_of_the_schemes(service: ServedContract) -> N
         'Bearer realm="music-studio", ApiKey realm="music-studio", header="X-API-Key", '
         'ApiKey realm="music-studio", header="X-Studio-Key", ApiKey realm="music-studio", query="api_key"'
     )
+
+
+def test_browsers_may_send_the_headers_of_the_schemes(service: ServedContract) -> None:
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    found = service.client.options("/header", headers=asked)
+    allowed = found.headers["Access-Control-Allow-Headers"].split(", ")
+    assert {"Authorization", "X-API-Key", "X-Studio-Key"} <= set(allowed)
