@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
@@ -123,7 +124,7 @@ def assemble(
     connexion = connexion_app.create_connexion_app(
         document,
         lambda name: find(tags[name], name),
-        PageMaker(document),
+        PageMaker(document, urlsplit(settings.public_url).path),
         settings.public_url,
         errors,
         dispatcher=dispatcher,

@@ -77,8 +77,8 @@ def _quota(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
-        raise ValueError("an address without a path, such as https://music.example")
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*", text):
+        raise ValueError("an address without a slash at its end: https://music.example or https://music.example/studio")
     return text
 
 
@@ -166,7 +166,10 @@ class Settings:
         "enforce", "responses that break the contract: enforce (500) or report (log)", _one_of("enforce", "report")
     )
     public_url: str = _setting(
-        "", "server address in the samples of /docs: https://music.example; empty: the address of the reader", _origin
+        "",
+        "address that clients call, with the path that a proxy removes: https://music.example/studio; empty: in the "
+        "samples of /docs the address of the reader, and no path",
+        _origin,
     )
     cors_origins: tuple[str, ...] = _setting((), "exact origins allowed by CORS, separated by spaces", _words)
     log_format: str = _setting(

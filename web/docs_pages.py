@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import HTTPException
@@ -42,6 +43,7 @@ FILES: dict[str, tuple[str, dict[str, str]]] = {
     "scalar.js": ("scalar.js", _SCRIPT),
     "page.css": ("page.css", {"Content-Type": "text/css; charset=utf-8"}),
 }
+_WITH_LINKS = ("index.html", "start.js")
 # Caches must revalidate each use, so that no page mixes files of two versions after an upgrade.
 _CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
 
@@ -67,7 +69,7 @@ class EncodedPage(NamedTuple):
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog) -> None:
     """Registers the routes of PATH; an unknown path below it gives NoSuchEndpoint in the error envelope.
 
-    The samples of the pages call `public_url`; if that is empty, the host of the request.
+    The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
     """
 
     def handle(error: Exception) -> flask.Response:
@@ -88,7 +90,7 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
 def _serve(make: PageFactory, public_url: str, path: str) -> flask.Response:
     gzipped = flask.request.accept_encodings["gzip"] > 0
     page = (
-        _static_file(path, gzipped=gzipped)
+        _static_file(path, urlsplit(public_url).path, gzipped=gzipped)
         if path in FILES
         else _generated(make, path, public_url or _origin(), gzipped=gzipped)
     )
@@ -107,10 +109,13 @@ def _origin() -> str:
 
 
 @cache
-def _static_file(path: str, *, gzipped: bool) -> EncodedPage:
+def _static_file(path: str, public_path: str, *, gzipped: bool) -> EncodedPage:
     """A file of docsite/static/, read at the first request for it: reading at start-up would delay the start."""
     name, headers = FILES[path]
-    return _encode((HOME / name).read_bytes(), headers, gzipped=gzipped)
+    content = (HOME / name).read_bytes()
+    if name in _WITH_LINKS:
+        content = content.replace(b'"/', f'"{public_path}/'.encode())
+    return _encode(content, headers, gzipped=gzipped)
 
 
 @lru_cache(maxsize=64)

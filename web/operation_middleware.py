@@ -50,6 +50,7 @@ class OperationMiddleware(SpecMiddleware):
         errors: ErrorCatalog,
         body_timeout_seconds: float,
         require_if_match: bool,
+        public_path: str,
     ) -> None:
         self.app = app
         self.document = document
@@ -60,6 +61,7 @@ class OperationMiddleware(SpecMiddleware):
         self.errors = errors
         self.body_timeout_seconds = body_timeout_seconds
         self.require_if_match = require_if_match
+        self.public_path = public_path
         self.router = Router([])
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
@@ -70,7 +72,12 @@ class OperationMiddleware(SpecMiddleware):
             resolved = OpenAPIOperation.from_spec(
                 specification, path=node.template, method=node.method.lower(), resolver=resolver
             )
-            compiled.append(Operation(node, validators, resolved.function, require_if_match=self.require_if_match))
+            compiled.append(
+                Operation(
+                    node, validators, resolved.function, public_path=self.public_path,
+                    require_if_match=self.require_if_match,
+                )
+            )  # fmt: skip
         self.router = Router(compiled)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

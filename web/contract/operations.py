@@ -45,7 +45,7 @@ class Operation:
         self.public = node.is_public
         self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
-        self.deprecation_headers = encode_headers(deprecation.headers(node.node))
+        self.deprecation_headers = encode_headers(deprecation.headers(node.node, public_path))
         self.handler = handler
         self.handler_args = tuple(inspect.signature(handler).parameters)
         self.is_async = inspect.iscoroutinefunction(handler)
