@@ -51,6 +51,10 @@ def count(body: bytes) -> int:
     return len(body)
 
 
+def listed_pieces() -> StreamedBody:
+    return StreamedBody([b"a", b"b"], "text/csv")
+
+
 async def count_up() -> StreamedBody:
     async def events() -> AsyncIterator[bytes]:
         try:
@@ -93,6 +97,7 @@ RETURNED: dict[str, tuple[dict[str, Any], Callable[..., Any]]] = {
     "made": (response(ITEM), lambda: {"label": "a", "made": "b"}),
     "events": (response(TEXT, "text/event-stream"), count_up),
     "pieces": (response(TEXT, "text/csv"), three_pieces),
+    "listed_pieces": (response(TEXT, "text/csv"), listed_pieces),
     "broken_pieces": (response(TEXT, "text/csv"), broken_pieces),
     "two_types": (
         {"description": "As asked.", "content": {name: {"schema": {}} for name in ("application/json", PROBLEM)}},
@@ -259,6 +264,7 @@ def test_pieces_are_streamed_in_chunks_and_may_query_the_database(service: Serve
     assert found.headers["Transfer-Encoding"] == "chunked"
     assert found.headers["Content-Type"] == "text/csv"
     assert found.text == "0: True\n1: True\n2: True\n"
+    assert service.client.get("/listed_pieces").text == "ab"
     head = service.client.head("/pieces")
     assert (head.status_code, head.content) == (200, b"")
     assert service.client.get("/text").text == "aaa", "the connection stays usable"

@@ -19,6 +19,7 @@ IN_QUERY: dict[str, dict[str, Any]] = {
     "colour": {"schema": {"$ref": "#/components/schemas/Colour"}},
     "page": {"schema": {"allOf": [{"$ref": "#/components/schemas/Page"}], "default": 1}},
     "flag": {"schema": BOOLEAN},
+    "rank": {"schema": {"enum": [1, 2]}},
     "either": {"schema": {"oneOf": [{"type": "integer"}, {"type": "string", "enum": ["all"]}]}},
 }
 IN_HEADERS: dict[str, dict[str, Any]] = {
@@ -29,11 +30,11 @@ IN_HEADERS: dict[str, dict[str, Any]] = {
 
 
 def query(
-    ids: Any, words: Any, pages: Any, ratio: Any, colour: Any, page: Any, flag: Any, either: Any
+    ids: Any, words: Any, pages: Any, ratio: Any, colour: Any, page: Any, flag: Any, either: Any, rank: Any
 ) -> dict[str, Any]:
     return {
         "ids": ids, "words": words, "pages": pages, "ratio": ratio, "colour": colour, "page": page, "flag": flag,
-        "either": either,
+        "either": either, "rank": rank,
     }  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def service() -> Iterator[ServedContract]:
         ("page=3", {"page": 3}),
         ("flag=true", {"flag": True}),
         ("either=5", {"either": 5}),
+        ("rank=2", {"rank": 2}),
         ("either=all", {"either": "all"}),
     ],
 )
@@ -103,6 +105,7 @@ def test_query_is_converted_to_its_types(service: ServedContract, sent: str, rec
         ("colour=red&colour=red", {("query/colour", "maxItems")}),
         ("page=0", {("query/page", "minimum")}),
         ("page=x&flag=yes", {("query/page", "type"), ("query/flag", "type")}),
+        ("rank=3", {("query/rank", "enum")}),
         ("either=some", {("query/either", "oneOf")}),
         ("unknown=1", {("query/unknown", "additionalProperties")}),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -11,6 +11,7 @@ import orjson
 
 _WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
+Pieces = Iterable[bytes] | AsyncIterable[bytes]
 # ASGI extension: `http.response.start` carries the complete response, with encoded headers (SerializedResponse).
 SINGLE_MESSAGE = "music_studio.single_message"
 EXTENSIONS: dict[str, dict[object, object]] = {SINGLE_MESSAGE: {}}
@@ -55,7 +56,7 @@ class StreamedBody:
     A plain iterator runs in a thread. Pieces are made after the transaction of the handler has been committed.
     """
 
-    pieces: Iterator[bytes] | AsyncIterator[bytes]
+    pieces: Pieces
     media_type: str
 
 
@@ -93,7 +94,7 @@ class Response(NamedTuple):
     body: bytes
     data: Any = UNCHECKED
     """The body before it was encoded, for response validation; None is JSON's null, or no body."""
-    pieces: Iterator[bytes] | AsyncIterator[bytes] | None = None
+    pieces: Pieces | None = None
     """The pieces of a streamed body, in the place of `body`."""
 
 

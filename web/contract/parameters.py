@@ -16,6 +16,7 @@ _INTEGER = re.compile("0|-?[1-9][0-9]{0,18}")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,19})?(?:[eE][+-]?[0-9]{1,3})?")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _BOOLEANS = {"true": True, "false": False}
+_JSON_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 
 
@@ -86,6 +87,8 @@ def _declared_types(schema: dict[str, Any], validators: ValidatorCache) -> Itera
     schema = validators.follow(schema)
     if "type" in schema:
         yield schema["type"]
+    elif "enum" in schema:
+        yield from (_JSON_TYPES[type(value)] for value in schema["enum"] if type(value) in _JSON_TYPES)
     for branch in (branch for key in _BRANCHES for branch in schema.get(key, ())):
         yield from _declared_types(branch, validators)
 

@@ -124,9 +124,10 @@ def examples(media: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
 
 
 def path_pattern(path: str) -> re.Pattern[str]:
-    """A regular expression for the paths of a template; names in braces become groups."""
+    """A regular expression for the paths of a template; names in braces become groups, with `_` instead of `-`."""
     pieces = VARIABLE.split(path)
-    return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces)))
+    groups = (f"(?P<{p.replace('-', '_')}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces))
+    return re.compile("".join(groups))
 
 
 def encode_path(template: str) -> str:

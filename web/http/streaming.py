@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 
 from web.asgi import Receive, Send
+from web.responses import Pieces
 
 
-async def send_pieces(pieces: Iterator[bytes] | AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
     """Sends the body of a response whose start is sent. A client that disconnects cancels the iterator.
 
     Raises what the iterator raises; the server then closes the connection, so that the client sees a truncated body.
@@ -27,14 +28,14 @@ async def send_pieces(pieces: Iterator[bytes] | AsyncIterator[bytes], receive: R
         sending.result()
 
 
-async def _send_all(pieces: Iterator[bytes] | AsyncIterator[bytes], send: Send) -> None:
-    async with aclosing(_in_threads(pieces) if isinstance(pieces, Iterator) else _on_loop(pieces)) as chunks:
+async def _send_all(pieces: Pieces, send: Send) -> None:
+    async with aclosing(_in_threads(iter(pieces)) if isinstance(pieces, Iterable) else _on_loop(pieces)) as chunks:
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _on_loop(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _on_loop(pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     try:
         async for piece in pieces:
             yield piece
