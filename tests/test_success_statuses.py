@@ -151,6 +151,10 @@ INVALID: dict[str, tuple[Handler, dict[str, Any]]] = {
         lambda caller: {"id": _create(caller).id},
         {"201": response(ITEM, headers=LOCATION, links=link("$response.body#/item/id"))},
     ),
+    "no Location where it is documented": (
+        lambda caller: {"id": _create(caller).id},
+        {"201": response(ITEM, headers=LOCATION)},
+    ),
     "a line break in a header": (
         lambda caller: WithStatus({"id": _create(caller).id}, 200, {"location": "/a\r\nx: y"}),
         {"200": response(ITEM, headers=LOCATION)},
