@@ -143,6 +143,14 @@ INVALID: dict[str, tuple[Handler, dict[str, Any]]] = {
         lambda caller: WithStatus({"id": _create(caller).id}, 200, {"x-more": "a"}),
         {"200": response(ITEM)},
     ),
+    "a header of another type": (
+        lambda caller: WithStatus({"id": _create(caller).id}, 200, {"x-size": "large"}),
+        {"200": response(ITEM, headers={"X-Size": {"schema": {"type": "integer"}}})},
+    ),
+    "a required header that is missing": (
+        lambda caller: {"id": _create(caller).id},
+        {"200": response(ITEM, headers={"X-Size": {"required": True, "schema": TEXT}})},
+    ),
     "an undocumented media type": (
         lambda caller: RawBody(_create(caller).id.encode(), "text/plain"),
         {"200": response(ITEM)},

@@ -78,7 +78,7 @@ def _header_values(name: bytes, parameter: Parameter, context: RequestContext) -
         lines = [context.headers[name].decode("latin-1")]
     else:
         lines = [value.decode("latin-1") for field, value in fields if field == name]
-    return [item.strip() for line in lines for item in line.split(",")] if parameter.is_array else lines
+    return [text for line in lines for text in parameter.split(line)]
 
 
 def _bind_body(body: RequestBody, context: RequestContext) -> None:

@@ -280,6 +280,13 @@ def _bodies() -> dict[Row, Case]:
         for name in ("X-Size", "X-Other")
     )
     sized = {"get_thing": returning(WithStatus({}, 200, {"x-size": "1"}))}
+
+    def sizing(header: Any, **components: Any) -> Document:
+        answer = {"200": response({}, headers={"X-Size": header})} | errors()
+        return document({"/things": {"get": operation("get_thing", responses=answer)}}, **components)
+
+    number, word = {"schema": {"type": "integer"}}, {"schema": {"type": "string", "enum": ["a"]}}
+    referring: Any = {"$ref": "#/components/headers/Size"}
     as_json, optional = taking("application/json"), taking("application/json", required=False)
     return {
         ("RequestBody", "required", "true"): Case(as_json, optional, (Request("POST"),)),
@@ -288,6 +295,11 @@ def _bodies() -> dict[Row, Case]:
         ("MediaType", "schema"): Case(_posting({}), _posting({"type": "object"}), (Request("POST", json=[]),)),
         ("Response", "content", "*"): Case(_getting(), problem),
         ("Response", "headers", "*"): Case(named, unnamed, handlers=sized),
+        ("Header", "required"): Case(sizing(number | {"required": True}), sizing(number)),
+        ("Header", "schema"): Case(sizing(number), sizing(word), handlers=sized),
+        ("Components", "headers"): Case(
+            sizing(referring, headers={"Size": number}), sizing(referring, headers={"Size": word}), handlers=sized
+        ),
     }
 
 

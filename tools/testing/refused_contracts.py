@@ -87,6 +87,7 @@ def _host(kind: str) -> tuple[Document, dict[str, Any], str]:
         "MediaType": (things["post"]["requestBody"]["content"]["application/json"], f"{THINGS} POST"),
         "Responses": (thing["get"]["responses"], f"{THING} GET"),
         "Response": (thing["get"]["responses"]["200"], f"{THING} GET"),
+        "Header": (made["headers"]["X-Size"], f"{THINGS} POST"),
         "Link": (made["links"]["made"], f"{THINGS} POST"),
         "Schema": (things["post"]["requestBody"]["content"]["application/json"]["schema"], f"{THINGS} POST"),
         "SecurityScheme": (found["components"]["securitySchemes"]["ApiKeyAuth"], "components/securitySchemes"),
@@ -134,7 +135,7 @@ def small() -> Document:
     """A contract that is served: it reads one thing and creates one."""
     thing = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
     link = {"operationId": "get_thing", "parameters": {"thing_id": "$response.body#/id"}}
-    made = response(thing, links={"made": link})
+    made = response(thing, links={"made": link}, headers={"X-Size": {"schema": {"type": "integer"}}})
     return document(
         {
             THING: {
@@ -195,6 +196,9 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Parameter", "parameter without a plain value"): _parameter(parameter("a", schema={"type": "object"})),
         ("Parameter", "nullable parameter"): _parameter(parameter("a", schema={"type": "string", "nullable": True})),
         ("Parameter", "style of another place"): _parameter(parameter("a", style="simple")),
+        ("Header", "header without a plain value"): _set(
+            AT_POST, *MADE, "headers", "X-Size", "schema", value={"type": "object"}
+        ),
         ("RequestBody", "several media types with different schemas"): _set(
             AT_POST, *POST, "requestBody", "content", "text/plain", value={"schema": {}}
         ),

@@ -6,7 +6,7 @@ Decision 1.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from web.contract import deprecation, links
@@ -15,9 +15,17 @@ from web.contract.parameters import Parameter, argument_name
 from web.contract.reading import OperationObject
 from web.contract.schemas import ValidatorCache
 from web.contract.security import Security
+from web.exceptions import Violation
 from web.responses import UNCHECKED, Response, encode_headers
 
 _SAFE_METHODS = ("GET", "HEAD")
+# Header fields that the server adds by itself, to this response or later.
+_BY_SERVER = frozenset(
+    ("accept-patch", "accept-post", "allow", "cache-control", "content-security-policy", "content-type", "deprecation",
+     "etag", "idempotent-replayed", "link", "location", "ratelimit", "ratelimit-policy", "referrer-policy",
+     "retry-after", "server-timing", "sunset", "vary", "www-authenticate", "x-content-type-options",
+     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id")
+)  # fmt: skip
 
 
 class Operation:
@@ -65,7 +73,10 @@ class Operation:
 
 
 class ResponseObject:
-    """A compiled Response Object: media types by name, header names in lower case, and the template of Location."""
+    """A compiled Response Object: media types by name, header names in lower case, and the template of Location.
+
+    `own_headers` are those that only a handler can give.
+    """
 
     def __init__(self, operation: OperationObject, status: int, validators: ValidatorCache, public_path: str) -> None:
         node = operation.by_status[status]
@@ -77,6 +88,11 @@ class ResponseObject:
         self.media_type = next(iter(self.media_types.values()), None)
         self.is_negotiated = len(self.media_types) > 1
         self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type"}
+        self.own_headers = {
+            name.lower(): Parameter(_as_parameter(operation, name, header), validators)
+            for name, header in node.get("headers", {}).items()
+            if name.lower() not in _BY_SERVER
+        }
         has_location = "location" in self.headers
         self.needs_location = has_location and (status == 201 or status // 100 == 3)
         self.location = links.location(operation, node.get("links", {}), public_path) if has_location else None
@@ -89,9 +105,25 @@ class ResponseObject:
             if response.body or response.pieces or data not in (None, UNCHECKED):
                 return f"a body of {headers.get('content-type', 'no media type')} is not documented"
         elif data is not UNCHECKED and not media_type.is_valid(data):
-            return "; ".join(f"{v.pointer} {v.message}" for v in media_type.violations(data))
+            return _as_text(media_type.violations(data))
         if len(headers) > 1 and response.status < 400 and not self.headers.issuperset(headers):
             return f"the headers {', '.join(headers.keys() - self.headers)} are not documented"
         if self.needs_location and "location" not in headers:
             return "it has no Location; the contract needs a link to a GET, or the handler gives it"
-        return None
+        return _as_text(self._header_violations(headers)) if self.own_headers else None
+
+    def _header_violations(self, headers: dict[str, str]) -> Iterator[Violation]:
+        violations: list[Violation] = []
+        for name, header in self.own_headers.items():
+            header.read(header.split(headers[name]) if name in headers else None, violations)
+        return iter(violations)
+
+
+def _as_parameter(operation: OperationObject, name: str, header: dict[str, Any]) -> dict[str, Any]:
+    """A Header Object as the header parameter that it describes (OpenAPI 3.0.3, Header Object)."""
+    node: dict[str, Any] = operation.follow(header)
+    return node | {"in": "header", "name": name, "schema": operation.follow(node.get("schema", {}))}
+
+
+def _as_text(violations: Iterator[Violation]) -> str | None:
+    return "; ".join(f"{v.pointer} {v.message}" for v in violations) or None

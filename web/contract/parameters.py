@@ -55,6 +55,10 @@ class Parameter:
             violations.append(Violation(self.pointer, "maxItems", "must be given once at most"))
         return self._checked(self._value(texts[-1]), violations)
 
+    def split(self, line: str) -> list[str]:
+        """The texts in one line of a header field: the items of an array, which commas separate, or the line."""
+        return [item.strip() for item in line.split(",")] if self.is_array else [line]
+
     def _value(self, text: str) -> Any:
         """The text as the first of the types that it has the form of, or None."""
         for kind in self._types:

@@ -65,11 +65,12 @@ def _optional(node: Node) -> Iterator[str]:
 
 @rule("Parameter", "parameter without a plain value")
 def _type(node: Node) -> Iterator[str]:
-    try:
-        parameter = Parameter(node.value | {"schema": _schema(node)}, ValidatorCache(node.document))
-    except ValueError:
-        return when(broken=True, detail=_name(node))
-    return when(broken=parameter.is_array and node.use == "path", detail=_name(node))
+    return when(broken=not _is_plain(node, node.use, node.value["name"]), detail=_name(node))
+
+
+@rule("Header", "header without a plain value")
+def _header_type(node: Node) -> Iterator[str]:
+    return when(broken=not _is_plain(node, "header", node.name), detail=f"`{node.name}`")
 
 
 @rule("Parameter", "nullable parameter")
@@ -100,6 +101,16 @@ def _folded(parameter: dict[str, Any]) -> str:
 
 def _takes(node: Node, header: str) -> bool:
     return header in (name.lower() for name in node.operation().parameter_names("header"))
+
+
+def _is_plain(node: Node, place: str, name: str) -> bool:
+    """Whether the values have a form in a parameter; a list has none in a path."""
+    described = node.value | {"in": place, "name": name, "schema": _schema(node)}
+    try:
+        parameter = Parameter(described, ValidatorCache(node.document))
+    except ValueError:
+        return False
+    return not (parameter.is_array and place == "path")
 
 
 def _schema(node: Node) -> dict[str, Any]:
