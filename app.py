@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
@@ -123,7 +124,7 @@ def assemble(
     find: Callable[[str, str], Handler],
 ) -> Application:
     """The application of a contract; `find` returns the handler for a tag and an operationId."""
-    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins)
+    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins, document)
     proxies = TrustedProxies(settings.trusted_proxies)
     limiter = _limiter(document, settings, proxies)
     concurrency = ConcurrencyLimiter(settings.max_concurrency, settings.max_bodies_per_credential)
@@ -131,7 +132,7 @@ def assemble(
     connexion = connexion_app.create_connexion_app(
         document,
         lambda name: find(tags[name], name),
-        PageMaker(document),
+        PageMaker(document, urlsplit(settings.public_url).path),
         settings.public_url,
         errors,
         dispatcher=dispatcher,

@@ -62,8 +62,8 @@ def quota(text: str) -> str:
 
 
 def origin(text: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", text):
-        raise ValueError("an address without a path, such as https://music.example")
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*", text):
+        raise ValueError("an address without a slash at its end: https://music.example or https://music.example/studio")
     return text
 
 

@@ -138,7 +138,10 @@ class Settings:
         "enforce", "responses that break the contract: enforce (500) or report (log)", one_of("enforce", "report")
     )
     public_url: str = _setting(
-        "", "server address in the samples of /docs: https://music.example; empty: the address of the reader", origin
+        "",
+        "address that clients call, with the path that a proxy removes: https://music.example/studio; empty: in the "
+        "samples of /docs the address of the reader, and no path",
+        origin,
     )
     cors_origins: tuple[str, ...] = _setting((), "exact origins allowed by CORS, separated by spaces", words)
     log_format: str = _setting("auto", "auto (json unless on a terminal), json or text", one_of("auto", "json", "text"))

@@ -17,6 +17,7 @@ import jinja2
 from docsite import errors as catalog
 from docsite import examples, literals, samples
 from docsite.operations import Example, Operation, operations
+from web.contract.reading import base_path
 from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,18 +40,24 @@ class Block(NamedTuple):
 
 
 class Site:
-    """The pages for one origin, such as `https://music.example`, which the samples call."""
+    """The pages for one origin, such as `https://music.example`, which the samples call.
 
-    def __init__(self, document: dict[str, Any], origin: str) -> None:
+    `public_path` is the path below which a proxy serves pages and API, in links between them.
+    """
+
+    def __init__(self, document: dict[str, Any], origin: str, public_path: str = "") -> None:
         self.origin = origin
+        self._public_path = public_path
         self._document = document
         self._operations = operations(document)
         self._templates = _environment()
         title = document["info"]["title"]
         info = {"description": title} | document["info"]
         self._templates.globals.update(
-            docs=PATH, home=f"{PATH}/{SECTION}", overview=f"{title.removesuffix(' API')} overview", product=title,
-            info=info, tags=self._tags(), operations=self._operations, origin=origin,
+            public_path=public_path, docs=public_path + PATH, home=f"{public_path}{PATH}/{SECTION}",
+            pages=f"{PATH}/{SECTION}", overview=f"{title.removesuffix(' API')} overview", product=title, info=info,
+            tags=self._tags(),
+            operations=self._operations, origin=origin,
         )  # fmt: skip
 
     def _tags(self) -> list[dict[str, str]]:
@@ -92,6 +99,8 @@ class Site:
         """The contract with `x-codeSamples`, for the interactive reference."""
         document = json.loads(json.dumps(self._document))
         introduction = document["info"].get("description", document["info"]["title"])
+        if self._public_path:
+            document["servers"][0] |= {"url": self._public_path + base_path(document)}
         document["info"]["description"] = introduction + "\n\n" + self._render("more.md")
         for operation in self._operations:
             node = document["paths"][operation.template][operation.method.lower()]
@@ -157,12 +166,13 @@ def _environment() -> jinja2.Environment:
 class PageMaker:
     """The PageFactory of a contract; builds the site at the first request."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], public_path: str = "") -> None:
         self._document = document
+        self._public_path = public_path
 
     @cached_property
     def _site(self) -> Site:
-        return Site(self._document, ORIGIN)
+        return Site(self._document, ORIGIN, self._public_path)
 
     def __call__(self, path: str) -> Page | None:
         """The page at a path, or None."""

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from web.contract.document import lookup
+from web.contract.media_types import is_json
 from web.contract.reading import OperationObject, operations
 from web.error_envelope import ErrorCatalog
 from web.exceptions import RequestError
-from web.responses import Response
+from web.responses import UNCHECKED, Response
 
 # Marks a replayed response, which an example is not.
 _OMITTED = {"Idempotent-Replayed"}
@@ -60,7 +61,10 @@ class Examples:
         if example.media_type is None:
             return Response(example.status, example.headers, b"")
         headers = example.headers | {"content-type": example.media_type}
-        return Response(example.status, headers, orjson.dumps(example.value), example.value)
+        if isinstance(example.value, str) and not is_json(example.media_type):
+            return Response(example.status, headers, example.value.encode(), example.value)
+        data = example.value if is_json(example.media_type) else UNCHECKED  # JSON is YAML too
+        return Response(example.status, headers, orjson.dumps(example.value), data)
 
 
 def _examples_of(operation: OperationObject) -> Iterator[ResponseExample]:
@@ -75,8 +79,8 @@ def _examples_of(operation: OperationObject) -> Iterator[ResponseExample]:
 
 
 def _header(document: dict[str, Any], header: dict[str, Any]) -> str:
-    schema = lookup(document, lookup(document, header)["schema"])
-    return str(schema["example"])
+    header = lookup(document, header)
+    return str(header.get("example", lookup(document, header.get("schema", {})).get("example", "")))
 
 
 def _bodies(document: dict[str, Any], response: dict[str, Any]) -> Iterator[tuple[str | None, str, Any]]:

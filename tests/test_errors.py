@@ -1,5 +1,6 @@
 """Errors: every code of the contract is returned by a real server in the documented envelope."""
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from tools.testing.service import (
     new_collection,
     operations,
     raw,
+    violations,
 )
 from tools.testing.thread_server import serving
 from web.asgi import Receive, Scope, Send
@@ -288,19 +290,33 @@ def test_invalid_json_is_malformed(alice: httpx.Client, body: bytes) -> None:
     "media_type",
     [
         "", "text/json", "application/xml", "application/json; charset=latin-1", "application/json; charset=utf-16",
-        "application/merge-patch+json", "application/jsonx", "application/json, application/json",
+        "application/json-patch+json", "application/jsonx", "application/json, application/json",
     ],
 )  # fmt: skip
 def test_unsupported_media_type_gets_415_with_accept_header(
     alice: httpx.Client, collection: dict[str, Any], media_type: str
 ) -> None:
-    for method, path, field in (
-        ("POST", "collections", "Accept-Post"),
-        ("PATCH", f"collections/{collection['id']}", "Accept-Patch"),
+    merge_patch = "application/json, application/merge-patch+json"
+    for method, path, field, accepted in (
+        ("POST", "collections", "Accept-Post", "application/json"),
+        ("PATCH", f"collections/{collection['id']}", "Accept-Patch", merge_patch),
+        ("PATCH", f"collections/{collection['id']}/order", "Accept-Patch", "application/json"),
     ):
         response = alice.request(method, path, content=b'{"name": "a"}', headers={"Content-Type": media_type})
         assert_envelope(response, "UNSUPPORTED_MEDIA_TYPE")
-        assert response.headers[field] == "application/json"
+        assert response.headers[field] == accepted
+
+
+def test_update_takes_a_merge_patch(alice: httpx.Client, collection: dict[str, Any]) -> None:
+    path, headers = f"collections/{collection['id']}", {"Content-Type": "application/merge-patch+json; charset=utf-8"}
+    for name, description in (("Renamed", "Kept"), ("Again", None)):
+        content = json.dumps({"name": name, "description": description}).encode()
+        response = alice.patch(path, content=content, headers=headers)
+        assert (response.status_code, response.json()["name"]) == (200, name)
+        assert response.json()["description"] == description
+    assert violations(alice.patch(path, content=b'{"colour": 1}', headers=headers)) == {
+        ("/colour", "additionalProperties")
+    }
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON", 'application/json; charset="UTF-8"'])

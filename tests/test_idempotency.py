@@ -9,7 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from models import collections
+from models.access import Caller
+from tools.testing import served_contract as small
 from tools.testing.service import (
+    ALICE,
+    BOB,
     HOME,
     NO_TRACK,
     ON_DATABASES,
@@ -22,8 +27,13 @@ from tools.testing.service import (
     order_of,
     violations,
 )
+from tools.testing.small_service import parameter
+from web.responses import StreamedBody
 
-OPERATIONS_WITH_KEY = {"create_collection", "add_collection_track"}
+OPERATIONS_WITH_KEY = {
+    "create_collection", "update_collection", "delete_collection", "add_collection_track", "remove_collection_track",
+    "reorder_collection",
+}  # fmt: skip
 # Headers that differ in a replay.
 REPLAY_SPECIFIC = {"x-request-id", "date", "idempotent-replayed"}
 
@@ -77,6 +87,27 @@ def test_repeated_add_replays_the_first_response(
     assert (replay.status_code, replay.content) == (first.status_code, first.content)
     assert replay.headers["Idempotent-Replayed"] == "true"
     assert order_of(alice, collection["id"]) == [], "a replay has no second effect"
+
+
+def test_conditional_changes_are_replayed_instead_of_412(
+    alice: httpx.Client, collection: dict[str, Any], tracks: list[str]
+) -> None:
+    """A client whose answer was lost sends the same condition again, which the change itself has made false."""
+    path = f"collections/{collection['id']}"
+    alice.post(f"{path}/tracks", json={"track_id": tracks[0]})
+    changes: list[tuple[str, str, Any]] = [
+        ("PATCH", path, {"name": "Renamed"}),
+        ("PATCH", f"{path}/order", {"ordered_track_ids": tracks[:1]}),
+        ("DELETE", f"{path}/tracks/{tracks[0]}", None),
+        ("DELETE", path, None),
+    ]
+    for method, target, body in changes:
+        headers = {"Idempotency-Key": secrets.token_hex(16), "If-Match": alice.get(path).headers["ETag"]}
+        first, replay = (alice.request(method, target, json=body, headers=headers) for _ in range(2))
+        assert (first.status_code, replay.status_code) == (200, 200), (target, replay.text)
+        assert (replay.content, _comparable_headers(replay)) == (first.content, _comparable_headers(first))
+        assert replay.headers["Idempotent-Replayed"] == "true"
+    assert_envelope(alice.delete(path), "RESOURCE_NOT_FOUND")
 
 
 def test_requests_without_a_key_are_not_replayed(newcomer: httpx.Client) -> None:
@@ -212,6 +243,47 @@ def test_replay_works_after_the_collection_is_deleted(newcomer: httpx.Client, tr
     newcomer.delete(f"collections/{made['id']}")
     assert add(newcomer, key, made["id"], tracks[0]).content == first.content
     assert newcomer.base_url.path.startswith(f"/v1/music/{HOME}/")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_key_works_on_any_path_and_method(method: str) -> None:
+    """A path without an organization: the key belongs to the user alone."""
+    runs: list[str] = []
+
+    def handler(caller: Caller) -> int:
+        runs.append(caller.user_id)
+        return len(runs)
+
+    node = small.operation("do_it", {"200": small.response({})}, parameters=[parameter("Idempotency-Key", "header")])
+    with small.served({"/tickets": {method.lower(): node}}, {"do_it": handler}) as service:
+        key, other = {"Idempotency-Key": "same"}, {"X-API-Key": service.key(BOB)}
+        mine, theirs = (
+            [service.client.request(method, "/tickets", headers=key | headers) for _ in range(2)]
+            for headers in ({}, other)
+        )
+        fresh = service.client.request(method, "/tickets")
+    assert runs == [ALICE, BOB, ALICE]
+    assert [found.json() for found in (*mine, *theirs, fresh)] == [1, 1, 2, 2, 3]
+    assert [found.headers.get("Idempotent-Replayed") for found in (*mine, fresh)] == [None, "true", None]
+
+
+def test_streamed_response_with_a_key_has_no_effect() -> None:
+    """A stream cannot be stored, so the transaction is rolled back."""
+    ran: list[str] = []
+
+    def handler(caller: Caller) -> StreamedBody:
+        ran.append(collections.create(caller, HOME, name="Rolled back").id)
+        return StreamedBody(iter([b"a"]), "text/csv")
+
+    node = small.operation(
+        "do_it", {"200": small.response({}, "text/csv")}, parameters=[parameter("Idempotency-Key", "header")]
+    )
+    with small.served({"/tickets": {"post": node}}, {"do_it": handler}) as service:
+        assert service.client.post("/tickets").text == "a"
+        assert_envelope(service.client.post("/tickets", headers={"Idempotency-Key": "k"}), "INTERNAL_SERVER_ERROR")
+        with service.database.use():
+            caller = Caller(ALICE, frozenset({HOME}), frozenset(), None)
+            assert [row.id for row in collections.list_page(caller, HOME, 100, 0)] == ran[:1]
 
 
 def _comparable_headers(response: httpx.Response) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ import pytest
 import web
 from mock.preferences import read as read_preferences
 from models.exceptions import Failure
+from web.context import RequestContext
 from web.contract import document as contract
 from web.contract import strict_json
 from web.contract.parameters import parse_query
@@ -141,6 +142,11 @@ def _scope(name: str, value: str) -> dict[str, Any]:
     return {"client": ("127.0.0.1", 1), "headers": headers}
 
 
+def _context(name: str, value: str) -> RequestContext:
+    scope = _scope(name, value) | {"method": "GET", "path": "/", "query_string": b""}
+    return RequestContext(scope, contract.Contract(DOCUMENT))
+
+
 def _in_body(raw: str) -> object:
     return strict_json.parse(raw.encode())
 
@@ -174,7 +180,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "X-Forwarded-For": lambda text: PROXIES.client_address(_scope("x-forwarded-for", text)),
     "Forwarded": lambda text: PROXIES.client_address(_scope("forwarded", text)),
     "Forwarded, quoted": lambda text: PROXIES.client_address(_scope("forwarded", f'for="{text}')),
-    "Accept": lambda text: request_checks._accepts([(b"accept", text.encode("latin-1", "replace"))], "a/b"),
+    "Accept": lambda text: request_checks.accepts(_context("accept", text), ["a/b"]),
     "If-None-Match": lambda text: preconditions.is_known(text, '"1"'),
     "If-Match": preconditions.expected_version,
     "Prefer of the mock": lambda text: read_preferences([(b"prefer", text.encode("latin-1", "replace"))]),

@@ -18,6 +18,7 @@ import app
 from mock.accounts import SECRETS
 from ops import demo
 from settings import Settings
+from tools.testing import small_service
 from tools.testing.service import NO_TRACK, ROOT, Actors, assert_envelope, new_collection, operations, resolved
 from tools.testing.thread_server import serving
 from web.contract.reading import OperationObject
@@ -260,3 +261,20 @@ def _send_with_prefer(
     body = {"json": examples[0] if examples else content["example"]} if content else {}
     url = client.base_url.copy_with(path=operation.path.format(**ids))
     return client.request(operation.method, url, headers={"Prefer": prefer}, **body)
+
+
+def test_example_of_text_is_sent_as_text(tmp_path: Path) -> None:
+    media_type = {"schema": {"type": "string"}, "example": "a,b\n1,2\n"}
+    as_csv = {"description": "A table.", "content": {"text/csv": media_type}}
+    empty = {"description": "Nothing."}
+    paths = {
+        "/table": {"get": small_service.operation("get_table", {"200": as_csv})},
+        "/empty": {"post": small_service.operation("do_empty", {"204": empty})},
+    }
+    file = small_service.write(tmp_path, small_service.document(paths))
+    with serving(app.create_mock(Settings(contract=str(file), rate_limit="off"))) as url:
+        headers = {"X-API-Key": SECRETS["alice"]}
+        table = httpx.get(f"{url}/v1/table", headers=headers, trust_env=False)
+        nothing = httpx.post(f"{url}/v1/empty", headers=headers, trust_env=False)
+    assert (table.headers["Content-Type"], table.text) == ("text/csv", "a,b\n1,2\n")
+    assert (nothing.status_code, nothing.content) == (204, b"")

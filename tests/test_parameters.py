@@ -12,8 +12,11 @@ from web.exceptions import MalformedRequest, Violation
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 LIMIT = Parameter(
-    {"in": "query", "name": "limit"},
-    {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+    {
+        "in": "query",
+        "name": "limit",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+    },
     ValidatorCache({}),
 )
 
@@ -50,14 +53,14 @@ def test_at_most_64_parameters_are_accepted() -> None:
 @given(st.integers(-(10**20), 10**20))
 def test_integer_within_the_bounds_is_parsed(number: int) -> None:
     found: list[Violation] = []
-    value = LIMIT.read(str(number), found)
+    value = LIMIT.read([str(number)], found)
     assert (value == number and not found) == (1 <= number <= 100)
 
 
 @given(TEXTS)
 def test_only_canonical_digits_are_an_integer(text: str) -> None:
     found: list[Violation] = []
-    value = LIMIT.read(text, found)
+    value = LIMIT.read([text], found)
     assert found or text == str(value)
 
 
@@ -66,7 +69,7 @@ def test_only_canonical_digits_are_an_integer(text: str) -> None:
 )
 def test_non_canonical_integer_is_invalid(text: str) -> None:
     found: list[Violation] = []
-    LIMIT.read(text, found)
+    LIMIT.read([text], found)
     assert [violation.code for violation in found] == ["type"]
 
 

@@ -28,7 +28,7 @@ from web.exceptions import ContractError
 
 KEY = parameter("Idempotency-Key", "header", {"type": "string", "maxLength": 255})
 LABELLED = {"type": "object", "required": ["label", "made"], "properties": {"label": {"type": "string"}}}
-CAT = {"type": "object", "properties": {"kind": {"type": "string", "enum": ["cat"]}}}
+CAT = {"$ref": "#/components/schemas/Cat"}
 COMMANDS = {
     "serve": ("-m", "cli", "serve", "--port", "0"),
     "up": ("-m", "cli", "up", "--port", "0"),
@@ -50,7 +50,8 @@ def _paths(*templates: str) -> Document:
 
 def _post(schema: Any = None, path: str = "/things", /, **fields: Any) -> Document:
     sent = {} if schema is None else {"requestBody": body(schema)}
-    return document({path: {"post": operation("post_thing", **sent, **fields)}})
+    cat = {"type": "object", "properties": {"kind": {"type": "string", "enum": ["cat"]}}}
+    return document({path: {"post": operation("post_thing", **sent, **fields)}}, schemas={"Cat": cat})
 
 
 def _get(*parameters: Any, **fields: Any) -> Document:
@@ -74,96 +75,52 @@ def _created(expression: str) -> Document:
     return document({"/things": {"post": operation("post_thing", responses=made)}, "/things/{thing}": item})
 
 
+SERVED: dict[str, Document] = {
+    "text beside a variable": _paths("/jobs/{name}:start", "/jobs/{name}:stop", "/jobs/{name}"),
+    "two paths over one place": _paths("/things/{name}", "/things/{name}/parts", "/things/latest/news"),
+    "a segment that is not ASCII": _paths("/m\u00fcsic"),
+    "two credentials at once": _get(security=[{"ApiKeyAuth": [], "BearerAuth": []}]),
+    "one credential alone": _get(security=[{"BearerAuth": []}]),
+    "no credential or one": _get(security=[{}, {"ApiKeyAuth": []}]),
+    "a header of another name": _scheme("ApiKeyAuth", name="X-Studio-Key"),
+    "a key in the query": _scheme("ApiKeyAuth", **{"in": "query", "name": "api_key"}),
+    "a scope of OAuth": _get(security=[{"ApiKeyAuth": []}, {"BearerAuth": ["music:admin"]}]),
+    "a success without a body": document(
+        {"/things": {"post": operation("post_thing", {"204": {"description": "Done."}})}}
+    ),
+    "Idempotency-Key outside an organization": _post(parameters=[KEY]),
+    "a server with a host": _with(_get(), lambda found: found.update(servers=[{"url": "https://music.example/v1"}])),
+    "a server with variables": _with(
+        _get(), lambda found: found.update(servers=[{"url": "/{a}", "variables": {"a": {"default": "v1"}}}])
+    ),
+    "a read-only property": _post(LABELLED | {"properties": {"made": {"type": "string", "readOnly": True}}}),
+    "a write-only property": _get(
+        responses={"200": response(LABELLED | {"properties": {"made": {"writeOnly": True}}})} | errors()
+    ),
+    "a body of text": _post(requestBody={"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}),
+    "a response of another JSON type": _get(
+        responses={"200": response({}, content={"application/hal+json": {"schema": {}}})} | errors()
+    ),
+    "a discriminator": _post({"oneOf": [CAT], "discriminator": {"propertyName": "kind"}}),
+    "an operation for HEAD": document({"/things": {"head": operation("head_thing"), "get": operation("get_thing")}}),
+    "nullable beside allOf": _post({"properties": {"who": {"nullable": True, "allOf": [CAT]}}}),
+    "a list in the query": _get(parameter("ids", schema={"type": "array", "items": {"type": "string"}})),
+    "an optional body": _post(requestBody=body({}, required=False)),
+    "a link into an inner object": _created("$response.body#/item/id"),
+    "a link to a header": _created("$response.header.ETag"),
+}
 REFUSED: dict[str, tuple[Document, tuple[str, ...]]] = {
-    "text beside a variable": (
-        _paths("/jobs/{name}:start", "/jobs/{name}:stop", "/jobs/{name}"),
-        ("paths: template with text beside a variable: `/jobs/{name}:start`", "`/jobs/{name}:stop`"),
-    ),
-    "two paths over one place": (
-        _paths("/things/{name}", "/things/{name}/parts", "/things/latest/news"),
-        (
-            "template hidden by a longer literal: `/things/{name}` by `/things/latest/news`",
-            "`/things/{name}/parts` by `/things/latest/news`",
-        ),
-    ),
-    "a segment that is not ASCII": (_paths("/m\u00fcsic"), ("paths: template with characters to be encoded",)),
     "two variables of other names": (_paths("/a/{b}", "/a/{c}"), ("two templates of one form: `/a/{b}` and `/a/{c}`",)),
-    "two credentials at once": (
-        _get(security=[{"ApiKeyAuth": [], "BearerAuth": []}]), ("/things GET: security other than one API key",)
-    ),
-    "one credential alone": (_get(security=[{"BearerAuth": []}]), ("/things GET: security other than one API key",)),
-    "no credential or one": (_get(security=[{}, {"ApiKeyAuth": []}]), ("/things GET: security other than",)),
-    "a header of another name": (_scheme("ApiKeyAuth", name="X-Studio-Key"), ("`name: X-Studio-Key`",)),
-    "a key in the query": (_scheme("ApiKeyAuth", **{"in": "query", "name": "api_key"}), ("`in: query`",)),
     "basic authentication": (_scheme("BearerAuth", scheme="basic"), ("`scheme: basic`: Write `bearer`.",)),
-    "a scope of OAuth": (
-        _get(security=[{"ApiKeyAuth": []}, {"BearerAuth": ["music:admin"]}]),
-        ("scope in a security requirement: `music:admin`",),
-    ),
-    "a success without a body": (
-        document({"/things": {"post": operation("post_thing", {"204": {"description": "Done."}})}}),
-        ("/things POST: success without content: 204",),
-    ),
-    "Idempotency-Key outside an organization": (
-        _post(parameters=[KEY]), ("/things POST: Idempotency-Key where it does not work",)
-    ),
-    "a server with a host": (
-        _with(_get(), lambda found: found.update(servers=[{"url": "https://music.example/v1"}])),
-        ("servers: url that is not a path: `https://music.example/v1`",),
-    ),
-    "a server with variables": (
-        _with(
-            _get(), lambda found: found.update(servers=[{"url": "/{a}", "variables": {"a": {"default": "v1"}}}])
-        ),
-        ("servers: `variables`", "servers: url that is not a path"),
-    ),
-    "a read-only property": (
-        _post(LABELLED | {"properties": {"made": {"type": "string", "readOnly": True}}}),
-        ("/things POST: `readOnly: true`",),
-    ),
-    "a write-only property": (
-        _get(responses={"200": response(LABELLED | {"properties": {"made": {"writeOnly": True}}})} | errors()),
-        ("/things GET: `writeOnly: true`",),
-    ),
-    "a body of text": (
-        _post(requestBody={"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}),
-        ("/things POST: `content: text/plain`",),
-    ),
-    "a response of another JSON type": (
-        _get(responses={"200": response({}, content={"application/hal+json": {"schema": {}}})} | errors()),
-        ("/things GET: `content: application/hal+json`",),
-    ),
-    "a discriminator": (
-        _post({"oneOf": [CAT], "discriminator": {"propertyName": "kind"}}), ("/things POST: `discriminator`",)
-    ),
-    "an operation for HEAD": (
-        document({"/things": {"head": operation("head_thing"), "get": operation("get_thing")}}),
-        ("/things: `head`: The service answers HEAD wherever there is a GET; remove it.",),
-    ),
-    "nullable beside allOf": (
-        _post({"properties": {"who": {"nullable": True, "allOf": [CAT]}}}), ("/things POST: nullable without type",)
-    ),
-    "a list in the query": (
-        _get(parameter("ids", schema={"type": "array", "items": {"type": "string"}})),
-        ("/things GET: query or header parameter that is no string, integer or boolean: `ids`",),
-    ),
     "a cookie": (_get(parameter("a", "cookie")), ("/things GET: `in: cookie`",)),
-    "an optional body": (_post(requestBody=body({}, required=False)), ("/things POST: `required: false`",)),
     "a body of DELETE": (
         document({"/things": {"delete": operation("delete_thing", requestBody=body({}))}}),
         ("/things DELETE: requestBody of GET, HEAD or DELETE",),
     ),
-    "a default response": (
-        _get(responses={"200": response({}), "default": response({})}), ("/things GET: `default`",)
-    ),
+    "a default response": (_get(responses={"200": response({}), "default": response({})}), ("/things GET: `default`",)),
     "a range of statuses": (_get(responses={"200": response({}), "4XX": response({})}), ("/things GET: `4XX`",)),
-    "a link into an inner object": (
-        _created("$response.body#/item/id"),
-        ("/things POST: link of a 201 with a value that is not found: `thing: $response.body#/item/id`",),
-    ),
-    "a link to a header": (_created("$response.header.ETag"), ("link of a 201 with a value that is not found",)),
     "an unknown extension": (_get(**{"x-openapi-router-controller": "a"}), ("`x-openapi-router-controller`",)),
-}  # fmt: skip
+}
 
 
 def _without_headers(organization_id: str) -> Any:
@@ -214,6 +171,12 @@ HANDLERS: dict[str, tuple[Document, Mapping[str, Any], str]] = {
     "a generator": (PAGED, {"get_thing": _generator}, "the handler is a generator"),
     "a coroutine that writes": (KEYED, {"post_thing": _coroutine}, "the handler is a coroutine"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_contract_is_served(name: str, tmp_path: Path) -> None:
+    """Its behaviour is tested in the module about the subject."""
+    assert SmallService(write(tmp_path, SERVED[name])).document["paths"]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -284,22 +247,22 @@ def test_words_that_were_truth_values_are_names_of_properties(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_ends_with_the_findings_and_no_traceback(name: str, tmp_path: Path) -> None:
-    file = write(tmp_path, REFUSED["text beside a variable"][0])
+    file = write(tmp_path, REFUSED["a cookie"][0])
     done = _run(COMMANDS[name], tmp_path, file)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "paths: template with text beside a variable: `/jobs/{name}:start`" in done.stderr
-    assert "(#/paths)" in done.stderr
+    assert "/things GET: `in: cookie`: Put the value into the query or a header." in done.stderr
+    assert "(#/paths/~1things/get/parameters/0/in)" in done.stderr
     assert "Try:" not in done.stdout or name == "up with two workers"
 
 
 @pytest.mark.parametrize("module", ["docsite", "web.contract.conformance"])
 def test_a_tool_ends_with_the_findings_and_no_traceback(module: str, tmp_path: Path) -> None:
-    file = write(tmp_path, REFUSED["text beside a variable"][0])
+    file = write(tmp_path, REFUSED["a cookie"][0])
     arguments = (str(tmp_path / "docs"), "--contract", str(file)) if module == "docsite" else (str(file),)
     done = _run(("-m", module, *arguments), tmp_path, file)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert "template with text beside a variable" in done.stderr
+    assert "/things GET: `in: cookie`" in done.stderr
     assert not (tmp_path / "docs").exists()
 
 

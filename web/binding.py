@@ -7,28 +7,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.exceptions import NotFound
 from web.context import RequestContext
-from web.contract import strict_json
+from web.contract.media_types import RequestBody
 from web.contract.operations import Operation
-from web.contract.parameters import parse_query
+from web.contract.parameters import Parameter, decode, split_query
 from web.contract.schemas import sanitize
 from web.exceptions import Invalid, PreconditionRequired, Violation
 from web.http import preconditions
 
 
 def bind(operation: Operation, context: RequestContext) -> None:
-    """Fills `context.arguments`. Raises Invalid with every violation, MalformedRequest, PreconditionRequired."""
+    """Fills `context.arguments`.
+
+    Raises NotFound, Invalid with every violation, MalformedRequest, PreconditionRequired.
+    """
     arguments, violations = context.arguments, context.violations
     arguments.update(context.path_values)
+    if operation.typed_path:
+        _convert_path(operation, arguments)
     query = context.scope["query_string"]
     values = _query_values(operation, query, violations) if query else {}
     for name, parameter in operation.query.items():
         arguments[parameter.argument] = parameter.read(values.get(name), violations)
     for name_bytes, parameter in operation.header_parameters.items():
-        raw = context.headers.get(name_bytes)
-        arguments[parameter.argument] = parameter.read(None if raw is None else raw.decode("latin-1"), violations)
+        lines = _header_values(name_bytes, parameter, context) if name_bytes in context.headers else None
+        arguments[parameter.argument] = parameter.read(lines, violations)
     if operation.body is not None:
-        _bind_body(operation, context)
+        _bind_body(operation.body, context)
     if violations:
         raise Invalid(violations)
     if operation.requires_if_match and b"if-match" not in context.headers:
@@ -43,21 +49,45 @@ def handler_arguments(operation: Operation, context: RequestContext) -> dict[str
     return {name: arguments[name] for name in operation.handler_args}
 
 
-def _query_values(operation: Operation, query: bytes, violations: list[Violation]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for name, value in parse_query(query):
-        if name not in operation.query:
+def _convert_path(operation: Operation, arguments: dict[str, Any]) -> None:
+    """A path value of another form identifies nothing. Raises NotFound."""
+    for parameter in operation.typed_path:
+        text, violations = arguments[parameter.argument], list[Violation]()
+        arguments[parameter.argument] = parameter.read([text], violations)
+        if violations:
+            raise NotFound("The path identifies nothing", **{parameter.argument: text})
+
+
+def _query_values(operation: Operation, query: bytes, violations: list[Violation]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, raw in split_query(query):
+        parameter = operation.query.get(name)
+        if parameter is not None and parameter.is_array and not parameter.is_exploded:
+            values.setdefault(name, []).extend(map(decode, raw.split(b",")))
+            continue
+        values.setdefault(name, []).append(decode(raw))
+        if parameter is None and name not in operation.security.query:
             violations.append(Violation(f"query/{sanitize(name)}", "additionalProperties", "is not a known parameter"))
-        elif name in values:
-            violations.append(Violation(f"query/{name}", "maxItems", "must be given once at most"))
-        values[name] = value
     return values
 
 
-def _bind_body(operation: Operation, context: RequestContext) -> None:
+def _header_values(name: bytes, parameter: Parameter, context: RequestContext) -> list[str]:
+    """The values of a header field; those of an array may be in one line or in several (RFC 9110 section 5.3)."""
+    fields = context.scope["headers"]
+    if len(fields) == len(context.headers):
+        lines = [context.headers[name].decode("latin-1")]
+    else:
+        lines = [value.decode("latin-1") for field, value in fields if field == name]
+    return [text for line in lines for text in parameter.split(line)]
+
+
+def _bind_body(body: RequestBody, context: RequestContext) -> None:
     if not context.body:
-        context.violations.append(Violation("", "required", "a JSON body is required"))
+        context.arguments["body"] = None
+        if body.required:
+            context.violations.append(Violation("", "required", "a body is required"))
         return
-    body = context.arguments["body"] = strict_json.parse(context.body)
-    if operation.body is not None and not operation.body.is_valid(body):
-        context.violations.extend(operation.body.violations(body))
+    media_type = body.media_type(context.headers.get(b"content-type", b""))
+    value = context.arguments["body"] = media_type.decode(context.body)
+    if not media_type.is_valid(value):
+        context.violations.extend(media_type.violations(value))

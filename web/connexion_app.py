@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from connexion.apps.flask import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
@@ -35,7 +36,8 @@ def create_connexion_app(
     `middlewares=` is a public parameter of Connexion. OperationMiddleware replaces Connexion's routing, security and
     validation middlewares, and gets the same specification and resolver.
     """
-    middleware = partial(OperationMiddleware, document=document, errors=errors, **parts)
+    path = urlsplit(public_url).path
+    middleware = partial(OperationMiddleware, document=document, errors=errors, public_path=path, **parts)
     app = FlaskApp("music_studio", server_args={"static_folder": None}, middlewares=[middleware, LifespanMiddleware])
     app.add_api(
         _spec_for_connexion(document),

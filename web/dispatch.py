@@ -8,16 +8,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import orjson
 import structlog
 
+from models.db import connection
 from models.db.database import Database
 from web.binding import handler_arguments
 from web.context import RequestContext
-from web.contract.operations import Operation
+from web.contract.media_types import MediaType
+from web.contract.operations import Operation, ResponseObject
 from web.exceptions import InternalError
-from web.http import idempotency, preconditions
-from web.responses import RawBody, Response, WithETag
+from web.http import idempotency, preconditions, request_checks
+from web.responses import RawBody, Response, StreamedBody, WithETag, WithStatus, encode_headers
 
 log = structlog.get_logger("web.dispatch")
 
@@ -43,12 +44,12 @@ class Dispatcher:
         return await self.database.call(self.call, operation, context, writes=operation.writes, user_id=user_id)
 
     def call(self, operation: Operation, context: RequestContext) -> Response:
-        """The response of a handler that is a plain function."""
+        """The response of a handler that is a plain function. If it may write, it runs in a transaction."""
         try:
             with self._read_your_writes(operation, context):
                 if operation.idempotent and b"idempotency-key" in context.headers:
-                    return self._idempotency(context, lambda: self._call(operation, context))
-                return self._call(operation, context)
+                    return self._idempotency(context, lambda: self._call_and_commit(operation, context))
+                return (self._call_and_commit if operation.writes else self._call)(operation, context)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape
 
@@ -59,13 +60,21 @@ class Dispatcher:
             return nullcontext()
         return (replica.writing_as if operation.writes else replica.reading_as)(context.caller.user_id)
 
+    @connection.transaction
+    def _call_and_commit(self, operation: Operation, context: RequestContext) -> Response:
+        """The response, made and validated before the commit: what cannot be answered has no effect."""
+        response = self._call(operation, context)
+        encode_headers(response.headers)  # raises for a value that no header field can have
+        return response
+
     def _call(self, operation: Operation, context: RequestContext) -> Response:
         result = operation.handler(**handler_arguments(operation, context))
         return self.checked(operation, context, build_response(operation, context, result))
 
     def checked(self, operation: Operation, context: RequestContext, response: Response) -> Response:
         """The response. If it breaks the contract, that is logged, and raises InternalError if `enforce`."""
-        error = operation.response_error(response.status, response.data)
+        documented = operation.responses.get(response.status)
+        error = "the status is not documented" if documented is None else documented.error(response)
         if error is not None:
             fields = {"operation": operation.id, "status": response.status, "error": error[:2000]}
             log.error("response breaks the contract", trace_id=context.request_id, **fields)
@@ -76,14 +85,38 @@ class Dispatcher:
 
 def build_response(operation: Operation, context: RequestContext, result: Any) -> Response:
     """The success response of a handler's result, or 304 if If-None-Match has its tag (RFC 9110 section 15.4.5)."""
-    headers = {"content-type": operation.produces}
+    status, headers, body = _unwrap(operation, result)
+    if not operation.writes and preconditions.is_known(context.arguments.get("if_none_match"), headers.get("etag")):
+        return Response(304, headers, b"")
+    if isinstance(body, RawBody):
+        return Response(status, headers | {"content-type": body.media_type}, body.content)
+    if isinstance(body, StreamedBody):
+        return Response(status, headers | {"content-type": body.media_type}, b"", pieces=body.pieces)
+    documented = operation.responses.get(status)
+    return Response(status, headers, b"", body) if documented is None else _encode(documented, context, headers, body)
+
+
+def _unwrap(operation: Operation, result: Any) -> tuple[int, dict[str, str], Any]:
+    """Status, header fields and body of a handler's result."""
+    status, headers = operation.success, {}
+    if isinstance(result, WithStatus):
+        status, headers, result = result.status, dict(result.headers), result.body
     if isinstance(result, WithETag):
-        tag = headers["etag"] = f'"{result.tag}"'
-        if operation.method == "GET" and preconditions.is_known(context.arguments.get("if_none_match"), tag):
-            return Response(304, {"etag": tag}, b"")
-        result = result.body
-    if isinstance(result, RawBody):
-        return Response(operation.success, headers, result.content)
-    if operation.success == 201:
-        headers["location"] = operation.location.expand(context.path_values, result)
-    return Response(operation.success, headers, orjson.dumps(result), result)
+        headers["etag"], result = f'"{result.tag}"', result.body
+    return status, headers, result
+
+
+def _encode(documented: ResponseObject, context: RequestContext, headers: dict[str, str], body: Any) -> Response:
+    if documented.location is not None and "location" not in headers:
+        headers["location"] = documented.location.expand(context.arguments, headers, body)
+    media_type = _negotiate(documented, context) if documented.is_negotiated else documented.media_type
+    if media_type is None:
+        return Response(documented.status, headers, b"", body)
+    headers["content-type"] = media_type.name
+    return Response(documented.status, headers, media_type.encode(body), body)
+
+
+def _negotiate(documented: ResponseObject, context: RequestContext) -> MediaType | None:
+    """The first media type that Accept allows, or the first one."""
+    allowed = (found for found in documented.media_types.values() if request_checks.accepts(context, [found.essence]))
+    return next(allowed, documented.media_type)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import HTTPException
@@ -47,6 +48,7 @@ MAX_ENCODED = 64
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 # A page is compressed again for each host that a client names, so speed counts more than the last tenth of the size.
 _GZIP_LEVEL = 4
+_WITH_LINKS = ("index.html", "start.js")
 # Caches must revalidate each use, so that no page mixes files of two versions after an upgrade.
 _CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
 
@@ -72,7 +74,7 @@ class EncodedPage(NamedTuple):
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog) -> None:
     """Registers the routes of PATH; an unknown path below it gives NoSuchEndpoint in the error envelope.
 
-    The samples of the pages call `public_url`; if that is empty, the host of the request.
+    The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
     """
 
     def handle(error: Exception) -> flask.Response:
@@ -93,7 +95,10 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
 
 def _serve(generated: Callable[..., EncodedPage], public_url: str, path: str) -> flask.Response:
     gzipped = flask.request.accept_encodings["gzip"] > 0
-    page = _static_file(path, gzipped) if path in FILES else generated(path, public_url or _origin(), gzipped)
+    if path in FILES:
+        page = _static_file(path, urlsplit(public_url).path, gzipped)
+    else:
+        page = generated(path, public_url or _origin(), gzipped)
     if preconditions.is_known(flask.request.headers.get("If-None-Match"), page.headers["ETag"]):
         # A browser stores the headers of a 304 (RFC 9111 section 3.2), so the content security policy must be in it.
         headers = {name: value for name, value in page.headers.items() if name != "Content-Encoding"}
@@ -107,10 +112,13 @@ def _origin() -> str:
 
 
 @cache
-def _static_file(path: str, gzipped: bool) -> EncodedPage:
+def _static_file(path: str, public_path: str, gzipped: bool) -> EncodedPage:
     """A file of docsite/static/, read at the first request for it: reading at start-up would delay the start."""
     name, headers = FILES[path]
-    return _encode((HOME / name).read_bytes(), headers, gzipped)
+    content = (HOME / name).read_bytes()
+    if name in _WITH_LINKS:
+        content = content.replace(b'"/', f'"{public_path}/'.encode())
+    return _encode(content, headers, gzipped)
 
 
 def _existing(make: PageFactory, path: str) -> Page:

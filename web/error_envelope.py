@@ -12,12 +12,12 @@ import orjson
 import structlog
 
 from models.exceptions import Failure
+from web.contract.security import challenges
 from web.exceptions import InternalError
 from web.redaction import redact
 from web.responses import Response
 
 MAX_TEXT_LENGTH = 128
-CHALLENGE = 'Bearer realm="music-studio", ApiKey realm="music-studio", header="X-API-Key"'
 log = structlog.get_logger("web.error_envelope")
 
 
@@ -35,6 +35,7 @@ class ErrorCatalog:
     def __init__(self, document: dict[str, Any]) -> None:
         entries = document["components"]["schemas"]["ErrorCode"]["x-errors"]
         self.entries = {code: CatalogEntry(e["status"], e["type"], e["message"]) for code, e in entries.items()}
+        self._challenges = challenges(document)
 
     def status(self, failure: Failure) -> int:
         """The status of the failure's code."""
@@ -55,17 +56,16 @@ class ErrorCatalog:
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         envelope = {"success": False, "error": body}
-        return Response(entry.status, _headers(failure, entry.status), orjson.dumps(envelope), envelope)
+        return Response(entry.status, self._headers(failure, entry.status), orjson.dumps(envelope), envelope)
 
-
-def _headers(failure: Failure, status: int) -> dict[str, str]:
-    headers = {"content-type": "application/json"} | dict(getattr(failure, "headers", {}))
-    retry_after = getattr(failure, "retry_after", None)
-    if retry_after is not None:
-        headers["retry-after"] = str(retry_after)
-    if status == 401:
-        headers["www-authenticate"] = CHALLENGE
-    return headers
+    def _headers(self, failure: Failure, status: int) -> dict[str, str]:
+        headers = {"content-type": "application/json"} | dict(getattr(failure, "headers", {}))
+        retry_after = getattr(failure, "retry_after", None)
+        if retry_after is not None:
+            headers["retry-after"] = str(retry_after)
+        if status == 401:
+            headers["www-authenticate"] = self._challenges
+        return headers
 
 
 def _redact(value: Any) -> Any:

@@ -25,7 +25,7 @@ from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
 from web.exceptions import InternalError, MethodNotAllowed
-from web.http import request_body, request_checks
+from web.http import request_body, request_checks, streaming
 from web.http.cors import CORSPolicy
 from web.ratelimit.limiter import RateLimiter
 from web.response_headers import send_response
@@ -54,6 +54,7 @@ class OperationMiddleware(SpecMiddleware):
         errors: ErrorCatalog,
         body_timeout_seconds: float,
         require_if_match: bool,
+        public_path: str,
     ) -> None:
         self.app = app
         self.document = document
@@ -65,6 +66,7 @@ class OperationMiddleware(SpecMiddleware):
         self.errors = errors
         self.body_timeout_seconds = body_timeout_seconds
         self.require_if_match = require_if_match
+        self.public_path = public_path
         self.router = Router([])
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
@@ -75,7 +77,12 @@ class OperationMiddleware(SpecMiddleware):
             resolved = OpenAPIOperation.from_spec(
                 specification, path=node.template, method=node.method.lower(), resolver=resolver
             )
-            compiled.append(Operation(node, validators, resolved.function, require_if_match=self.require_if_match))
+            compiled.append(
+                Operation(
+                    node, validators, resolved.function, public_path=self.public_path,
+                    require_if_match=self.require_if_match,
+                )
+            )  # fmt: skip
         self.router = Router(compiled)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +97,9 @@ class OperationMiddleware(SpecMiddleware):
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
             response = self._checked_error(context, self.errors.to_response(failure, context.request_id))
         await send_response(context, response, send)
+        if response.pieces is not None and context.method != "HEAD":
+            with self.dispatcher.database.use():
+                await streaming.send_pieces(response.pieces, receive, send)
 
     async def _respond(self, context: RequestContext, receive: Receive) -> Response:
         if context.path == _DOCS or context.path.startswith(_BELOW_DOCS):
@@ -144,7 +154,7 @@ class OperationMiddleware(SpecMiddleware):
             if self.errors.status(failure) == 401:
                 await self.limiter.count_auth_failure(context)
             raise
-        counted = self.limiter.check_credential(operation, context, caller)
+        counted = None if caller is None else self.limiter.check_credential(operation, context, caller)
         if counted is not None:
             await counted
 

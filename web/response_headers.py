@@ -27,22 +27,26 @@ _LENGTH = FormattedNumbers(b"content-length: %d\r\n".__mod__)
 
 
 async def send_response(context: RequestContext, response: Response, send: Send) -> None:
-    """Sends a response, without content if the method is HEAD (RFC 9110 section 9.3.2)."""
-    context.status = response.status
+    """Sends a response, without content if the method is HEAD (RFC 9110 section 9.3.2).
+
+    Of a streamed body only the start is sent; web.http.streaming sends the rest.
+    """
     extra = dict(context.cors_headers)
     if context.send_timing:
         extra |= server_timing.headers(context, response)
     if extra:
         response = response._replace(headers=response.headers | extra)
     head = build_headers(response, context.request_id, _extra_headers(context))
+    context.status = response.status
     content = b"" if context.method == "HEAD" else response.body
-    if SINGLE_MESSAGE in context.scope.get("extensions", ()):
+    if response.pieces is None and SINGLE_MESSAGE in context.scope.get("extensions", ()):
         serialized = SerializedResponse(head, content, "connection" in response.headers)
         await send({"type": "http.response.start", "status": response.status, SINGLE_MESSAGE: serialized})
         return
     fields = [tuple(line.split(b": ", 1)) for line in head.splitlines()]
     await send({"type": "http.response.start", "status": response.status, "headers": fields})
-    await send({"type": "http.response.body", "body": content})
+    if response.pieces is None or context.method == "HEAD":
+        await send({"type": "http.response.body", "body": content})
 
 
 def build_headers(response: Response, request_id: str, extra: bytes) -> bytes:
@@ -50,7 +54,8 @@ def build_headers(response: Response, request_id: str, extra: bytes) -> bytes:
     own, fixed = response.headers, _FIXED
     if not _NAMES.isdisjoint(own):
         fixed = encode_headers({name: value for name, value in DEFAULT_HEADERS.items() if name not in own})
-    length = b"" if response.status in (204, 304) else _LENGTH[len(response.body)]
+    unsized = response.status in (204, 304) or response.pieces is not None
+    length = b"" if unsized else _LENGTH[len(response.body)]
     return b"".join((fixed, encode_headers(own), b"x-request-id: ", request_id.encode(), b"\r\n", extra, length))
 
 

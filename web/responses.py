@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -11,6 +11,7 @@ import orjson
 
 _WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
+Pieces = Iterable[bytes] | AsyncIterable[bytes]
 # ASGI extension: `http.response.start` carries the complete response, with encoded headers (SerializedResponse).
 SINGLE_MESSAGE = "music_studio.single_message"
 EXTENSIONS: dict[str, dict[object, object]] = {SINGLE_MESSAGE: {}}
@@ -24,10 +25,38 @@ class WithETag(NamedTuple, Generic[Body]):
 
 
 @dataclass(frozen=True, slots=True)
+class WithStatus(Generic[Body]):
+    """A body, which may be WithETag, RawBody or StreamedBody, with one of several success statuses and header fields.
+
+    `headers` have lower-case names, and the contract documents each. A status without content has the body None.
+    """
+
+    body: Body
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def redirect(location: str, status: int = 303) -> WithStatus[None]:
+    """A redirect without content (RFC 9110 section 15.4); the contract documents the status and its `Location`."""
+    return WithStatus(None, status, {"location": location})
+
+
+@dataclass(frozen=True, slots=True)
 class RawBody:
-    """An encoded body with its media type."""
+    """An encoded body with its media type, which the contract documents; its content is not validated."""
 
     content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedBody:
+    """A body that is sent piece by piece and never held as a whole; its content is not validated.
+
+    A plain iterator runs in a thread. Pieces are made after the transaction of the handler has been committed.
+    """
+
+    pieces: Pieces
     media_type: str
 
 
@@ -53,14 +82,20 @@ def format_timestamps(values: list[datetime]) -> list[str]:
     return texts
 
 
+UNCHECKED: Any = object()
+"""The `data` of a response whose body is not validated."""
+
+
 class Response(NamedTuple):
     """A response: status, header fields (lower-case names, without the default headers) and body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
-    data: Any = None
-    """The body before it was encoded, for response validation; None if there is none."""
+    data: Any = UNCHECKED
+    """The body before it was encoded, for response validation; None is JSON's null, or no body."""
+    pieces: Pieces | None = None
+    """The pieces of a streamed body, in the place of `body`."""
 
 
 def from_messages(messages: Sequence[Mapping[str, Any]]) -> Response:

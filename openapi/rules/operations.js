@@ -71,7 +71,9 @@ const CHECKS = {
     if (["get", "head", "delete"].includes(method)) return [["takes a body, which GET, HEAD and DELETE do not", "requestBody"]];
     const found = body.required === true ? [] : [["has an optional body; set required: true", "requestBody"]];
     const types = Object.keys(body.content ?? {});
-    if (types.join() !== "application/json") found.push(["takes application/json and no other body", "requestBody", "content"]);
+    const known = ["application/json", ...(method === "patch" ? ["application/merge-patch+json"] : [])];
+    if (types[0] !== known[0] || types.some((type) => !known.includes(type)))
+      found.push([`takes another body than ${known.join(" and ")}`, "requestBody", "content"]);
     return found;
   },
   parameters({ parameters, operation }) {

@@ -78,7 +78,7 @@ class _OperationFacts:
         self.operation = operation
         self.form = form
         self._parameters = {
-            f"{node['in']} {node['name']}": Parameter(node, node["schema"], validators) for node in operation.parameters
+            f"{node['in']} {node['name']}": Parameter(node, validators) for node in operation.parameters
         }
         media = operation.body
         self._body: Validator | None = validators.get(media["schema"]) if media else None
@@ -137,7 +137,7 @@ class _OperationFacts:
         values |= {f"path {name}": unquote(value) for name, value in in_path.items()}
         for name, parameter in self._parameters.items():
             violations: list[Violation] = []
-            parameter.read(values.get(name), violations)
+            parameter.read([values[name]] if name in values else None, violations)
             way = "absent" if name not in values else "invalid" if violations else "given"
             if (way == "invalid") == (exchange.status >= 400):
                 yield self._fact("parameter", f"{name} {way}")

@@ -127,36 +127,41 @@ class Machine(RuleBasedStateMachine):
         path = f"collections/{name.placeholder}/tracks?limit={limit}&offset={offset}"
         self._ask(_person(who, name), "GET", path, None, self._if("If-None-Match", match, name))
 
-    @rule(who=senders, name=known, change=changes, match=matches)
-    def update_collection(self, who: str, name: CollectionRef, change: dict[str, Any], match: str | None) -> None:
-        self._change(who, name, "PATCH", "", change, match)
+    @rule(who=senders, name=known, change=changes, match=matches, keyed=st.booleans())
+    def update_collection(
+        self, who: str, name: CollectionRef, change: dict[str, Any], match: str | None, keyed: bool
+    ) -> None:
+        self._change(who, name, "PATCH", "", change, match, keyed)
 
     # A deleted collection is not used again, else most of a sequence would get 404.
-    @rule(target=names, who=senders, name=consumes(names), match=matches)
-    def delete_collection(self, who: str, name: CollectionRef, match: str | None) -> Any:
-        self._change(who, name, "DELETE", "", None, match)
+    @rule(target=names, who=senders, name=consumes(names), match=matches, keyed=st.booleans())
+    def delete_collection(self, who: str, name: CollectionRef, match: str | None, keyed: bool) -> Any:
+        self._change(who, name, "DELETE", "", None, match, keyed)
         self._change(who, name, "DELETE", "/tracks/<track 0>", None, None)
         gone = self.sides[1].ask(name.owner, "GET", f"collections/{name.placeholder}", None, {}).status_code == 404
         return multiple() if gone else name
 
     @rule(who=senders, name=known, track=some_tracks, match=matches, keyed=st.booleans())
     def add_collection_track(self, who: str, name: CollectionRef, track: str, match: str | None, keyed: bool) -> None:
-        headers = {"Idempotency-Key": secrets.token_hex(8)} if keyed else {}
-        for _ in range(1 + keyed):
-            self._change(who, name, "POST", "/tracks", {"track_id": track}, match, headers)
+        self._change(who, name, "POST", "/tracks", {"track_id": track}, match, keyed)
 
-    @rule(who=senders, name=known, track=some_tracks, match=matches)
-    def remove_collection_track(self, who: str, name: CollectionRef, track: str, match: str | None) -> None:
-        self._change(who, name, "DELETE", f"/tracks/{track}", None, match)
+    @rule(who=senders, name=known, track=some_tracks, match=matches, keyed=st.booleans())
+    def remove_collection_track(
+        self, who: str, name: CollectionRef, track: str, match: str | None, keyed: bool
+    ) -> None:
+        self._change(who, name, "DELETE", f"/tracks/{track}", None, match, keyed)
 
     @rule(
         who=senders,
         name=known,
         order=st.lists(some_tracks, max_size=6, unique=True) | st.lists(some_tracks, max_size=6),
         match=matches,
+        keyed=st.booleans(),
     )
-    def reorder_collection(self, who: str, name: CollectionRef, order: list[str], match: str | None) -> None:
-        self._change(who, name, "PATCH", "/order", {"ordered_track_ids": order}, match)
+    def reorder_collection(
+        self, who: str, name: CollectionRef, order: list[str], match: str | None, keyed: bool
+    ) -> None:
+        self._change(who, name, "PATCH", "/order", {"ordered_track_ids": order}, match, keyed)
 
     def teardown(self) -> None:
         """Compares the lists at the end."""
@@ -186,14 +191,15 @@ class Machine(RuleBasedStateMachine):
         rest: str,
         body: Any,
         match: str | None,
-        headers: Mapping[str, str] | None = None,
+        keyed: bool = False,
     ) -> None:
-        """Sends a change, then compares the collection and its tracks."""
+        """Sends a change, with a key twice, and compares the collection and its tracks each time."""
         path = f"collections/{name.placeholder}"
-        conditions = self._if("If-Match", match, name)
-        self._ask(_person(who, name), method, path + rest, body, {**conditions, **(headers or {})})
-        self._ask(name.owner, "GET", path)
-        self._ask(name.owner, "GET", f"{path}/tracks")
+        headers = self._if("If-Match", match, name) | ({"Idempotency-Key": secrets.token_hex(8)} if keyed else {})
+        for _ in range(1 + keyed):
+            self._ask(_person(who, name), method, path + rest, body, headers)
+            self._ask(name.owner, "GET", path)
+            self._ask(name.owner, "GET", f"{path}/tracks")
 
     def _ask(
         self, who: str, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None

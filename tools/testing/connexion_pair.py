@@ -24,6 +24,7 @@ from web.asgi import App, Message
 from web.contract import document as contract
 from web.contract.reading import JSON, OperationObject, examples
 from web.dispatch import Dispatcher
+from web.responses import RawBody
 
 TIMEOUT_SECONDS = 10
 SECRET = "msk_mockAlice0000000000000000000004Fv26j"
@@ -86,17 +87,21 @@ def ours() -> App:
 
 def _stock_handler(name: str) -> Callable[..., Any]:
     operation, body = _operation(name), _success(name)
-    media_type = next(iter(operation.by_status[operation.success].get("content", {JSON: {}})))
 
     def handler(**_: Any) -> Any:
-        return body, operation.success, {"Content-Type": media_type}
+        return body, operation.success, {"Content-Type": _media_type(operation)}
 
     return handler
 
 
 def _handler(name: str) -> Callable[[], Any]:
-    body = _success(name)
-    return lambda: body
+    body, media_type = _success(name), _media_type(_operation(name))
+    return lambda: body if media_type == JSON else RawBody(b"{}", media_type)
+
+
+def _media_type(operation: OperationObject) -> str:
+    """The media type of the success."""
+    return str(next(iter(operation.by_status[operation.success].get("content", {JSON: {}}))))
 
 
 def _success(name: str) -> Any:

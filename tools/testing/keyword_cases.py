@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tools.testing.small_service import (
+    SECRET,
     Document,
     Handler,
     body,
@@ -17,7 +18,7 @@ from tools.testing.small_service import (
     response,
     returning,
 )
-from web.responses import RawBody
+from web.responses import WithStatus
 
 Row = tuple[str, ...]
 THING = {"id": "a b", "name": "x"}
@@ -99,6 +100,10 @@ def _posting(schema: Any, **components: Any) -> Document:
     return document({"/things": {"post": operation("post_thing", requestBody=body(schema))}}, **components)
 
 
+def _showing(schema: Any) -> Document:
+    return _getting(responses={"200": response(schema)} | errors())
+
+
 def _getting(*parameters: Any, **fields: Any) -> Document:
     return document({"/things": {"get": operation("get_thing", parameters=list(parameters), **fields)}})
 
@@ -117,7 +122,25 @@ def _schemas() -> dict[Row, Case]:
     page, plain = (parameter("page", schema={"type": "integer"} | extra) for extra in ({"default": 7}, {}))
     words = ("components", "schemas", "ErrorCode", "x-errors", "VALIDATION_ERROR", "message")
     unknown = (Request(path="/v1/things?x=1"),)
+    pet = {"type": "object", "properties": {"kind": {"type": "string"}}}
+    pets = {name: pet | {"required": [required]} for name, required in {"Cat": "lives", "Dog": "barks"}.items()}
+    either = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in pets]}
+
+    def telling(**discriminator: Any) -> Document:
+        return _posting(either | {"discriminator": discriminator}, schemas=pets)
+
+    cat_barks, untold = Request("POST", json={"kind": "Cat", "barks": 1}), _posting(either, schemas=pets)
+    by_kind, by_name = telling(propertyName="kind"), telling(propertyName="name")
+    mapped = telling(propertyName="kind", mapping={"cat": "#/components/schemas/Cat"})
+    made, phrase = ({"type": "object", "properties": {"a": {flag: True}}} for flag in ("readOnly", "writeOnly"))
+    free = {"type": "object", "properties": {"a": {}}}
+    sent, shown = (Request("POST", json={"a": 1}),), {"get_thing": returning({"a": 1})}
     return {
+        ("Schema", "discriminator"): Case(by_kind, untold, (cat_barks,)),
+        ("Discriminator", "propertyName"): Case(by_kind, by_name, (cat_barks,)),
+        ("Discriminator", "mapping"): Case(mapped, by_kind, (Request("POST", json={"kind": "cat", "lives": 9}),)),
+        ("Schema", "readOnly", "true"): Case(_posting(made), _posting(free), sent),
+        ("Schema", "writeOnly", "true"): Case(_showing(phrase), _showing(free), handlers=shown),
         ("Schema", "nullable"): Case(_posting(many), _posting(one), (Request("POST", json=[None]),)),
         ("Schema", "default"): Case(_getting(page), _getting(plain)),
         ("Schema", "x-errors"): Case(_getting(), _changed(_getting(), *words, value="No."), unknown),
@@ -136,6 +159,8 @@ def _document() -> dict[Row, Case]:
     return {
         ("OpenAPI", "servers"): Case(_getting(), there),
         ("Server", "url"): Case(_getting(), there),
+        ("Server", "variables"): Case(_based("v1"), _based("v2")),
+        ("ServerVariable", "default"): Case(_based("v1"), _based("v2")),
         ("OpenAPI", "security"): Case(_getting(), _changed(_getting(), "security", value=[]), (Request(headers={}),)),
         ("OpenAPI", "x-rate-limits"): Case(_getting(), seldom, (Request(), Request()), settings={"rate_limit": ""}),
         ("OpenAPI", "paths"): Case(_getting(), elsewhere),
@@ -143,6 +168,11 @@ def _document() -> dict[Row, Case]:
         ("OpenAPI", "components"): components,
         ("Components", "schemas"): components,
     } | _components()
+
+
+def _based(default: str) -> Document:
+    server = {"url": "https://music.example/{base}", "variables": {"base": {"default": default}}}
+    return _changed(_getting(), "servers", value=[server])
 
 
 def _components() -> dict[Row, Case]:
@@ -175,7 +205,14 @@ def _path_items() -> dict[Row, Case]:
     outside = document({"/things": {"$ref": "items.json#/item"}})
     inside, absent = document(alone), document({"/other": {"$ref": "items.json#/item"}})
     methods: dict[Row, Case] = {}
-    for method, other in {"get": "put", "put": "get", "post": "get", "delete": "get", "patch": "get"}.items():
+    for method, other in {
+        "get": "put",
+        "put": "get",
+        "post": "get",
+        "delete": "get",
+        "patch": "get",
+        "head": "put",
+    }.items():
         one, another = (document({"/things": {name: operation("do_thing")}}) for name in (method, other))
         methods["PathItem", method] = Case(one, another, (Request(method.upper()),))
     return methods | {
@@ -220,7 +257,9 @@ def _parameters() -> dict[Row, Case]:
     in_query, in_header = _getting(parameter("a")), _getting(parameter("a", "header"))
     asked = (Request(path="/v1/things?a=1"),)
     number = _getting(parameter("a", schema={"type": "integer"}))
+    listed, joined = (parameter("a", schema={"type": "array", "items": {}}, explode=flag) for flag in (True, False))
     return {
+        ("Parameter", "explode"): Case(_getting(listed), _getting(joined), (Request(path="/v1/things?a=1,2"),)),
         ("Parameter", "name"): Case(in_query, _getting(parameter("b")), asked),
         ("Parameter", "in", "path"): Case(in_path, literal, (Request(path="/v1/things/b"),)),
         ("Parameter", "in", "query"): Case(in_query, in_header, asked),
@@ -231,24 +270,43 @@ def _parameters() -> dict[Row, Case]:
 
 
 def _bodies() -> dict[Row, Case]:
-    handlers = {"get_thing": returning(RawBody(b"{}", "application/yaml"))}
-    as_yaml = response({}, content={"application/yaml": {"schema": {}}})
-    written = Case(_getting(), _getting(responses={"200": as_yaml} | errors()), handlers=handlers)
-    refused = Case(_posting({}), _posting({"type": "object"}), (Request("POST", json=[]),))
-    absent = document({"/things": {"post": operation("post_thing")}})
+    def taking(media_type: str, *, required: bool = True) -> Document:
+        taken = body({}, content={media_type: {"schema": {}}}, required=required)
+        return document({"/things": {"post": operation("post_thing", requestBody=taken)}})
+
+    problem = _getting(responses={"200": response({}, content={"application/problem+json": {"schema": {}}})} | errors())
+    named, unnamed = (
+        _getting(responses={"200": response({}, headers={name: {"schema": {}}})} | errors())
+        for name in ("X-Size", "X-Other")
+    )
+    sized = {"get_thing": returning(WithStatus({}, 200, {"x-size": "1"}))}
+
+    def sizing(header: Any, **components: Any) -> Document:
+        answer = {"200": response({}, headers={"X-Size": header})} | errors()
+        return document({"/things": {"get": operation("get_thing", responses=answer)}}, **components)
+
+    number, word = {"schema": {"type": "integer"}}, {"schema": {"type": "string", "enum": ["a"]}}
+    referring: Any = {"$ref": "#/components/headers/Size"}
+    as_json, optional = taking("application/json"), taking("application/json", required=False)
     return {
-        ("RequestBody", "required", "true"): Case(_posting({}), absent, (Request("POST"),)),
-        ("RequestBody", "content", "application/json"): Case(_posting({}), absent, (Request("POST", json=1),)),
-        ("MediaType", "schema"): refused,
-        ("Response", "content", "application/json"): written,
-        ("Response", "content", "application/yaml"): Case(written.other, written.one, handlers=handlers),
+        ("RequestBody", "required", "true"): Case(as_json, optional, (Request("POST"),)),
+        ("RequestBody", "required", "false"): Case(optional, as_json, (Request("POST"),)),
+        ("RequestBody", "content", "*"): Case(as_json, taking("text/plain"), (Request("POST", json=1),)),
+        ("MediaType", "schema"): Case(_posting({}), _posting({"type": "object"}), (Request("POST", json=[]),)),
+        ("Response", "content", "*"): Case(_getting(), problem),
+        ("Response", "headers", "*"): Case(named, unnamed, handlers=sized),
+        ("Header", "required"): Case(sizing(number | {"required": True}), sizing(number)),
+        ("Header", "schema"): Case(sizing(number), sizing(word), handlers=sized),
+        ("Components", "headers"): Case(
+            sizing(referring, headers={"Size": number}), sizing(referring, headers={"Size": word}), handlers=sized
+        ),
     }
 
 
 def _links() -> dict[Row, Case]:
     def creating(link: dict[str, Any], **components: Any) -> Document:
         thing = response({"type": "object", "required": ["id", "name"], "properties": {"id": {}, "name": {}}})
-        made = {"201": thing | {"links": {"made": link}}} | errors()
+        made = {"201": thing | {"links": {"made": link}, "headers": {"Location": {"schema": {}}}}} | errors()
         one = operation("get_thing", parameters=[parameter("a", "path")])
         other = operation("find_thing", parameters=[parameter("a", "path")])
         paths = {
@@ -282,14 +340,31 @@ def _security() -> dict[Row, Case]:
         found["components"]["securitySchemes"][scheme_name] |= fields
         return found
 
+    def bearer(**fields: Any) -> Case:
+        """A bearer token suffices where the other contract wants a key in another header."""
+        one = _changed(_getting(), "components", "securitySchemes", "BearerAuth", value=fields)
+        return Case(one, _getting(security=[{"ApiKeyAuth": []}]), (Request(headers=token),))
+
+    token = {"Authorization": f"Bearer {SECRET}"}
+    flows = {"clientCredentials": {"tokenUrl": "https://id.example/token", "scopes": {}}}
     renamed = Case(_getting(), scheme("ApiKeyAuth", name="X-Other"))
     basic = Case(_getting(), scheme("BearerAuth", scheme="basic"))
+    in_query, asked = (
+        scheme("ApiKeyAuth", **{"in": "query"}),
+        Request(path=f"/v1/things?X-API-Key={SECRET}", headers={}),
+    )
+    alone, other = (_getting(security=[{name: []}]) for name in ("ApiKeyAuth", "BearerAuth"))
     return {
         ("Components", "securitySchemes"): renamed,
         ("SecurityScheme", "type", "apiKey"): renamed,
-        ("SecurityScheme", "name", "X-API-Key"): renamed,
-        ("SecurityScheme", "in", "header"): Case(_getting(), scheme("ApiKeyAuth", **{"in": "query"})),
+        ("SecurityScheme", "type", "oauth2"): bearer(type="oauth2", flows=flows),
+        ("SecurityScheme", "type", "openIdConnect"): bearer(
+            type="openIdConnect", openIdConnectUrl="https://id.example/"
+        ),
+        ("SecurityScheme", "name"): renamed,
+        ("SecurityScheme", "in", "header"): Case(_getting(), in_query),
+        ("SecurityScheme", "in", "query"): Case(in_query, _getting(), (asked,)),
         ("SecurityScheme", "type", "http"): basic,
         ("SecurityScheme", "scheme", "bearer"): basic,
-        ("SecurityRequirement", "*"): Case(_getting(), _getting(security=[{"ApiKeyAuth": []}])),
+        ("SecurityRequirement", "*"): Case(alone, other),
     }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from tools.testing import contract_coverage
 from tools.testing.cases import HALF_CLOSE, LIVE, MARK, Case, Piece, get
+from tools.testing.served_contract import ServedContract
 from tools.testing.service import Service
 from web.contract import document as contract
 from web.contract.schemas import Validator
@@ -37,7 +38,7 @@ class RawResponse(NamedTuple):
     body: bytes
 
 
-def address(service: Service) -> tuple[str, int]:
+def address(service: Service | ServedContract) -> tuple[str, int]:
     """Host and port of a running service."""
     host, _, port = service.url.removeprefix("http://").rpartition(":")
     return host, int(port)

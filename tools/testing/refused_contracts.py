@@ -10,15 +10,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from tools.testing.small_service import Document, body, document, errors, operation, parameter, response
+from tools.testing.small_service import Document, body, document, operation, parameter, response
 from web.contract import conformance, objects
 
 Row = tuple[str, ...]
 # A value for rows with a pattern, where a word with the pattern's stars filled in would not be valid OpenAPI.
 WORDS: dict[Row, str] = {
     ("OpenAPI", "openapi", "*"): "3.0.9",
-    ("RequestBody", "content", "*"): "text/plain",
-    ("Response", "content", "*"): "text/csv",
+    ("RequestBody", "content", "multipart/*"): "multipart/form-data",
+    ("RequestBody", "content", "*/[*]"): "text/*",
+    ("Response", "content", "*/[*]"): "*/*",
     ("Responses", "[1-5]XX"): "4XX",
 }
 # Fields that cannot stand beside a field.
@@ -86,6 +87,7 @@ def _host(kind: str) -> tuple[Document, dict[str, Any], str]:
         "MediaType": (things["post"]["requestBody"]["content"]["application/json"], f"{THINGS} POST"),
         "Responses": (thing["get"]["responses"], f"{THING} GET"),
         "Response": (thing["get"]["responses"]["200"], f"{THING} GET"),
+        "Header": (made["headers"]["X-Size"], f"{THINGS} POST"),
         "Link": (made["links"]["made"], f"{THINGS} POST"),
         "Schema": (things["post"]["requestBody"]["content"]["application/json"]["schema"], f"{THINGS} POST"),
         "SecurityScheme": (found["components"]["securitySchemes"]["ApiKeyAuth"], "components/securitySchemes"),
@@ -133,7 +135,7 @@ def small() -> Document:
     """A contract that is served: it reads one thing and creates one."""
     thing = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
     link = {"operationId": "get_thing", "parameters": {"thing_id": "$response.body#/id"}}
-    made = response(thing, links={"made": link})
+    made = response(thing, links={"made": link}, headers={"X-Size": {"schema": {"type": "integer"}}})
     return document(
         {
             THING: {
@@ -153,11 +155,9 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("OpenAPI", "error code that is not in x-errors"): _set("document", *CODES, "x-errors", "NOT_ACCEPTABLE"),
         ("OpenAPI", "quota without a rate"): _set("document", "x-rate-limits", "default", "requests", value=0),
         ("OpenAPI", "two operations with one operationId"): _set("document", *POST, "operationId", value="get_thing"),
-        ("Server", "url that is not a path"): _set("servers", "servers", 0, "url", value="https://music.example/v1"),
+        ("Server", "url without a path that begins with a slash"): _set("servers", "servers", 0, "url", value="v1"),
+        ("Server", "variable that is not declared"): _set("servers", "servers", 0, "url", value="/{base}"),
         ("Paths", "two templates of one form"): _path("/things/{other}"),
-        ("Paths", "template hidden by a longer literal"): _path("/{other}/latest/news", "/things/old/parts"),
-        ("Paths", "template with text beside a variable"): _path("/jobs/{name}:start"),
-        ("Paths", "template with characters to be encoded"): _path("/m\u00fcsic"),
         ("Paths", "template below the documentation"): _below_docs,
         ("Operation", "no operationId"): _set(AT_GET, *GET, "operationId"),
         ("Operation", "other than one tag"): _set(AT_GET, *GET, "tags", value=["things", "others"]),
@@ -175,49 +175,44 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Operation", "x-sunset or x-deprecation with an unknown value"): _set(
             AT_GET, *GET, "x-deprecation", value={"until": "2027-06-30"}
         ),
-        ("Operation", "security other than one API key or one bearer token"): _set(
-            AT_GET, *GET, "security", value=[{"ApiKeyAuth": [], "BearerAuth": []}]
-        ),
-        ("Operation", "scope in a security requirement"): _set(
-            AT_GET, *GET, "security", value=[{"ApiKeyAuth": []}, {"BearerAuth": ["music:admin"]}]
-        ),
         ("Operation", "security scheme that is not declared"): _set(AT_GET, *GET, "security", value=[{"Other": []}]),
         ("Operation", "variable of the path without a parameter"): _set(AT_GET, "paths", THING, "parameters"),
         ("Operation", "path parameter that is not in the path"): _parameter(parameter("other", "path")),
         ("Operation", "two parameters of one name"): _parameter(parameter("Thing-Id", "header")),
         ("Operation", "header parameter that OpenAPI ignores"): _parameter(parameter("Accept", "header")),
-        ("Operation", "If-None-Match of another method than GET"): _set(
+        ("Operation", "If-None-Match of another method than GET or HEAD"): _set(
             AT_POST, *POST, "parameters", value=[parameter("If-None-Match", "header")]
         ),
-        ("Operation", "Idempotency-Key where it does not work"): _set(
-            AT_POST, *POST, "parameters", value=[parameter("Idempotency-Key", "header")]
-        ),
+        ("Operation", "Idempotency-Key where it does not work"): _parameter(parameter("Idempotency-Key", "header")),
         ("Operation", "no success response"): _set(AT_GET, *GET, "responses", "200"),
-        ("Operation", "two success responses"): _response("202", response({})),
-        ("Operation", "informational or redirecting response"): _response("302", response({})),
+        ("Operation", "informational response"): _response("103", response({})),
         ("Operation", "304 without If-None-Match"): _response("304", {"description": "Not modified."}),
-        ("Operation", "success without content"): _set(
-            AT_GET, *GET, "responses", value={"204": {"description": "Done."}} | errors()
-        ),
-        ("Operation", "201 without a link to the new resource"): _set(AT_POST, *MADE, "links"),
-        ("Operation", "link of a 201 with a value that is not found"): _set(
-            AT_POST, *LINK, "parameters", "thing_id", value="$response.body#/item/id"
+        ("Operation", "content of a 204 or 304"): _response("204", response({})),
+        ("Operation", "link with a value that is not found"): _set(
+            AT_POST, *LINK, "parameters", "thing_id", value="$request.path.thing_id"
         ),
         ("Operation", "error response without the envelope"): _response("404", response({})),
         ("Parameter", "path parameter that is not required"): _path_parameter(required=False),
-        ("Parameter", "path parameter that is no string"): _path_parameter(schema={"type": "integer"}),
-        ("Parameter", "query or header parameter that is no string, integer or boolean"): _parameter(
-            parameter("ids", schema={"type": "array", "items": {}})
-        ),
+        ("Parameter", "parameter without a plain value"): _parameter(parameter("a", schema={"type": "object"})),
         ("Parameter", "nullable parameter"): _parameter(parameter("a", schema={"type": "string", "nullable": True})),
         ("Parameter", "style of another place"): _parameter(parameter("a", style="simple")),
-        ("RequestBody", "several media types"): _set(
-            AT_POST, *POST, "requestBody", "content", "application/xml", value={"schema": {}}
+        ("Header", "header without a plain value"): _set(
+            AT_POST, *MADE, "headers", "X-Size", "schema", value={"type": "object"}
+        ),
+        ("RequestBody", "several media types with different schemas"): _set(
+            AT_POST, *POST, "requestBody", "content", "text/plain", value={"schema": {}}
+        ),
+        ("MediaType", "text or bytes with a schema that is no string"): _set(
+            AT_POST, *POST, "requestBody", "content", value={"text/csv": {"schema": {"type": "object"}}}
         ),
         ("MediaType", "no schema"): _set(AT_POST, *POST, "requestBody", "content", "application/json", "schema"),
-        ("Response", "several media types"): _set(AT_POST, *MADE, "content", "application/yaml", value={"schema": {}}),
+        ("Response", "several media types with different schemas"): _set(
+            AT_POST, *MADE, "content", "application/yaml", value={"schema": {}}
+        ),
         ("Link", "operationId that does not exist"): _set(AT_POST, *LINK, "operationId", value="find_thing"),
-        ("Schema", "nullable without type"): _schema(nullable=True, allOf=[{}]),
+        ("Schema", "discriminator without alternatives"): _schema(
+            type="object", discriminator={"propertyName": "kind"}
+        ),
         ("Schema", "nullable with an enum without null"): _schema(type="string", nullable=True, enum=["a"]),
         ("Schema", "exclusiveMinimum without minimum, or exclusiveMaximum without maximum"): _schema(
             exclusiveMinimum=True

@@ -170,7 +170,7 @@ def _database() -> Database:
 
 
 def _stable(found: httpx.Response) -> Any:
-    if not found.headers.get("content-type", "").startswith("application/json"):
+    if not found.content or not found.headers.get("content-type", "").startswith("application/json"):
         return found.text
     content = found.json()
     if found.status_code >= 400:

@@ -10,15 +10,19 @@ from typing import Any
 RELATIONS = {"link": "deprecation", "successor": "successor-version"}
 
 
-def headers(node: Mapping[str, Any]) -> dict[str, str]:
-    """Deprecation (RFC 9745), Sunset (RFC 8594) and Link (RFC 8288, RFC 5829) of a deprecated operation."""
+def headers(node: Mapping[str, Any], public_path: str) -> dict[str, str]:
+    """Deprecation (RFC 9745), Sunset (RFC 8594) and Link (RFC 8288, RFC 5829) of a deprecated operation.
+
+    `public_path` goes before a link to this server.
+    """
     if not node.get("deprecated"):
         return {}
     about: Mapping[str, str] = node.get("x-deprecation", {})
     fields = {"deprecation": f"@{_since(about):.0f}"}
     if "x-sunset" in node:
         fields["sunset"] = format_datetime(_day(node["x-sunset"]), usegmt=True)
-    links = [f'<{about[key]}>; rel="{relation}"' for key, relation in RELATIONS.items() if key in about]
+    addresses = {key: public_path + about[key] if about[key].startswith("/") else about[key] for key in about}
+    links = [f'<{addresses[key]}>; rel="{relation}"' for key, relation in RELATIONS.items() if key in about]
     if links:
         fields["link"] = ", ".join(links)
     return fields

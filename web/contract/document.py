@@ -15,7 +15,7 @@ import yaml
 from web.contract.bundle import bundle, follow
 
 HOME = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
-METHODS = ("get", "put", "post", "delete", "patch")
+METHODS = ("get", "put", "post", "delete", "patch", "head")
 
 
 def load(home: Path = HOME) -> dict[str, Any]:

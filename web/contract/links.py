@@ -1,35 +1,69 @@
-"""Location of a created resource, from the contract's links (OpenAPI 3.0.3, Link Object)."""
+"""Location of a resource, from the contract's links (OpenAPI 3.0.3, Link Object and Runtime Expressions)."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from web.contract.document import lookup
+from web.contract.reading import VARIABLE, OperationObject, encode_path, operations
 
-_FROM_PATH = "$request.path."
-_FROM_BODY = "$response.body#/"
+Expression = Callable[[Mapping[str, Any], Mapping[str, str], Any], Any]
+"""The value of a runtime expression: of the handler's arguments, or of the response's headers and body."""
 
 
 class LocationTemplate:
-    """Path template of the first link in a response whose operation is a GET."""
+    """The path of a GET with an expression for each of its variables."""
 
-    def __init__(self, document: dict[str, Any], links: dict[str, Any]) -> None:
-        base = document["servers"][0]["url"].rstrip("/")
-        gets = {item["get"]["operationId"]: path for path, item in document["paths"].items() if "get" in item}
-        targets = (link for link in map(partial(lookup, document), links.values()) if link.get("operationId") in gets)
-        link = next(targets, None)
-        self._template = base + gets[link["operationId"]] if link else ""
-        self._expressions: dict[str, str] = link.get("parameters", {}) if link else {}
+    def __init__(self, path: str, expressions: Mapping[str, Expression]) -> None:
+        self._path = path
+        self._expressions = expressions
 
-    def expand(self, path_values: dict[str, str], body: dict[str, Any]) -> str:
-        """The path of the resource in `body`."""
-        values = {name: _value(expression, path_values, body) for name, expression in self._expressions.items()}
-        return self._template.format(**values)
+    def expand(self, arguments: Mapping[str, Any], headers: Mapping[str, str], body: Any) -> str:
+        """The path of the resource. Raises LookupError if an expression finds nothing."""
+        values = {name: read(arguments, headers, body) for name, read in self._expressions.items()}
+        return VARIABLE.sub(lambda name: quote(str(values[name[1]]), safe=""), self._path)
 
 
-def _value(expression: str, path_values: dict[str, str], body: dict[str, Any]) -> str:
-    if expression.startswith(_FROM_PATH):
-        return quote(path_values[expression.removeprefix(_FROM_PATH)], safe="")
-    return quote(str(body[expression.removeprefix(_FROM_BODY)]), safe="")
+def location(source: OperationObject, links: Mapping[str, Any], prefix: str) -> LocationTemplate | None:
+    """The template of the first link to a GET that sets exactly the variables of its path; None if there is none.
+
+    `links` are those of a response of `source`; `prefix` is the path below which a proxy serves the API. Raises
+    ValueError for an expression that is none of OpenAPI's.
+    """
+    gets = {target.id: target for target in operations(source.document) if target.method == "GET"}
+    for link in map(source.follow, links.values()):
+        target = gets.get(link.get("operationId"))
+        given = {name.removeprefix("path."): value for name, value in link.get("parameters", {}).items()}
+        if target is not None and given.keys() == set(target.path_names):
+            expressions = {name: expression(value) for name, value in given.items()}
+            return LocationTemplate(prefix + encode_path(target.path), expressions)
+    return None
+
+
+def expression(text: Any) -> Expression:
+    """A runtime expression, compiled; any other value is a constant. Raises ValueError for an unknown expression."""
+    if not isinstance(text, str) or "$" not in text:
+        return lambda _arguments, _headers, _body: text
+    source, _, name = text.partition(".")
+    if source == "$request" and name.partition(".")[0] in ("path", "query", "header"):
+        argument = name.partition(".")[2].lower().replace("-", "_")
+        return lambda arguments, _headers, _body: arguments[argument]
+    if source == "$response" and name.startswith("header."):
+        field = name.removeprefix("header.").lower()
+        return lambda _arguments, headers, _body: headers[field]
+    if source in ("$request", "$response") and name.startswith("body"):
+        return _from_body(name, is_request=source == "$request")
+    raise ValueError(f"{text} is no runtime expression of OpenAPI 3.0.3 that has a value here.")
+
+
+def _from_body(name: str, *, is_request: bool) -> Expression:
+    pointer = [part.replace("~1", "/").replace("~0", "~") for part in name.partition("#")[2].split("/")[1:]]
+    return lambda arguments, _headers, body: _walk(arguments["body"] if is_request else body, pointer)
+
+
+def _walk(node: Any, pointer: list[str]) -> Any:
+    """The target of a JSON Pointer (RFC 6901). Raises LookupError."""
+    for part in pointer:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return node

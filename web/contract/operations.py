@@ -6,23 +6,34 @@ Decision 1.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from web.contract import deprecation
-from web.contract.links import LocationTemplate
-from web.contract.parameters import Parameter
-from web.contract.reading import JSON, OperationObject
-from web.contract.schemas import Validator, ValidatorCache
-from web.responses import encode_headers
+from web.contract import deprecation, links
+from web.contract.media_types import MediaType, RequestBody
+from web.contract.parameters import Parameter, argument_name
+from web.contract.reading import OperationObject
+from web.contract.schemas import ValidatorCache
+from web.contract.security import Security
+from web.exceptions import Violation
+from web.responses import UNCHECKED, Response, encode_headers
+
+_SAFE_METHODS = ("GET", "HEAD")
+# Header fields that the server adds by itself, to this response or later.
+_BY_SERVER = frozenset(
+    ("accept-patch", "accept-post", "allow", "cache-control", "content-security-policy", "content-type", "deprecation",
+     "etag", "idempotent-replayed", "link", "location", "ratelimit", "ratelimit-policy", "referrer-policy",
+     "retry-after", "server-timing", "sunset", "vary", "www-authenticate", "x-content-type-options",
+     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id")
+)  # fmt: skip
 
 
 class Operation:
     """One compiled operation, used by web.binding and web.dispatch.
 
-    `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `body` and `responses`
-    the validators of the JSON bodies (responses by status; None: no JSON body), `produces` the media type of the
-    success response, `handler_args` the names of the handler's parameters.
+    `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `typed_path` those of the
+    path that are not any text, `responses` the documented responses by status, `produces` the media types of the
+    success responses, `path_names` and `handler_args` the names of arguments of the handler.
     """
 
     def __init__(
@@ -31,45 +42,88 @@ class Operation:
         validators: ValidatorCache,
         handler: Callable[..., Any],
         *,
+        public_path: str = "",
         require_if_match: bool = False,
     ) -> None:
         self.id = node.id
         self.method = node.method
         self.path = node.path
-        self.path_names = node.path_names
-        self.writes = node.method != "GET"
+        self.path_names = list(map(argument_name, node.path_names))
+        self.writes = node.method not in _SAFE_METHODS
         self.public = node.is_public
-        self.scope = node.scope
+        self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
-        self.deprecation_headers = encode_headers(deprecation.headers(node.node))
+        self.deprecation_headers = encode_headers(deprecation.headers(node.node, public_path))
         self.handler = handler
         self.handler_args = tuple(inspect.signature(handler).parameters)
         self.is_async = inspect.iscoroutinefunction(handler)
-        self.query = {p["name"]: Parameter(p, p["schema"], validators) for p in node.parameters_in("query")}
+        self.query = {p["name"]: Parameter(p, validators) for p in node.parameters_in("query")}
         self.header_parameters = {
-            p["name"].lower().encode(): Parameter(p, p["schema"], validators) for p in node.parameters_in("header")
+            p["name"].lower().encode(): Parameter(p, validators) for p in node.parameters_in("header")
         }
-        self.body = None if node.body is None else validators.get(node.body["schema"])
-        self.responses = {status: _validator(r, validators) for status, r in node.by_status.items()}
+        typed = (Parameter(p, validators) for p in node.parameters_in("path"))
+        self.typed_path = [parameter for parameter in typed if not parameter.is_text]
+        self.body = RequestBody(node, validators) if node.request_body else None
+        self.responses = {status: ResponseObject(node, status, validators, public_path) for status in node.by_status}
         self.success = node.success
-        success = node.by_status[self.success]
-        self.produces: str = next(iter(success.get("content", {JSON: {}})))
-        self.location = LocationTemplate(node.document, success.get("links", {}))
+        successes = [response for status, response in self.responses.items() if status < 400]
+        self.produces = list(dict.fromkeys(m.essence for response in successes for m in response.media_types.values()))
         self.idempotent = b"idempotency-key" in self.header_parameters
-        if self.idempotent and self.is_async:
-            raise TypeError(f"The handler {self.id} takes Idempotency-Key: make it a plain function, not a coroutine.")
         self.requires_if_match = require_if_match and b"if-match" in self.header_parameters
 
-    def response_error(self, status: int, data: Any) -> str | None:
-        """The violations of a response as text, or None. `data` is the JSON body, or None."""
-        if status not in self.responses:
-            return f"status {status} is not documented"
-        validator = self.responses[status]
-        if data is None or validator is None or validator.is_valid(data):
-            return None
-        return "; ".join(f"{v.pointer} {v.message}" for v in validator.violations(data))
+
+class ResponseObject:
+    """A compiled Response Object: media types by name, header names in lower case, and the template of Location.
+
+    `own_headers` are those that only a handler can give.
+    """
+
+    def __init__(self, operation: OperationObject, status: int, validators: ValidatorCache, public_path: str) -> None:
+        node = operation.by_status[status]
+        self.status = status
+        self.media_types = {
+            name: MediaType(name, operation.follow(media), validators, "writeOnly")
+            for name, media in node.get("content", {}).items()
+        }
+        self.media_type = next(iter(self.media_types.values()), None)
+        self.is_negotiated = len(self.media_types) > 1
+        self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type"}
+        self.own_headers = {
+            name.lower(): Parameter(_as_parameter(operation, name, header), validators)
+            for name, header in node.get("headers", {}).items()
+            if name.lower() not in _BY_SERVER
+        }
+        has_location = "location" in self.headers
+        self.needs_location = has_location and (status == 201 or status // 100 == 3)
+        self.location = links.location(operation, node.get("links", {}), public_path) if has_location else None
+
+    def error(self, response: Response) -> str | None:
+        """The violations of a response with this status as text, or None."""
+        headers, data = response.headers, response.data
+        media_type = self.media_types.get(headers.get("content-type", ""))
+        if media_type is None:
+            if response.body or response.pieces or data not in (None, UNCHECKED):
+                return f"a body of {headers.get('content-type', 'no media type')} is not documented"
+        elif data is not UNCHECKED and not media_type.is_valid(data):
+            return _as_text(media_type.violations(data))
+        if len(headers) > 1 and response.status < 400 and not self.headers.issuperset(headers):
+            return f"the headers {', '.join(headers.keys() - self.headers)} are not documented"
+        if self.needs_location and "location" not in headers:
+            return "it has no Location; the contract needs a link to a GET, or the handler gives it"
+        return _as_text(self._header_violations(headers)) if self.own_headers else None
+
+    def _header_violations(self, headers: dict[str, str]) -> Iterator[Violation]:
+        violations: list[Violation] = []
+        for name, header in self.own_headers.items():
+            header.read(header.split(headers[name]) if name in headers else None, violations)
+        return iter(violations)
 
 
-def _validator(response: dict[str, Any], validators: ValidatorCache) -> Validator | None:
-    content = response.get("content", {})
-    return validators.get(content[JSON]["schema"]) if JSON in content else None
+def _as_parameter(operation: OperationObject, name: str, header: dict[str, Any]) -> dict[str, Any]:
+    """A Header Object as the header parameter that it describes (OpenAPI 3.0.3, Header Object)."""
+    node: dict[str, Any] = operation.follow(header)
+    return node | {"in": "header", "name": name, "schema": operation.follow(node.get("schema", {}))}
+
+
+def _as_text(violations: Iterator[Violation]) -> str | None:
+    return "; ".join(f"{v.pointer} {v.message}" for v in violations) or None

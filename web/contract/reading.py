@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from web.contract.document import METHODS, lookup
 
 JSON = "application/json"
+VARIABLE = re.compile(r"\{([^{}/]+)\}")
+"""A template expression of a path (OpenAPI 3.0.3, Path Templating)."""
 
 
 class OperationObject:
@@ -23,14 +26,14 @@ class OperationObject:
         item = document["paths"][template]
         self.document = document
         self.template = template
-        self.path: str = _base(document) + template
+        self.path: str = base_path(document) + template
         self.method = method.upper()
         self.node: dict[str, Any] = item[method]
         self.id = str(self.node.get("operationId", f"{method} {template}"))
         self.title = f"{self.method} {template}"
-        self.path_names: list[str] = re.findall(r"\{(\w+)\}", template)
+        self.path_names: list[str] = VARIABLE.findall(template)
         self.scope: str | None = self.node.get("x-scope")
-        self.is_public = self.node.get("security", document.get("security", [])) == []
+        self.is_public = not any(self.security_requirements)
         self._shared: list[Any] = item.get("parameters", [])
 
     def follow(self, node: Any) -> Any:
@@ -39,9 +42,10 @@ class OperationObject:
 
     @cached_property
     def parameters(self) -> list[dict[str, Any]]:
-        """The parameters of the path item and of the operation, each with its schema inlined."""
+        """The operation's parameters, and those of its path item that it does not override; schemas are inlined."""
         nodes = [self.follow(node) for node in [*self._shared, *self.node.get("parameters", [])]]
-        return [node | {"schema": self.follow(node.get("schema", {}))} for node in nodes]
+        unique = {(node["in"], node["name"]): node for node in nodes}
+        return [node | {"schema": self.follow(node.get("schema", {}))} for node in unique.values()]
 
     def parameters_in(self, place: str) -> list[dict[str, Any]]:
         """The parameters whose `in` is `path`, `query` or `header`."""
@@ -52,9 +56,15 @@ class OperationObject:
         return [node["name"] for node in self.parameters_in(place)]
 
     @cached_property
+    def request_body(self) -> dict[str, Any]:
+        """The Request Body Object; empty if the operation takes no body."""
+        node: dict[str, Any] = self.follow(self.node.get("requestBody", {}))
+        return node
+
+    @cached_property
     def body(self) -> dict[str, Any] | None:
         """The Media Type Object of the JSON request body, or None."""
-        content = self.follow(self.node.get("requestBody", {})).get("content", {})
+        content = self.request_body.get("content", {})
         media: dict[str, Any] | None = self.follow(content[JSON]) if JSON in content else None
         return media
 
@@ -86,11 +96,16 @@ class OperationObject:
 
     def security(self) -> list[frozenset[tuple[str, str]]]:
         """The security requirements, each as a set of (scheme, scope) pairs; an empty list means public."""
-        listed = self.node.get("security", self.document.get("security", []))
         return [
             frozenset((name, scope) for name, scopes in alternative.items() for scope in (scopes or [""]))
-            for alternative in listed
+            for alternative in self.security_requirements
         ]
+
+    @property
+    def security_requirements(self) -> list[dict[str, list[str]]]:
+        """The Security Requirement Objects of the operation, or else those of the document."""
+        listed: list[dict[str, list[str]]] = self.node.get("security", self.document.get("security", []))
+        return listed
 
 
 def operations(document: dict[str, Any]) -> Iterator[OperationObject]:
@@ -109,12 +124,20 @@ def examples(media: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
 
 
 def path_pattern(path: str) -> re.Pattern[str]:
-    """A regular expression for the paths of a template; names in braces become groups."""
-    pieces = re.split(r"\{(\w+)\}", path)
-    return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces)))
+    """A regular expression for the paths of a template; names in braces become groups, with `_` instead of `-`."""
+    pieces = VARIABLE.split(path)
+    groups = (f"(?P<{p.replace('-', '_')}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces))
+    return re.compile("".join(groups))
 
 
-def _base(document: dict[str, Any]) -> str:
-    servers = document.get("servers") or [{"url": ""}]
-    url: str = servers[0]["url"]
-    return url.rstrip("/")
+def encode_path(template: str) -> str:
+    """A path template with its literal text percent-encoded (RFC 3986 section 3.3)."""
+    return quote(template, safe="/{}%!$&'()*+,;=:@")
+
+
+def base_path(document: dict[str, Any]) -> str:
+    """The path of the first server's URL, without a slash at its end; its variables have their defaults."""
+    server: dict[str, Any] = next(iter(document.get("servers", ())), {"url": ""})
+    variables: dict[str, Any] = server.get("variables", {})
+    url = VARIABLE.sub(lambda name: variables.get(name[1], {}).get("default", name[0]), server["url"])
+    return urlsplit(url).path.rstrip("/")

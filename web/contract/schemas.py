@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema_rs
 
-from web.contract import objects
+from web.contract.document import lookup
+from web.contract.json_schema import FORMATS, Absent, Converter
 from web.exceptions import Violation
 
 MAX_EXPLAINED = 100
-_COMPONENT = "#/components/schemas/"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
-_DROPPED = ("example", "nullable", "xml", "externalDocs", "discriminator", "deprecated", "description", "title")
-_BASE64 = "base64 text"  # as the sentence of the violation says it
-_RANGES: dict[str, dict[str, float]] = {
-    "int32": {"minimum": -(2**31), "maximum": 2**31 - 1},
-    "int64": {"minimum": -(2**63), "maximum": 2**63 - 1},
-    "float": {"minimum": -(2 - 2**-23) * 2.0**127, "maximum": (2 - 2**-23) * 2.0**127},
-}
-_TIGHTER: dict[str, Callable[[float, float], float]] = {"minimum": max, "maximum": min}
-_DRAFT_4 = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 
 
 class Validator:
-    """One compiled schema of an OpenAPI 3.0 document.
+    """One compiled schema of an OpenAPI 3.0 document, for bodies without the properties that `absent` names.
 
     Formats are checked. Patterns run on a linear-time engine, so no input can make them slow.
     """
 
-    def __init__(self, schema: dict[str, Any], document: dict[str, Any]) -> None:
-        named = document.get("components", {}).get("schemas", {})
-        needed = {name: _json_schema(named[name]) for name in _names(schema, named)}
-        root = _json_schema(schema) | {"components": {"schemas": needed}}
+    def __init__(self, schema: dict[str, Any], document: dict[str, Any], absent: Absent | None = None) -> None:
         self._compiled = jsonschema_rs.Draft202012Validator(
-            root, validate_formats=True, formats={_BASE64: _is_base64}, pattern_options=jsonschema_rs.RegexOptions()
+            Converter(document, absent).root(schema),
+            validate_formats=True,
+            formats=FORMATS,
+            pattern_options=jsonschema_rs.RegexOptions(),
         )
         self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
+        self._keywords = {"falseSchema": absent}  # only the schema of an absent property is `false`
 
     def violations(self, value: Any, prefix: str = "") -> Iterator[Violation]:
         """The violations of a value without duplicates; `prefix` begins each pointer.
@@ -51,7 +42,11 @@ class Validator:
         violations = (
             violation
             for error in self._errors(value)
-            for violation in _violations(_pointer(prefix, error.instance_path), error.kind.name, error.kind.value)
+            for violation in _violations(
+                _pointer(prefix, error.instance_path),
+                self._keywords.get(error.kind.name) or error.kind.name,
+                error.kind.value,
+            )
         )
         return iter(dict.fromkeys(violations))
 
@@ -92,11 +87,16 @@ class ValidatorCache:
         self._document = document
         self._validators: dict[str, Validator] = {}
 
-    def get(self, schema: dict[str, Any]) -> Validator:
+    def follow(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema, or the target of its `$ref`."""
+        found: dict[str, Any] = lookup(self._document, schema)
+        return found
+
+    def get(self, schema: dict[str, Any], absent: Absent | None = None) -> Validator:
         """The validator of a schema of the document."""
-        text = json.dumps(schema)
+        text = f"{absent} {json.dumps(schema)}"
         if text not in self._validators:
-            self._validators[text] = Validator(schema, self._document)
+            self._validators[text] = Validator(schema, self._document, absent)
         return self._validators[text]
 
 
@@ -136,58 +136,6 @@ _SENTENCES = {
     "minProperties": "must have at least {limit} fields",
     "maxProperties": "must have at most {limit} fields",
     "enum": "must be one of {limit}",
+    "readOnly": "is set by the server and must not be sent",
+    "writeOnly": "must not be in a response",
 }
-
-
-def _names(schema: Any, named: dict[str, Any], kind: str = "Schema") -> frozenset[str]:
-    """The names of the components that a schema refers to, directly or through other components."""
-    names: set[str] = set()
-    pending = [(kind, schema)]
-    while pending:
-        kind, schema = pending.pop()
-        if not objects.is_reference(kind, schema):
-            pending += [(held, child) for _, held, child in objects.members(kind, schema)]
-        elif (name := schema["$ref"].removeprefix(_COMPONENT)) not in names:
-            names.add(name)
-            pending.append(("Schema", named[name]))
-    return frozenset(names)
-
-
-def _json_schema(schema: Any) -> Any:
-    """An OpenAPI 3.0 Schema Object converted to JSON Schema 2020-12: nullable, exclusive bounds, formats of numbers."""
-    if not isinstance(schema, dict) or "$ref" in schema:
-        return schema
-    kept = {key: value for key, value in schema.items() if key not in _DROPPED and not key.startswith("x-")}
-    out = {key: _converted(objects.child("Schema", key), value) for key, value in kept.items()}
-    for bound, exclusive in _DRAFT_4.items():
-        if out.pop(exclusive, False) is True:
-            out[exclusive] = out.pop(bound)
-    if schema.get("nullable"):
-        out["type"] = [schema["type"], "null"]
-    return _with_format(out)
-
-
-def _converted(kind: str | None, value: Any) -> Any:
-    if kind is None:
-        return value
-    if isinstance(value, list):
-        return [_json_schema(item) for item in value]
-    return {name: _json_schema(child) for name, child in value.items()} if kind.startswith("{") else _json_schema(value)
-
-
-def _with_format(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with the formats that OpenAPI adds to JSON Schema: ranges of numbers, and base64 (RFC 4648)."""
-    if schema.get("format") == "byte":
-        return schema | {"format": _BASE64}
-    ranges = _RANGES.get(schema.get("format", ""), {})
-    limits = {word: limit for word, limit in ranges.items() if _TIGHTER[word](schema.get(word, limit), limit) == limit}
-    if all(schema.get(word) == limit for word, limit in limits.items()):
-        return schema
-    return schema | {"allOf": [*schema.get("allOf", []), limits]}
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(b64decode(text, validate=True)) or not text
-    except ValueError:
-        return False

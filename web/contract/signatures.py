@@ -74,7 +74,7 @@ def _coroutine(operation: OperationObject, handler: Handler) -> Iterator[str]:
     """A coroutine runs on the event loop, where a transaction would block every other request."""
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
         yield "the handler is a generator; return the body."
-    elif inspect.iscoroutinefunction(handler) and operation.method != "GET":
+    elif inspect.iscoroutinefunction(handler) and operation.method not in ("GET", "HEAD"):
         yield "the handler is a coroutine; make it a plain function, which may use the database."
 
 

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-_ALLOWED = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, X-API-Key, "
-    "X-Request-ID, traceparent, tracestate"
-)
-_EXPOSED = (
-    "Deprecation, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, Sunset, "
-    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
-)
+from collections.abc import Iterable
+from typing import Any
+
+from web.contract.reading import operations
+from web.contract.security import places
+
+# Headers of every operation, which the contract does not list as parameters.
+_REQUEST = ("Content-Type", "Prefer", "X-Request-ID", "traceparent", "tracestate")
+_RESPONSE = ("Deprecation", "Link", "Sunset")
 
 
 class CORSPolicy:
-    """The allowed origins, compared exactly; without any, no response has CORS headers."""
+    """The allowed origins, compared exactly; without any, no response has CORS headers.
 
-    def __init__(self, allowed: tuple[str, ...]) -> None:
+    Scripts may send the headers that are parameters or credentials of the contract, and read those of its responses.
+    """
+
+    def __init__(self, allowed: tuple[str, ...], document: dict[str, Any]) -> None:
+        found = list(operations(document))
+        credentials = (place.name for place in places(document).values() if place.kind == "header")
+        parameters = (name for operation in found for name in operation.parameter_names("header"))
+        documented = (name for o in found for response in o.by_status.values() for name in response.get("headers", {}))
         self._allowed = {origin.encode("latin-1") for origin in allowed}
+        self._request_headers = _listed([*_REQUEST, *credentials, *parameters])
+        self._response_headers = _listed([*_RESPONSE, *documented])
 
     def headers(self, request: dict[bytes, bytes]) -> dict[str, str]:
         """The CORS headers of a response to an allowed origin; empty for any other origin."""
         origin = request.get(b"origin")
         if origin not in self._allowed:
             return {}
-        return {"access-control-allow-origin": origin.decode("latin-1"), "access-control-expose-headers": _EXPOSED}
+        return {
+            "access-control-allow-origin": origin.decode("latin-1"),
+            "access-control-expose-headers": self._response_headers,
+        }
 
     def preflight(self, request: dict[bytes, bytes], methods: str) -> dict[str, str]:
         """The additional headers of the response to a preflight request from an allowed origin."""
         if request.get(b"origin") not in self._allowed or b"access-control-request-method" not in request:
             return {}
-        fields = {"allow-methods": methods, "allow-headers": _ALLOWED, "max-age": "600"}
+        fields = {"allow-methods": methods, "allow-headers": self._request_headers, "max-age": "600"}
         return {f"access-control-{name}": value for name, value in fields.items()}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names), key=str.lower))

@@ -16,6 +16,7 @@ from models.exceptions import IdempotencyKeyInUse
 from web.context import RequestContext
 from web.responses import Response
 
+NO_ORGANIZATION = ""
 Work = Callable[[], Response]
 Name = tuple[str, str, str]
 
@@ -33,11 +34,11 @@ class IdempotencyGuard:
     def __call__(self, context: RequestContext, work: Work) -> Response:
         """The response of the work, or the stored response of the key. A failure stores nothing.
 
-        Raises IdempotencyKeyInUse while a request with the key runs, IdempotencyKeyReused if the key was used with
-        another request.
+        A key belongs to the user, and to the organization if the path has one. Raises IdempotencyKeyInUse while a
+        request with the key runs, IdempotencyKeyReused if the key was used with another request.
         """
-        caller, organization_id = context.caller, context.path_values.get("organization_id", "")
-        if caller is None or organization_id not in caller.organizations:
+        caller, organization_id = context.caller, context.path_values.get("organization_id", NO_ORGANIZATION)
+        if caller is None or organization_id not in caller.organizations | {NO_ORGANIZATION}:
             return work()
         key = context.headers[b"idempotency-key"].decode("ascii")
         with self._exclusive((organization_id, caller.user_id, key)) as name:
@@ -64,6 +65,8 @@ def _claimed(context: RequestContext, work: Work, name: Name) -> Response:
         headers = stored.headers | {"idempotent-replayed": "true"}
         return Response(stored.status, headers, stored.body)
     response = work()
+    if response.pieces is not None:
+        raise TypeError("A streamed response cannot be stored under an Idempotency-Key.")
     idempotency.store(*name, fingerprint, response.status, response.headers, response.body)
     return response
 

@@ -23,8 +23,8 @@ def expected_version(if_match: str | None) -> int | None:
     return int(version[1]) if version else NO_VERSION
 
 
-def is_known(if_none_match: str | None, tag: str) -> bool:
-    """Whether If-None-Match contains the tag; weak comparison (section 13.1.2)."""
-    if if_none_match is None:
+def is_known(if_none_match: str | None, tag: str | None) -> bool:
+    """Whether If-None-Match contains the tag, if there is one; weak comparison (section 13.1.2)."""
+    if if_none_match is None or tag is None:
         return False
     return if_none_match.strip() == "*" or tag in _TAG.findall(if_none_match)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from web.context import RequestContext
 from web.contract.operations import Operation
-from web.exceptions import HeadersTooLarge, MalformedRequest, NotAcceptable, TargetTooLong, UnsupportedMediaType
+from web.exceptions import HeadersTooLarge, MalformedRequest, NotAcceptable, TargetTooLong
 
 MAX_HEADER_FIELDS = 100
 MAX_HEADER_BYTES = 32 * 1024
@@ -24,7 +24,6 @@ _RARE = _LOOK_ALIKES | {b"transfer-encoding", b"expect", b"upgrade"}
 _ORIGIN_FORM = re.compile(rb"/[!$-;=?-Z_a-z~]*")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)((?:[/?][!$-;=?-Z_a-z~]*)?)", re.IGNORECASE)
 _HOST = re.compile(rb"(?:[!$&-.0-9;=A-Z_a-z~%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-_JSON_TYPE = re.compile(rb'application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?', re.IGNORECASE)
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*((?:;[^,]*)?)")
 _ZERO_WEIGHT = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
 
@@ -112,13 +111,13 @@ def _reject_websocket(upgrade: bytes) -> None:
 def negotiate(operation: Operation, context: RequestContext) -> None:
     """Checks Accept, Content-Type and Content-Encoding. Raises NotAcceptable, UnsupportedMediaType."""
     headers = context.headers
-    if b"accept" in headers and not _accepts(context.scope["headers"], operation.produces):
-        raise NotAcceptable(f"This operation answers {operation.produces}")
-    if operation.body is not None and has_body(headers):
+    if b"accept" in headers and not accepts(context, operation.produces):
+        raise NotAcceptable(f"This operation answers {' or '.join(operation.produces)}")
+    body = operation.body
+    if body is not None and has_body(headers):
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-            raise _unsupported(context, "The body must not be encoded")
-        if not _JSON_TYPE.fullmatch(headers.get(b"content-type", b"")):
-            raise _unsupported(context, "Send Content-Type: application/json, in UTF-8")
+            raise body.unsupported("The body must not be encoded")
+        body.media_type(headers.get(b"content-type", b""))
 
 
 def may_have_body(headers: dict[bytes, bytes]) -> bool:
@@ -131,16 +130,16 @@ def has_body(headers: dict[bytes, bytes]) -> bool:
     return headers.get(b"content-length", b"").strip(b"0") != b"" or b"transfer-encoding" in headers
 
 
-def _unsupported(context: RequestContext, message: str) -> UnsupportedMediaType:
-    return UnsupportedMediaType(message, {f"accept-{context.method.lower()}": "application/json"})
-
-
-def _accepts(fields: list[tuple[bytes, Any]], produced: str) -> bool:
-    """Whether Accept allows the media type; the most specific range decides (RFC 9110 section 12.5.1)."""
-    text = ",".join(value.decode("latin-1") for name, value in fields if name == b"accept")
-    if text == "*/*" or not text.strip():
+def accepts(context: RequestContext, produced: Sequence[str]) -> bool:
+    """Whether Accept allows one of the media types; the most specific range decides (RFC 9110 section 12.5.1)."""
+    text = ",".join(value.decode("latin-1") for name, value in context.scope["headers"] if name == b"accept")
+    if text == "*/*" or not text.strip() or not produced:
         return True
     ranges = {m[1].lower(): m[2] for m in map(_RANGE.fullmatch, text.split(",")) if m}
+    return any(_allows(ranges, media_type) for media_type in produced)
+
+
+def _allows(ranges: dict[str, str], produced: str) -> bool:
     for candidate in (produced, produced.partition("/")[0] + "/*", "*/*"):
         if candidate in ranges:
             return not _ZERO_WEIGHT.search(ranges[candidate])

@@ -18,8 +18,7 @@ def headers(context: RequestContext, response: Response) -> dict[str, str]:
 
     Only for authenticated callers and success responses: the time of a refusal could reveal its reason.
     """
-    operation = context.operation
-    if context.caller is None or operation is None or response.status != operation.success:
+    if context.caller is None or not 200 <= response.status < 300:
         return {}
     if not any(_name(preference) == PREFERENCE for preference in context.headers.get(b"prefer", b"").split(b",")):
         return {}

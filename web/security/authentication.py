@@ -1,11 +1,12 @@
-"""Authentication: turns API keys (X-API-Key or Bearer) and JWTs into a Caller.
+"""Authentication: turns the credentials that the contract's security schemes describe into a Caller.
 
-Decision 10.
+A credential is an API key or a JWT. Decision 10.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -16,11 +17,14 @@ from models.base import now
 from models.db.database import Database
 from web.context import RequestContext
 from web.contract.operations import Operation
+from web.contract.parameters import parse_query
+from web.contract.security import Requirement, Security
 from web.exceptions import (
     AuthenticationRequired,
     KeyDeactivated,
     KeyExpired,
     KeyPaused,
+    MalformedRequest,
     RequestError,
     ScopeMissing,
     TokenInvalid,
@@ -61,22 +65,26 @@ class Authenticator:
         self._lease_seconds = max(key_cache_seconds, MIN_LEASE_SECONDS)
         self._cache: TTLCache[tuple[keys.ApiKey, Caller]] = TTLCache(key_cache_seconds)
 
-    async def authenticate(self, operation: Operation, context: RequestContext) -> Caller:
-        """The caller. Every credential in the request must be valid, and all must belong to the same user.
+    async def authenticate(self, operation: Operation, context: RequestContext) -> Caller | None:
+        """The caller, or None without a credential if the operation's security is optional.
 
-        Raises AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and
-        ScopeMissing if the credential lacks the operation's scope.
+        Every credential that is sent must be valid, and all must belong to the same user. Raises MalformedRequest,
+        AuthenticationRequired, KeyExpired, KeyPaused, KeyDeactivated, TokenExpired, TokenInvalid, and ScopeMissing if
+        the credentials lack the scopes of every requirement that they meet.
         """
-        credentials = _credentials(context.headers)
-        cached = self._cache.get(credentials[0]) if len(credentials) == 1 else None
+        sent, secrets = _credentials(operation.security, context)
+        if not sent:
+            _require_optional(operation.security)
+            return None
+        cached = self._cache.get(secrets[0]) if len(secrets) == 1 else None
         if cached is not None:
             caller = _require_active(*cached)
         else:
-            _require_form(credentials)
-            caller = await self.database.call(self._look_up, credentials, writes=False)
+            _require_form(secrets)
+            caller = await self.database.call(self._look_up, secrets, writes=False)
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
-        return _in_scope(operation, caller)
+        return _require_sufficient(operation.security, sent, caller)
 
     def is_expired(self, caller: Caller) -> bool:
         """Whether the caller was authenticated too long ago."""
@@ -84,7 +92,8 @@ class Authenticator:
 
     def authenticate_again(self, operation: Operation, context: RequestContext) -> Caller:
         """As `authenticate`, inside a function that queries the database."""
-        return _in_scope(operation, self._look_up(_credentials(context.headers)))
+        sent, secrets = _credentials(operation.security, context)
+        return _require_sufficient(operation.security, sent, self._look_up(secrets))
 
     def _look_up(self, credentials: list[str]) -> Caller:
         return reduce(_intersect, map(self._caller, credentials))
@@ -117,19 +126,57 @@ class Authenticator:
         return Caller(claims.user_id, memberships, claims.scopes, None, checked_at=checked_at)
 
 
-def _credentials(headers: dict[bytes, bytes]) -> list[str]:
-    """The credentials of a request. Raises AuthenticationRequired if there is none or one is malformed."""
-    secrets = []
-    if b"x-api-key" in headers:
-        secrets.append(_ascii(headers[b"x-api-key"]))
-    if b"authorization" in headers:
-        bearer = _BEARER.fullmatch(headers[b"authorization"])
-        if bearer is None:
-            raise _unauthenticated()
-        secrets.append(_ascii(bearer[1]))
-    if not secrets:
+def _credentials(security: Security, context: RequestContext) -> tuple[int, list[str]]:
+    """The bits and texts of the credentials. Raises MalformedRequest; AuthenticationRequired if one is malformed."""
+    headers, sent = context.headers, 0
+    secrets: list[str] = []
+    for name, bit, is_bearer in security.headers:
+        if name in headers:
+            sent |= bit
+            secrets.append(_ascii(_token(headers[name]) if is_bearer else headers[name]))
+    if len(headers) != len(context.scope["headers"]):
+        names = [name for name, _, _ in security.headers]
+        _reject_repeated([name for name, _ in context.scope["headers"] if name in names])
+    if security.query:
+        values = [(name, value) for name, value in parse_query(context.scope["query_string"]) if name in security.query]
+        _reject_repeated([name for name, _ in values])
+        sent |= sum(security.query[name] for name, _ in values)
+        secrets += [value for _, value in values]
+    return sent, secrets
+
+
+def _require_optional(security: Security) -> None:
+    """Raises AuthenticationRequired unless the security is optional."""
+    if not security.is_optional:
         raise _unauthenticated()
-    return secrets
+
+
+def _reject_repeated(names: Sequence[object]) -> None:
+    if len(set(names)) != len(names):
+        raise MalformedRequest("A credential must not be repeated")
+
+
+def _token(authorization: bytes) -> bytes:
+    bearer = _BEARER.fullmatch(authorization)
+    if bearer is None:
+        raise _unauthenticated()
+    return bearer[1]
+
+
+def _require_sufficient(security: Security, sent: int, caller: Caller) -> Caller:
+    """The caller. Raises AuthenticationRequired or ScopeMissing unless a requirement is met with its scopes."""
+    met = None
+    for requirement in security.requirements:
+        if requirement.credentials & sent == requirement.credentials:
+            if requirement.scopes <= caller.scopes:
+                return caller
+            met = met or requirement
+    raise _unauthenticated() if met is None else _scope_missing(met, caller)
+
+
+def _scope_missing(requirement: Requirement, caller: Caller) -> ScopeMissing:
+    scope = " ".join(sorted(requirement.scopes - caller.scopes))
+    return ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
 
 
 def _require_form(credentials: list[str]) -> None:
@@ -161,14 +208,6 @@ def _intersect(one: Caller, other: Caller) -> Caller:
     key = one if one.key_id else other
     shared, checked_at = one.organizations & other.organizations, min(one.checked_at, other.checked_at)
     return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit, checked_at)
-
-
-def _in_scope(operation: Operation, caller: Caller) -> Caller:
-    """The caller. Raises ScopeMissing if the credential lacks the operation's scope."""
-    scope = operation.scope
-    if scope is not None and scope not in caller.scopes:
-        raise ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
-    return caller
 
 
 def _unauthenticated() -> AuthenticationRequired:

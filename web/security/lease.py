@@ -28,6 +28,8 @@ class CredentialLease:
     def renew(self) -> None:
         """Raises what `authenticate` raises, and CallerChanged if the request must be run again as another caller."""
         before, context = self._context.caller, self._context
+        if before is None:  # security is optional, and no credential was sent
+            return
         context.caller = self._authenticator.authenticate_again(self._operation, context)
         if context.caller != before:
             raise CallerChanged

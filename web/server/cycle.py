@@ -44,11 +44,13 @@ class Cycle(RequestResponseCycle):
     """One request and its response; sends `connection: close` if it responds before the request was read completely."""
 
     transport: ConnectionTransport
+    is_unframed = False
 
     async def send(self, message: Any) -> None:
         if not self.response_started and self.more_body:
             self.keep_alive = False
         if SINGLE_MESSAGE not in message:
+            self._frame(message)
             await super().send(message)
             return
         if self.flow.write_paused and not self.disconnected:
@@ -60,6 +62,16 @@ class Cycle(RequestResponseCycle):
             self._write(STATUS_LINE[message["status"]], response)
         else:
             await self._write_pieces(STATUS_LINE[message["status"]], response)
+
+    def _frame(self, message: Any) -> None:
+        """HTTP/1.0 has no chunks: a body of unknown length ends with the connection (RFC 9112 section 6.3)."""
+        if self.scope["http_version"] != "1.0":
+            return
+        if not self.response_started:
+            self.is_unframed = b"content-length" not in dict(message["headers"])
+            self.chunked_encoding = False if self.is_unframed else None
+        elif self.is_unframed:
+            self.expected_content_length = len(message.get("body", b""))
 
     async def send_500_response(self) -> None:
         """Called by uvicorn after it has logged an exception that the application did not handle."""

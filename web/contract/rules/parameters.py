@@ -8,11 +8,11 @@ from typing import Any
 
 from web.contract.document import lookup
 from web.contract.nodes import Node
-from web.contract.parameters import argument_name
+from web.contract.parameters import Parameter, argument_name
 from web.contract.rules.registry import rule, when
+from web.contract.schemas import ValidatorCache
 
 _IGNORED = ("accept", "content-type", "authorization")
-_PLAIN = ("string", "integer", "boolean")
 _RESERVED = ("body", "caller")
 _STYLES = {"path": "simple", "query": "form", "header": "simple"}
 
@@ -45,15 +45,16 @@ def _ignored(node: Node) -> Iterator[str]:
     yield from (f"`{name}`" for name in node.operation().parameter_names("header") if name.lower() in _IGNORED)
 
 
-@rule("Operation", "If-None-Match of another method than GET")
+@rule("Operation", "If-None-Match of another method than GET or HEAD")
 def _if_none_match(node: Node) -> Iterator[str]:
-    return when(broken=_takes(node, "if-none-match") and node.name != "get")
+    return when(broken=_takes(node, "if-none-match") and node.name not in ("get", "head"))
 
 
 @rule("Operation", "Idempotency-Key where it does not work")
 def _idempotency(node: Node) -> Iterator[str]:
     operation = node.operation()
-    works = operation.method != "GET" and "organization_id" in operation.path_names and not operation.is_public
+    requires_user = bool(operation.security_requirements) and {} not in operation.security_requirements
+    works = operation.method not in ("GET", "HEAD") and requires_user
     return when(broken=_takes(node, "idempotency-key") and not works)
 
 
@@ -62,15 +63,14 @@ def _optional(node: Node) -> Iterator[str]:
     return when(broken=node.use == "path" and node.value.get("required") is not True, detail=_name(node))
 
 
-@rule("Parameter", "path parameter that is no string")
-def _path_type(node: Node) -> Iterator[str]:
-    return when(broken=node.use == "path" and _schema(node).get("type") != "string", detail=_name(node))
-
-
-@rule("Parameter", "query or header parameter that is no string, integer or boolean")
+@rule("Parameter", "parameter without a plain value")
 def _type(node: Node) -> Iterator[str]:
-    plain = _schema(node).get("type") in _PLAIN
-    return when(broken=node.use in ("query", "header") and not plain, detail=_name(node))
+    return when(broken=not _is_plain(node, node.use, node.value["name"]), detail=_name(node))
+
+
+@rule("Header", "header without a plain value")
+def _header_type(node: Node) -> Iterator[str]:
+    return when(broken=not _is_plain(node, "header", node.name), detail=f"`{node.name}`")
 
 
 @rule("Parameter", "nullable parameter")
@@ -101,6 +101,16 @@ def _folded(parameter: dict[str, Any]) -> str:
 
 def _takes(node: Node, header: str) -> bool:
     return header in (name.lower() for name in node.operation().parameter_names("header"))
+
+
+def _is_plain(node: Node, place: str, name: str) -> bool:
+    """Whether the values have a form in a parameter; a list has none in a path."""
+    described = node.value | {"in": place, "name": name, "schema": _schema(node)}
+    try:
+        parameter = Parameter(described, ValidatorCache(node.document))
+    except ValueError:
+        return False
+    return not (parameter.is_array and place == "path")
 
 
 def _schema(node: Node) -> dict[str, Any]:

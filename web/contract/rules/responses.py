@@ -1,24 +1,30 @@
-"""Rules of request bodies and responses: one success with JSON, and the error envelope for everything else."""
+"""Rules of request bodies and responses: one schema for all media types, and the error envelope for every error."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
+from web.contract.media_types import is_json
 from web.contract.nodes import Node
+from web.contract.parameters import types
 from web.contract.reading import JSON
 from web.contract.rules.registry import rule, when
+from web.contract.schemas import ValidatorCache
 
+YAML = "application/yaml"
 _ENVELOPE = "#/components/schemas/ErrorEnvelope"
 
 
-@rule("RequestBody", "several media types")
+@rule("RequestBody", "several media types with different schemas")
 def _bodies(node: Node) -> Iterator[str]:
-    return when(broken=len(node.value["content"]) != 1)
+    return when(broken=_differ(node.value["content"]))
 
 
-@rule("Response", "several media types")
+@rule("Response", "several media types with different schemas")
 def _contents(node: Node) -> Iterator[str]:
-    return when(broken=len(node.value.get("content", {})) > 1)
+    return when(broken=_differ(node.value.get("content", {})))
 
 
 @rule("MediaType", "no schema")
@@ -31,29 +37,31 @@ def _no_success(node: Node) -> Iterator[str]:
     return when(broken=not _successes(node))
 
 
-@rule("Operation", "two success responses")
-def _two_successes(node: Node) -> Iterator[str]:
-    found = _successes(node)
-    return when(broken=len(found) > 1, detail=" and ".join(map(str, found)))
+@rule("MediaType", "text or bytes with a schema that is no string")
+def _no_string(node: Node) -> Iterator[str]:
+    """A handler returns YAML encoded, and it is not validated."""
+    is_object = is_json(node.name) or (node.use == "response" and node.name == YAML)
+    schema = node.value.get("schema", {})
+    broken = not is_object and types(schema, ValidatorCache(node.document)) != ["string"]
+    return when(broken=broken, detail=f"`{node.name}`")
 
 
-@rule("Operation", "informational or redirecting response")
-def _other(node: Node) -> Iterator[str]:
-    statuses = node.operation().by_status
-    yield from (str(status) for status in statuses if status < 200 or (300 <= status < 400 and status != 304))
+@rule("Operation", "informational response")
+def _informational(node: Node) -> Iterator[str]:
+    yield from (str(status) for status in node.operation().by_status if status < 200)
 
 
 @rule("Operation", "304 without If-None-Match")
 def _not_modified(node: Node) -> Iterator[str]:
     operation = node.operation()
     asked = "if-none-match" in (name.lower() for name in operation.parameter_names("header"))
-    return when(broken=304 in operation.by_status and not (asked and operation.method == "GET"))
+    return when(broken=304 in operation.by_status and not (asked and operation.method in ("GET", "HEAD")))
 
 
-@rule("Operation", "success without content")
-def _empty(node: Node) -> Iterator[str]:
+@rule("Operation", "content of a 204 or 304")
+def _content(node: Node) -> Iterator[str]:
     responses = node.operation().by_status
-    return (str(status) for status in _successes(node) if not responses[status].get("content"))
+    yield from (str(status) for status in (204, 304) if responses.get(status, {}).get("content"))
 
 
 @rule("Operation", "error response without the envelope")
@@ -64,4 +72,8 @@ def _errors(node: Node) -> Iterator[str]:
 
 
 def _successes(node: Node) -> list[int]:
-    return [status for status in node.operation().by_status if 200 <= status < 300]
+    return [status for status in node.operation().by_status if 200 <= status < 400 and status != 304]
+
+
+def _differ(content: dict[str, Any]) -> bool:
+    return len({json.dumps(media.get("schema")) for media in content.values()}) > 1

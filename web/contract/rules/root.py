@@ -10,10 +10,11 @@ from typing import Any
 import models.exceptions
 import web.exceptions
 from web.contract.nodes import Node
-from web.contract.reading import operations
+from web.contract.reading import VARIABLE, operations
 from web.contract.rules.registry import rule, when
 
 _PATH = re.compile("(?:/[A-Za-z0-9._~-]+)*/?")
+_HOST = re.compile("https?://[^/?#]+")
 _TEXTS = ("type", "message")
 
 
@@ -22,10 +23,16 @@ def _servers(node: Node) -> Iterator[str]:
     return when(broken=len(node.value.get("servers", [])) != 1)
 
 
-@rule("Server", "url that is not a path")
+@rule("Server", "url without a path that begins with a slash")
 def _server_url(node: Node) -> Iterator[str]:
-    url = node.value["url"]
-    return when(broken=not _PATH.fullmatch(url), detail=f"`{url}`")
+    url = VARIABLE.sub(lambda name: _default(node, name[1]), node.value["url"])
+    return when(broken=not _PATH.fullmatch(_HOST.sub("", url, count=1)), detail=f"`{url}`")
+
+
+@rule("Server", "variable that is not declared")
+def _server_variables(node: Node) -> Iterator[str]:
+    names = VARIABLE.findall(node.value["url"])
+    yield from (f"`{name}`" for name in names if name not in node.value.get("variables", {}))
 
 
 @rule("OpenAPI", "no error catalog")
@@ -53,6 +60,10 @@ def _quotas(node: Node) -> Iterator[str]:
 def _operation_ids(node: Node) -> Iterator[str]:
     ids = Counter(o.node["operationId"] for o in operations(node.document) if "operationId" in o.node)
     yield from (f"`{name}`" for name, times in ids.items() if times > 1)
+
+
+def _default(node: Node, name: str) -> str:
+    return str(node.value.get("variables", {}).get(name, {}).get("default", name))
 
 
 def _catalog(node: Node) -> Any:

@@ -15,9 +15,11 @@ _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _NUMBERS = {"int32": ("integer", "number"), "int64": ("integer", "number"), "float": ("number",), "double": ("number",)}
 
 
-@rule("Schema", "nullable without type")
-def _nullable(node: Node) -> Iterator[str]:
-    return when(broken=node.value.get("nullable") is True and "type" not in node.value)
+@rule("Schema", "discriminator without alternatives")
+def _discriminator(node: Node) -> Iterator[str]:
+    alternatives = node.value.get("oneOf") or node.value.get("anyOf") or [{}]
+    broken = "discriminator" in node.value and not all("$ref" in schema for schema in alternatives)
+    return when(broken=broken)
 
 
 @rule("Schema", "nullable with an enum without null")

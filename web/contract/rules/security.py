@@ -1,26 +1,12 @@
-"""Rules of security requirements: which credentials the server asks for."""
+"""Rules of security requirements: each names a scheme that is declared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from web.contract.document import lookup
 from web.contract.nodes import Node
-from web.contract.rules.registry import rule, when
-
-
-@rule("Operation", "security other than one API key or one bearer token")
-def _alternatives(node: Node) -> Iterator[str]:
-    """Public operations aside, the server takes either credential, so both must be alternatives of their own."""
-    kinds = [sorted(_types(node, alternative)) for alternative in _requirements(node)]
-    return when(broken=kinds != [] and sorted(kinds) != [["apiKey"], ["http"]])
-
-
-@rule("Operation", "scope in a security requirement")
-def _scopes(node: Node) -> Iterator[str]:
-    scopes = [scope for alternative in _requirements(node) for listed in alternative.values() for scope in listed]
-    yield from (f"`{scope}`" for scope in dict.fromkeys(scopes))
+from web.contract.rules.registry import rule
 
 
 @rule("Operation", "security scheme that is not declared")
@@ -37,8 +23,3 @@ def _requirements(node: Node) -> list[dict[str, list[str]]]:
 def _schemes(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = node.document.get("components", {}).get("securitySchemes", {})
     return found
-
-
-def _types(node: Node, alternative: dict[str, list[str]]) -> list[str]:
-    schemes = _schemes(node)
-    return [str(lookup(node.document, schemes.get(name, {})).get("type")) for name in alternative]

@@ -1,0 +1,67 @@
+"""Sends a body piece by piece, until the client disconnects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from contextlib import aclosing
+
+from web.asgi import Receive, Send
+from web.responses import Pieces
+
+
+async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
+    """Sends the body of a response whose start is sent. A client that disconnects cancels the iterator.
+
+    Raises what the iterator raises; the server then closes the connection, so that the client sees a truncated body.
+    """
+    sending = asyncio.create_task(_send_all(pieces, send))
+    watching = asyncio.create_task(_wait_for_disconnect(receive))
+    try:
+        await asyncio.wait((sending, watching), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watching.cancel()
+        if not sending.done():
+            sending.cancel()
+        await asyncio.wait((sending, watching))
+    if not sending.cancelled():
+        sending.result()
+
+
+async def _send_all(pieces: Pieces, send: Send) -> None:
+    async with aclosing(_in_threads(iter(pieces)) if isinstance(pieces, Iterable) else _on_loop(pieces)) as chunks:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _on_loop(pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in pieces:
+            yield piece
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+
+
+async def _in_threads(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The pieces of a plain iterator, whose code may block; it is closed when no thread runs it any more."""
+    try:
+        while True:
+            made = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
+            try:
+                piece = await asyncio.shield(made)
+            finally:
+                await asyncio.wait((made,))
+            if piece is None:
+                return
+            yield piece
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            await asyncio.to_thread(close)
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
