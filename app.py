@@ -17,8 +17,8 @@ from web import connexion_app
 from web.application import Application
 from web.asgi import App
 from web.contract import document as contract
-from web.contract.document import Contract
 from web.contract.reading import operations
+from web.contract.views import Contract
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
 from web.http.cors import CORSPolicy
@@ -109,7 +109,11 @@ def assemble(
     find: Callable[[str, str], Handler],
 ) -> Application:
     """The application of a contract; `find` returns the handler for a tag and an operationId."""
-    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins)
+    database, errors, cors = (
+        dispatcher.database,
+        ErrorCatalog(document, settings.public_url),
+        CORSPolicy(settings.cors_origins),
+    )
     limiter = _limiter(document, settings)
     tags = {operation.id: operation.node["tags"][0] for operation in operations(document)}
     connexion = connexion_app.create_connexion_app(
@@ -130,7 +134,7 @@ def assemble(
     )  # fmt: skip
     return Application(
         connexion,
-        Contract(document),
+        Contract(document, settings.public_url),
         database,
         limiter,
         cors,

@@ -15,7 +15,7 @@ from web.contract import document as contract
 def main() -> None:
     options = _arguments()
     shutil.rmtree(options.folder, ignore_errors=True)
-    for path, content in _files(Site(contract.document(), options.server)):
+    for path, content in _files(Site(contract.document(), options.server, options.server)):
         target = options.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

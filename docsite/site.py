@@ -16,11 +16,14 @@ import jinja2
 from docsite import errors as catalog
 from docsite import literals, samples
 from docsite.operations import Example, Operation, operations
+from web.contract import views
+from web.contract.reading import base_path
 from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROOT = Path(__file__).parent.parent
 CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "docsite" / "tutorial.md"
+COMPATIBILITY = ROOT / "docsite" / "compatibility.md"
 SECTION = "api-reference/music"
 
 
@@ -33,17 +36,21 @@ class Block(NamedTuple):
 
 
 class Site:
-    """The pages for one origin, such as `https://music.example`, which the samples call."""
+    """The pages for one origin, such as `https://music.example`, which the samples call.
 
-    def __init__(self, document: dict[str, Any], origin: str) -> None:
+    `api` is the address of the service where the pages are on another host, and empty where they are on the same one.
+    """
+
+    def __init__(self, document: dict[str, Any], origin: str, api: str = "") -> None:
         self.origin = origin
-        self._document = document
+        self._document = views.with_server(document, api)
         self._operations = operations(document)
         self._templates = _environment()
         title = document["info"]["title"]
         self._templates.globals.update(
             docs=PATH, home=f"{PATH}/{SECTION}", overview=f"{title.removesuffix(' API')} overview", product=title,
-            info=document["info"], tags=document["tags"], operations=self._operations, origin=origin,
+            info=document["info"], tags=document["tags"], operations=self._operations, origin=origin, api=api,
+            base=base_path(document),
         )  # fmt: skip
 
     @cached_property
@@ -54,6 +61,7 @@ class Site:
             "errors": self._errors,
             "tutorial": _tutorial,
             "changelog": _changelog,
+            "compatibility": _compatibility,
         }
         return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
@@ -79,7 +87,7 @@ class Site:
     def _contract(self) -> str:
         """The contract with `x-codeSamples`, for the interactive reference."""
         document = json.loads(json.dumps(self._document))
-        document["info"]["description"] += "\n\n" + self._render("more.md")
+        document["info"]["description"] += "\n\n" + self._render("guides.md") + "\n" + self._render("more.md")
         for operation in self._operations:
             node = document["paths"][operation.template][operation.method.lower()]
             node["x-codeSamples"] = samples.code_samples(operation, self.origin)
@@ -128,6 +136,15 @@ def _changelog() -> str:
     return CHANGELOG.read_text(encoding="utf-8")
 
 
+def _compatibility() -> str:
+    return COMPATIBILITY.read_text(encoding="utf-8")
+
+
+def _title(tag: dict[str, str]) -> str:
+    """The name of a tag as readers see it."""
+    return tag.get("x-displayName", tag["name"].capitalize())
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -136,7 +153,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - Markdown is text; page.html escapes its values
     )
-    environment.filters["json"] = literals.write
+    environment.filters |= {"json": literals.write, "title": _title}
     return environment
 
 

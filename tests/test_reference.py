@@ -161,14 +161,18 @@ def test_samples_use_the_public_url_setting(services: Services) -> None:
     assert server.url not in text
 
 
-def test_static_site_equals_the_served_pages(reader: httpx.Client, tmp_path: Path) -> None:
+def test_static_site_equals_the_served_pages_but_for_the_address(reader: httpx.Client, tmp_path: Path) -> None:
     origin = str(reader.base_url).rstrip("/")
+    absolute, relative = f"{origin}/v1".encode(), b"/v1"
     command = [sys.executable, "-m", "docsite", str(tmp_path / "docs"), "--server", origin]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}
-    assert len(files) == 2 * (4 + len(OPERATIONS)) + 6
-    assert {file: (tmp_path / file).read_bytes() for file in files} == served
+    written = {file: (tmp_path / file).read_bytes() for file in files}
+    assert len(files) == 2 * (5 + len(OPERATIONS)) + 6
+    assert json.loads(written[Path("docs/openapi.json")])["servers"][0]["url"] == f"{origin}/v1"
+    for file in files:
+        assert written[file].replace(absolute, relative) == served[file].replace(absolute, relative), file
 
 
 def test_literals_are_formatted_per_language() -> None:

@@ -11,7 +11,7 @@ from models.db.database import Database
 from web import response_headers
 from web.asgi import App, Receive, Scope, Send
 from web.context import RequestContext, current_request
-from web.contract.document import Contract
+from web.contract.views import Contract
 from web.error_envelope import ErrorCatalog
 from web.http import request_checks
 from web.http.cors import CORSPolicy

@@ -117,7 +117,7 @@ def _removed_code(document: Document) -> None:
 
 
 COLLECTION = _schema("Collection")
-NEW = _schema("NewCollection")
+NEW = _schema("CollectionCreate")
 PATCH = _schema("CollectionPatch")
 CODES = _schema("ErrorCode")
 
@@ -149,13 +149,13 @@ BREAKING: dict[str, Change] = {
     "a parameter's pattern changes": _set(_component("parameters", "IfMatch", "schema"), pattern='^"[0-9]+"$'),
     "a parameter's type changes": _set(_component("parameters", "Offset", "schema"), type="string"),
     "a body's field becomes required": _with(NEW, "required", "description"),
-    "a body's field is removed": _drop(_schema("NewCollection", "properties"), "cover_image_url"),
+    "a body's field is removed": _drop(_schema("CollectionCreate", "properties"), "cover_image_url"),
     "a body's field may not be null any more": _set(
         _schema("CollectionPatch", "properties", "description"), nullable=False
     ),
-    "a body's field gets shorter": _set(_schema("NewCollection", "properties", "description"), maxLength=100),
-    "a body's field gets a default": _set(_schema("NewCollection", "properties", "description"), default="None yet"),
-    "a body's field gets another type": _set(_schema("NewCollection", "properties", "description"), type="integer"),
+    "a body's field gets shorter": _set(_schema("CollectionCreate", "properties", "description"), maxLength=100),
+    "a body's field gets a default": _set(_schema("CollectionCreate", "properties", "description"), default="None yet"),
+    "a body's field gets another type": _set(_schema("CollectionCreate", "properties", "description"), type="integer"),
     "a body takes fewer items": _set(_schema("CollectionOrder", "properties", "ordered_track_ids"), maxItems=100),
     "a body needs an item": _set(_schema("CollectionOrder", "properties", "ordered_track_ids"), minItems=1),
     "a body needs another media type": _another_media_type,
@@ -211,7 +211,7 @@ HARMLESS: dict[str, tuple[Change, str]] = {
     "an operation is added": (_new_operation, "minor"),
     "an optional parameter is added": (_optional_parameter, "minor"),
     "a body's field is added": (
-        _set(_schema("NewCollection", "properties"), colour={"type": "string", "nullable": True}),
+        _set(_schema("CollectionCreate", "properties"), colour={"type": "string", "nullable": True}),
         "minor",
     ),
     "a field of a response is added": (
@@ -220,16 +220,16 @@ HARMLESS: dict[str, tuple[Change, str]] = {
     ),
     "a parameter's maximum rises": (_set(_component("parameters", "CollectionLimit", "schema"), maximum=200), "minor"),
     "a body's field gets longer": (
-        _set(_schema("NewCollection", "properties", "description"), maxLength=9000),
+        _set(_schema("CollectionCreate", "properties", "description"), maxLength=9000),
         "minor",
     ),
     "a body's field gets any pattern": (
-        _drop(_schema("NewCollection", "properties", "description"), "pattern"),
+        _drop(_schema("CollectionCreate", "properties", "description"), "pattern"),
         "minor",
     ),
     "a body takes a second media type": (
         lambda d: d["paths"][LIST]["post"]["requestBody"]["content"].update(
-            {"application/yaml": {"schema": {"$ref": "#/components/schemas/NewCollection"}}}
+            {"application/yaml": {"schema": {"$ref": "#/components/schemas/CollectionCreate"}}}
         ),
         "minor",
     ),

@@ -20,7 +20,7 @@ ALWAYS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
-WITH_STATUS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
+WITH_STATUS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 500: "retry-after", 503: "retry-after"}
 FIELDS = {"code", "message", "system_message", "type", "status", "details", "trace_id", "timestamp"}
 _DOCUMENT = contract.document()
 _CATALOG = ErrorCatalog(contract.document())

@@ -41,7 +41,9 @@ class Operation:
         self.public = node.is_public
         self.scope = node.scope
         self.quota: str = node.node["x-rate-limit"]
-        self.deprecation_headers = encode_headers(deprecation.headers(node.node))
+        fields = deprecation.headers(node.node)
+        self.deprecation_link = fields.pop("link", "")
+        self.deprecation_headers = encode_headers(fields)
         self.handler = handler
         self.handler_args = tuple(inspect.signature(handler).parameters)
         self.is_async = inspect.iscoroutinefunction(handler)

@@ -23,7 +23,7 @@ class OperationObject:
         item = document["paths"][template]
         self.document = document
         self.template = template
-        self.path: str = _base(document) + template
+        self.path: str = base_path(document) + template
         self.method = method.upper()
         self.node: dict[str, Any] = item[method]
         self.id = str(self.node.get("operationId", f"{method} {template}"))
@@ -114,7 +114,8 @@ def path_pattern(path: str) -> re.Pattern[str]:
     return re.compile("".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(pieces)))
 
 
-def _base(document: dict[str, Any]) -> str:
+def base_path(document: dict[str, Any]) -> str:
+    """The URL of the first server, which every path is below."""
     servers = document.get("servers") or [{"url": ""}]
     url: str = servers[0]["url"]
     return url.rstrip("/")
