@@ -189,7 +189,7 @@ DIFFERENT = {
     },
     "alternatives": {"anyOf": [{"type": "string", "nullable": True}, {"type": "integer", "enum": [1]}]},
     "not": {"not": {"type": "string", "nullable": True}},
-    "reference with siblings": {"$ref": "#/components/schemas/Timestamp", "nullable": True, "maxLength": 3},
+    "reference": {"$ref": "#/components/schemas/Timestamp"},
 }
 SCHEMAS = STRICT["components"]["schemas"] | DIFFERENT
 
@@ -207,6 +207,11 @@ def test_openapi_31_describes_the_same_values(name: str) -> None:
 
     compare()
     assert verdicts == {True, False}, "the values were all valid, or all invalid"
+
+
+def test_openapi_31_drops_what_stands_beside_a_reference() -> None:
+    node = {"$ref": "#/components/schemas/Timestamp", "nullable": True, "maxLength": 3}
+    assert openapi_31.schema(node) == {"$ref": "#/components/schemas/Timestamp"}
 
 
 def _validator_30(schema: dict[str, Any]) -> Any:
