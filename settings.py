@@ -166,7 +166,9 @@ class Settings:
         "enforce", "responses that break the contract: enforce (500) or report (log)", _one_of("enforce", "report")
     )
     public_url: str = _setting(
-        "", "server address in the samples of /docs: https://music.example; empty: the address of the reader", _origin
+        "",
+        "public address, such as https://music.example, in samples, contract and links; empty: the reader's",
+        _origin,
     )
     cors_origins: tuple[str, ...] = _setting((), "exact origins allowed by CORS, separated by spaces", _words)
     log_format: str = _setting(

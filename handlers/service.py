@@ -27,7 +27,7 @@ async def get_openapi_client_json() -> WithETag[RawBody]:
     return _published("client")
 
 
-async def get_openapi_31_json() -> WithETag[RawBody]:
+async def get_openapi_v31_json() -> WithETag[RawBody]:
     return _published("3.1")
 
 
