@@ -196,6 +196,7 @@ class ErrorDetails(TypedDict):
     version: NotRequired[int]
     errors: NotRequired[list[Violation]]
     omitted: NotRequired[int]
+    field: NotRequired[str]
     position: NotRequired[int]
     limit: NotRequired[int]
     retry_after: NotRequired[int]
