@@ -14,6 +14,7 @@ from docsite import samples
 from docsite.operations import operations
 from tools.testing.service import ROOT, Services
 from web.contract import document as contract
+from web.error_envelope import ErrorCatalog
 
 HOME = "/docs/api-reference/music"
 CODES = contract.document()["components"]["schemas"]["ErrorCode"]["enum"]
@@ -120,6 +121,20 @@ def test_every_link_of_every_page_resolves(reader: httpx.Client) -> None:
     named = {link for page in pages for link in re.findall(r'href="(/[^"#]*)', _text(reader, page))}
     assert {f"{HOME}/{operation.slug}" for operation in OPERATIONS} < named
     assert {link: reader.get(link).status_code for link in named} == dict.fromkeys(named, 200)
+
+
+@pytest.mark.parametrize("slug", ["introduction", "compatibility"])
+def test_page_names_every_view_of_the_contract(reader: httpx.Client, slug: str) -> None:
+    page = _text(reader, f"{HOME}/{slug}.md")
+    for view in ("openapi.json", "openapi.client.json", "openapi.3.1.json", "openapi.yaml"):
+        assert f"/v1/{view}" in page, view
+
+
+def test_documentation_named_by_the_contract_is_served(reader: httpx.Client) -> None:
+    assert reader.get(contract.document()["externalDocs"]["url"]).status_code == 200
+    for code, entry in ErrorCatalog(contract.document()).entries.items():
+        page, _, anchor = entry.link.partition(">")[0].removeprefix("<").partition("#")
+        assert f'id="{anchor}"' in _text(reader, page), code
 
 
 def test_html_page_has_a_strict_content_security_policy(reader: httpx.Client) -> None:

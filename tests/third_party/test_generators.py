@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.third_party.growing_proxy import NEW_CODE, GrowingProxy
-from tests.third_party.toolchains import CLIENTS, TOOLCHAINS
+from tests.third_party.toolchains import CLIENTS, TOOLCHAINS, prepared
 from tools.testing.service import HOME, NO_COLLECTION, Service, Services
 
 TIMEOUT_SECONDS = 60
@@ -39,7 +39,7 @@ def proxy(service: Service) -> Iterator[GrowingProxy]:
 
 @pytest.mark.parametrize("name", TOOLCHAINS)
 def test_clients_are_generated_and_compile_strictly(name: str) -> None:
-    TOOLCHAINS[name].prepare()
+    assert prepared(name).folder.is_dir()
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -54,7 +54,7 @@ def test_client_survives_a_later_minor_version(service: Service, proxy: GrowingP
 
 def _drive(service: Service, name: str, url: str) -> dict[str, Any]:
     """What the driver of a client prints, for a user without collections."""
-    toolchain = CLIENTS[name]
+    toolchain = prepared(CLIENTS[name])
     key = service.key(f"user_{secrets.token_hex(8)}")[1]
     done = subprocess.run(
         toolchain.clients[name],

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,5 +154,15 @@ _ALL = (
         clients={"progenitor": ["target/debug/progenitor-driver"]},
     ),
 )
+
+
+@cache
+def prepared(name: str) -> Toolchain:
+    """The toolchain with its clients compiled, once per run."""
+    toolchain = TOOLCHAINS[name]
+    toolchain.prepare()
+    return toolchain
+
+
 TOOLCHAINS = {toolchain.name: toolchain for toolchain in _ALL}
-CLIENTS = {client: toolchain for toolchain in _ALL for client in toolchain.clients}
+CLIENTS = {client: toolchain.name for toolchain in _ALL for client in toolchain.clients}
