@@ -21,6 +21,7 @@ _ERROR = {
     "content": {"application/json": {"schema": {"$ref": f"{_SCHEMA}ErrorEnvelope"}}},
 }
 _KEPT = ("schemas", "securitySchemes")
+_UNTOUCHED = ("examples", "schemas", "securitySchemes")
 
 
 def relax(document: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def relax(document: dict[str, Any]) -> dict[str, Any]:
         **document,
         "paths": {path: rules.path_item(item) for path, item in document["paths"].items()},
         "components": {
-            **{section: rules.relaxed(nodes) for section, nodes in components.items()},
+            **{name: nodes if name in _UNTOUCHED else rules.relaxed(nodes) for name, nodes in components.items()},
             "schemas": {name: rules.schema(name) for name in components["schemas"]},
             "responses": {**rules.relaxed(components.get("responses", {})), "Error": _ERROR},
         },
