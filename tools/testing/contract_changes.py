@@ -298,7 +298,7 @@ def _in_both(**values: Any) -> Change:
     return change
 
 
-NAMED = _set(_schema("ErrorType"), enum=["client_error"], **{"x-enum-varnames": ["CLIENT_ERROR_TYPE"]})
+NAMED = _set(_schema("ErrorType"), enum=["client_error"], **{"x-enum-varnames": ["ClientErrorType"]})
 
 # Changes of what the last release does not have: how the base is prepared, the change, and its level.
 PREPARED: dict[str, tuple[Change, Change, str]] = {
@@ -313,7 +313,7 @@ PREPARED: dict[str, tuple[Change, Change, str]] = {
     "writeOnly is removed": (_in_both(writeOnly=True), _in_both(writeOnly=False), "minor"),
     "a quota is lowered": (_quota(100), _quota(10), "minor"),
     "a quota is raised": (_quota(10), _quota(100), "minor"),
-    "a constant is renamed": (NAMED, _set(_schema("ErrorType"), **{"x-enum-varnames": ["CLIENT_TYPE"]}), "major"),
+    "a constant is renamed": (NAMED, _set(_schema("ErrorType"), **{"x-enum-varnames": ["ClientType"]}), "major"),
     "explode is left out": (
         _set(_component("parameters", "Offset"), explode=True),
         _drop(_component("parameters", "Offset"), "explode"),
