@@ -31,6 +31,7 @@ def _faulty(document: dict[str, Any]) -> dict[str, Any]:
     components["parameters"]["TrackId"] = components["parameters"]["TrackIdPath"]
     components["schemas"]["NewCollection"] = components["schemas"]["CollectionCreate"]
     del components["schemas"]["ErrorType"]["x-enum-varnames"]
+    components["schemas"]["ErrorCode"]["x-enum-varnames"] = ["MALFORMED_REQUEST"]
     del components["responses"]["BadRequest"]["headers"]["Link"]
     del components["responses"]["InternalServerError"]["headers"]["Retry-After"]
     created = faulty["paths"]["/music/{organization_id}/collections"]["post"]["responses"]["201"]
@@ -46,6 +47,7 @@ def _faulty(document: dict[str, Any]) -> dict[str, Any]:
         "name-unique: TrackId is also the name that components/schemas/TrackId has in generated code",
         "name-unique: NewCollection is also the name that components/schemas/Collection has in generated code",
         "name-unique: VALIDATION_ERROR is also the name that components/schemas/ErrorType/enum/3 has in generated code",
+        "name-unique: x-enum-varnames of ErrorCode needs one name for each value, in camel case",
         "response-headers: 400 of list_collections has no header Link",
         "response-headers: 500 of list_collections has no header Retry-After",
         "response-example-paired: create_collection has the request examples name_and_description, name_only and",

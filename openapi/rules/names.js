@@ -18,6 +18,19 @@ const constantsOf = (components) =>
     (schema.enum ?? []).map((value, i) => [schema["x-enum-varnames"]?.[i] ?? value, ["components", "schemas", name, "enum", i]]),
   );
 
+/** Enumerations whose constants some language could not have: one name for each value, in camel case. */
+const misnamed = (components) =>
+  Object.entries(components.schemas ?? {})
+    .filter(([, schema]) => schema["x-enum-varnames"])
+    .filter(([, schema]) => {
+      const names = schema["x-enum-varnames"];
+      return names.length !== schema.enum?.length || !names.every((name) => /^(?:[A-Z][a-z0-9]+)+$/.test(name));
+    })
+    .map(([name]) => ({
+      message: `x-enum-varnames of ${name} needs one name for each value, in camel case such as ClientErrorType`,
+      path: ["components", "schemas", name, "x-enum-varnames"],
+    }));
+
 const repeated = (named, advice) => {
   const first = new Map();
   return named.flatMap(([name, path]) => {
@@ -30,4 +43,5 @@ const repeated = (named, advice) => {
 export default ({ components = {} }) => [
   ...repeated(typesOf(components), "give it another one"),
   ...repeated(constantsOf(components), "name the constants with x-enum-varnames"),
+  ...misnamed(components),
 ];
