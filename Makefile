@@ -122,10 +122,15 @@ test-clients: clients ## Compile every client and drive it against the live and 
 	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))
 	@$(BIN)/python -m pytest -q -n 0 tests/clients
 
+test-generators: $(TOOLS) ## Generate clients of the client view with third-party generators, compile and drive them (Go and Rust from the machine)
+	@$(BIN)/python -m pytest -q -n 0 tests/third_party
+
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group sbom -o deploy/sbom.lock
+	@$(LOCK) tests/third_party/python/requirements.in -o tests/third_party/python/requirements.lock
+	@cd tests/third_party/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --loglevel=error
 	@$(NODE) npm install --package-lock-only --loglevel=error
 
 bench: $(BUNDLE) ## Compare speed and memory with other frameworks on both databases: about an hour, on a quiet machine

@@ -20,8 +20,8 @@ from web.asgi import App
 from web.concurrency import ConcurrencyLimiter
 from web.contract import conformance, signatures
 from web.contract import document as contract
-from web.contract.document import Contract
 from web.contract.reading import operations
+from web.contract.views import Contract
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
 from web.http.cors import CORSPolicy
@@ -124,8 +124,9 @@ def assemble(
     find: Callable[[str, str], Handler],
 ) -> Application:
     """The application of a contract; `find` returns the handler for a tag and an operationId."""
-    database, errors, cors = dispatcher.database, ErrorCatalog(document), CORSPolicy(settings.cors_origins, document)
-    proxies = TrustedProxies(settings.trusted_proxies)
+    public_url = settings.public_url
+    errors, cors = ErrorCatalog(document, public_url), CORSPolicy(settings.cors_origins, document)
+    database, proxies = dispatcher.database, TrustedProxies(settings.trusted_proxies)
     limiter = _limiter(document, settings, proxies)
     concurrency = ConcurrencyLimiter(settings.max_concurrency, settings.max_bodies_per_credential)
     tags = {operation.id: operation.node["tags"][0] for operation in operations(document)}
@@ -145,7 +146,7 @@ def assemble(
     )
     return Application(
         connexion,
-        Contract(document),
+        Contract(document, settings.public_url),
         database,
         limiter,
         cors,

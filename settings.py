@@ -139,8 +139,8 @@ class Settings:
     )
     public_url: str = _setting(
         "",
-        "address that clients call, with the path that a proxy removes: https://music.example/studio; empty: in the "
-        "samples of /docs the address of the reader, and no path",
+        "address that clients call, with the path that a proxy removes: https://music.example/studio; used in samples, "
+        "contract and links; empty: in the samples of /docs the address of the reader, and no path",
         origin,
     )
     cors_origins: tuple[str, ...] = _setting((), "exact origins allowed by CORS, separated by spaces", words)

@@ -23,7 +23,7 @@ def main() -> None:
     except (ContractError, OSError) as error:
         sys.exit(str(error))
     shutil.rmtree(options.folder, ignore_errors=True)
-    for path, content in _files(Site(document, options.server)):
+    for path, content in _files(Site(document, options.server, api=options.server)):
         target = options.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)

@@ -17,12 +17,14 @@ import jinja2
 from docsite import errors as catalog
 from docsite import examples, literals, samples
 from docsite.operations import Example, Operation, operations
+from web.contract import views
 from web.contract.reading import base_path
 from web.docs_pages import MARKDOWN, ORIGIN, PATH, PLAIN, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROOT = Path(__file__).parent.parent
 CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "docsite" / "tutorial.md"
+COMPATIBILITY = ROOT / "docsite" / "compatibility.md"
 SECTION = "api-reference/music"
 
 
@@ -42,13 +44,13 @@ class Block(NamedTuple):
 class Site:
     """The pages for one origin, such as `https://music.example`, which the samples call.
 
-    `public_path` is the path below which a proxy serves pages and API, in links between them.
+    `public_path` is the path below which a proxy serves pages and API, in links between them. `api` is the address of
+    the service where the pages are on another host, and empty where they are on the same one.
     """
 
-    def __init__(self, document: dict[str, Any], origin: str, public_path: str = "") -> None:
+    def __init__(self, document: dict[str, Any], origin: str, public_path: str = "", api: str = "") -> None:
         self.origin = origin
-        self._public_path = public_path
-        self._document = document
+        self._document = views.with_server(document, api or public_path)
         self._operations = operations(document)
         self._templates = _environment()
         title = document["info"]["title"]
@@ -56,8 +58,8 @@ class Site:
         self._templates.globals.update(
             public_path=public_path, docs=public_path + PATH, home=f"{public_path}{PATH}/{SECTION}",
             pages=f"{PATH}/{SECTION}", overview=f"{title.removesuffix(' API')} overview", product=title, info=info,
-            tags=self._tags(),
-            operations=self._operations, origin=origin,
+            tags=self._tags(), operations=self._operations, origin=origin,
+            contract=(api or public_path) + base_path(document), base=base_path(document),
         )  # fmt: skip
 
     def _tags(self) -> list[dict[str, str]]:
@@ -73,6 +75,7 @@ class Site:
             "errors": self._errors,
             "tutorial": _tutorial,
             "changelog": _changelog,
+            "compatibility": _compatibility,
         }
         return own | {o.slug: lambda o=o: self._operation(o) for o in self._operations}
 
@@ -99,9 +102,9 @@ class Site:
         """The contract with `x-codeSamples`, for the interactive reference."""
         document = json.loads(json.dumps(self._document))
         introduction = document["info"].get("description", document["info"]["title"])
-        if self._public_path:
-            document["servers"][0] |= {"url": self._public_path + base_path(document)}
-        document["info"]["description"] = introduction + "\n\n" + self._render("more.md")
+        document["info"]["description"] = "\n\n".join(
+            (introduction, self._render("guides.md") + "\n" + self._render("more.md"))
+        )
         for operation in self._operations:
             node = document["paths"][operation.template][operation.method.lower()]
             node["x-codeSamples"] = samples.code_samples(operation, self.origin)
@@ -151,6 +154,15 @@ def _changelog() -> str:
     return CHANGELOG.read_text(encoding="utf-8")
 
 
+def _compatibility() -> str:
+    return COMPATIBILITY.read_text(encoding="utf-8")
+
+
+def _title(tag: dict[str, str]) -> str:
+    """The name of a tag as readers see it."""
+    return tag.get("x-displayName", tag["name"].capitalize())
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -159,7 +171,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - Markdown is text; page.html escapes its values
     )
-    environment.filters["json"] = literals.write
+    environment.filters |= {"json": literals.write, "title": _title}
     return environment
 
 

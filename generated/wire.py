@@ -46,7 +46,7 @@ class CollectionPage(TypedDict, closed=True):
     offset: int
 
 
-class NewCollection(TypedDict, closed=True):
+class CollectionCreate(TypedDict, closed=True):
     """
     What a new collection starts with.
     """
@@ -89,7 +89,7 @@ class CollectionTrackPage(TypedDict, closed=True):
     offset: int
 
 
-class NewCollectionTrack(TypedDict, closed=True):
+class CollectionTrackCreate(TypedDict, closed=True):
     """
     The track to add.
     """
@@ -110,7 +110,7 @@ class Acknowledgement(TypedDict, closed=True):
     Says that a request took effect, or that there was nothing left to do.
     """
 
-    success: Literal[True]
+    success: bool
     id: str
     detail: str
 
@@ -176,7 +176,7 @@ class Health(TypedDict, closed=True):
 
 class ContractDocument(TypedDict):
     """
-    An OpenAPI 3.0 document.
+    An OpenAPI document.
     """
 
     openapi: str
@@ -184,13 +184,21 @@ class ContractDocument(TypedDict):
     paths: dict[str, Any]
 
 
-class Details(TypedDict):
+class ErrorDetails(TypedDict):
     """
-    Facts about this error, by name; may be empty. Which names are present depends on the code: `errors` comes with `VALIDATION_ERROR`, `retry_after` with `RATE_LIMIT_EXCEEDED`, and `RESOURCE_NOT_FOUND` names the id that was asked for (`collection_id` or `track_id`). Names may be added later.
+    Facts about this error, by name. Each is present where it says something, so the object may be empty. A minor version may add names.
     """
 
+    organization_id: NotRequired[str]
+    collection_id: NotRequired[str]
+    track_id: NotRequired[str]
+    scope: NotRequired[str]
+    version: NotRequired[int]
     errors: NotRequired[list[Violation]]
     omitted: NotRequired[int]
+    field: NotRequired[str]
+    position: NotRequired[int]
+    limit: NotRequired[int]
     retry_after: NotRequired[int]
 
 
@@ -204,7 +212,7 @@ class ErrorBody(TypedDict, closed=True):
     system_message: str
     type: ErrorType
     status: int
-    details: Details
+    details: ErrorDetails
     trace_id: str
     timestamp: str
 
@@ -214,5 +222,5 @@ class ErrorEnvelope(TypedDict, closed=True):
     The one body of every response of 400 and above, whichever part of the service made it.
     """
 
-    success: Literal[False]
+    success: bool
     error: ErrorBody

@@ -18,7 +18,7 @@ def list_collections(organization_id: str, limit: int, offset: int, caller: Call
     return {"items": [view | {"track_count": None} for view in _views(rows)], "limit": limit, "offset": offset}
 
 
-def create_collection(organization_id: str, body: wire.NewCollection, caller: Caller) -> WithETag[wire.Collection]:
+def create_collection(organization_id: str, body: wire.CollectionCreate, caller: Caller) -> WithETag[wire.Collection]:
     return _with_etag(collections.create(caller, organization_id, **body))
 
 
@@ -62,7 +62,7 @@ def list_collection_tracks(
 def add_collection_track(
     organization_id: str,
     collection_id: str,
-    body: wire.NewCollectionTrack,
+    body: wire.CollectionTrackCreate,
     caller: Caller,
     if_match: int | None,
 ) -> wire.Acknowledgement:

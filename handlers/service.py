@@ -20,13 +20,17 @@ async def get_readiness() -> wire.Health:
 
 
 async def get_openapi_json() -> WithETag[RawBody]:
-    return _published("json")
+    return _published("strict")
 
 
-async def get_openapi_yaml() -> WithETag[RawBody]:
-    return _published("yaml")
+async def get_openapi_client_json() -> WithETag[RawBody]:
+    return _published("client")
 
 
-def _published(form: str) -> WithETag[RawBody]:
-    document = current_request.get().contract.published(form)
+async def get_openapi_v31_json() -> WithETag[RawBody]:
+    return _published("3.1")
+
+
+def _published(view: str) -> WithETag[RawBody]:
+    document = current_request.get().contract.published(view)
     return WithETag(RawBody(document.body, document.media_type), document.tag)

@@ -23,7 +23,7 @@ from tools.testing.service import (
 )
 from web.contract.reading import OperationObject
 
-PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_yaml"}
+PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_client_json", "get_openapi_v31_json"}
 # Response to an unknown id and to one of another organization, by operation and body field.
 IDS_IN_BODIES = {
     ("create_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),

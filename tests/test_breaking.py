@@ -2,54 +2,57 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.contract import breaking, extra_rules, redocly_diff
-from tools.contract.change import Finding, highest
-from tools.testing.contract_changes import BREAKING, HARMLESS, Change
+from tools.contract import breaking
+from tools.contract.change import highest
+from tools.testing.contract_changes import BREAKING, HARMLESS, PREPARED, Change
 from web.contract import document as contract
 
 RELEASED = json.loads(breaking.last_released().read_text(encoding="utf-8"))
-Findings = Callable[[Change], list[Finding]]
+WORKING = contract.document()
 
 
-@pytest.fixture
-def rate(tmp_path: Path) -> Findings:
-    """Findings for a change of the last released contract."""
-
-    def findings(change: Change) -> list[Finding]:
-        document = copy.deepcopy(RELEASED)
-        change(document)
-        found = extra_rules.findings(RELEASED, document)
-        if highest(found) == "major":
-            return found
-        file = tmp_path / f"{id(document)}.json"
-        file.write_text(json.dumps(document), encoding="utf-8")
-        return found + redocly_diff.findings(breaking.last_released(), file)
-
-    return findings
+def _rate(change: Change, base: dict[str, Any] = WORKING) -> str:
+    """The level of a change of a contract."""
+    document = copy.deepcopy(base)
+    change(document)
+    return highest(breaking.changes(base, document))
 
 
 @pytest.mark.slow
-def test_every_breaking_change_is_found(rate: Findings) -> None:
-    found = _levels(rate, BREAKING)
+def test_every_breaking_change_is_found() -> None:
+    found = _levels(_rate, BREAKING)
     assert {title for title, level in found.items() if level != "major"} == set(), found
 
 
 @pytest.mark.slow
-def test_no_harmless_change_is_called_breaking(rate: Findings) -> None:
-    found = _levels(rate, {title: change for title, (change, _) in HARMLESS.items()})
+def test_no_harmless_change_is_called_breaking() -> None:
+    found = _levels(_rate, {title: change for title, (change, _) in HARMLESS.items()})
     assert found == {title: level for title, (_, level) in HARMLESS.items()}
 
 
-def _levels(rate: Findings, changes: dict[str, Change]) -> dict[str, str]:
+@pytest.mark.slow
+def test_change_of_what_the_release_does_not_have_is_rated() -> None:
+    found = _levels(_rate_prepared, PREPARED)
+    assert found == {title: level for title, (_, _, level) in PREPARED.items()}
+
+
+def _rate_prepared(row: tuple[Change, Change, str]) -> str:
+    prepare, change, _ = row
+    base = copy.deepcopy(WORKING)
+    prepare(base)
+    return _rate(change, base)
+
+
+def _levels(rate: Callable[[Any], str], changes: Mapping[str, Any]) -> dict[str, str]:
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(changes, map(highest, pool.map(rate, changes.values())), strict=True))
+        return dict(zip(changes, pool.map(rate, changes.values()), strict=True))
 
 
 def test_corpus_has_at_least_40_changes() -> None:
@@ -101,6 +104,16 @@ def test_report_explains_a_breaking_change(tmp_path: Path) -> None:
     assert "Its default went from 50 to 20." in text
     assert "Keep the default" in text
     assert "info.version is 1.1.0 and must be 2.0.0 or above" in text
+
+
+@pytest.mark.slow
+def test_report_names_method_and_path() -> None:
+    document = copy.deepcopy(WORKING)
+    BREAKING["an operationId changes"](document)
+    BREAKING["a response gets another media type"](document)
+    texts = [finding.what for finding in breaking.changes(WORKING, document)]
+    assert any("(GET /music/{organization_id}/collections operationId)" in text for text in texts), texts
+    assert not [text for text in texts if "~1" in text or "%7B" in text or "#/" in text]
 
 
 def test_released_contracts_have_the_version_of_their_file() -> None:

@@ -59,9 +59,11 @@ def test_deprecated_operation_sends_deprecation_headers_on_every_response(client
     for response in responses:
         assert response.headers["Deprecation"] == "@1796083200"  # 2026-12-01
         assert response.headers["Sunset"] == "Wed, 30 Jun 2027 00:00:00 GMT"
-        assert response.headers["Link"] == (
+        assert response.headers["Link"].endswith(
             '<https://example.org/changes>; rel="deprecation", </v2/collections>; rel="successor-version"'
         )
+        assert len(response.headers.get_list("Link")) == 1
+        assert ('rel="help"' in response.headers["Link"]) == response.is_error
 
 
 def test_deprecation_without_a_date_still_sends_headers(client: httpx.Client) -> None:

@@ -198,6 +198,7 @@ def test_each_error_code_has_the_documented_envelope(context: Context, code: str
     request = ("GET", "/v1/health/live") if code == "REQUEST_TIMEOUT" else None
     error = assert_envelope(response, code, request)
     assert len(response.content) <= 8192
+    assert response.headers["Link"] == f'</docs/api-reference/music/errors#{code.lower()}>; rel="help"'
     for header, codes in HEADERS.items():
         assert (header in response.headers) == (code in codes), f"{code} and {header}"
     if code == "RATE_LIMIT_EXCEEDED":
@@ -209,7 +210,9 @@ HEADERS = {
         "AUTHENTICATION_REQUIRED", "API_KEY_EXPIRED", "API_KEY_DEACTIVATED", "API_KEY_PAUSED", "TOKEN_EXPIRED",
         "TOKEN_INVALID",
     },
-    "Retry-After": {"RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE"},
+    "Retry-After": {
+        "RATE_LIMIT_EXCEEDED", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE",
+    },
     "Allow": {"METHOD_NOT_ALLOWED"},
     "Accept-Post": {"UNSUPPORTED_MEDIA_TYPE"},
 }  # fmt: skip

@@ -81,7 +81,7 @@ def test_request_id_of_64_characters_is_returned(alice: httpx.Client) -> None:
 
 
 def test_retry_after_bounds_cover_the_longest_window() -> None:
-    error = contract.document()["components"]["schemas"]["ErrorBody"]["properties"]
-    wait = error["details"]["properties"]["retry_after"]
+    details = contract.document()["components"]["schemas"]["ErrorDetails"]["properties"]
+    wait = details["retry_after"]
     longest = parse("1/day").get_expiry()
     assert (wait["minimum"], wait["maximum"]) == (0, longest), "a day is the longest window"

@@ -14,6 +14,7 @@ from docsite import html, samples
 from docsite.operations import operations
 from tools.testing.service import ROOT, Services
 from web.contract import document as contract
+from web.error_envelope import ErrorCatalog
 
 HOME = "/docs/api-reference/music"
 CODES = contract.document()["components"]["schemas"]["ErrorCode"]["enum"]
@@ -122,6 +123,20 @@ def test_every_link_of_every_page_resolves(reader: httpx.Client) -> None:
     assert {link: reader.get(link).status_code for link in named} == dict.fromkeys(named, 200)
 
 
+@pytest.mark.parametrize("slug", ["introduction", "compatibility"])
+def test_page_names_every_view_of_the_contract(reader: httpx.Client, slug: str) -> None:
+    page = _text(reader, f"{HOME}/{slug}.md")
+    for view in ("openapi.json", "openapi.client.json", "openapi.3.1.json", "openapi.yaml"):
+        assert f"/v1/{view}" in page, view
+
+
+def test_documentation_named_by_the_contract_is_served(reader: httpx.Client) -> None:
+    assert reader.get(contract.document()["externalDocs"]["url"]).status_code == 200
+    for code, entry in ErrorCatalog(contract.document()).entries.items():
+        page, _, anchor = entry.link.partition(">")[0].removeprefix("<").partition("#")
+        assert f'id="{anchor}"' in _text(reader, page), code
+
+
 def test_html_page_has_a_strict_content_security_policy(reader: httpx.Client) -> None:
     policy = reader.get(f"{HOME}/errors").headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "style-src 'self'"} < set(policy)
@@ -161,14 +176,18 @@ def test_samples_use_the_public_url_setting(services: Services) -> None:
     assert server.url not in text
 
 
-def test_static_site_equals_the_served_pages(reader: httpx.Client, tmp_path: Path) -> None:
+def test_static_site_equals_the_served_pages_but_for_the_address(reader: httpx.Client, tmp_path: Path) -> None:
     origin = str(reader.base_url).rstrip("/")
+    absolute, relative = f"{origin}/v1".encode(), b"/v1"
     command = [sys.executable, "-m", "docsite", str(tmp_path / "docs"), "--server", origin]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}
-    assert len(files) == 2 * (4 + len(OPERATIONS)) + 6
-    assert {file: (tmp_path / file).read_bytes() for file in files} == served
+    written = {file: (tmp_path / file).read_bytes() for file in files}
+    assert len(files) == 2 * (5 + len(OPERATIONS)) + 6
+    assert json.loads(written[Path("docs/openapi.json")])["servers"][0]["url"] == f"{origin}/v1"
+    for file in files:
+        assert written[file].replace(absolute, relative) == served[file].replace(absolute, relative), file
 
 
 def test_literals_are_formatted_per_language() -> None:

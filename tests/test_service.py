@@ -6,7 +6,6 @@ import socket
 
 import httpx
 import pytest
-import yaml
 from sqlalchemy import text
 
 from models.db import connection, migrate
@@ -26,7 +25,6 @@ from tools.testing.service import (
     raw,
     violations,
 )
-from web.contract import document
 from web.contract.reading import OperationObject, examples
 
 DEFAULT_HEADERS = {
@@ -36,7 +34,6 @@ DEFAULT_HEADERS = {
     "Cache-Control": "no-store",
 }
 REQUEST_ID = re.compile("req_[A-Za-z0-9_-]{1,64}")
-CONTRACTS = ("/v1/openapi.json", "/v1/openapi.yaml")
 GETS = [operation for operation in operations() if operation.method == "GET"]
 PATHS = sorted({operation.path for operation in operations()})
 each_get = pytest.mark.parametrize("operation", GETS, ids=lambda operation: operation.id)
@@ -91,30 +88,6 @@ def test_database_outage_gives_503_and_recovers(services: Services) -> None:
         postgres.start()
         assert client.get(f"{server.url}/v1/health/ready").status_code == 200
         assert client.get("collections").status_code == 200
-
-
-def test_served_contract_equals_the_document(anonymous: httpx.Client) -> None:
-    as_json, as_yaml = (anonymous.get(path) for path in CONTRACTS)
-    assert as_json.json() == document.load()
-    assert list(as_json.json()) == list(document.load())
-    assert yaml.safe_load(as_yaml.text) == document.load()
-    assert as_json.headers["Content-Type"] == "application/json"
-    assert as_yaml.headers["Content-Type"] == "application/yaml"
-
-
-def test_served_contract_contains_no_python_names(anonymous: httpx.Client) -> None:
-    served = anonymous.get(CONTRACTS[0]).text
-    for word in ("x-openapi-router-controller", "InfoFunc", "web.", "handlers.", "models."):
-        assert word not in served
-
-
-@pytest.mark.parametrize("path", CONTRACTS)
-def test_contract_with_known_etag_gets_304(anonymous: httpx.Client, path: str) -> None:
-    tag = anonymous.get(path).headers["ETag"]
-    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        response = anonymous.get(path, headers={"If-None-Match": known})
-        assert (response.status_code, response.content, response.headers["ETag"]) == (304, b"", tag)
-    assert anonymous.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
 @each_get

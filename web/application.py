@@ -15,7 +15,7 @@ from web import response_headers
 from web.asgi import App, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
-from web.contract.document import Contract
+from web.contract.views import Contract
 from web.error_envelope import ErrorCatalog
 from web.http import request_checks
 from web.http.cors import CORSPolicy

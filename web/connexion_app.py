@@ -15,7 +15,7 @@ from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 
-from web.contract import objects
+from web.contract import objects, views
 from web.docs_pages import PageFactory, register_docs
 from web.error_envelope import ErrorCatalog
 from web.operation_middleware import OperationMiddleware
@@ -44,7 +44,7 @@ def create_connexion_app(
         resolver=Resolver(find_handler),
         swagger_ui_options=SwaggerUIOptions(serve_spec=False, swagger_ui=False),
     )
-    register_docs(app.app, pages, public_url, errors)
+    register_docs(app.app, pages, public_url, errors, views.yaml_path(document))
     return app
 
 

@@ -13,8 +13,8 @@ from web.redaction import redact
 if TYPE_CHECKING:
     from models.access import Caller
     from web.asgi import Scope
-    from web.contract.document import Contract
     from web.contract.operations import Operation
+    from web.contract.views import Contract
     from web.exceptions import Violation
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")

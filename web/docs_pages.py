@@ -1,4 +1,4 @@
-"""Serves /docs: the static files of docsite/static/ and the pages generated from the contract.
+"""Serves /docs (the static files of docsite/static/, and pages generated from the contract) and the contract as YAML.
 
 Decisions 50 to 52.
 """
@@ -71,8 +71,8 @@ class EncodedPage(NamedTuple):
     headers: dict[str, str]
 
 
-def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog) -> None:
-    """Registers the routes of PATH; an unknown path below it gives NoSuchEndpoint in the error envelope.
+def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> None:
+    """Registers the routes of PATH and `yaml_path`; an unknown path gives NoSuchEndpoint in the error envelope.
 
     The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
     """
@@ -91,6 +91,7 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
     app.add_url_rule(PATH, endpoint=PATH, view_func=view, defaults={"path": ""})
     app.add_url_rule(f"{PATH}/", endpoint=f"{PATH}/", view_func=view, defaults={"path": "/"})
     app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
+    app.add_url_rule(yaml_path, endpoint=yaml_path, view_func=_contract_as_yaml)
 
 
 def _serve(generated: Callable[..., EncodedPage], public_url: str, path: str) -> flask.Response:
@@ -99,6 +100,16 @@ def _serve(generated: Callable[..., EncodedPage], public_url: str, path: str) ->
         page = _static_file(path, urlsplit(public_url).path, gzipped)
     else:
         page = generated(path, public_url or _origin(), gzipped)
+    return _respond(page)
+
+
+def _contract_as_yaml() -> flask.Response:
+    document = current_request.get().contract.published("yaml")
+    headers = {"Content-Type": document.media_type, "ETag": f'"{document.tag}"', **_CACHE_HEADERS}
+    return _respond(EncodedPage(document.body, headers))
+
+
+def _respond(page: EncodedPage) -> flask.Response:
     if preconditions.is_known(flask.request.headers.get("If-None-Match"), page.headers["ETag"]):
         # A browser stores the headers of a 304 (RFC 9111 section 3.2), so the content security policy must be in it.
         headers = {name: value for name, value in page.headers.items() if name != "Content-Encoding"}

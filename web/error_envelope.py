@@ -18,23 +18,33 @@ from web.redaction import redact
 from web.responses import Response
 
 MAX_TEXT_LENGTH = 128
+RETRY_AFTER_SECONDS = 1  # of a response of 500 and above whose failure names no other time
 log = structlog.get_logger("web.error_envelope")
 
 
 class CatalogEntry(NamedTuple):
-    """Status, type and message of one error code."""
+    """Status, type and message of one error code, and the Link field to its page (RFC 8288), empty without a page."""
 
     status: int
     type: str
     message: str
+    link: str
 
 
 class ErrorCatalog:
-    """The error codes of a contract (`x-errors`); converts exceptions to responses."""
+    """The error codes of a contract (`x-errors`); converts exceptions to responses.
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        entries = document["components"]["schemas"]["ErrorCode"]["x-errors"]
-        self.entries = {code: CatalogEntry(e["status"], e["type"], e["message"]) for code, e in entries.items()}
+    The page of the codes is the contract's `externalDocs`; its address begins with `public_url` if that is known.
+    """
+
+    def __init__(self, document: dict[str, Any], public_url: str = "") -> None:
+        schema = document["components"]["schemas"]["ErrorCode"]
+        page = schema.get("externalDocs", {}).get("url", "")
+        page = public_url + page if page.startswith("/") else page
+        self.entries = {
+            code: CatalogEntry(e["status"], e["type"], e["message"], _link(page, code))
+            for code, e in schema["x-errors"].items()
+        }
         self._challenges = challenges(document)
 
     def status(self, failure: Failure) -> int:
@@ -56,16 +66,22 @@ class ErrorCatalog:
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         envelope = {"success": False, "error": body}
-        return Response(entry.status, self._headers(failure, entry.status), orjson.dumps(envelope), envelope)
+        return Response(entry.status, self._headers(failure, entry), orjson.dumps(envelope), envelope)
 
-    def _headers(self, failure: Failure, status: int) -> dict[str, str]:
+    def _headers(self, failure: Failure, entry: CatalogEntry) -> dict[str, str]:
         headers = {"content-type": "application/json"} | dict(getattr(failure, "headers", {}))
-        retry_after = getattr(failure, "retry_after", None)
+        if entry.link:
+            headers["link"] = entry.link
+        retry_after = getattr(failure, "retry_after", RETRY_AFTER_SECONDS if entry.status >= 500 else None)
         if retry_after is not None:
             headers["retry-after"] = str(retry_after)
-        if status == 401:
+        if entry.status == 401:
             headers["www-authenticate"] = self._challenges
         return headers
+
+
+def _link(page: str, code: str) -> str:
+    return f'<{page}#{code.lower()}>; rel="help"' if page else ""
 
 
 def _redact(value: Any) -> Any:

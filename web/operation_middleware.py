@@ -1,7 +1,8 @@
 """Middleware in Connexion's middleware list that executes the operations of the contract.
 
 Connexion passes the specification and the resolver to `add_api`, and each operation is compiled once. A request is then
-routed, authenticated, rate-limited, bound, dispatched and sent here. Paths below /docs go on to Flask. Decision 1.
+routed, authenticated, rate-limited, bound, dispatched and sent here. Requests for /docs and for the contract as YAML go
+on to Flask. Decision 1.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from web import binding, docs_pages
 from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
+from web.contract import views
 from web.contract.operations import Operation
 from web.contract.reading import operations
 from web.contract.schemas import ValidatorCache
@@ -34,8 +36,7 @@ from web.router import Router, allow
 from web.security.authentication import Authenticator
 from web.security.lease import CallerChanged, CredentialLease
 
-_DOCS = docs_pages.PATH.encode()
-_BELOW_DOCS = _DOCS + b"/"
+_BELOW_DOCS = f"{docs_pages.PATH}/".encode()
 
 
 class OperationMiddleware(SpecMiddleware):
@@ -68,6 +69,7 @@ class OperationMiddleware(SpecMiddleware):
         self.require_if_match = require_if_match
         self.public_path = public_path
         self.router = Router([])
+        self.pages = {docs_pages.PATH.encode(), views.yaml_path(document).encode()}
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""
@@ -102,8 +104,8 @@ class OperationMiddleware(SpecMiddleware):
                 await streaming.send_pieces(response.pieces, receive, send)
 
     async def _respond(self, context: RequestContext, receive: Receive) -> Response:
-        if context.path == _DOCS or context.path.startswith(_BELOW_DOCS):
-            return await self._docs(context, receive)
+        if context.path in self.pages or context.path.startswith(_BELOW_DOCS):
+            return await self._pages(context, receive)
         if context.method == "OPTIONS":
             return self._options(context)
         operation, context.path_values = self.router.find(context.method, context.path)
@@ -162,7 +164,7 @@ class OperationMiddleware(SpecMiddleware):
         methods = allow(self.router.methods(context.path)[0])
         return Response(204, {"allow": methods} | self.cors.preflight(context.headers, methods), b"")
 
-    async def _docs(self, context: RequestContext, receive: Receive) -> Response:
+    async def _pages(self, context: RequestContext, receive: Receive) -> Response:
         """Flask's response."""
         if context.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("Pages are read only", {"allow": "GET, HEAD"})

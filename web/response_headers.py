@@ -34,6 +34,10 @@ async def send_response(context: RequestContext, response: Response, send: Send)
     extra = dict(context.cors_headers)
     if context.send_timing:
         extra |= server_timing.headers(context, response)
+    operation = context.operation
+    if operation is not None and operation.deprecation_link:
+        own = response.headers.get("link")
+        extra["link"] = f"{own}, {operation.deprecation_link}" if own else operation.deprecation_link
     if extra:
         response = response._replace(headers=response.headers | extra)
     head = build_headers(response, context.request_id, _extra_headers(context))

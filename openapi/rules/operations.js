@@ -21,6 +21,8 @@ const ADDRESS = /^(https:\/\/|\/)[!#-;=?-~]+$/;
 
 const takes = (op, name) => op.parameters.some((parameter) => parameter.name === name);
 
+const namesOf = (holder) => Object.values(holder?.content ?? {}).flatMap(({ examples }) => Object.keys(examples ?? {}));
+
 const CHECKS = {
   statuses(op) {
     const due = new Map(ALWAYS.map((status) => [status, "any request can be answered with it"]));
@@ -75,6 +77,12 @@ const CHECKS = {
     if (types[0] !== known[0] || types.some((type) => !known.includes(type)))
       found.push([`takes another body than ${known.join(" and ")}`, "requestBody", "content"]);
     return found;
+  },
+  paired({ operation }) {
+    const success = Object.keys(operation.responses ?? {}).find((status) => /^2/.test(status));
+    const [sent, answered] = [operation.requestBody, operation.responses?.[success]].map((holder) => namesOf(holder));
+    if (!operation.requestBody || sent.join() === answered.join()) return [];
+    return [[`has the request examples ${sent.join(", ") || "without a name"} and the response examples ${answered.join(", ") || "without a name"}; give both the same names`, "requestBody"]];
   },
   parameters({ parameters, operation }) {
     const found = [];

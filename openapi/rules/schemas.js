@@ -2,6 +2,7 @@
 import { operationsOf } from "./operations.js";
 
 const QUANTIFIER = /^(?:[*+]|\{[0-9]+,[0-9]*\})/;
+// An open object tells of what was sent, and an id that was sent may have any form.
 const ID_PATTERN = /^\^[a-z]+(?:\(\?:[a-z|]+\))?_/;
 
 /** The first group that repeats and holds a repetition itself, or null. */
@@ -64,8 +65,8 @@ const CHECKS = {
     const group = nested(pattern);
     return group ? [...found, `the pattern's group ${group} repeats a repetition; write it without`] : found;
   },
-  ids({ type, enum: values, pattern }, { name }) {
-    if (type !== "string" || values || !/(^|_)ids?$/.test(name ?? "") || name === "trace_id") return [];
+  ids({ type, enum: values, pattern }, { name, open }) {
+    if (type !== "string" || values || open || !/(^|_)ids?$/.test(name ?? "") || name === "trace_id") return [];
     return ID_PATTERN.test(pattern ?? "") ? [] : [`${name} has no pattern that begins with the id's prefix, such as ^mcoll_`];
   },
   nullable: (schema) => (schema.nullable && !schema.type ? ["nullable without a type beside it has no effect"] : []),
@@ -77,7 +78,7 @@ function* walk(schema, at, about, seen) {
   seen.add(schema);
   yield [schema, at, about];
   for (const [name, child] of Object.entries(schema.properties ?? {}))
-    yield* walk(child, [...at, "properties", name], { ...about, name, named: true }, seen);
+    yield* walk(child, [...at, "properties", name], { ...about, name, named: true, open: schema.additionalProperties === true }, seen);
   if (schema.items) yield* walk(schema.items, [...at, "items"], { ...about, named: false }, seen);
   for (const word of ["allOf", "anyOf", "oneOf"])
     for (const [i, child] of (schema[word] ?? []).entries()) yield* walk(child, [...at, word, i], about, seen);

@@ -186,7 +186,6 @@ HEADERS = [
         )
     ),
     case("Accept in two fields is one list", OK, mine(LIST, b"Accept: text/html", b"Accept: application/json")),
-    case("nothing acceptable of the YAML", NOT_ACCEPTABLE, get(b"/v1/openapi.yaml", b"Accept: application/json")),
     case(
         "an error has its one form, whatever is accepted",
         UNAUTHENTICATED,

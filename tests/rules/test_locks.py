@@ -12,7 +12,8 @@ from tests.rules.tree import ROOT
 
 RUNTIME = ROOT / "requirements.lock"
 TOOLS = ROOT / "requirements-dev.lock"
-LOCKS = (RUNTIME, TOOLS, ROOT / "deploy" / "sbom.lock")
+THIRD_PARTY = ROOT / "tests" / "third_party" / "python" / "requirements.lock"
+LOCKS = (RUNTIME, TOOLS, ROOT / "deploy" / "sbom.lock", THIRD_PARTY)
 RENEW = "Run `make lock`; it writes the lock files without package index URLs."
 
 

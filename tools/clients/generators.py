@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from tools.clients import relaxed_contract
+from web.contract import document as strict
+from web.contract import relaxed_contract
 
 HOME = Path(__file__).parent
 ROOT = HOME.parents[1]
@@ -26,6 +27,15 @@ Done = Callable[[str], None]
 
 class Failed(Exception):
     """A generator failed; the text is its output."""
+
+
+def client_contract() -> dict[str, Any]:
+    """The relaxed contract with 4XX and 5XX in place of `default`, which openapi-generator's Python ignores."""
+    document = relaxed_contract.relax(strict.document())
+    for operation in relaxed_contract.operations(document):
+        error = operation["responses"].pop("default")
+        operation["responses"] |= {"4XX": error, "5XX": error}
+    return document
 
 
 def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: Done) -> None:
@@ -67,9 +77,6 @@ def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
     """Writes a recipe with the common options: paths, version, and no generated tests; returns its file."""
     own = yaml.safe_load(RECIPES[language].read_text(encoding="utf-8"))
     own.pop("patch", None)
-    if inputs := own.pop("inputs", None):
-        contract = contract.with_name(f"openapi-{language}.json")
-        contract.write_text(_renamed(json.dumps(document), inputs), encoding="utf-8")
     version = document["info"]["version"]
     common = {
         "inputSpec": str(contract),
@@ -84,11 +91,6 @@ def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
     own["additionalProperties"] = properties | own.get("additionalProperties", {})
     written.write_text(yaml.safe_dump(common | own), encoding="utf-8")
     return str(written)
-
-
-def _renamed(document: str, inputs: str) -> str:
-    """The contract with the schemas `New...` renamed."""
-    return re.sub(r'("|/schemas/)New([A-Z]\w*)"', lambda match: f'{match[1]}{inputs.format(match[2])}"', document)
 
 
 def _patch(language: str, patch: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from settings import ROOT
-from tools.contract import extra_rules, redocly_diff
+from tools.contract import defaults, extra_rules, redocly_diff
 from tools.contract.change import LEVELS, Finding, highest
 
 RELEASED = ROOT / "openapi" / "released"
@@ -44,10 +44,10 @@ class Comparison(NamedTuple):
 def compare(base: Path, revision: Path, changelog: str) -> Comparison:
     """The changes from `base` to `revision`, and what version and changelog still need."""
     old, new = (json.loads(file.read_text(encoding="utf-8")) for file in (base, revision))
-    changes = sorted(_changes(base, revision, old, new), key=lambda finding: -LEVELS.index(finding.level))
+    found = sorted(changes(old, new), key=lambda finding: -LEVELS.index(finding.level))
     versions = old["info"]["version"], new["info"]["version"]
-    missing = [*_version_errors(*versions, highest(changes)), *_changelog_errors(versions[1], changelog, changes)]
-    return Comparison(*versions, changes, missing)
+    missing = [*_version_errors(*versions, highest(found)), *_changelog_errors(versions[1], changelog, found)]
+    return Comparison(*versions, found, missing)
 
 
 def last_released() -> Path:
@@ -55,14 +55,18 @@ def last_released() -> Path:
     return max(RELEASED.glob("*.json"), key=lambda file: _numbers(file.stem))
 
 
-def _changes(base: Path, revision: Path, old: dict[str, Any], new: dict[str, Any]) -> list[Finding]:
-    if _unversioned(old) == _unversioned(new):
-        return []
-    return list(dict.fromkeys([*extra_rules.findings(old, new), *redocly_diff.findings(base, revision)]))
+def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Finding]:
+    """The changes between two contracts, each once."""
+    old, new = _comparable(old), _comparable(new)
+    return (
+        [] if old == new else list(dict.fromkeys([*extra_rules.findings(old, new), *redocly_diff.findings(old, new)]))
+    )
 
 
-def _unversioned(document: dict[str, Any]) -> dict[str, Any]:
-    return document | {"info": document["info"] | {"version": ""}}
+def _comparable(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without its version, and without what says the same as its absence."""
+    plain: dict[str, Any] = defaults.without_defaults(document)
+    return plain | {"info": plain["info"] | {"version": ""}}
 
 
 def _version_errors(base: str, revision: str, level: str) -> Iterator[str]:

@@ -16,6 +16,11 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+def broken(whom: str, what: str, remedy: str) -> Finding:
+    """A breaking change."""
+    return Finding("major", whom, what, remedy)
+
+
 def highest(findings: list[Finding]) -> str:
     """The highest level of the findings."""
     return max((finding.level for finding in findings), key=LEVELS.index, default="none")

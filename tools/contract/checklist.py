@@ -19,7 +19,7 @@ from tools.contract.doc_runner import Step
 
 PAGE = "docs/adding-an-operation.md"
 OPERATIONS = ("get_labels", "add_labels")
-TYPES = ("NewLabels", "Labels", "LabelName")
+TYPES = ("LabelsCreate", "Labels", "LabelName")
 LANGUAGES = ("python", "typescript", "go", "java", "rust", "php", "ruby", "csharp", "kotlin")
 REFERENCE = "dist/docs/api-reference/music"
 SAMPLES = ("curl", "python", "javascript", "typescript", "go", "java", "rust", "php", "ruby")

@@ -5,12 +5,13 @@ Decision 14.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from tools.contract.change import Finding
+from tools.contract import document_rules
+from tools.contract.change import Finding, broken
+from web.contract.links import location_link
 from web.contract.reading import OperationObject, operations
 
 Rule = Iterator[Finding]
@@ -18,23 +19,18 @@ Described = dict[str, Any]
 
 
 def findings(base: dict[str, Any], revision: dict[str, Any]) -> list[Finding]:
-    """The breaking changes of the operations that both contracts have, of error catalog, schemas and paths."""
+    """The changes of the operations that both contracts have, of error catalog, quotas, schemas and paths."""
     after = {(operation.template, operation.method): operation for operation in operations(revision)}
     pairs = [(old, after[old.template, old.method]) for old in operations(base) if (old.template, old.method) in after]
-    of_operations = (_credentials, _scope, _defaults, _tags, _fields)
+    of_operations = (_credentials, _scope, _defaults, _tags, _fields, _location)
     changes = chain.from_iterable(rule(old, new) for old, new in pairs for rule in of_operations)
-    of_documents = (_catalog, _types, _path_names)
-    return list(dict.fromkeys([*changes, *chain.from_iterable(rule(base, revision) for rule in of_documents)]))
-
-
-def _broken(whom: str, what: str, remedy: str) -> Finding:
-    return Finding("major", whom, what, remedy)
+    return list(dict.fromkeys([*changes, *document_rules.findings(base, revision)]))
 
 
 def _credentials(old: OperationObject, new: OperationObject) -> Rule:
     before, after = old.security(), new.security()
     if not before and after:
-        yield _broken(
+        yield broken(
             f"who calls {old.title} without a credential",
             "It was public, and now it is not.",
             "Keep `security: []` on it.",
@@ -42,7 +38,7 @@ def _credentials(old: OperationObject, new: OperationObject) -> Rule:
     for alternative in before:
         if after and not any(way <= alternative for way in after):
             names = " and ".join(sorted(name for name, _ in alternative)) or "no credential"
-            yield _broken(
+            yield broken(
                 f"who calls {old.title}", f"{names} no longer suffices.", "Keep accepting the old credentials."
             )
 
@@ -50,7 +46,7 @@ def _credentials(old: OperationObject, new: OperationObject) -> Rule:
 def _scope(old: OperationObject, new: OperationObject) -> Rule:
     before, after = old.node.get("x-scope"), new.node.get("x-scope")
     if after and before != after:
-        yield _broken(
+        yield broken(
             f"who calls {old.title} with a key for {before or 'anything'}",
             f"It needs {after} now.",
             "Keep requiring the old scope.",
@@ -59,7 +55,7 @@ def _scope(old: OperationObject, new: OperationObject) -> Rule:
 
 def _tags(old: OperationObject, new: OperationObject) -> Rule:
     if old.node.get("tags") != new.node.get("tags"):
-        yield _broken(
+        yield broken(
             f"who calls {old.title} through a generated client",
             f"It moved from {_listed(old)} to {_listed(new)}, which are classes there.",
             "Keep the tag.",
@@ -75,7 +71,7 @@ def _defaults(old: OperationObject, new: OperationObject) -> Rule:
     for place in before.keys() & after.keys():
         was, is_ = before[place].get("default"), after[place].get("default")
         if was != is_:
-            yield _broken(
+            yield broken(
                 f"who leaves {place} out of {old.title}",
                 f"Its default went from {was!r} to {is_!r}.",
                 "Keep the default; clients that want the new value can send it.",
@@ -98,12 +94,42 @@ def _narrowed(whom: str, before: Described, after: Described, *, sent: bool) -> 
         was, is_ = before[place], after[place]
         if bool(was.get("nullable")) != bool(is_.get("nullable")) and bool(was.get("nullable")) == sent:
             what = "can no longer be null" if sent else "can be null now"
-            yield _broken(whom, f"{place} {what}.", "Add another field.")
+            yield broken(whom, f"{place} {what}.", "Add another field.")
         if _open(was) != _open(is_) and _open(was) == sent:
             what = "no longer accepts unknown fields" if sent else "may contain unknown fields now"
-            yield _broken(whom, f"{place} {what}.", "Leave additionalProperties as it was.")
+            yield broken(whom, f"{place} {what}.", "Leave additionalProperties as it was.")
+        yield from _changed_roles(whom, place, was, is_)
         if sent and is_.get("uniqueItems") and not was.get("uniqueItems"):
-            yield _broken(whom, f"{place} must have unique items now.", "Ignore duplicates instead of refusing them.")
+            yield broken(whom, f"{place} must have unique items now.", "Ignore duplicates instead of refusing them.")
+
+
+def _changed_roles(whom: str, place: str, was: Described, is_: Described) -> Rule:
+    """Changes in who may send a value, and in the property that tells the alternatives apart."""
+    before, after = (bool(schema.get("readOnly")) for schema in (was, is_))
+    if before != after:
+        yield broken(whom, f"{place} {'is' if after else 'is no longer'} readOnly.", "Add another field.")
+    if is_.get("writeOnly") and not was.get("writeOnly"):
+        yield broken(whom, f"{place} is writeOnly.", "Keep sending it.")
+    names = [schema.get("discriminator", {}).get("propertyName") for schema in (was, is_)]
+    if None not in names and names[0] != names[1]:
+        what = f"The discriminator of {place} is {names[1]} in place of {names[0]}."
+        yield broken(whom, what, "Keep the property that tells the alternatives apart.")
+
+
+def _location(old: OperationObject, new: OperationObject) -> Rule:
+    """The server makes Location from the first link to a GET."""
+    before, after = (_link(operation) for operation in (old, new))
+    if before and before != after:
+        what = "The link that Location is made from is gone or leads elsewhere."
+        yield broken(
+            f"who follows the Location of {old.title}", what, "Keep the first link to a GET, and its parameters."
+        )
+
+
+def _link(operation: OperationObject) -> tuple[str, dict[str, Any]] | None:
+    response = operation.by_status[operation.success]
+    has_location = "Location" in response.get("headers", {})
+    return location_link(operation, response.get("links", {})) if has_location else None
 
 
 def _open(schema: Described) -> bool:
@@ -113,7 +139,7 @@ def _open(schema: Described) -> bool:
 def _headers(whom: str, before: dict[str, bool], after: dict[str, bool]) -> Rule:
     for name in before.keys() & after.keys():
         if before[name] and not after[name]:
-            yield _broken(whom, f"The header {name} is no longer always sent.", "Keep sending it.")
+            yield broken(whom, f"The header {name} is no longer always sent.", "Keep sending it.")
 
 
 def _always(operation: OperationObject, response: Described) -> dict[str, bool]:
@@ -151,48 +177,3 @@ def _below(
     for word in ("allOf", "anyOf", "oneOf"):
         for number, child in enumerate(schema.get(word, [])):
             yield from _below(operation, child, f"{place} ({word} {number})", above)
-
-
-def _catalog(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
-    """An error code must keep its status and type."""
-    before, after = (_errors(document) for document in (base, revision))
-    for code in before.keys() - after.keys():
-        yield _broken(f"who decides by {code}", "The code is gone.", "Keep returning it.")
-    for code in before.keys() & after.keys():
-        for field in ("status", "type"):
-            if before[code][field] != after[code][field]:
-                yield _broken(
-                    f"who decides by {code}", f"Its {field} is not the same.", "Add a code, and keep this one as it is."
-                )
-
-
-def _errors(document: dict[str, Any]) -> Described:
-    schemas: Described = document.get("components", {}).get("schemas", {})
-    entries: Described = schemas.get("ErrorCode", {}).get("x-errors", {})
-    return entries
-
-
-def _types(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
-    """A schema must keep its name, which is a type in every generated client."""
-    before, after = (set(document.get("components", {}).get("schemas", {})) for document in (base, revision))
-    for name in sorted(before - after):
-        yield _broken(
-            "who compiles a generated client", f"The schema {name} is gone, which is a type there.", "Keep the name."
-        )
-
-
-def _path_names(base: dict[str, Any], revision: dict[str, Any]) -> Rule:
-    """A path parameter must keep its name, which is an argument in every generated client."""
-    after = {_nameless(path): path for path in revision["paths"]}
-    for path in base["paths"]:
-        other = after.get(_nameless(path), path)
-        if other != path:
-            yield _broken(
-                f"who calls {path} through a generated client",
-                f"The path is {other} now, so an argument has another name there.",
-                "Keep the names in the braces.",
-            )
-
-
-def _nameless(path: str) -> str:
-    return re.sub(r"\{\w+\}", "{}", path)

@@ -12,7 +12,11 @@ from web.error_envelope import ErrorCatalog
 from web.response_headers import DEFAULT_HEADERS
 
 HSTS = "max-age=31536000"
-OWN = {405: {"allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}, 503: {"retry-after": "1"}}
+OWN = {
+    405: {"allow": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
+    500: {"retry-after": "1"},
+    503: {"retry-after": "1"},
+}
 # nginx fills these in when it responds: the request id, and the time in UTC in any time zone.
 TRACE_ID = "$trace_id"
 TIMESTAMP = '<!--# config timefmt="%Y-%m-%dT%H:%M:%SZ" --><!--# echo var="date_gmt" -->'
@@ -56,7 +60,7 @@ def _block(page: Page) -> str:
     lines = [
         f"error_page {' '.join(map(str, page.statuses))} ={status} {path};",
         f"location = {path} {{",
-        *(f"    {line}" for line in ("internal;", "ssi on;", "ssi_types application/json;", *_fields(status))),
+        *(f"    {line}" for line in ("internal;", "ssi on;", "ssi_types application/json;", *_fields(page.code))),
         "    default_type application/json;",
         f"    return {status} '{_body(page)}';",
         "}",
@@ -64,9 +68,11 @@ def _block(page: Page) -> str:
     return "\n".join(lines)
 
 
-def _fields(status: int) -> list[str]:
-    fields = DEFAULT_HEADERS | {"x-request-id": TRACE_ID, "strict-transport-security": HSTS} | OWN.get(status, {})
-    return [f'add_header {name.title()} "{value}" always;' for name, value in fields.items()]
+def _fields(code: str) -> list[str]:
+    entry = CATALOG.entries[code]
+    fields = DEFAULT_HEADERS | {"x-request-id": TRACE_ID, "strict-transport-security": HSTS, "link": entry.link}
+    texts = {name: value.replace('"', r"\"") for name, value in (fields | OWN.get(entry.status, {})).items()}
+    return [f'add_header {name.title()} "{text}" always;' for name, text in texts.items()]
 
 
 def _body(page: Page) -> str:

@@ -56,7 +56,7 @@ def _renamed_field(document: Document) -> None:
 
 
 def _renamed_path_parameter(document: Document) -> None:
-    document["components"]["parameters"]["TrackId"]["name"] = "track"
+    document["components"]["parameters"]["TrackIdPath"]["name"] = "track"
     paths = document["paths"]
     paths[TRACKS + "/{track}"] = paths.pop(TRACKS + "/{track_id}")
 
@@ -117,7 +117,7 @@ def _removed_code(document: Document) -> None:
 
 
 COLLECTION = _schema("Collection")
-NEW = _schema("NewCollection")
+NEW = _schema("CollectionCreate")
 PATCH = _schema("CollectionPatch")
 CODES = _schema("ErrorCode")
 
@@ -149,13 +149,13 @@ BREAKING: dict[str, Change] = {
     "a parameter's pattern changes": _set(_component("parameters", "IfMatch", "schema"), pattern='^"[0-9]+"$'),
     "a parameter's type changes": _set(_component("parameters", "Offset", "schema"), type="string"),
     "a body's field becomes required": _with(NEW, "required", "description"),
-    "a body's field is removed": _drop(_schema("NewCollection", "properties"), "cover_image_url"),
+    "a body's field is removed": _drop(_schema("CollectionCreate", "properties"), "cover_image_url"),
     "a body's field may not be null any more": _set(
         _schema("CollectionPatch", "properties", "description"), nullable=False
     ),
-    "a body's field gets shorter": _set(_schema("NewCollection", "properties", "description"), maxLength=100),
-    "a body's field gets a default": _set(_schema("NewCollection", "properties", "description"), default="None yet"),
-    "a body's field gets another type": _set(_schema("NewCollection", "properties", "description"), type="integer"),
+    "a body's field gets shorter": _set(_schema("CollectionCreate", "properties", "description"), maxLength=100),
+    "a body's field gets a default": _set(_schema("CollectionCreate", "properties", "description"), default="None yet"),
+    "a body's field gets another type": _set(_schema("CollectionCreate", "properties", "description"), type="integer"),
     "a body takes fewer items": _set(_schema("CollectionOrder", "properties", "ordered_track_ids"), maxItems=100),
     "a body needs an item": _set(_schema("CollectionOrder", "properties", "ordered_track_ids"), minItems=1),
     "a body needs another media type": _another_media_type,
@@ -170,7 +170,6 @@ BREAKING: dict[str, Change] = {
     "a response may hold unknown fields": _set(COLLECTION, additionalProperties=True),
     "a response gets another status": _another_success,
     "an error's status is not documented any more": _drop(lambda d: d["paths"][ONE]["get"]["responses"], "404"),
-    "an error code is added to the closed list": _with(CODES, "enum", "TEAPOT"),
     "an error code is removed": _removed_code,
     "an error code gets another status": _another_status,
     "a header of a response is removed": _drop(
@@ -181,6 +180,9 @@ BREAKING: dict[str, Change] = {
     "a schema is renamed": _renamed_schema,
     "a response gets another media type": _another_response_media_type,
     "a response holds longer lists": _set(_schema("CollectionPage", "properties", "items"), maxItems=1000),
+    "Location leads elsewhere": _drop(
+        lambda d: d["paths"][LIST]["post"]["responses"]["201"]["links"], "get_collection"
+    ),
     "a response gets another enum value": _with(_schema("Health", "properties", "status"), "enum", "degraded"),
 }
 
@@ -207,11 +209,20 @@ def _new_status(document: Document) -> None:
     document["paths"][LIST]["get"]["responses"]["410"] = {"$ref": "#/components/responses/EndpointNotFound"}
 
 
+def _written_defaults(document: Document) -> None:
+    components = document["components"]
+    components["parameters"]["Offset"] |= {"explode": True, "style": "form", "required": False, "deprecated": False}
+    components["parameters"]["IfMatch"] |= {"explode": False, "style": "simple"}
+    components["headers"]["ETag"] |= {"explode": False, "style": "simple"}
+    components["schemas"]["CollectionName"] |= {"nullable": False, "readOnly": False, "writeOnly": False}
+    components["schemas"]["CollectionOrder"]["properties"]["ordered_track_ids"]["minItems"] = 0
+
+
 HARMLESS: dict[str, tuple[Change, str]] = {
     "an operation is added": (_new_operation, "minor"),
     "an optional parameter is added": (_optional_parameter, "minor"),
     "a body's field is added": (
-        _set(_schema("NewCollection", "properties"), colour={"type": "string", "nullable": True}),
+        _set(_schema("CollectionCreate", "properties"), colour={"type": "string", "nullable": True}),
         "minor",
     ),
     "a field of a response is added": (
@@ -220,16 +231,16 @@ HARMLESS: dict[str, tuple[Change, str]] = {
     ),
     "a parameter's maximum rises": (_set(_component("parameters", "CollectionLimit", "schema"), maximum=200), "minor"),
     "a body's field gets longer": (
-        _set(_schema("NewCollection", "properties", "description"), maxLength=9000),
+        _set(_schema("CollectionCreate", "properties", "description"), maxLength=9000),
         "minor",
     ),
     "a body's field gets any pattern": (
-        _drop(_schema("NewCollection", "properties", "description"), "pattern"),
+        _drop(_schema("CollectionCreate", "properties", "description"), "pattern"),
         "minor",
     ),
     "a body takes a second media type": (
         lambda d: d["paths"][LIST]["post"]["requestBody"]["content"].update(
-            {"application/yaml": {"schema": {"$ref": "#/components/schemas/NewCollection"}}}
+            {"application/yaml": {"schema": {"$ref": "#/components/schemas/CollectionCreate"}}}
         ),
         "minor",
     ),
@@ -247,8 +258,70 @@ HARMLESS: dict[str, tuple[Change, str]] = {
         ),
         "minor",
     ),
+    "an error code is added": (_with(CODES, "enum", "TEAPOT"), "minor"),
+    "a default is written out": (_written_defaults, "none"),
+    "an error's message changes": (
+        _set(_schema("ErrorCode", "x-errors", "COLLECTION_FULL"), message="There is no room."),
+        "patch",
+    ),
     "a description changes": (_set(_operation(LIST, "get"), description="Lists them."), "patch"),
     "an example changes": (_set(_schema("CollectionName"), example="Deep Work"), "patch"),
     "a summary changes": (_set(_operation(LIST, "get"), summary="List"), "patch"),
     "nothing changes": (lambda _: None, "none"),
+}
+
+
+def _alternatives(document: Document) -> None:
+    """The list's items are one of two objects, told apart by `kind`."""
+    schemas = document["components"]["schemas"]
+    for name in ("Album", "Mix"):
+        kind = {"type": "string", "enum": [name.lower()]}
+        schemas[name] = {"type": "object", "required": ["kind"], "properties": {"kind": kind, "sort": kind}}
+    references = [{"$ref": f"#/components/schemas/{name}"} for name in ("Album", "Mix")]
+    schemas["Item"] = {"oneOf": references, "discriminator": {"propertyName": "kind"}}
+    schemas["CollectionPage"]["properties"]["items"]["items"] = {"$ref": "#/components/schemas/Item"}
+
+
+def _quota(requests: int) -> Change:
+    quota = {"per": "credential", "requests": requests, "seconds": 60, "description": "All requests."}
+    return lambda document: document.update({"x-rate-limits": {"default": quota}})
+
+
+def _in_both(**values: Any) -> Change:
+    """`count` in the body of a change and in its answer."""
+
+    def change(document: Document) -> None:
+        for name in ("CollectionPatch", "Collection"):
+            count = document["components"]["schemas"][name]["properties"].setdefault("count", {"type": "integer"})
+            count.update(values)
+
+    return change
+
+
+NAMED = _set(_schema("ErrorType"), enum=["client_error"], **{"x-enum-varnames": ["ClientErrorType"]})
+
+# Changes of what the last release does not have: how the base is prepared, the change, and its level.
+PREPARED: dict[str, tuple[Change, Change, str]] = {
+    "a discriminator has another name": (
+        _alternatives,
+        _set(_schema("Item"), discriminator={"propertyName": "sort"}),
+        "major",
+    ),
+    "readOnly is put on": (_in_both(), _in_both(readOnly=True), "major"),
+    "readOnly is removed": (_in_both(readOnly=True), _in_both(readOnly=False), "major"),
+    "writeOnly is put on": (_in_both(), _in_both(writeOnly=True), "major"),
+    "writeOnly is removed": (_in_both(writeOnly=True), _in_both(writeOnly=False), "minor"),
+    "a quota is lowered": (_quota(100), _quota(10), "minor"),
+    "a quota is raised": (_quota(10), _quota(100), "minor"),
+    "a constant is renamed": (NAMED, _set(_schema("ErrorType"), **{"x-enum-varnames": ["ClientType"]}), "major"),
+    "explode is left out": (
+        _set(_component("parameters", "Offset"), explode=True),
+        _drop(_component("parameters", "Offset"), "explode"),
+        "none",
+    ),
+    "explode changes": (
+        _set(_component("parameters", "Offset"), explode=True),
+        _set(_component("parameters", "Offset"), explode=False),
+        "major",
+    ),
 }

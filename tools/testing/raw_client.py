@@ -9,9 +9,8 @@ from typing import Any, NamedTuple, Self
 from tools.testing import contract_coverage
 from tools.testing.cases import HALF_CLOSE, LIVE, MARK, Case, Piece, get
 from tools.testing.served_contract import ServedContract
-from tools.testing.service import Service
+from tools.testing.service import Service, envelope_rules
 from web.contract import document as contract
-from web.contract.schemas import Validator
 from web.error_envelope import ErrorCatalog
 
 MAX_ERROR = 8 * 1024
@@ -21,11 +20,11 @@ ALWAYS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
-WITH_STATUS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
+WITH_STATUS = {401: "www-authenticate", 405: "allow", 429: "retry-after", 500: "retry-after", 503: "retry-after"}
 FIELDS = {"code", "message", "system_message", "type", "status", "details", "trace_id", "timestamp"}
 _DOCUMENT = contract.document()
 _CATALOG = ErrorCatalog(contract.document())
-_ENVELOPE = Validator(_DOCUMENT["components"]["schemas"]["ErrorEnvelope"], _DOCUMENT)
+_ENVELOPE = envelope_rules()
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*\r\n")
 _FIELD = re.compile(rb"([a-z0-9-]+): ([ -~]*)\r\n")
 

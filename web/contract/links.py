@@ -31,13 +31,21 @@ def location(source: OperationObject, links: Mapping[str, Any], prefix: str) -> 
     `links` are those of a response of `source`; `prefix` is the path below which a proxy serves the API. Raises
     ValueError for an expression that is none of OpenAPI's.
     """
+    found = location_link(source, links)
+    if found is None:
+        return None
+    path, given = found
+    return LocationTemplate(prefix + path, {name: expression(value) for name, value in given.items()})
+
+
+def location_link(source: OperationObject, links: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """The path and the parameters of that link, as the document writes them."""
     gets = {target.id: target for target in operations(source.document) if target.method == "GET"}
     for link in map(source.follow, links.values()):
         target = gets.get(link.get("operationId"))
         given = {name.removeprefix("path."): value for name, value in link.get("parameters", {}).items()}
         if target is not None and given.keys() == set(target.path_names):
-            expressions = {name: expression(value) for name, value in given.items()}
-            return LocationTemplate(prefix + encode_path(target.path), expressions)
+            return encode_path(target.path), given
     return None
 
 

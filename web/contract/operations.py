@@ -53,7 +53,9 @@ class Operation:
         self.public = node.is_public
         self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
-        self.deprecation_headers = encode_headers(deprecation.headers(node.node, public_path))
+        fields = deprecation.headers(node.node, public_path)
+        self.deprecation_link = fields.pop("link", "")
+        self.deprecation_headers = encode_headers(fields)
         self.handler = handler
         self.handler_args = tuple(inspect.signature(handler).parameters)
         self.is_async = inspect.iscoroutinefunction(handler)

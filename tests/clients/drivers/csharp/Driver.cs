@@ -24,9 +24,9 @@ internal static class Driver
         };
     }
 
-    private static NewCollection Created(JObject body)
+    private static CollectionCreate Created(JObject body)
     {
-        var made = new NewCollection((string)body["name"]);
+        var made = new CollectionCreate((string)body["name"]);
         if (body.Property("description") != null)
         {
             made.Description = (string)body["description"];
@@ -72,7 +72,7 @@ internal static class Driver
             case "tracks":
                 return api.ListCollectionTracks(home, id).Items.Select(item => item.TrackId);
             case "add":
-                return api.AddCollectionTrack(home, id, new NewCollectionTrack(track)).Id;
+                return api.AddCollectionTrack(home, id, new CollectionTrackCreate(track)).Id;
             case "remove":
                 return api.RemoveCollectionTrack(home, id, track).Id;
             case "reorder":

@@ -47,11 +47,11 @@ func allSeen(items []studio.Collection) []any {
 }
 
 func create(ctx context.Context, api *studio.CollectionsAPIService, s step) (any, *http.Response, error) {
-	body := studio.NewCollectionInput(s.Body["name"].(string))
+	body := studio.NewCollectionCreate(s.Body["name"].(string))
 	if text, given := s.Body["description"].(string); given {
 		body.SetDescription(text)
 	}
-	request := api.CreateCollection(ctx, s.Organization).CollectionInput(*body)
+	request := api.CreateCollection(ctx, s.Organization).CollectionCreate(*body)
 	if s.IdempotencyKey != "" {
 		request = request.IdempotencyKey(s.IdempotencyKey)
 	}
@@ -120,8 +120,8 @@ func do(ctx context.Context, api *studio.CollectionsAPIService, s step) (any, *h
 	case "tracks":
 		return tracks(ctx, api, s)
 	case "add":
-		body := *studio.NewCollectionTrackInput(s.Track)
-		done, response, err := api.AddCollectionTrack(ctx, s.Organization, s.Collection).CollectionTrackInput(body).Execute()
+		body := *studio.NewCollectionTrackCreate(s.Track)
+		done, response, err := api.AddCollectionTrack(ctx, s.Organization, s.Collection).CollectionTrackCreate(body).Execute()
 		return done.GetId(), response, err
 	case "remove":
 		done, response, err := api.RemoveCollectionTrack(ctx, s.Organization, s.Collection, s.Track).Execute()

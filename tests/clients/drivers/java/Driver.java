@@ -5,8 +5,8 @@ import com.example.music.client.model.Collection;
 import com.example.music.client.model.CollectionOrder;
 import com.example.music.client.model.CollectionPatch;
 import com.example.music.client.model.ErrorBody;
-import com.example.music.client.model.NewCollection;
-import com.example.music.client.model.NewCollectionTrack;
+import com.example.music.client.model.CollectionCreate;
+import com.example.music.client.model.CollectionTrackCreate;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
@@ -40,8 +40,8 @@ public final class Driver {
     return step.hasNonNull(name) ? step.get(name).asText() : null;
   }
 
-  private static NewCollection created(JsonNode body) {
-    NewCollection made = new NewCollection().name(text(body, "name"));
+  private static CollectionCreate created(JsonNode body) {
+    CollectionCreate made = new CollectionCreate().name(text(body, "name"));
     return body.has("description") ? made.description(text(body, "description")) : made;
   }
 
@@ -82,7 +82,7 @@ public final class Driver {
         return api.listCollectionTracks(home, collection, null, null, null).getItems().stream()
             .map(item -> item.getTrackId()).toList();
       case "add":
-        NewCollectionTrack track = new NewCollectionTrack().trackId(text(step, "track"));
+        CollectionTrackCreate track = new CollectionTrackCreate().trackId(text(step, "track"));
         return api.addCollectionTrack(home, collection, track, null, null).getId();
       case "remove":
         return api.removeCollectionTrack(home, collection, text(step, "track"), null).getId();

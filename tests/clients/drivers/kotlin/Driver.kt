@@ -7,8 +7,8 @@ import com.example.music.kotlin.infrastructure.ServerException
 import com.example.music.kotlin.models.Collection
 import com.example.music.kotlin.models.CollectionOrder
 import com.example.music.kotlin.models.CollectionPatch
-import com.example.music.kotlin.models.NewCollection
-import com.example.music.kotlin.models.NewCollectionTrack
+import com.example.music.kotlin.models.CollectionCreate
+import com.example.music.kotlin.models.CollectionTrackCreate
 import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.ObjectMapper
 import java.time.Duration
@@ -37,7 +37,7 @@ private fun act(api: CollectionsApi, step: JsonNode): Any? {
         "create" -> seen(
             api.createCollection(
                 home,
-                NewCollection(name = body.text("name")!!, description = body.maybe("description")),
+                CollectionCreate(name = body.text("name")!!, description = body.maybe("description")),
                 step.text("idempotency_key"),
             ),
         )
@@ -55,7 +55,7 @@ private fun act(api: CollectionsApi, step: JsonNode): Any? {
         "every" -> MusicStudio.every(limit!!) { size, offset -> api.listCollections(home, size, offset).items }
             .map(::seen).toList()
         "tracks" -> api.listCollectionTracks(home, id).items.map { it.trackId }
-        "add" -> api.addCollectionTrack(home, id, NewCollectionTrack(trackId = track)).id
+        "add" -> api.addCollectionTrack(home, id, CollectionTrackCreate(trackId = track)).id
         "remove" -> api.removeCollectionTrack(home, id, track).id
         "reorder" -> api.reorderCollection(home, id, CollectionOrder(step.get("tracks").map { it.asText() })).id
         else -> error("nobody knows how to $asked")

@@ -9,8 +9,8 @@ use MusicStudio\Client\ApiException;
 use MusicStudio\Client\Model\Collection;
 use MusicStudio\Client\Model\CollectionOrder;
 use MusicStudio\Client\Model\CollectionPatch;
-use MusicStudio\Client\Model\NewCollection;
-use MusicStudio\Client\Model\NewCollectionTrack;
+use MusicStudio\Client\Model\CollectionCreate;
+use MusicStudio\Client\Model\CollectionTrackCreate;
 use MusicStudio\Client\Model\Violation;
 use MusicStudio\Client\MusicStudio;
 
@@ -55,7 +55,7 @@ function act(CollectionsApi $api, array $step): mixed
     $collection = $step['collection'] ?? '';
     return match ($step['do']) {
         'create' => seen(
-            $api->createCollection($home, new NewCollection($step['body']), $step['idempotency_key'] ?? null)
+            $api->createCollection($home, new CollectionCreate($step['body']), $step['idempotency_key'] ?? null)
         ),
         'get' => seen($api->getCollection($home, $collection)),
         'update' => seen(
@@ -71,7 +71,7 @@ function act(CollectionsApi $api, array $step): mixed
         'add' => $api->addCollectionTrack(
             $home,
             $collection,
-            new NewCollectionTrack(['track_id' => $step['track']])
+            new CollectionTrackCreate(['track_id' => $step['track']])
         )->getId(),
         'remove' => $api->removeCollectionTrack($home, $collection, $step['track'])->getId(),
         'reorder' => $api->reorderCollection(

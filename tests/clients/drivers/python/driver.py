@@ -8,11 +8,11 @@ from typing import Any
 from music_studio_client import (
     ApiException,
     Collection,
+    CollectionCreate,
     CollectionOrder,
     CollectionPatch,
     CollectionsApi,
-    NewCollection,
-    NewCollectionTrack,
+    CollectionTrackCreate,
 )
 from music_studio_client.studio import MusicStudio, every
 
@@ -33,7 +33,7 @@ def seen(made: Collection) -> dict[str, Any]:
 
 ACTIONS: dict[str, Callable[[CollectionsApi, str, dict[str, Any]], Any]] = {
     "create": lambda api, home, step: seen(
-        api.create_collection(home, NewCollection(**step["body"]), idempotency_key=step.get("idempotency_key"))
+        api.create_collection(home, CollectionCreate(**step["body"]), idempotency_key=step.get("idempotency_key"))
     ),
     "get": lambda api, home, step: seen(api.get_collection(home, step["collection"])),
     "update": lambda api, home, step: seen(
@@ -46,7 +46,7 @@ ACTIONS: dict[str, Callable[[CollectionsApi, str, dict[str, Any]], Any]] = {
         one.track_id for one in api.list_collection_tracks(home, step["collection"]).items
     ],
     "add": lambda api, home, step: (
-        api.add_collection_track(home, step["collection"], NewCollectionTrack(track_id=step["track"])).id
+        api.add_collection_track(home, step["collection"], CollectionTrackCreate(track_id=step["track"])).id
     ),
     "remove": lambda api, home, step: api.remove_collection_track(home, step["collection"], step["track"]).id,
     "reorder": lambda api, home, step: (

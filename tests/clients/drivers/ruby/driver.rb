@@ -16,7 +16,7 @@ def act(api, step)
   case step[:do]
   when 'create'
     key = step.key?(:idempotency_key) ? { idempotency_key: step[:idempotency_key] } : {}
-    seen(api.create_collection(home, MusicStudioClient::NewCollection.new(step[:body]), key))
+    seen(api.create_collection(home, MusicStudioClient::CollectionCreate.new(step[:body]), key))
   when 'get' then seen(api.get_collection(home, collection))
   when 'update'
     match = step.key?(:if_match) ? { if_match: step[:if_match] } : {}
@@ -28,7 +28,7 @@ def act(api, step)
     pages.map { |one| seen(one) }
   when 'tracks' then api.list_collection_tracks(home, collection).items.map(&:track_id)
   when 'add'
-    api.add_collection_track(home, collection, MusicStudioClient::NewCollectionTrack.new(track_id: step[:track])).id
+    api.add_collection_track(home, collection, MusicStudioClient::CollectionTrackCreate.new(track_id: step[:track])).id
   when 'remove' then api.remove_collection_track(home, collection, step[:track]).id
   when 'reorder'
     order = MusicStudioClient::CollectionOrder.new(ordered_track_ids: step[:tracks])

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 import { musicStudio } from './client/src/index.js';
-import type { Collection, CollectionPatch, NewCollection, Violation } from './client/src/index.js';
+import type { Collection, CollectionPatch, CollectionCreate, Violation } from './client/src/index.js';
 
 type Step = {
   url: string;
@@ -15,7 +15,7 @@ type Step = {
   track: string;
   tracks: string[];
   limit: number;
-  body: NewCollection & CollectionPatch;
+  body: CollectionCreate & CollectionPatch;
   idempotency_key?: string;
   if_match?: string;
 };

@@ -55,7 +55,7 @@ const ONE = '/:collection_id';
 const id = (request) => request.params.collection_id;
 route('GET', '', READ, { answer: 'CollectionPage', querystring: query(100, 50) }, (caller, { query: q }) =>
   page(caller, q.limit, q.offset));
-route('POST', '', WRITE, { status: 201, answer: 'Collection', body: 'NewCollection' }, (caller, request) =>
+route('POST', '', WRITE, { status: 201, answer: 'Collection', body: 'CollectionCreate' }, (caller, request) =>
   create(caller, request.body));
 route('GET', ONE, READ, { answer: 'Collection' }, (caller, request) => get(caller, id(request)));
 route('PATCH', ONE, WRITE, { answer: 'Collection', body: 'CollectionPatch' }, (caller, request) =>

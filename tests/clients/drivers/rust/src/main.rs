@@ -3,7 +3,7 @@
 use music_studio_client::apis::collections_api as api;
 use music_studio_client::apis::configuration::Configuration;
 use music_studio_client::apis::Error;
-use music_studio_client::models::{Collection, CollectionOrder, CollectionPatch, NewCollection, NewCollectionTrack};
+use music_studio_client::models::{Collection, CollectionOrder, CollectionPatch, CollectionCreate, CollectionTrackCreate};
 use music_studio_client::studio::{every, failure, MusicStudio};
 use serde_json::{json, Value};
 use std::io::BufRead;
@@ -60,7 +60,7 @@ async fn act(studio: &Configuration, step: &Value) -> Outcome {
     let body = &step["body"];
     match step["do"].as_str().unwrap_or_default() {
         "create" => {
-            let new = NewCollection { description: maybe(body, "description"), ..NewCollection::new(text(body, "name")) };
+            let new = CollectionCreate { description: maybe(body, "description"), ..CollectionCreate::new(text(body, "name")) };
             api::create_collection(studio, home, new, step["idempotency_key"].as_str()).await.map(seen).map_err(told)
         }
         "get" => api::get_collection(studio, home, id, None).await.map(seen).map_err(told),
@@ -80,7 +80,7 @@ async fn act(studio: &Configuration, step: &Value) -> Outcome {
             Ok(page.items.into_iter().map(|item| json!(item.track_id)).collect())
         }
         "add" => {
-            let new = NewCollectionTrack::new(track.clone());
+            let new = CollectionTrackCreate::new(track.clone());
             api::add_collection_track(studio, home, id, new, None, None).await.map(|done| json!(done.id)).map_err(told)
         }
         "remove" => {
