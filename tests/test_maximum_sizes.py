@@ -11,6 +11,9 @@ from models.base import new_id, now
 from models.schema import collections
 from tools.testing.service import HOME, ON_ONE_DATABASE, Service, assert_envelope, new_collection
 from web.contract import document as contract
+from web.contract.schemas import Validator
+from web.error_envelope import MAX_TEXT_LENGTH
+from web.http.request_body import MAX_BODY_BYTES
 
 LONGEST_VALUES: dict[str, str] = {
     "name": "ü" * 512,
@@ -85,3 +88,14 @@ def test_retry_after_bounds_cover_the_longest_window() -> None:
     wait = details["retry_after"]
     longest = parse("1/day").get_expiry()
     assert (wait["minimum"], wait["maximum"]) == (0, longest), "a day is the longest window"
+
+
+def test_bounds_of_error_details_are_those_of_what_is_sent() -> None:
+    details = contract.document()["components"]["schemas"]["ErrorDetails"]["properties"]
+    for size in ("position", "limit"):
+        assert (details[size]["minimum"], details[size]["maximum"]) == (0, MAX_BODY_BYTES), size
+    for name in ("organization_id", "collection_id", "track_id", "field"):
+        assert details[name]["maxLength"] == MAX_TEXT_LENGTH, name
+        rule = Validator(details[name], contract.document())
+        assert rule.is_valid("a" * MAX_TEXT_LENGTH)
+        assert not rule.is_valid("a\nb"), name
