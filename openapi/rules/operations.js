@@ -21,7 +21,8 @@ const ADDRESS = /^(https:\/\/|\/)[!#-;=?-~]+$/;
 
 const takes = (op, name) => op.parameters.some((parameter) => parameter.name === name);
 
-const namesOf = (holder) => Object.values(holder?.content ?? {}).flatMap(({ examples }) => Object.keys(examples ?? {}));
+// A body may have several media types with the same examples.
+const namesOf = (holder) => [...new Set(Object.values(holder?.content ?? {}).flatMap(({ examples }) => Object.keys(examples ?? {})))];
 
 const CHECKS = {
   statuses(op) {

@@ -28,7 +28,7 @@ from web.dispatch import Dispatcher
 SECRET = "msk_mockAlice0000000000000000000004Fv26j"
 KEY = {"X-API-Key": SECRET}
 ERRORS = (400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422, 428, 429, 431, 500, 503)
-SHARED = ("ErrorEnvelope", "ErrorBody", "ErrorCode", "ErrorType", "Violation")
+SHARED = ("ErrorEnvelope", "ErrorBody", "ErrorCode", "ErrorDetails", "ErrorType", "Violation")
 SHOWN = ("content-type", "location", "etag", "deprecation", "sunset", "link")
 Document = dict[str, Any]
 Handler = Callable[..., Any]
