@@ -126,8 +126,8 @@ test-generators: $(TOOLS) ## Generate clients of the client view with third-part
 	@$(BIN)/python -m pytest -q -n 0 tests/third_party
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
-	@$(LOCK) pyproject.toml -o requirements.lock
-	@$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) pyproject.toml --extra studio -o requirements.lock
+	@$(LOCK) pyproject.toml --extra studio --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group sbom -o deploy/sbom.lock
 	@$(LOCK) tests/third_party/python/requirements.in -o tests/third_party/python/requirements.lock
 	@cd tests/third_party/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --loglevel=error
@@ -143,6 +143,9 @@ bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests
 
 timing: $(TOOLS) ## Check that a foreign id and an absent id take the same time: half an hour, on a quiet machine
 	@$(BIN)/python -m tools.bench.timing
+
+music: $(TOOLS) ## Measure a hundred pieces of the engines, and draw ten into docs/music.md: ten minutes
+	@$(BIN)/python -m tools.music
 
 sbom: $(MATERIALS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
 	@mkdir -p dist && .venv-sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json

@@ -1,7 +1,7 @@
 """Restore of a SQLite database: a copy of the backup is verified, migrated and proved, and then swapped in.
 
 Until the swap the old database is not touched. The swap is one transaction of SQLite: if it is killed, the journal
-brings back the old database. Decision 00.
+brings back the old database. Decision 63.
 """
 
 import sqlite3

@@ -20,7 +20,7 @@ from tools.testing.cli_runner import Shell
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 WHO = ("--organization", "org_real", "--user", "ida")
 # Command groups.
-GROUPS = ((), ("keys",), ("tracks",))
+GROUPS = ((), ("keys",), ("studio",), ("tracks",))
 
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

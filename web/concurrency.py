@@ -1,6 +1,6 @@
 """Concurrency limits of one process: requests in flight, and bodies that one credential is sending.
 
-Decision 00.
+Decision 68.
 """
 
 from __future__ import annotations

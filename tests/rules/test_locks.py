@@ -48,7 +48,8 @@ def test_dev_lock_has_the_runtime_versions() -> None:
 
 def test_runtime_lock_satisfies_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {_plain(ask.name): ask for ask in map(Requirement, project["dependencies"])}
+    listed = [*project["dependencies"], *project["optional-dependencies"]["studio"]]
+    wanted = {_plain(ask.name): ask for ask in map(Requirement, listed)}
     pins = dict(pin.split("==") for pin in _pins(RUNTIME))
     loose = [str(ask) for name, ask in wanted.items() if name not in pins or pins[name] not in ask.specifier]
     assert not loose, f"requirements.lock does not satisfy pyproject.toml: {loose}\n{RENEW}"

@@ -1,7 +1,7 @@
 """Checks that the service does what an OpenAPI document says: compares it with the table keywords.yaml.
 
 One walk over all objects of the document, by their kind. Whatever is not `done` or `none` in the table is refused, so a
-keyword that the table does not have is refused too. Decision 00.
+keyword that the table does not have is refused too. Decision 61.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Memory limiter: the bytes that all connections of one process hold, and the order in which connections are closed.
 
-Decision 00.
+Decision 68.
 """
 
 from __future__ import annotations

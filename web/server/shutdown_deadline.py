@@ -1,6 +1,6 @@
 """The end of the shutdown timeout: the process ends then, whatever its threads are waiting for.
 
-Decision 00.
+Decision 66.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Supervisor of several server processes: starts, replaces, renews and stops them, and never waits for one of them.
 
-Decision 00.
+Decision 66.
 """
 
 from __future__ import annotations

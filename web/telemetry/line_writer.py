@@ -1,6 +1,6 @@
 """Writes whole lines to a file descriptor in a thread of its own, so that a reader who does not read delays nobody.
 
-Decision 00.
+Decision 65.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Standard output and standard error of a server: open from the start, and never waited for.
 
-Decision 00.
+Decision 65.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""From a brief to a score: form, harmony, melody, accompaniment and drums."""

@@ -1,0 +1,115 @@
+"""The score of the engine `drift`: slow chords that overlap, a low fifth, and single notes far apart. No drums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from studio.brief import Brief
+from studio.composing import form, harmony
+from studio.composing.arrangement import voice
+from studio.composing.harmony import Chord
+from studio.score import Note, Score, Section, Voice
+from studio.theory import nearest, pitch_at
+
+_PADS = ("pad", "strings")
+_SPARKS = ("bell", "harp", "piano", "electric_piano", "flute")
+_BARS_PER_CHORD = 2
+# The degrees of the scale that sound well over every chord: the pentatonic ones.
+_OPEN_DEGREES = {"major": (0, 1, 2, 4, 5), "lydian": (0, 1, 2, 4, 5), "mixolydian": (0, 1, 2, 4, 5)}
+_DARK_DEGREES = (0, 2, 3, 4, 6)
+
+
+def compose(brief: Brief) -> Score:
+    """The score of a brief; one seed gives one score."""
+    random = Random(brief.seed)
+    slow = replace(brief, drums="", swing=0.0, energy=min(brief.energy, -0.35), tempo=_slow_tempo(brief))
+    bars = form.bar_count(slow)
+    sections = form.sections(bars, brief.mode)
+    chords = _slow_chords(slow, sections, random)
+    voices = [_pads(slow, chords, bars), _drone(slow, chords, bars), _sparks(slow, sections, random)]
+    return Score(
+        tempo=slow.tempo,
+        beats_per_bar=slow.beats_per_bar,
+        tonic=slow.tonic,
+        scale=slow.scale,
+        bars=bars,
+        seconds=slow.seconds,
+        sections=sections,
+        voices=tuple(each for each in voices if each.notes),
+        mode=brief.mode,
+        seed=brief.seed,
+        chords=tuple((float(bar * slow.beats_per_bar), chord.pitches) for bar, chord in enumerate(chords)),
+    )
+
+
+def _slow_tempo(brief: Brief) -> float:
+    """Half the tempo of what would be hasty; still a whole number of beats of the asked tempo."""
+    return brief.tempo / 2 if brief.tempo > 90 else brief.tempo
+
+
+def _slow_chords(brief: Brief, sections: Sequence[Section], random: Random) -> list[Chord]:
+    """A new chord every second bar."""
+    chords = harmony.plan(brief, tuple(sections), random)
+    slowed = [chords[bar // _BARS_PER_CHORD * _BARS_PER_CHORD] for bar in range(len(chords) - 1)]
+    return [*slowed, chords[-1]]
+
+
+def _spans(chords: Sequence[Chord], bars: int) -> list[tuple[int, int]]:
+    """(first bar, bars) of each stretch of one chord; the last chord follows after the last bar."""
+    starts = [0, *(bar for bar in range(1, bars) if chords[bar] is not chords[bar - 1])]
+    return [(start, following - start) for start, following in zip(starts, [*starts[1:], bars], strict=True)]
+
+
+def _pads(brief: Brief, chords: Sequence[Chord], bars: int) -> Voice:
+    """Each chord is held into the next one, so that they melt."""
+    instrument = next((name for name in brief.instruments if name in _PADS), "pad")
+    beats, notes = brief.beats_per_bar, []
+    for first, length in _spans(chords, bars):
+        start = float(first * beats)
+        notes += [Note(start, length * beats + 1.5, pitch, 0.5) for pitch in chords[first].pitches]
+    if brief.mode == "creation":
+        notes += [Note(float(bars * beats), _rest(brief, bars), pitch, 0.5) for pitch in chords[-1].pitches]
+    return voice("harmony", instrument, notes, 1.1)
+
+
+def _rest(brief: Brief, bars: int) -> float:
+    """The beats from the last bar line to the end."""
+    return max(1.0, brief.seconds * brief.tempo / 60 - bars * brief.beats_per_bar)
+
+
+def _drone(brief: Brief, chords: Sequence[Chord], bars: int) -> Voice:
+    """The root of each chord, low and soft."""
+    notes = []
+    for first, length in _spans(chords, bars):
+        root = nearest(chords[first].classes[0], 41)
+        notes.append(Note(float(first * brief.beats_per_bar), length * brief.beats_per_bar + 1.0, root, 0.45))
+    if brief.mode == "creation":
+        notes.append(
+            Note(float(bars * brief.beats_per_bar), _rest(brief, bars), nearest(chords[-1].classes[0], 41), 0.45)
+        )
+    return voice("bass", "pad", notes, 1.2)
+
+
+def _sparks(brief: Brief, sections: Sequence[Section], random: Random) -> Voice:
+    """Single notes and pairs of a pentatonic scale; a section of more energy has more of them."""
+    instrument = next((name for name in brief.instruments if name in _SPARKS), "bell")
+    degrees = _OPEN_DEGREES.get(brief.scale, _DARK_DEGREES)
+    notes: list[Note] = []
+    place = random.randrange(len(degrees))
+    for section in sections:
+        for bar in range(section.start_bar, section.start_bar + section.bars):
+            if random.random() > 0.35 + 0.45 * section.energy:
+                continue
+            place = max(0, min(2 * len(degrees) - 1, place + random.choice((-2, -1, 1, 2))))
+            octave, step = divmod(place, len(degrees))
+            pitch = pitch_at(60 + brief.tonic, brief.scale, degrees[step] + 7 * octave)
+            notes += _spark(brief, bar, pitch if pitch < 84 else pitch - 12, random)
+    return voice("melody", instrument, notes, 0.9)
+
+
+def _spark(brief: Brief, bar: int, pitch: int, random: Random) -> list[Note]:
+    beat = random.choice((0.0, 1.0, 1.5, 2.0))
+    start = bar * brief.beats_per_bar + beat
+    return [Note(start, 2.5, pitch, random.uniform(0.35, 0.6))]

@@ -1,0 +1,82 @@
+"""The two passes of mastering: render and measure, then gain and limiter.
+
+Between them the piece lies in a temporary file, so that memory does not grow with its length.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from studio.mastering.limiter import Limiter
+from studio.mastering.loudness import LoudnessMeter
+from studio.synthesis import RATE
+from studio.synthesis.signals import Samples
+
+TARGET_LUFS = {"creation": -14.0, "focus": -18.0}
+CEILING_DBTP = -1.3
+"""MP3 moves peaks by some tenths of a decibel; -1 dBTP is what has to hold in the file."""
+_TOLERANCE_LU, _PASSES = 0.1, 4
+_BLOCK = RATE
+_FRAME_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A rendered piece in a temporary file: samples of two channels, float32."""
+
+    file: BinaryIO
+    count: int
+    """Samples of each channel."""
+
+    def blocks(self) -> Iterator[Samples]:
+        """The samples in blocks of one second."""
+        self.file.seek(0)
+        while data := self.file.read(_BLOCK * _FRAME_BYTES):
+            yield np.frombuffer(data, dtype=np.float32).reshape(-1, 2)
+
+
+@contextmanager
+def rendered(blocks: Iterator[Samples], folder: Path | None = None) -> Iterator[Mix]:
+    """The blocks, written to a temporary file that is removed at the end. Raises OSError when the disk is full."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        count = 0
+        for block in blocks:
+            file.write(block.astype(np.float32).tobytes())
+            count += len(block)
+        yield Mix(file, count)
+
+
+def mastered(mix: Mix, lufs: float, on_pass: Callable[[], None] = lambda: None) -> Iterator[Samples]:
+    """The piece at that loudness, true peaks below -1.3 dBTP, in blocks.
+
+    The limiter takes loudness away, so the gain is corrected until the limited piece is within 0.1 LU.
+    """
+    gain = 10 ** ((lufs - _loudness(mix.blocks())) / 20)
+    for _ in range(_PASSES):
+        on_pass()
+        missing = lufs - _loudness(_limited(mix, gain))
+        if abs(missing) <= _TOLERANCE_LU:
+            break
+        gain *= 10 ** (missing / 20)
+    yield from _limited(mix, gain)
+
+
+def _limited(mix: Mix, gain: float) -> Iterator[Samples]:
+    limiter = Limiter(10 ** (CEILING_DBTP / 20))
+    for block in mix.blocks():
+        yield limiter.process(block * np.float32(gain))
+    yield limiter.finish()
+
+
+def _loudness(blocks: Iterator[Samples]) -> float:
+    meter = LoudnessMeter()
+    for block in blocks:
+        meter.add(block)
+    return meter.integrated()
