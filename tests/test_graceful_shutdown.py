@@ -59,7 +59,7 @@ def test_slow_request_is_answered_during_shutdown(tmp_path: Path) -> None:
 def test_request_whose_body_has_not_arrived_gets_503_at_the_end(tmp_path: Path) -> None:
     url = databases.sqlite_url(tmp_path)
     migrate.upgrade(url)
-    with running(url, tmp_path, SHUTDOWN_TIMEOUT_SECONDS="1") as server:
+    with running(url, tmp_path, SHUTDOWN_TIMEOUT_SECONDS="2") as server:
         key = b"X-API-Key: " + server.key().encode()
         with RawClient(("127.0.0.1", server.port)) as client:
             client.send(head(b"POST", LIST, key, JSON, b"Content-Length: 9") + b"{")

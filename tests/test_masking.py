@@ -159,13 +159,14 @@ def test_settings_are_masked_in_every_form(sqlite: Shell) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_no_log_line_shows_a_secret(form: str, capfd: pytest.CaptureFixture[str], restored_logs: None) -> None:
-    log_config.configure(form, "debug")
+    writer = log_config.configure(form, "debug")
     for url in URLS:
         try:
             raise ValueError(f"invalid DSN {url!r}")
         except ValueError:
             structlog.get_logger("test").exception("it failed", url=url)
             logging.getLogger("driver").exception("cannot use %s", url)
+    writer.drain()
     shown = capfd.readouterr().err
     assert shown.count("invalid DSN") >= 2 * len(URLS)
     assert CANARY not in shown

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tools.testing.served_contract import TEXT, Handlers, ServedContract, operation, response, served
-from tools.testing.service import assert_envelope, violations
+from tools.testing.service import violations
 
 NUMBER, INTEGER, BOOLEAN = {"type": "number"}, {"type": "integer", "minimum": 1}, {"type": "boolean"}
 COLOUR = {"type": "string", "enum": ["red", "blue"]}
@@ -145,5 +145,5 @@ def test_path_value_of_another_type_identifies_nothing(service: ServedContract) 
     assert service.client.get("/typed/7/red").json() == [7, "red"]
     for path, details in (("0/red", {"page": "0"}), ("x/red", {"page": "x"}), ("7/green", {"colour": "green"})):
         found = service.client.get(f"/typed/{path}")
-        assert_envelope(found, "RESOURCE_NOT_FOUND")
-        assert found.json()["error"]["details"] == details
+        assert found.status_code == 404
+        assert (found.json()["error"]["code"], found.json()["error"]["details"]) == ("RESOURCE_NOT_FOUND", details)

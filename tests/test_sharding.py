@@ -131,6 +131,8 @@ def partitioned() -> Iterator[Connection]:
 
 # Statements of maintenance and of operator commands, for all organizations.
 ALL_ORGANIZATIONS = {
+    "models.collection_versions.HIGHEST",
+    "models.collection_versions.RENEW",
     "models.idempotency.BATCH_END",
     "models.idempotency.DELETE_BATCH_ROWS",
     "models.key_events.LIST_ALL",

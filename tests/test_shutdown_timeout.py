@@ -35,10 +35,11 @@ BODY = (
 # A server whose only request never ends, in a thread that cannot be stopped.
 STUCK_THREAD = """
 import asyncio, contextlib, sys, time
-from web.server import process, sockets
+from web.server import lifespan_state, memory_limiter, process, sockets
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
+        scope["state"][lifespan_state.MEMORY_LIMITER] = memory_limiter.MemoryLimiter(2**24, 2**24, str)
         for event in ("startup", "shutdown"):
             await receive()
             await send({"type": f"lifespan.{event}.complete"})

@@ -50,6 +50,7 @@ def _slow_body(server: Running, numbers: list[signal.Signals]) -> Iterator[bytes
 
 def test_worker_ignores_signals_meant_for_the_supervisor(tmp_path: Path) -> None:
     with _server(tmp_path, 2) as server:
+        server.await_log("Music Studio listens on")  # all workers serve
         before = workers_of(server)
         for number in OF_OPERATORS:
             before[0].send_signal(number)

@@ -47,7 +47,8 @@ class SQLiteExecutor:
 
     def _checked(self, engine: Engine) -> Engine:
         """The engine, which opens a connection only while the file is in place."""
-        event.listen(engine, "do_connect", lambda *_: self._file.require_in_place())
+        # Before the listener of models.db.engines, which connects: no listener is called after it.
+        event.listen(engine, "do_connect", lambda *_: self._file.require_in_place(), insert=True)
         return engine
 
     @property

@@ -98,6 +98,10 @@ class Cycle(RequestResponseCycle):
             for start in range(0, len(content), WRITE_BYTES):
                 await self.flow.drain()
                 self.transport.write(content[start : start + WRITE_BYTES])
+        except asyncio.CancelledError:  # the server stops: the client does not get the rest
+            self.disconnected = True
+            self.transport.abort()
+            raise
         finally:
             timer.cancel()
         self._complete()

@@ -47,7 +47,7 @@ class GracefulServer(Server):
     4. Requests in flight are answered until 1 s before the end of the shutdown timeout; then they are cancelled.
     5. `deadline`, if there is one, ends the process at the end of the timeout.
 
-    Each second is at most half of the shutdown timeout, the last one at most a quarter.
+    Each second is at most a quarter of the shutdown timeout, and so is the last one.
     """
 
     def __init__(
@@ -132,8 +132,8 @@ class GracefulServer(Server):
                 cycle.keep_alive = False
 
     async def _wait(self, seconds: float, *, until_quiet: bool = False) -> None:
-        """Keeps serving for `seconds`, at most half of the shutdown timeout; a second signal ends the wait."""
-        deadline = time.monotonic() + min(seconds, (self.config.timeout_graceful_shutdown or 0) / 2)
+        """Keeps serving for `seconds`, at most a quarter of the shutdown timeout; a second signal ends the wait."""
+        deadline = time.monotonic() + min(seconds, (self.config.timeout_graceful_shutdown or 0) / 4)
         while time.monotonic() < deadline and not self.force_exit:
             await asyncio.sleep(POLL_SECONDS)
             if until_quiet and not self.server_state.connections:
