@@ -91,16 +91,24 @@ def is_asyncpg_compatible(url: str) -> bool:
     return parse_url(url).query.keys() <= ASYNCPG_OPTIONS
 
 
-def create_pooled(url: str, *, pool_size: int, statement_timeout_ms: int, prepare: bool = True) -> Engine:
+def create_pooled(
+    url: str,
+    *,
+    pool_size: int,
+    statement_timeout_ms: int,
+    prepare: bool = True,
+    before_connect: Callable[[], object] = lambda: None,
+) -> Engine:
     """The service's engine, in autocommit mode: transactions send their own BEGIN.
 
-    Without `prepare`, no prepared statement and no setting stays in a session of PostgreSQL.
+    Without `prepare`, no prepared statement and no setting stays in a session of PostgreSQL. `before_connect` is called
+    before a connection to SQLite, which it prevents by an exception.
     """
     # Two connections more than threads, so that readiness and key usage never wait for one.
     limits = {"pool_size": pool_size, "max_overflow": 2, "pool_timeout": POOL_SECONDS}
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, BUSY_MS, **limits)
+        return _sqlite(parsed, BUSY_MS, before_connect, **limits)
     options = _postgres_options(statement_timeout_ms) if prepare else _CONNECTION | {"prepare_threshold": None}
     engine = create_engine(parsed, connect_args=options, pool_recycle=RECYCLE_SECONDS, **limits)
     event.listen(engine, "handle_error", _disconnect_if_unsound, retval=True)
@@ -112,18 +120,19 @@ def client_timeout_seconds(statement_timeout_ms: int) -> float:
     return statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_SECONDS
 
 
-def create_unpooled(url: str, *, wait_seconds: int) -> Engine:
-    """An engine without pool and statement timeout, for one long task such as a migration."""
+def create_unpooled(url: str, *, wait_seconds: int, before_connect: Callable[[], object] = lambda: None) -> Engine:
+    """An engine without pool and statement timeout, for one long task such as a migration; see `create_pooled`."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, wait_seconds * 1000, poolclass=NullPool)
+        return _sqlite(parsed, wait_seconds * 1000, before_connect, poolclass=NullPool)
     return create_engine(parsed, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS})
 
 
-def _sqlite(url: URL, busy_ms: int, **options: Any) -> Engine:
+def _sqlite(url: URL, busy_ms: int, before_connect: Callable[[], object], **options: Any) -> Engine:
     engine = create_engine(url, connect_args={"isolation_level": None}, **options)
 
     def connect(*args: Any, **named: Any) -> Any:
+        before_connect()
         connection: Any = engine.dialect.connect(*args, **named)
         for setting in (f"busy_timeout = {busy_ms}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {setting}").fetchall()

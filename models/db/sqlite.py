@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Engine, Executable, PoolProxiedConnection, Select, event
+from sqlalchemy import Engine, Executable, PoolProxiedConnection, Select
 
 from models.db import driver_errors, engines
 from models.db.circuit_breaker import CircuitBreaker
@@ -32,24 +32,18 @@ class SQLiteExecutor:
 
     def __init__(self, url: str, breaker: CircuitBreaker, *, pool_size: int) -> None:
         self._file = SQLiteFile(url)
-        self._engine = self._checked(
-            engines.create_pooled(url, pool_size=pool_size, statement_timeout_ms=engines.STATEMENT_MS)
+        check, seconds = self._file.require_in_place, engines.BUSY_MS // 1000
+        self._engine = engines.create_pooled(
+            url, pool_size=pool_size, statement_timeout_ms=engines.STATEMENT_MS, before_connect=check
         )
-        self._reader = SQLiteReader(self._checked(engines.create_unpooled(url, wait_seconds=0)))
-        wait_seconds = engines.BUSY_MS // 1000
-        self._writer = SQLiteWriter(self._checked(engines.create_unpooled(url, wait_seconds=wait_seconds)))
+        self._reader = SQLiteReader(engines.create_unpooled(url, wait_seconds=0, before_connect=check))
+        self._writer = SQLiteWriter(engines.create_unpooled(url, wait_seconds=seconds, before_connect=check))
         self._breaker = breaker
         # A database in memory exists as long as a connection to it is open.
         self._anchor = self._engine.connect() if engines.is_in_memory(url) else None
         # SQLite allows one writer at a time, and its own waiting polls and is not fair.
         self._queue = threading.Lock()
         self.read_only = ReadOnlySQLite(self)
-
-    def _checked(self, engine: Engine) -> Engine:
-        """The engine, which opens a connection only while the file is in place."""
-        # Before the listener of models.db.engines, which connects: no listener is called after it.
-        event.listen(engine, "do_connect", lambda *_: self._file.require_in_place(), insert=True)
-        return engine
 
     @property
     def in_use(self) -> int:
