@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,21 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from sqlalchemy import literal, select
+from sqlalchemy.exc import DBAPIError
 
 import app
 from models import base, keys
-from models.db import migrate
+from models.db import driver_errors, migrate, retry
 from models.db.circuit_breaker import PROBE_SECONDS, CircuitBreaker
+from models.db.replica import Replica
 from models.exceptions import Unavailable
 from settings import Settings
 from tools.testing import databases
 from tools.testing.server_process import connected, new_key
 from tools.testing.service import ALICE, HOME, PEPPER, READ
 from tools.testing.thread_server import serving
+from web.periodic_thread import PeriodicThread
 from web.ratelimit.counters import FixedWindowCounter
 from web.security.key_cache import TTLCache
 from web.security.key_usage import KeyUsageRecorder
@@ -139,6 +143,92 @@ def test_dates_follow_the_wall_clock(clock: WallClock, jump: float) -> None:
     before = datetime.now(UTC)
     clock.ahead = jump
     assert abs(base.now() - before - timedelta(seconds=jump)) < timedelta(seconds=5)
+
+
+class Named:
+    """An executor that answers reads with its name."""
+
+    in_use = 0
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.execute = self.transaction = None
+
+    def rows(self, _statement: object, _binds: object) -> list[str]:
+        return [self._name]
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_user_reads_from_the_primary_for_the_seconds_after_a_write(clock: WallClock, jump: float) -> None:
+    replica = Replica(Named("primary"), Named("replica"), 0.3)
+
+    def read() -> Any:
+        with replica.reading_as("alice"):
+            return replica.rows(select(literal(1)), {})
+
+    with replica.writing_as("alice"):
+        pass
+    clock.ahead = jump
+    assert read() == ["primary"]
+    time.sleep(0.35)
+    assert read() == ["replica"]
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_conflicts_are_retried_for_their_seconds(
+    clock: WallClock, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    monkeypatch.setattr(driver_errors, "is_conflict", lambda _error: True)
+    attempts = iter([True, True, False])
+
+    def work() -> str:
+        clock.ahead = jump
+        if next(attempts):
+            raise DBAPIError("UPDATE", None, Exception("conflict"))
+        return "done"
+
+    assert retry.with_conflict_retry(work, lambda _seconds: None) == "done"
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_periodic_work_keeps_its_interval(clock: WallClock, jump: float) -> None:
+    rounds: list[float] = []
+    with PeriodicThread("metrics or maintenance", lambda: rounds.append(time.monotonic()), 0.2):
+        time.sleep(0.1)
+        clock.ahead = jump
+        time.sleep(0.75)
+    assert 3 <= len(rounds) <= 5, rounds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        (b"GET /v1/health/live HTTP/1.1\r\nHost:", b"HTTP/1.1 408 "),
+        (b"GET /docs/scalar.js HTTP/1.1\r\nHost: studio\r\n\r\n", b"HTTP/1.1 200 "),
+    ],
+    ids=["header", "response that is not read"],
+)
+def test_connection_ends_after_its_timeout(
+    clock: WallClock, tmp_path: Path, jump: float, sent: bytes, received: bytes
+) -> None:
+    url = databases.sqlite_url(tmp_path)
+    migrate.upgrade(url)
+    settings = Settings(database_url=url, key_pepper=PEPPER, rate_limit="off")
+    with serving(app.create_app(settings), header_timeout=1, write_timeout=1) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", int(server.rpartition(":")[2])))
+        client.settimeout(10)
+        client.sendall(sent)
+        clock.ahead = jump
+        time.sleep(2)
+        content = b""
+        with suppress(ConnectionResetError):
+            while part := client.recv(65_536):
+                content += part
+    assert content.startswith(received)
+    assert len(content) < 4_000_000, "the whole response was sent to a client that did not read it"
 
 
 @pytest.mark.slow
