@@ -27,6 +27,11 @@ from web.dispatch import Dispatcher
 from web.responses import RawBody
 
 TIMEOUT_SECONDS = 10
+# How Connexion names the function that checks a credential, by the type of its security scheme.
+_INFO_FUNCTIONS = {
+    "apiKey": "x-apikeyInfoFunc", "http": "x-bearerInfoFunc", "oauth2": "x-tokenInfoFunc",
+    "openIdConnect": "x-tokenInfoFunc",
+}  # fmt: skip
 SECRET = "msk_mockAlice0000000000000000000004Fv26j"
 
 
@@ -53,14 +58,22 @@ class Response(NamedTuple):
 @cache
 def stock() -> FlaskApp:
     """Connexion as it comes, with its own routing, security and validation."""
-    document = copy.deepcopy(contract.document())
-    for scheme in document["components"]["securitySchemes"].values():
-        kind = "x-apikeyInfoFunc" if scheme["type"] == "apiKey" else "x-bearerInfoFunc"
-        scheme[kind] = "tools.testing.connexion_pair.find_key"
+    return _connexion(contract.document(), _stock_handler)
+
+
+def stock_of(document: dict[str, Any]) -> FlaskApp:
+    """Connexion as it comes on another contract; its handlers answer 200 with an empty object."""
+    return _connexion(document, lambda _name: lambda **_: ({}, 200))
+
+
+def _connexion(document: dict[str, Any], find: Callable[[str], Callable[..., Any]]) -> FlaskApp:
+    document = copy.deepcopy(document)
+    for scheme in document["components"].get("securitySchemes", {}).values():
+        scheme[_INFO_FUNCTIONS[scheme["type"]]] = "tools.testing.connexion_pair.find_key"
     found = FlaskApp("stock", server_args={"static_folder": None})
     found.add_api(
         document,
-        resolver=Resolver(_stock_handler),
+        resolver=Resolver(find),
         swagger_ui_options=SwaggerUIOptions(serve_spec=False, swagger_ui=False),
     )
     return found
