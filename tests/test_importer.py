@@ -201,24 +201,31 @@ def test_a_tag_that_unpacks_without_end_is_skipped(
             assert (reader._child is before) is survives, "only a child that is too slow is killed"
 
 
+def _spawned() -> set[psutil.Process]:
+    """The children that multiprocessing has spawned, also for other tests."""
+    return {child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())}
+
+
 def test_one_child_reads_many_files(tmp_path: Path) -> None:
     _wav(tmp_path / "song.wav", 0.5, "Rain")
+    before = _spawned()
     with tag_reader.TagReader() as reader:
         reader.read(tmp_path / "song.wav")
-        children = psutil.Process().children(recursive=True)
+        children = _spawned()
         for _ in range(200):
             reader.read(tmp_path / "song.wav")
-        assert psutil.Process().children(recursive=True) == children
-    assert not [child for child in children if child.is_running() and "spawn_main" in " ".join(child.cmdline())]
+        assert _spawned() == children
+        assert len(children - before) == 1
+    assert not _spawned() - before
 
 
 def test_a_reader_that_is_killed_is_replaced(tmp_path: Path) -> None:
     _wav(tmp_path / "song.wav", 0.5, "Rain")
+    before = _spawned()
     with tag_reader.TagReader() as reader:
         reader.read(tmp_path / "song.wav")
-        for child in psutil.Process().children(recursive=True):
-            if "spawn_main" in " ".join(child.cmdline()):
-                child.kill()
+        for child in _spawned() - before:
+            child.kill()
         with pytest.raises(tag_reader.Unreadable):
             reader.read(tmp_path / "song.wav")
         assert reader.read(tmp_path / "song.wav").title == "Rain"
