@@ -71,9 +71,9 @@ public final class Driver {
       case "get":
         return seen(api.getCollection(home, collection, null));
       case "update":
-        return seen(api.updateCollection(home, collection, patched(step.get("body")), text(step, "if_match")));
+        return seen(api.updateCollection(home, collection, patched(step.get("body")), text(step, "if_match"), null));
       case "delete":
-        return api.deleteCollection(home, collection, null).getId();
+        return api.deleteCollection(home, collection, null, null).getId();
       case "list":
         return api.listCollections(home, step.get("limit").asInt(), null).getItems().stream().map(Driver::seen).toList();
       case "every":
@@ -85,11 +85,11 @@ public final class Driver {
         CollectionTrackCreate track = new CollectionTrackCreate().trackId(text(step, "track"));
         return api.addCollectionTrack(home, collection, track, null, null).getId();
       case "remove":
-        return api.removeCollectionTrack(home, collection, text(step, "track"), null).getId();
+        return api.removeCollectionTrack(home, collection, text(step, "track"), null, null).getId();
       case "reorder":
         CollectionOrder order = new CollectionOrder();
         step.get("tracks").forEach(id -> order.addOrderedTrackIdsItem(id.asText()));
-        return api.reorderCollection(home, collection, order, null).getId();
+        return api.reorderCollection(home, collection, order, null, null).getId();
       default:
         throw new IllegalArgumentException(text(step, "do"));
     }

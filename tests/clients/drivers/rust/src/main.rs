@@ -67,9 +67,9 @@ async fn act(studio: &Configuration, step: &Value) -> Outcome {
         "update" => {
             let name = maybe(body, "name").flatten();
             let patch = CollectionPatch { name, description: maybe(body, "description"), ..CollectionPatch::new() };
-            api::update_collection(studio, home, id, patch, step["if_match"].as_str()).await.map(seen).map_err(told)
+            api::update_collection(studio, home, id, patch, step["if_match"].as_str(), None).await.map(seen).map_err(told)
         }
-        "delete" => api::delete_collection(studio, home, id, None).await.map(|done| json!(done.id)).map_err(told),
+        "delete" => api::delete_collection(studio, home, id, None, None).await.map(|done| json!(done.id)).map_err(told),
         "list" => {
             let page = api::list_collections(studio, home, limit, None).await.map_err(told)?;
             Ok(page.items.into_iter().map(seen).collect())
@@ -84,12 +84,12 @@ async fn act(studio: &Configuration, step: &Value) -> Outcome {
             api::add_collection_track(studio, home, id, new, None, None).await.map(|done| json!(done.id)).map_err(told)
         }
         "remove" => {
-            api::remove_collection_track(studio, home, id, track, None).await.map(|done| json!(done.id)).map_err(told)
+            api::remove_collection_track(studio, home, id, track, None, None).await.map(|done| json!(done.id)).map_err(told)
         }
         "reorder" => {
             let tracks = step["tracks"].as_array().into_iter().flatten();
             let order = CollectionOrder::new(tracks.map(|id| id.as_str().unwrap_or_default().to_owned()).collect());
-            api::reorder_collection(studio, home, id, order, None).await.map(|done| json!(done.id)).map_err(told)
+            api::reorder_collection(studio, home, id, order, None, None).await.map(|done| json!(done.id)).map_err(told)
         }
         other => panic!("nobody knows how to {other}"),
     }
