@@ -125,6 +125,28 @@ def test_client_view_keeps_requests_closed() -> None:
         assert not any(LIMITS & node.keys() for node in body["properties"].values()), name
 
 
+def test_client_view_has_one_media_type_for_a_request_body() -> None:
+    merge_patch = "application/merge-patch+json"
+    bodies = {operation.id: operation.request_body for operation in operations(STRICT) if operation.request_body}
+    assert set(bodies["update_collection"]["content"]) == {"application/json", merge_patch}
+    for operation in operations(CLIENT):
+        if operation.request_body:
+            assert list(operation.request_body["content"]) == ["application/json"], operation.id
+            assert operation.request_body.keys() == bodies[operation.id].keys()
+
+
+def test_client_view_keeps_media_types_that_differ() -> None:
+    changed = json.loads(json.dumps(STRICT))
+    path = "/music/{organization_id}/collections/{collection_id}"
+    content = changed["paths"][path]["patch"]["requestBody"]["content"]
+    content["application/merge-patch+json"]["schema"] = {"$ref": "#/components/schemas/CollectionOrder"}
+    relaxed = relaxed_contract.relax(changed)["paths"][path]["patch"]["requestBody"]
+    assert set(relaxed["content"]) == {"application/json", "application/merge-patch+json"}
+    del content["application/json"]
+    relaxed = relaxed_contract.relax(changed)["paths"][path]["patch"]["requestBody"]
+    assert set(relaxed["content"]) == {"application/merge-patch+json"}
+
+
 def test_client_view_keeps_enumerations_as_constants() -> None:
     for name in ("ErrorCode", "ErrorType"):
         assert CLIENT["components"]["schemas"][name] == STRICT["components"]["schemas"][name]

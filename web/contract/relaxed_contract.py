@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from web.contract.document import METHODS, lookup
+from web.contract.reading import JSON
 
 # Languages count characters and interpret patterns differently from the server, so clients must not check these.
 LIMITS = frozenset(
@@ -29,7 +30,8 @@ def relax(document: dict[str, Any]) -> dict[str, Any]:
 
     Limits are dropped; an enumeration becomes text, and its values stay as a schema of their own; objects are open,
     except those that occur in requests only, where an unknown field is a mistake of the caller. All responses of 400
-    and above are one `default` response with the error envelope.
+    and above are one `default` response with the error envelope. A media type of a request body whose schema is that of
+    its JSON is dropped, because many generators make a type for each media type, or take one only.
     """
     components = document["components"]
     rules = _Rules(document)
@@ -70,7 +72,7 @@ class _Rules:
         successes = {status: self.relaxed(answer) for status, answer in node["responses"].items() if status < "4"}
         relaxed: dict[str, Any] = self.relaxed(node)
         if "requestBody" in node:
-            relaxed["requestBody"] = self.relaxed(node["requestBody"], closed=True)
+            relaxed["requestBody"] = self.relaxed(_with_one_form(node["requestBody"]), closed=True)
         return relaxed | {"responses": {**successes, "default": {"$ref": "#/components/responses/Error"}}}
 
     def relaxed(self, node: Any, *, closed: bool = False) -> Any:
@@ -88,6 +90,16 @@ class _Rules:
             for key, value in node.items()
             if key not in dropped
         }
+
+
+def _with_one_form(body: dict[str, Any]) -> dict[str, Any]:
+    """The Request Body Object without the media types that have the schema of its JSON."""
+    content = body.get("content", {})
+    if JSON not in content:
+        return body
+    schema = content[JSON].get("schema")
+    kept = {name: media for name, media in content.items() if name == JSON or media.get("schema") != schema}
+    return body | {"content": kept}
 
 
 def _dropped(node: dict[str, Any], *, closed: bool) -> frozenset[str]:

@@ -22,7 +22,7 @@ async fn main() {
     let read = client.get_collection(&home, &made.id, None).await.unwrap();
     // Its `Option` is absent or a value: it cannot send null.
     let change = types::CollectionPatch { description: Some("For sleep".to_owned()), ..Default::default() };
-    let patched = client.update_collection(&home, &made.id, None, &change).await.unwrap();
+    let patched = client.update_collection(&home, &made.id, None, None, &change).await.unwrap();
     let page = client.list_collections(&home, None, None).await.unwrap();
     let missing = types::CollectionId::from("mcoll_000000000000".to_owned());
     let failure = client.get_collection(&home, &missing, None).await.unwrap_err();
