@@ -29,6 +29,8 @@ from web.ratelimit.quotas import ADDRESS, MAX_CLIENTS
 from web.telemetry.access_log import access_log
 from web.telemetry.metrics import request_metrics
 
+pytestmark = pytest.mark.slow
+
 # The caches of the service have at most 4,096 entries each.
 VALUES, MAX_GROWTH = 10_000, 5_000
 ADDRESSES = 40_000

@@ -34,6 +34,8 @@ from web.server.parser_callbacks import MAX_HEAD_BYTES
 from web.server.pipelining import STARTS_PER_ITERATION, PipelineQueue
 from web.server.protocol import Protocol
 
+pytestmark = pytest.mark.slow
+
 KIB = 1024
 PIPELINED = b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
 WAIT_SECONDS = 5

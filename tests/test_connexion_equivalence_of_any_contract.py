@@ -11,6 +11,8 @@ from tools.testing.small_service import KEY, SmallService, write
 from web.asgi import App
 from web.contract import document
 
+pytestmark = pytest.mark.slow
+
 CASES = keyword_cases.cases()
 # The keywords on whose contracts both may answer differently: all rows that begin so.
 DIFFERENCES: dict[Row, str] = {

@@ -23,6 +23,8 @@ from tools.testing.raw_client import RawClient, address
 from tools.testing.service import AWAY, HOME, ON_DATABASES, PEPPER, Service, Services, assert_envelope
 from web.security.authentication import MIN_LEASE_SECONDS
 
+pytestmark = pytest.mark.slow
+
 SECRET = "the shared secret of these tests, 32 bytes or more"
 BODY = json.dumps({"name": "Late"}).encode()
 PATH = f"/v1/music/{HOME}/collections"

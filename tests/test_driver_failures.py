@@ -23,6 +23,8 @@ from web.application import Application
 from web.asgi import Message
 from web.security.key_usage import KeyUsageRecorder
 
+pytestmark = pytest.mark.slow
+
 OWNER = caller("alice", HOME)
 PEPPER = "p" * 32
 COUNT = select(func.count().label("rows")).select_from(collections.collections)

@@ -26,6 +26,8 @@ from tools.testing.small_service import (
 from web.contract import conformance
 from web.contract import document as contract
 
+pytestmark = pytest.mark.slow
+
 CASES = keyword_cases.cases()
 ORIGIN = "http://127.0.0.1:8080"
 AWKWARD = 'It\'s $HOME ``` `x` "quoted" \\ back #{1} %s \b\f\r\n\u2028 \x01 """ end'

@@ -13,6 +13,8 @@ from tools.testing.keyword_cases import Case
 from tools.testing.small_service import write
 from web.contract import document
 
+pytestmark = pytest.mark.slow
+
 CASES = keyword_cases.cases()
 
 

@@ -16,6 +16,8 @@ from tools.testing import in_process
 from tools.testing.cases import COLLECTION, KEY, LIVE, chunked, chunks, get, head, mine
 from tools.testing.in_process import InProcessServer
 
+pytestmark = pytest.mark.slow
+
 SEED, INPUTS = 12, 1_000
 HOSTILE = [
     b"".join(piece for piece in case.pieces if isinstance(piece, bytes))
