@@ -16,7 +16,7 @@ from studio.synthesis.signals import Samples
 WIDTH, WAVE_HEIGHT, SPECTRUM_HEIGHT, ROLL_HEIGHT, GAP = 900, 90, 180, 260, 8
 _BACKGROUND, _INK, _GRID = (250, 250, 248), (40, 44, 52), (222, 222, 218)
 _LOWEST_HERTZ, _HIGHEST_HERTZ, _RANGE_DB = 40.0, 16_000.0, 80.0
-_ROLES = {"melody": 0.0, "harmony": 0.6, "texture": 0.45, "bass": 0.78, "drums": 0.1}
+_ROLES = {"melody": 0.0, "harmony": 0.6, "bass": 0.78, "drums": 0.1}
 
 
 def draw(score: Score, samples: Samples, path: Path) -> None:

@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.generation import GenerationMode
 
-from tools.testing.connexion_pair import SECRET, Response, ask, ours, stock
+from tools.testing.connexion_pair import Response, ask, ours, stock
 from tools.testing.service import operations
+from tools.testing.small_service import SECRET
 from web.contract import document as contract
 from web.contract.reading import OperationObject, examples, path_pattern
 

@@ -25,7 +25,7 @@ _PAN = {
 _REVERB = {"bass": 0.02, "pad": 0.4, "strings": 0.4, "bell": 0.45, "flute": 0.35, "drums": 0.08}
 _GAIN = {"pad": 0.5, "strings": 0.6, "bass": 0.85, "drums": 0.8}
 # The energy of a section from which a role takes part.
-_ENTERS = {"harmony": 0.0, "texture": 0.3, "bass": 0.3, "melody": 0.35, "drums": 0.4}
+_ENTERS = {"bass": 0.3, "melody": 0.35, "drums": 0.4}
 
 
 def compose(brief: Brief) -> Score:
@@ -43,15 +43,20 @@ def compose(brief: Brief) -> Score:
     voices = [voice for found in parts.values() for voice in found]
     if brief.mode == "creation":
         voices = _with_ending(brief, voices, chords[-1], bars)
+    return score_of(brief, sections, chords, [_humanised(voice, brief, random) for voice in voices if voice.notes])
+
+
+def score_of(brief: Brief, sections: tuple[Section, ...], chords: Sequence[Chord], voices: Sequence[Voice]) -> Score:
+    """The score of these parts; `chords` has one for each bar, and the last chord."""
     return Score(
         tempo=brief.tempo,
         beats_per_bar=brief.beats_per_bar,
         tonic=brief.tonic,
         scale=brief.scale,
-        bars=bars,
+        bars=len(chords) - 1,
         seconds=brief.seconds,
         sections=sections,
-        voices=tuple(_humanised(voice, brief, random) for voice in voices if voice.notes),
+        voices=tuple(voices),
         mode=brief.mode,
         seed=brief.seed,
         chords=tuple((float(bar * brief.beats_per_bar), chord.pitches) for bar, chord in enumerate(chords)),
@@ -134,9 +139,7 @@ def _with_ending(brief: Brief, voices: list[Voice], last: Chord, bars: int) -> l
         if each.role == "harmony":
             pitches = last.pitches
         elif each.role == "bass":
-            pitches = (
-                (min(last.pitches) % 12 + 36,) if last.classes[0] == min(last.pitches) % 12 else (last.classes[0] + 36,)
-            )
+            pitches = (last.classes[0] + 36,)
         final = [Note(start, rest, pitch, 0.55) for pitch in pitches]
         ended.append(replace(each, notes=(*each.notes, *final)))
     return ended

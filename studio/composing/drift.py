@@ -8,7 +8,7 @@ from random import Random
 
 from studio.brief import Brief
 from studio.composing import form, harmony
-from studio.composing.arrangement import voice
+from studio.composing.arrangement import score_of, voice
 from studio.composing.harmony import Chord
 from studio.score import Note, Score, Section, Voice
 from studio.theory import nearest, pitch_at
@@ -29,19 +29,7 @@ def compose(brief: Brief) -> Score:
     sections = form.sections(bars, brief.mode)
     chords = _slow_chords(slow, sections, random)
     voices = [_pads(slow, chords, bars), _drone(slow, chords, bars), _sparks(slow, sections, random)]
-    return Score(
-        tempo=slow.tempo,
-        beats_per_bar=slow.beats_per_bar,
-        tonic=slow.tonic,
-        scale=slow.scale,
-        bars=bars,
-        seconds=slow.seconds,
-        sections=sections,
-        voices=tuple(each for each in voices if each.notes),
-        mode=brief.mode,
-        seed=brief.seed,
-        chords=tuple((float(bar * slow.beats_per_bar), chord.pitches) for bar, chord in enumerate(chords)),
-    )
+    return score_of(slow, sections, chords, [each for each in voices if each.notes])
 
 
 def _slow_tempo(brief: Brief) -> float:

@@ -15,11 +15,9 @@ from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 
 import app
-from models import keys, organizations
-from models.db import migrate
-from models.db.database import Database
 from settings import Settings
-from tools.testing.service import ALICE, HOME, PEPPER, READ, WRITE, operations
+from tools.testing.service import ALICE, PEPPER, operations
+from tools.testing.small_service import SECRET, one_user_database
 from web.asgi import App, Message
 from web.contract import document as contract
 from web.contract.reading import JSON, OperationObject, examples
@@ -32,7 +30,6 @@ _INFO_FUNCTIONS = {
     "apiKey": "x-apikeyInfoFunc", "http": "x-bearerInfoFunc", "oauth2": "x-tokenInfoFunc",
     "openIdConnect": "x-tokenInfoFunc",
 }  # fmt: skip
-SECRET = "msk_mockAlice0000000000000000000004Fv26j"
 
 
 class Response(NamedTuple):
@@ -87,12 +84,7 @@ def find_key(secret: str) -> dict[str, str] | None:
 @cache
 def ours() -> App:
     """The service with the same handlers and the same key."""
-    database = Database("sqlite://")
-    migrate.upgrade(database.url)
-    with database.use():
-        organizations.join(HOME, ALICE)
-        keys.make(HOME, ALICE, (READ, WRITE), pepper=PEPPER.encode(), secret=SECRET)
-    dispatcher = Dispatcher(database, enforce=False)
+    dispatcher = Dispatcher(one_user_database(), enforce=False)
     return app.assemble(
         Settings(rate_limit="off"), contract.document(), dispatcher, PEPPER.encode(), lambda _tag, name: _handler(name)
     )

@@ -107,7 +107,7 @@ class SmallService:
         self._handlers = dict(handlers or {})
         self._operations = {node.id: node for node in operations(self.document)}
         signatures.require_matching_handlers(self.document, self._find)
-        database = _database()
+        database = one_user_database()
         self.application: App = app.assemble(
             Settings(rate_limit=settings.pop("rate_limit", "off"), **settings),
             self.document,
@@ -160,7 +160,8 @@ def write(folder: Path, document: Document, **files: Document) -> Path:
 
 
 @cache
-def _database() -> Database:
+def one_user_database() -> Database:
+    """A database in memory with Alice and her key, SECRET; one for all small services."""
     database = Database("sqlite://")
     migrate.upgrade(database.url)
     with database.use():
