@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from models.db import migrate
 from tools.testing import databases
 from tools.testing.server_process import Running, running
 from web.server.config import ServerConfig
-from web.server.listener import Listener
+from web.server.listener import MIN_ACCEPTS, Listener
 from web.server.process import GracefulServer
 from web.server.protocol import Protocol
 
@@ -30,26 +31,36 @@ class RecordingProtocol(asyncio.Protocol):
         self._connected.append(self)
 
 
-def test_many_connections_are_accepted_in_few_loop_iterations() -> None:
-    assert asyncio.run(_iterations_until_accepted(CONNECTIONS)) < CONNECTIONS / 4
+def test_new_connections_are_accepted_as_fast_as_open_ones_are_answered() -> None:
+    assert asyncio.run(_accepted_per_iteration(answered=CONNECTIONS)) == [CONNECTIONS]
 
 
-async def _iterations_until_accepted(count: int) -> int:
-    """Number of loop iterations until so many simultaneous connections are accepted."""
+def test_new_connections_do_not_hold_up_open_ones() -> None:
+    accepted = asyncio.run(_accepted_per_iteration(answered=0))
+    assert sum(accepted) == CONNECTIONS
+    assert max(accepted) <= MIN_ACCEPTS
+
+
+async def _accepted_per_iteration(answered: int) -> list[int]:
+    """Numbers of connections accepted in each loop iteration, of 100 that wait.
+
+    `answered` is the number of requests that open connections got answers to before the first iteration.
+    """
     connected: list[asyncio.Protocol] = []
+    counts, requests = [0], 0
     with contextlib.ExitStack() as closing:
-        listening = closing.enter_context(socket.create_server(("127.0.0.1", 0), backlog=count))
+        listening = closing.enter_context(socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS))
         listening.setblocking(False)
-        for _ in range(count):
+        for _ in range(CONNECTIONS):
             closing.enter_context(socket.create_connection(listening.getsockname()))
-        listener = Listener(listening, lambda: RecordingProtocol(connected), connected)
-        iterations = 0
-        while len(connected) < count:
+        listener = Listener(listening, lambda: RecordingProtocol(connected), lambda: requests)
+        requests = answered
+        while len(connected) < CONNECTIONS:
             await asyncio.sleep(0)
-            iterations += 1
+            counts.append(len(connected))
         listener.close()
         await listener.wait_closed()
-    return iterations
+    return [after - before for before, after in itertools.pairwise(counts) if after > before]
 
 
 @pytest.mark.parametrize("iterations", range(5))

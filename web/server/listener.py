@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 
 import structlog
 
-# Connections accepted per iteration, for each open connection. Accepting takes a fraction of a response's time.
-ACCEPTS_PER_CONNECTION = 4
+# Connections accepted in an iteration that answered no open connection.
+MIN_ACCEPTS = 16
 PAUSE_SECONDS = 1.0
 # More than any queue of a listening socket.
 MAX_QUEUED = 65_536
@@ -26,14 +26,18 @@ class Listener:
 
     libuv accepts one connection per loop iteration. Under load, an iteration serves every open connection, so the last
     of 1,000 simultaneous clients would wait for 1,000 iterations, and the kernel's backlog would overflow. Here an
-    iteration accepts up to four connections for each open one: its duration stays bounded, and processes that listen on
-    the same socket share a burst.
+    iteration accepts as many connections as it has answered requests of open ones, and at least 16. So its duration
+    stays bounded, new connections wait for open ones and not the reverse, and processes that listen on the same socket
+    share a burst. `answered` is the number of requests after which a connection stayed open.
     """
 
-    def __init__(self, listening: socket.socket, protocol: Callable[[], asyncio.Protocol], connections: Sized) -> None:
+    def __init__(
+        self, listening: socket.socket, protocol: Callable[[], asyncio.Protocol], answered: Callable[[], int]
+    ) -> None:
         self._listening = listening
         self._protocol = protocol
-        self._connections = connections
+        self._answered = answered
+        self._answered_before = answered()
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[object]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -56,7 +60,9 @@ class Listener:
         self._loop.add_reader(self._listening, self._accept)
 
     def _accept(self, limit: int = 0) -> None:
-        for _ in range(limit or ACCEPTS_PER_CONNECTION * len(self._connections) or 1):
+        answered, before = self._answered(), self._answered_before
+        self._answered_before = answered
+        for _ in range(max(limit, answered - before, MIN_ACCEPTS)):
             try:
                 accepted, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

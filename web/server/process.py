@@ -84,12 +84,15 @@ class GracefulServer(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets=[])
-        connections = self.server_state.connections
-        listeners: list[Any] = [Listener(listening, self._protocol, connections) for listening in sockets or ()]
+        listeners: list[Any] = [Listener(listening, self._protocol, self._answered) for listening in sockets or ()]
         self.servers = listeners
         tune_gc()
         if self._on_ready is not None and self.started:
             self._on_ready()
+
+    def _answered(self) -> int:
+        """Requests after which the connection stayed open; see web.server.protocol."""
+        return self.server_state.total_requests
 
     def _protocol(self) -> asyncio.Protocol:
         protocol_class: Any = self.config.http_protocol_class
