@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
 import secrets
@@ -64,8 +63,8 @@ class Stranger(asyncio.Protocol):
 
     async def wait(self, seconds: float) -> None:
         """Waits for the end of the connection."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self.over), seconds)
+        # Not wait_for, which before Python 3.12 can take a cancellation for the end of its time.
+        await asyncio.wait((self.over,), timeout=seconds)
 
 
 class Flood:
