@@ -96,7 +96,7 @@ VALUES
 INSERT INTO collections VALUES
     (:home, 'mcoll_000000000001', 'alice', 'Focus', NULL, 'mtrack_000000000001', NULL, 1, 2, :at, :at, NULL);
 INSERT INTO collection_tracks VALUES (:home, 'alice', 'mcoll_000000000001', 'mtrack_000000000001', 1, :at)
-""".split(";")
+"""
 
 
 def _insert_old_tracks(url: str) -> None:
@@ -104,7 +104,7 @@ def _insert_old_tracks(url: str) -> None:
     moment = "2026-06-28T09:00:00.000000Z"
     values = {"home": HOME, "at": moment, "later": moment.replace("09", "10"), "digest": b"1" * 32, "no": False}
     with engines.create_unpooled(url, wait_seconds=1).connect() as opened:
-        for statement in OLD_ROWS:
+        for statement in OLD_ROWS.split(";"):
             used = {name: value for name, value in values.items() if f":{name}" in statement}
             opened.execute(text(statement), used)
         opened.commit()
