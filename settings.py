@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ops import key_pepper
 from setting_parsers import (
+    FORMER,
+    audio_store,
     collector,
     database,
+    endpoint,
     file,
     jwt_algorithms,
     networks,
@@ -28,25 +31,17 @@ from setting_parsers import (
     whole,
     words,
 )
-from web.redaction import MASK, mask_url
+from web.redaction import mask_url
 from web.security import jwt_keys
 
 PREFIX = "MUSIC_STUDIO_"
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has given it
 TRACE_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 ROOT = Path(__file__).parent
 CONTRACT = str(ROOT / "openapi" / "openapi.yaml")
 # The folder of the key pepper: of a checkout its own, of an installed program (its launcher lies here) the current one.
 VAR = Path("var") if (ROOT / "launcher.py").is_file() else ROOT / "var"
-# The variables of earlier versions, and what to do about one that is still set.
-FORMER = {
-    "DATABASE_SETTLE_SECONDS": "is now MUSIC_STUDIO_REPLICA_LAG_SECONDS: rename it",
-    "DATABASE_PREPARE": "is now MUSIC_STUDIO_PREPARED_STATEMENTS: rename it",
-    "METRICS_FOLDER": "is now MUSIC_STUDIO_METRICS_DIR: rename it",
-    "GRACE_SECONDS": "is now MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS: rename it",
-    "RATE_LIMIT_REFUSALS": "is now MUSIC_STUDIO_RATE_LIMIT_AUTH_FAILURES: rename it",
-    "LANE": "is gone and nothing replaces it, because all requests are answered in the same way now: remove it",
-}
 
 
 class BadSetting(ValueError):
@@ -133,6 +128,18 @@ class Settings:
     )
     jwt_issuer: str = _setting("", "required `iss` of JWTs; empty: any")
     jwt_audience: str = _setting("", "required `aud` of JWTs; empty: any")
+    audio_url: str = _setting(
+        "",
+        "store of audio: file:///FOLDER, or s3://BUCKET/PREFIX with the AWS_* variables; empty: a folder beside the "
+        "database",
+        audio_store,
+    )
+    audio_orphan_hours: int = _setting(
+        24, "hours after which audio that no track names is deleted from the store", whole(1, 100_000)
+    )
+    organization_audio_mib: int = _setting(
+        0, "MiB of audio that one organization may have; 0: no limit", whole(0, 999_999_999)
+    )
     require_if_match: bool = _setting(False, "require If-Match on every change of a collection: on or off", switch)
     response_validation: str = _setting(
         "enforce", "responses that break the contract: enforce (500) or report (log)", one_of("enforce", "report")
@@ -161,11 +168,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of the environment; an empty variable counts as not set. Raises BadSetting."""
     environ = os.environ if environ is None else environ
     _refuse_former(environ)
-    known = {_variable(f): f for f in fields(Settings)}
+    known = {variable(f): f for f in fields(Settings)}
     chosen = Settings(**{f.name: _parse(name, f, environ[name]) for name, f in known.items() if environ.get(name)})
     _require_jwt_keys(chosen)
     if chosen.otlp_endpoint:
-        _require_trace_headers(environ)
+        _require_valid(environ, TRACE_HEADERS, trace_headers)
+    if chosen.audio_url.startswith("s3:"):
+        _require_valid(environ, ENDPOINTS, endpoint)
     return chosen
 
 
@@ -184,16 +193,17 @@ def _require_jwt_keys(chosen: Settings) -> None:
         raise BadSetting(f"{PREFIX}{problem}.") from None
 
 
-def _require_trace_headers(environ: Mapping[str, str]) -> None:
-    """OpenTelemetry reads these variables itself, and would log a malformed header with its value."""
-    for name in TRACE_HEADERS:
+def _require_valid(environ: Mapping[str, str], names: tuple[str, ...], parse: Callable[[str], str]) -> None:
+    """A variable that a library reads itself, which would log it with its value, or panic. Raises BadSetting."""
+    for name in names:
         try:
-            trace_headers(environ.get(name, ""))
+            parse(environ.get(name, ""))
         except ValueError as expected:
             raise BadSetting(f"{name} is not shown; it must be {expected}.") from None
 
 
-def _variable(setting: Field[Any]) -> str:
+def variable(setting: Field[Any]) -> str:
+    """The environment variable of a setting."""
     named: str = setting.metadata["variable"]
     return named or PREFIX + setting.name.upper()
 
@@ -216,30 +226,17 @@ def _parse(name: str, setting: Field[Any], text: str) -> Any:
         raise BadSetting(f"{name} is {found}; it must be {expected}.") from None
 
 
-def describe(settings: Settings | None = None) -> list[tuple[str, str, str, str]]:
-    """(variable, default, value, meaning) of each setting; secrets are masked."""
-    settings = settings or Settings()
-    return [
-        (
-            _variable(f),
-            _shown(f.default, False),
-            _shown(getattr(settings, f.name), f.metadata["is_secret"]),
-            f.metadata["meaning"],
-        )
-        for f in fields(Settings)
-        if f.default is not MISSING
-    ]
-
-
-def _shown(value: Any, is_secret: bool) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if is_secret and value:
-        return MASK
-    return " ".join(map(mask_url, value)) if isinstance(value, tuple) else mask_url(str(value))
-
-
 def pepper(settings: Settings) -> bytes:
     """The secret mixed into key digests; without a setting, one is made beside the database. Raises CommandError."""
-    home = re.fullmatch("sqlite:///(.+)", settings.database_url)
-    return key_pepper.load(settings.key_pepper, settings.key_pepper_file, Path(home[1]).parent if home else VAR)
+    return key_pepper.load(settings.key_pepper, settings.key_pepper_file, _home(settings))
+
+
+def audio_url(settings: Settings) -> str:
+    """The URL of the audio store; without a setting, that of the folder beside the database."""
+    return settings.audio_url or (_home(settings) / "audio").absolute().as_uri()
+
+
+def _home(settings: Settings) -> Path:
+    """The folder of the SQLite database, or `var`."""
+    file = re.fullmatch("sqlite:///(.+)", settings.database_url)
+    return Path(file[1]).parent if file else VAR
