@@ -8,7 +8,6 @@ A URL is made for each response that shows it, and is valid for a short time. On
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from hashlib import blake2b
 from math import ceil
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from web.http.ranges import RangeRequest, Selection
 from web.responses import RawBody, StreamedBody, WithStatus
 from web.security.signed_urls import Grant, URLSealer
 
+AUDIO_OPERATION = "get_audio"
 MASTER = "master"
 # The longest that S3 signs a URL for.
 MAX_DIRECT_SECONDS = 7 * 24 * 3600
@@ -106,16 +106,13 @@ class Playback:
         path = self._store.path(name)
         return self._from_store(name, start, end) if path is None else read_file(path, start, end)
 
-    async def _from_store(self, name: str, start: int, end: int) -> AsyncGenerator[memoryview, None]:
+    async def _from_store(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Small pieces, because the connection of a slow client keeps what the client has not taken."""
         try:
-            async with aclosing(self._store.read(name, start, end)) as pieces:
-                async for piece in pieces:
-                    view = memoryview(piece)
-                    for at in range(0, len(view), FAST_BYTES):
-                        yield view[at : at + FAST_BYTES]
+            async for piece in self._store.read(name, start, end, FAST_BYTES):
+                yield piece
         except NoAudio as missing:
-            raise AudioUnavailable(f"the store has no {name}, which a track names") from missing
+            raise AudioUnavailable(f"there is no {name}, which a track names") from missing
 
 
 def entity_tag(audio_name: str) -> str:
@@ -127,13 +124,13 @@ def entity_tag(audio_name: str) -> str:
 def url(track: Track) -> str | None:
     """The address at which the track can be played for a short time; None if it has no audio."""
     context = current_request.get()
-    return context.playback.url(context, track)
+    return _of(context).url(context, track)
 
 
 def grant(file: str, seal: str) -> Grant:
     """What the seal in the URL of this request grants. Raises PlaybackUrlInvalid."""
     context = current_request.get()
-    return context.playback.grant(context, file, seal)
+    return _of(context).grant(context, file, seal)
 
 
 def response(
@@ -142,7 +139,13 @@ def response(
     """The response with the audio of a track that is granted. Raises PlaybackUrlInvalid, RangeNotSatisfiable."""
     context = current_request.get()
     request = RangeRequest(context.method, if_none_match, range_, if_range)
-    return context.playback.response(context, track, grant, request)
+    return _of(context).response(context, track, grant, request)
+
+
+def _of(context: RequestContext) -> Playback:
+    if not isinstance(context.playback, Playback):
+        raise RuntimeError("This application has no audio store")  # noqa: TRY004 - no argument is wrong
+    return context.playback
 
 
 def _address(context: RequestContext) -> str:

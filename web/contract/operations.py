@@ -91,7 +91,8 @@ class ResponseObject:
         }
         self.media_type = next(iter(self.media_types.values()), None)
         self.is_negotiated = len(self.media_types) > 1
-        self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type"}
+        # The proxy takes X-Accel-Redirect out; no client sees it.
+        self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type", "x-accel-redirect"}
         self.own_headers = {
             name.lower(): Parameter(_as_parameter(operation, name, header), validators)
             for name, header in node.get("headers", {}).items()
