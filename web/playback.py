@@ -91,6 +91,8 @@ class Playback:
             return WithStatus(None, 304, headers)
         if self._is_for_proxy(context, request, selection):
             headers["x-accel-redirect"] = self._options.accel + quote(track.audio_name)
+            if selection.status == 200:
+                del headers["accept-ranges"]  # nginx adds its own to a whole file, and to nothing else
             return WithStatus(RawBody(b"", track.mime_type), selection.status, headers)
         pieces = self._pieces(track.audio_name, selection.start, selection.end)
         return WithStatus(
