@@ -83,6 +83,8 @@ EXAMPLES = (
     Asked({"Range": f"bytes=-{SIZE}"}, (206, 0, SIZE)),
     Asked({"Range": "bytes=-0"}, (416, 0, 0)),
     Asked({"Range": f"bytes={SIZE}-"}, (416, 0, 0)),
+    Asked({"Range": f"bytes={2**64}-{2**63}"}, WHOLE),
+    Asked({"Range": f"bytes={2**63}-{2**64}"}, (416, 0, 0)),
     Asked({"If-Range": '"other"'}, WHOLE),
 )
 
