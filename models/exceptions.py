@@ -26,6 +26,12 @@ class AccessDenied(Failure):
     code = "ORGANIZATION_ACCESS_DENIED"
 
 
+class NotCreator(Failure):
+    """The caller may hear the track, and only its creator may do this."""
+
+    code = "INSUFFICIENT_PERMISSIONS"
+
+
 class CollectionFull(Failure):
     """The collection has its maximum of 10,000 tracks."""
 
@@ -46,6 +52,18 @@ class Unavailable(Failure):
     def __init__(self, system_message: str, /, *, retry_after: int = 1, **details: object) -> None:
         super().__init__(system_message, **details)
         self.retry_after = retry_after
+
+
+class AudioUnavailable(Unavailable):
+    """The audio store cannot be reached, refuses the credentials, or is full; `reason` is for its operator only."""
+
+    def __init__(self, reason: str, /) -> None:
+        super().__init__("The audio store is not available", retry_after=5)
+        self.reason = reason
+
+
+class NoAudio(NotFound):
+    """The audio store has no object of this name."""
 
 
 class InvalidValue(Failure):
