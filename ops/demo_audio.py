@@ -18,10 +18,8 @@ from tempfile import TemporaryDirectory
 from models import tracks
 from models.audio_store import AudioStore
 from models.tracks import Track
-from ops.demo import ORGANIZATION, PIECES, Piece
-from ops.errors import CommandError
+from ops.demo import ORGANIZATION, TRACKS, Piece
 
-KINDS = ("music", "tone", "none")
 MOST_PROCESSES = 4
 TONE_RATE = 8000
 LOWEST_HERTZ = 220
@@ -31,19 +29,25 @@ Made = tuple[Piece, str, Path]
 """A piece, the media type of its audio, and the file with it."""
 
 
-def add(kind: str, store: AudioStore, update: Callable[[int, int], None]) -> None:
-    """Gives the tracks of the demo the audio that they lack: pieces of the engines, tones, or none.
+def add(kind: str, store: AudioStore, update: Callable[[int, int], None] = lambda _done, _total: None) -> str | None:
+    """Gives the tracks of the demo the audio that they lack: `music`, `tone` or `none`.
 
-    `update` is called with the number of tracks that are done, and of all that lacked audio. Raises CommandError
-    if the engines are not installed, Unavailable.
+    `update` is called with the number of tracks that are done, and of those that lacked audio. Returns why there is no
+    music, or None. Raises Unavailable.
     """
     lacking = {} if kind == "none" else _lacking(store)
-    make = _pieces if kind == "music" else _tones
+    if kind == "music" and lacking and (missing := [package for package in PACKAGES if not find_spec(package)]):
+        return f"the engines need the package {missing[0]}; install music-studio[studio]"
     with TemporaryDirectory(prefix="music-studio-") as folder:
-        for done, (piece, mime_type, path) in enumerate(make(lacking, Path(folder)), start=1):
-            _attach(store, lacking[piece], mime_type, path)
-            path.unlink()
-            update(done, len(lacking))
+        make = _pieces if kind == "music" else _tones
+        try:
+            for done, (piece, mime_type, path) in enumerate(make(lacking, Path(folder)), start=1):
+                _attach(store, lacking[piece], piece.seconds, mime_type, path)
+                path.unlink()
+                update(done, len(lacking))
+        except BrokenProcessPool:
+            return "the engines were stopped, perhaps for lack of memory; the next start tries again"
+    return None
 
 
 def tone(hertz: int, seconds: int) -> bytes:
@@ -59,7 +63,7 @@ def tone(hertz: int, seconds: int) -> bytes:
 def _lacking(store: AudioStore) -> dict[Piece, Track]:
     """The tracks of the demo that name no audio, or audio that is not in the store."""
     by_id = {track.id: track for track in tracks.list_all(ORGANIZATION)}
-    found = {piece: by_id[piece.track_id] for piece in PIECES if piece.track_id in by_id}
+    found = {piece: by_id[piece.track_id] for piece in TRACKS if piece.track_id in by_id}
     return {piece: track for piece, track in found.items() if not _has_audio(store, track)}
 
 
@@ -67,9 +71,9 @@ def _has_audio(store: AudioStore, track: Track) -> bool:
     return track.audio_name is not None and store.exists(track.audio_name)
 
 
-def _attach(store: AudioStore, track: Track, mime_type: str, path: Path) -> None:
+def _attach(store: AudioStore, track: Track, seconds: int, mime_type: str, path: Path) -> None:
     audio = store.write_file(track.organization_id, track.id, mime_type, path)
-    if tracks.attach_audio(track, audio, track.duration_ms) is None:
+    if tracks.attach_audio(track, audio, seconds * 1000) is None:
         store.delete(audio.name)  # another command was faster
 
 
@@ -77,23 +81,19 @@ def _tones(wanted: Collection[Piece], folder: Path) -> Iterator[Made]:
     """A tone for each, of its own pitch and of the duration of the piece."""
     for piece in wanted:
         path = folder / f"{piece.track_id}.wav"
-        path.write_bytes(tone(LOWEST_HERTZ + 20 * PIECES.index(piece), piece.seconds))
+        path.write_bytes(tone(LOWEST_HERTZ + 20 * TRACKS.index(piece), piece.seconds))
         yield piece, "audio/wav", path
 
 
 def _pieces(wanted: Collection[Piece], folder: Path) -> Iterator[Made]:
-    """Each piece by its engine, on all processors, the ones that are finished first."""
-    if missing := [package for package in PACKAGES if wanted and not find_spec(package)]:
-        raise CommandError(f"The engines need the package {missing[0]}: install music-studio[studio].")
-    processes = min(MOST_PROCESSES, os.cpu_count() or 1, len(wanted) or 1)
+    """Each piece by its engine, on all processors, the ones that are finished first. Raises BrokenProcessPool."""
+    processes = min(MOST_PROCESSES, os.cpu_count() or 1, max(1, len(wanted)))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
-        paths = {pool.submit(_render, piece, folder): piece for piece in wanted}
+        pieces = {pool.submit(_render, piece, folder): piece for piece in wanted}
         try:
-            for finished in as_completed(paths):
-                yield paths[finished], "audio/mpeg", finished.result()
-        except BrokenProcessPool:
-            raise CommandError("The engines were stopped, perhaps for lack of memory.") from None
+            for finished in as_completed(pieces):
+                yield pieces[finished], "audio/mpeg", finished.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

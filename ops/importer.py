@@ -5,23 +5,20 @@ copied to a temporary file, and what is described, stored and counted is that co
 audio is in the store before a row names it.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from models import audio_quota, library, tracks
+from models import library, tracks
 from models.audio_store import AudioStore, StoredAudio
-from models.base import new_id
 from models.db import connection
-from models.exceptions import Unavailable
 from models.tracks import Track
 from ops import audio_files
 from ops.audio_decoding import Unreadable, one_line
 from ops.audio_reader import AudioReader, Description
 from ops.errors import CommandError
 
+MIB = 2**20
 COLUMNS = ("id", "title", "duration_ms", "mime_type", "audio_bytes", "creator_id", "created_at")
 
 
@@ -59,7 +56,10 @@ class Report:
 
 @dataclass(slots=True)
 class Importer:
-    """Imports one file after another for a member of an organization. `folder` is for the temporary copies."""
+    """Imports one file after another for a member of an organization. `folder` is for the temporary copies.
+
+    `limit_bytes` is what the organization may have, 0 for no limit.
+    """
 
     organization_id: str
     user_id: str
@@ -84,7 +84,7 @@ class Importer:
         with audio_files.opened(path) as source:
             # Most files of a second import are known: they are read, and not copied.
             known = tracks.with_digest(self.organization_id, audio_files.copy(source).digest)
-            if known is not None and known.audio_name is not None:
+            if known is not None and self._has_audio(known):
                 self._save(path, known)
                 return
             with copied.open("wb") as target:
@@ -92,6 +92,16 @@ class Importer:
         description = self.reader.read(copied)
         self._require_room(copy.size)
         self._store(path, copied, copy.digest, description)
+
+    def _require_room(self, size: int) -> None:
+        if self.limit_bytes and tracks.audio_bytes(self.organization_id) + size > self.limit_bytes:
+            raise CommandError(
+                f"The organization may have {self.limit_bytes // MIB} MiB of audio, and the next file would exceed it: "
+                "delete tracks, or raise MUSIC_STUDIO_ORGANIZATION_AUDIO_MIB."
+            )
+
+    def _has_audio(self, track: Track) -> bool:
+        return track.audio_name is not None and self.store.exists(track.audio_name)
 
     def _save(self, path: Path, track: Track) -> None:
         """Puts a track that is there into the user's library."""
@@ -104,7 +114,7 @@ class Importer:
     def _store(self, path: Path, copied: Path, digest: bytes, description: Description) -> None:
         """Stores the audio, and then the track that names it, or the audio of a track that has none yet."""
         known = tracks.with_digest(self.organization_id, digest)
-        track_id = known.id if known else new_id(tracks.PREFIX)
+        track_id = known.id if known else tracks.new_track_id()
         audio = self.store.write_file(self.organization_id, track_id, description.mime_type, copied)
         # If the database fails now, the audio stays: the row may be there. What no row names is removed later.
         track = self._record(path, known, track_id, digest, description, audio)
