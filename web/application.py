@@ -20,6 +20,7 @@ from web.error_envelope import ErrorCatalog
 from web.http import request_checks
 from web.http.cors import CORSPolicy
 from web.http.request_body import ClientDisconnected
+from web.playback import Playback
 from web.ratelimit.limiter import RateLimiter
 from web.server import lifespan_state
 from web.server.memory_limiter import MemoryLimiter
@@ -40,6 +41,7 @@ class Application:
         errors: ErrorCatalog,
         *,
         concurrency: ConcurrencyLimiter,
+        playback: Playback | None,
         memory: MemoryLimiter,
         server_timing: bool,
     ) -> None:
@@ -50,6 +52,7 @@ class Application:
         self.cors = cors
         self.errors = errors
         self.concurrency = concurrency
+        self.playback = playback
         self.memory = memory
         self.server_timing = server_timing
 
@@ -88,6 +91,7 @@ class Application:
 
     async def _respond(self, context: RequestContext, receive: Receive, send: Send) -> None:
         context.send_timing = self.server_timing
+        context.playback = self.playback
         context.cors_headers = self.cors.headers(context.headers)
         exceeded = self.limiter.check_address(context)
         request_checks.check_headers(context)

@@ -25,12 +25,12 @@ class RequestContext:
 
     `started` is in seconds of time.perf_counter(), `arrived` in Unix seconds. `operation` is None until the request is
     routed, `caller` until it is authenticated, `status` until the response is sent. `arguments` are the handler's,
-    `body` is the raw request body, `rate_limit_headers` are encoded header lines.
+    `body` is the raw request body, `rate_limit_headers` are encoded header lines, `playback` is the application's.
     """
 
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "headers", "method", "operation",
-        "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
+        "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
         "violations",
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ class RequestContext:
         self.arguments: dict[str, Any] = {}
         self.violations: list[Violation] = []
         self.status: int | None = None
+        self.playback: object = None
 
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
