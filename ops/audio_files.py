@@ -12,14 +12,13 @@ from ops.audio_decoding import Unreadable
 from ops.errors import CommandError
 
 PIECE_BYTES = 2**20
-# A RIFF file cannot be larger, and a device or a file that grows without end is.
+# The most that a RIFF file can have.
 LARGEST_BYTES = 2**32
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a link to a folder, which is not followed",
 }
 
 
@@ -49,12 +48,12 @@ def find(folder: Path) -> list[Path]:
 def opened(path: Path) -> Iterator[BinaryIO]:
     """The file, open for reading; a link is followed to a file. Raises Unreadable, also for what is no regular file."""
     try:
-        _require_file(path.stat().st_mode)  # a device must not even be opened
+        _require_file(path.stat().st_mode, path)  # a device must not even be opened
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise Unreadable(f"cannot be opened: {error.strerror}") from error
     with open(descriptor, "rb", buffering=0) as file:
-        _require_file(os.fstat(descriptor).st_mode)
+        _require_file(os.fstat(descriptor).st_mode, path)
         yield file
 
 
@@ -63,13 +62,12 @@ def copy(source: BinaryIO, to: BinaryIO | None = None) -> Copy:
 
     Raises Unreadable (too large, empty, changed meanwhile), and OSError for `to`.
     """
-    digest, size = hashlib.sha256(), 0
-    before = os.fstat(source.fileno())
+    digest, size, before = hashlib.sha256(), 0, os.fstat(source.fileno())
+    if before.st_size > LARGEST_BYTES:
+        raise Unreadable(f"larger than {LARGEST_BYTES // 2**30} GiB")
     source.seek(0)
-    while piece := _read(source):
+    while size <= before.st_size and (piece := _read(source)):  # one that grows while it is read has no end
         size += len(piece)
-        if size > LARGEST_BYTES:
-            raise Unreadable(f"larger than {LARGEST_BYTES // 2**30} GiB")
         digest.update(piece)
         if to is not None:
             to.write(piece)
@@ -88,6 +86,8 @@ def _read(source: BinaryIO) -> bytes:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
 
 
-def _require_file(mode: int) -> None:
+def _require_file(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise Unreadable("a link to a folder, which is not followed" if path.is_symlink() else "a folder that cannot be read")
     if not stat.S_ISREG(mode):
         raise Unreadable(_KINDS.get(stat.S_IFMT(mode), "not a file"))

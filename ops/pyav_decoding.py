@@ -31,7 +31,7 @@ OPTIONS = {
 }
 # An MP3 may begin or end within a frame; more than that is damage.
 BROKEN_PACKETS_OF = 100
-PADDED = ("audio/ogg", "audio/mp4")
+EXACT = ("vorbis", "aac")
 LARGEST_PACKET = 8192  # samples of Vorbis; the others have less
 
 
@@ -56,7 +56,7 @@ def _decode(container: InputContainer) -> Audio:
         raise Unreadable(f"not {FORMATS}, but {container.format.long_name} with {stream.codec_context.name}")
     require_few_channels(stream.codec_context.channels)
     decoded, samples = _play(container, stream)
-    return Audio(mime_type, _shown(decoded, mime_type, stream), samples, one_line(_title(container, stream)))
+    return Audio(mime_type, _shown(decoded, stream), samples, one_line(_title(container, stream)))
 
 
 def _audio_stream(container: InputContainer) -> AudioStream:
@@ -91,11 +91,15 @@ def _play(container: InputContainer, stream: AudioStream) -> tuple[Fraction, int
     return duration, samples
 
 
-def _shown(decoded: Fraction, mime_type: str, stream: AudioStream) -> Fraction:
-    """The seconds that are played: the last packet of Vorbis and AAC decodes to more, and the container says so."""
-    if mime_type in PADDED and stream.duration and stream.time_base:
+def _shown(decoded: Fraction, stream: AudioStream) -> Fraction:
+    """The seconds that are played.
+
+    Of Vorbis and AAC the container says where the audio ends: FFmpeg leaves out a part of the first packet of Vorbis, and
+    the last packet decodes to more.
+    """
+    if stream.codec_context.codec.canonical_name in EXACT and stream.duration and stream.time_base:
         declared = stream.duration * stream.time_base
-        if declared < decoded <= declared + Fraction(LARGEST_PACKET, stream.rate):
+        if abs(declared - decoded) <= Fraction(LARGEST_PACKET, stream.codec_context.sample_rate):
             return declared
     return decoded
 
