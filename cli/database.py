@@ -39,9 +39,9 @@ def demo(as_json: AsJson = False, database_url: Database = None) -> None:
     """Load the demo data and print new keys.
 
     The demo data is that of the API's reference page, with a key for each of three users. The engines make the music of
-    its tracks when it is first loaded; MUSIC_STUDIO_DEMO_AUDIO=tone takes tones instead, which are there at once. A second run restores the
-    page's collection and replaces the demo's keys; it keeps what else the demo's users have created. A database with
-    other data is refused.
+    its tracks when it is first loaded, or with MUSIC_STUDIO_DEMO_AUDIO=tone each gets a tone at once. A second run
+    restores the page's collection and replaces the demo's keys; it keeps what else the demo's users have created. A
+    database with other data is refused.
     """
     with open_database(database_url) as chosen:
         from ops import demo as rows

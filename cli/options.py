@@ -64,10 +64,12 @@ def opened_database(chosen: settings.Settings) -> Iterator[None]:
 
 
 def open_audio_store(chosen: settings.Settings) -> "AudioStore":
-    """The audio store of the settings. Raises CommandError if it cannot be written."""
-    from ops import audio_store
+    """The audio store of the settings, which can be written. Raises AudioUnavailable, CommandError."""
+    from ops import audio
 
-    return audio_store.open_store(settings.audio_url(chosen))
+    store = audio.open_store(settings.audio_url(chosen))
+    store.require_writable()
+    return store
 
 
 def add_demo_audio(chosen: settings.Settings) -> None:

@@ -1,6 +1,5 @@
 """The commands for tracks: import and list."""
 
-import dataclasses
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -39,7 +38,7 @@ def import_tracks(
         store = open_audio_store(chosen)
         keys.join(organization, user)
         with AudioReader() as reader:
-            limit = chosen.organization_audio_mib * importer.MIB
+            limit = chosen.organization_audio_mib
             importing = importer.Importer(organization, user, store, reader, Path(temporary), limit)
             try:
                 for path in output.progress(paths, len(paths), "Importing"):

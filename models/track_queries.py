@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, exists, func, null, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, exists, null, or_, select, update
 
 from models.base import insert_or_ignore
 from models.schema import library_entries, tracks
@@ -96,8 +96,5 @@ DELETE = (
     .values(deleted_at=bindparam("now"), source_digest=null())
     .returning(tracks.c.id)
 )
-
-# What is deleted counts until its audio is gone.
-AUDIO_BYTES = select(func.coalesce(func.sum(tracks.c.audio_bytes), 0).label("total")).where(_IN_ORGANIZATION)
 
 LIST = select(*COLUMNS).where(_IN_ORGANIZATION, _IS_LIVE).order_by(tracks.c.created_at, tracks.c.id)

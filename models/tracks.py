@@ -12,7 +12,6 @@ from models.library_queries import ELSEWHERE, REMOVE_ALL
 from models.schema import tracks
 from models.track_queries import (
     ATTACH_AUDIO,
-    AUDIO_BYTES,
     DELETE,
     FIND,
     FIND_ALL,
@@ -29,7 +28,6 @@ __all__ = [
     "Track",
     "add",
     "attach_audio",
-    "audio_bytes",
     "delete",
     "find_all",
     "get",
@@ -113,12 +111,6 @@ def attach_audio(track: Track, audio: tuple[str, int, str], duration_ms: int) ->
         new_duration=duration_ms,
     )
     return None if row is None else Track._make(row)
-
-
-def audio_bytes(organization_id: str) -> int:
-    """The bytes of audio that the organization has in the store."""
-    row = connection.fetch_one(AUDIO_BYTES, organization=organization_id)
-    return 0 if row is None else int(row.total)
 
 
 def get(caller: Caller, organization_id: str, track_id: str) -> Track:

@@ -1,8 +1,8 @@
 """Whether an audio file ends where its own structure says; a decoder is content with the part that is there.
 
 RIFF (WAV): the size of the chunk `data`. ISO 14496-12 (M4A): the sizes of the boxes. RFC 3533 (Ogg): the last page has
-the flag "end of stream", and its position. RFC 9639 (FLAC): the number of samples in STREAMINFO. MP3: the numbers of bytes and frames in the
-frame that Xing and LAME write first; without it nothing tells where an MP3 ends.
+the flag "end of stream", and its position. RFC 9639 (FLAC): the number of samples in STREAMINFO. MP3: the numbers of
+bytes and frames in the frame that Xing and LAME write first; without it nothing tells where an MP3 ends.
 """
 
 import io

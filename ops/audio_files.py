@@ -52,7 +52,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise Unreadable(f"cannot be opened: {error.strerror}") from error
-    with open(descriptor, "rb", buffering=0) as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         _require_file(os.fstat(descriptor).st_mode, path)
         yield file
 
@@ -88,6 +88,8 @@ def _read(source: BinaryIO) -> bytes:
 
 def _require_file(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):
-        raise Unreadable("a link to a folder, which is not followed" if path.is_symlink() else "a folder that cannot be read")
+        raise Unreadable(
+            "a link to a folder, which is not followed" if path.is_symlink() else "a folder that cannot be read"
+        )
     if not stat.S_ISREG(mode):
         raise Unreadable(_KINDS.get(stat.S_IFMT(mode), "not a file"))

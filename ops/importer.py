@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models import library, tracks
+from models import library, track_audio, tracks
 from models.audio_store import AudioStore, StoredAudio
 from models.db import connection
 from models.tracks import Track
@@ -18,7 +18,6 @@ from ops.audio_decoding import Unreadable, one_line
 from ops.audio_reader import AudioReader, Description
 from ops.errors import CommandError
 
-MIB = 2**20
 COLUMNS = ("id", "title", "duration_ms", "mime_type", "audio_bytes", "creator_id", "created_at")
 
 
@@ -58,7 +57,7 @@ class Report:
 class Importer:
     """Imports one file after another for a member of an organization. `folder` is for the temporary copies.
 
-    `limit_bytes` is what the organization may have, 0 for no limit.
+    `limit_mib` is what the organization may have of audio, 0 for no limit.
     """
 
     organization_id: str
@@ -66,7 +65,7 @@ class Importer:
     store: AudioStore
     reader: AudioReader
     folder: Path
-    limit_bytes: int
+    limit_mib: int
     report: Report = field(default_factory=Report)
 
     def add(self, path: Path) -> None:
@@ -94,9 +93,9 @@ class Importer:
         self._store(path, copied, copy.digest, description)
 
     def _require_room(self, size: int) -> None:
-        if self.limit_bytes and tracks.audio_bytes(self.organization_id) + size > self.limit_bytes:
+        if not track_audio.has_room(self.organization_id, size, self.limit_mib):
             raise CommandError(
-                f"The organization may have {self.limit_bytes // MIB} MiB of audio, and the next file would exceed it: "
+                f"The organization may have {self.limit_mib} MiB of audio, and the next file would exceed it: "
                 "delete tracks, or raise MUSIC_STUDIO_ORGANIZATION_AUDIO_MIB."
             )
 

@@ -94,8 +94,8 @@ def _play(container: InputContainer, stream: AudioStream) -> tuple[Fraction, int
 def _shown(decoded: Fraction, stream: AudioStream) -> Fraction:
     """The seconds that are played.
 
-    Of Vorbis and AAC the container says where the audio ends: FFmpeg leaves out a part of the first packet of Vorbis, and
-    the last packet decodes to more.
+    Of Vorbis and AAC the container says where the audio ends: FFmpeg leaves out a part of the first packet of Vorbis,
+    and the last packet decodes to more.
     """
     if stream.codec_context.codec.canonical_name in EXACT and stream.duration and stream.time_base:
         declared = stream.duration * stream.time_base

@@ -1,8 +1,7 @@
 """Audio files are decoded to their end, in a child with limits, and whatever hurts is a reason."""
 
-import io
-import os
 import random
+import signal
 import struct
 import wave
 import zlib
@@ -10,13 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
-import numpy as np
 import psutil
 import pytest
-import soundfile
 from av.audio.stream import AudioStream
 
-from ops import audio_completeness, audio_decoding, audio_reader
+from ops import audio_decoding, audio_reader
 from ops.audio_decoding import Unreadable
 from ops.audio_reader import AudioReader, Description
 from ops.errors import CommandError
@@ -42,7 +39,12 @@ def decode(request: pytest.FixtureRequest) -> Callable[[Path], Description]:
 
 @pytest.mark.parametrize(
     ("name", "library"),
-    [(name, library) for library in LIBRARIES for name in sounds.FORMATS if (name, library) != ("tone.m4a", "soundfile")],
+    [
+        (name, library)
+        for library in LIBRARIES
+        for name in sounds.FORMATS
+        if (name, library) != ("tone.m4a", "soundfile")
+    ],
 )
 def test_each_format_has_its_media_type_its_exact_duration_and_its_title(
     tones: dict[str, Path], name: str, library: str
@@ -104,7 +106,7 @@ def test_other_formats_and_codecs_are_refused(tmp_path: Path, name: str, codec: 
 def test_a_film_is_refused_and_a_cover_is_not(tmp_path: Path, tones: dict[str, Path]) -> None:
     film, covered = tmp_path / "film.mp4", tmp_path / "covered.m4a"
     _film(film)
-    with pytest.raises(Unreadable, match="^contains video$"):
+    with pytest.raises(Unreadable, match=r"^contains video$"):
         audio_decoding.decoder("av")(film)
     _add_cover(tones["tone.m4a"], covered)
     assert audio_decoding.decoder("av")(covered).duration_ms == 3000
@@ -125,7 +127,7 @@ def test_a_file_opens_no_other(
 ) -> None:
     path = tmp_path / "list.mp3"
     path.write_text(content.format(tone=tones["tone.wav"]))
-    with pytest.raises(Unreadable, match="^not an audio file$"):
+    with pytest.raises(Unreadable, match=r"^not an audio file$"):
         decode(path)
 
 
@@ -142,7 +144,7 @@ def test_what_is_no_audio_is_refused(tmp_path: Path, content: bytes, decode: Cal
 def test_a_wav_without_samples_is_refused(tmp_path: Path, decode: Callable[[Path], Description]) -> None:
     with wave.open(str(tmp_path / "nothing.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
-    with pytest.raises(Unreadable, match="^contains no audio$"):
+    with pytest.raises(Unreadable, match=r"^contains no audio$"):
         decode(tmp_path / "nothing.wav")
 
 
@@ -170,7 +172,7 @@ def test_a_wav_that_was_written_into_a_pipe_is_whole(
     ids=["control characters", "blank", "long"],
 )
 def test_a_title_is_one_line_of_512_characters(written: str, read: str) -> None:
-    assert audio_decoding.one_line(written.split("\x00")[0]) == read
+    assert audio_decoding.one_line(written.split("\x00", maxsplit=1)[0]) == read
     assert "\ufffd" not in audio_decoding.one_line("\udcff")
 
 
@@ -223,7 +225,7 @@ def _tagged(source: Path, target: Path, frame: bytes, flags: bytes = b"\0\0") ->
     target.write_bytes(b"ID3\x04\x00\x00" + _synchsafe(len(tag)) + tag + source.read_bytes())
 
 
-@pytest.mark.parametrize(("byte", "megabytes"), [(b"\0", 20), (b"a", 200)], ids=["zeros", "letters"])
+@pytest.mark.parametrize(("byte", "megabytes"), [(b"\0", 20), (b"a", 100)], ids=["zeros", "letters"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_tag_that_unpacks_without_end_costs_nothing(
     tones: dict[str, Path], tmp_path: Path, byte: bytes, megabytes: int, library: str
@@ -236,25 +238,32 @@ def test_a_tag_that_unpacks_without_end_costs_nothing(
         assert reader.read(tmp_path / "bomb.mp3").duration_ms == 3000
 
 
-def test_a_file_that_exceeds_a_limit_is_skipped_and_the_next_is_read(tones: dict[str, Path], tmp_path: Path) -> None:
-    large, long = tmp_path / "large.mp3", tmp_path / "long.flac"
+def test_a_file_that_needs_too_much_memory_is_skipped_and_the_next_is_read(
+    tones: dict[str, Path], tmp_path: Path
+) -> None:
+    large = tmp_path / "large.mp3"
     _tagged(tones["tone.mp3"], large, b"\x03" + b"la" * (40 * 2**20))
-    _silence(long, hours=30)
-    with AudioReader(2.0) as reader:
-        for path in (large, long, large):
-            before = reader._child
-            with pytest.raises(Unreadable, match="^could not be decoded within 2 s and 256 MiB$"):
-                reader.read(path)
-            assert reader.read(tones["tone.mp3"]).duration_ms == 3000
-            assert (reader._child is before) is (path is large), "only a child that is too slow is killed"
+    with AudioReader(library="av") as reader:
+        assert reader.read(tones["tone.mp3"]).duration_ms == 3000
+        before = reader._child
+        with pytest.raises(Unreadable, match=r"^could not be decoded within \d+ s and 256 MiB$"):
+            reader.read(large)
+        assert reader.read(tones["tone.mp3"]).duration_ms == 3000
+        assert reader._child is before
 
 
-def _silence(path: Path, hours: int) -> None:
-    """A FLAC of a few bytes for each second: frames of one constant (RFC 9639 section 9.2.3)."""
-    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_16", format="FLAC") as file:
-        block = np.zeros(8000 * 600, dtype=np.int16)
-        for _ in range(hours * 6):
-            file.write(block)
+def test_a_file_that_takes_too_long_is_skipped_and_the_next_is_read(tones: dict[str, Path]) -> None:
+    with AudioReader() as reader:
+        reader.read(tones["tone.mp3"])
+        before, reader._seconds = reader._child, 0.2
+        assert before is not None
+        assert before[0].pid is not None
+        os.kill(before[0].pid, signal.SIGSTOP)
+        with pytest.raises(Unreadable, match=r"^could not be decoded within 0.2 s and 256 MiB$"):
+            reader.read(tones["tone.mp3"])
+        assert not before[0].is_alive()
+        reader._seconds = None
+        assert reader.read(tones["tone.mp3"]).duration_ms == 3000
 
 
 def test_the_limit_grows_with_the_file() -> None:
@@ -285,7 +294,7 @@ def test_a_child_that_is_killed_is_replaced(tones: dict[str, Path]) -> None:
         reader.read(tones["tone.wav"])
         for child in _spawned() - before:
             child.kill()
-        with pytest.raises(Unreadable, match="^could not be decoded"):
+        with pytest.raises(Unreadable, match=r"^could not be decoded"):
             reader.read(tones["tone.wav"])
         assert reader.read(tones["tone.wav"]).duration_ms == 3000
 

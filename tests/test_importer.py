@@ -64,7 +64,7 @@ def store(tmp_path: Path) -> AudioStore:
 
 @pytest.fixture
 def start(database: None, store: AudioStore, reader: AudioReader, tmp_path: Path) -> Start:
-    """Starts an import for a user, perhaps with a limit in bytes."""
+    """Starts an import for a user, perhaps with a limit in MiB."""
     (tmp_path / "copies").mkdir()
     return lambda user=IDA, limit=0: Importer(ORGANIZATION, user, store, reader, tmp_path / "copies", limit)
 
@@ -153,17 +153,20 @@ def test_a_track_without_audio_gets_it(start: Start, store: AudioStore, tones: d
 
 
 def test_the_limit_of_an_organization_stops_an_import_with_one_sentence(
-    start: Start, store: AudioStore, tones: dict[str, Path]
+    start: Start, store: AudioStore, tmp_path: Path
 ) -> None:
-    """The files are taken in the order of their names; the WAV, the last one, does not fit."""
-    folder, size = tones["tone.mp3"].parent, sum(path.stat().st_size for path in tones.values())
-    stopped = start(IDA, size - 1)
-    with pytest.raises(CommandError, match=r"^The organization may have 0 MiB of audio, .*ORGANIZATION_AUDIO_MIB\.$"):
+    """The files are taken in the order of their names; of each 0.7 MiB, one fits."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for name in ("1.wav", "2.wav"):
+        sounds.write(folder / name, "tone.wav", 4.0, name)
+    stopped = start(limit=1)
+    with pytest.raises(CommandError, match=r"^The organization may have 1 MiB of audio, .*ORGANIZATION_AUDIO_MIB\.$"):
         _import(stopped, folder)
-    assert _numbers(stopped.report) == {"added": 5}
-    assert len(list(store.list())) == 5
-    assert _numbers(_import(start(IDA, size), folder)) == {"already_there": 5, "added": 1}
-    assert _numbers(_import(start(IDA, 1), folder)) == {"already_there": 6}, "what is there needs no room"
+    assert _numbers(stopped.report) == {"added": 1}
+    assert len(list(store.list())) == 1
+    assert _numbers(_import(start(limit=2), folder)) == {"already_there": 1, "added": 1}
+    assert _numbers(_import(start(limit=1), folder)) == {"already_there": 2}, "what is there needs no room"
 
 
 def test_of_two_imports_of_one_file_one_adds_the_track(
@@ -188,16 +191,19 @@ def test_of_two_imports_of_one_file_one_adds_the_track(
 def test_titles_come_from_tags_or_from_names(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
-    names = {b"plain.wav": "plain", b"odd \xff\x01name.wav": "odd ? name", b"\x1b]0;x\x07.wav": "]0;x", b"\x7f.wav": "Untitled"}
+    names = {
+        b"plain.wav": "plain",
+        b"odd \xff\x01name.wav": "odd ? name",
+        b"\x1b]0;x\x07.wav": "]0;x",
+        b"\x7f.wav": "Untitled",
+    }
     for pitch, name in enumerate(names):
         sounds.write(Path(os.fsdecode(bytes(folder) + b"/" + name)), "tone.wav", 0.1, hertz=300 + pitch)
     assert _numbers(_import(start(), folder)) == {"added": 4}
     assert {track.title for track in tracks.list_all(ORGANIZATION)} == set(names.values())
 
 
-def test_what_is_no_file_is_skipped_and_the_rest_goes_on(
-    start: Start, tones: dict[str, Path], tmp_path: Path
-) -> None:
+def test_what_is_no_file_is_skipped_and_the_rest_goes_on(start: Start, tones: dict[str, Path], tmp_path: Path) -> None:
     folder = tmp_path / "music"
     (folder / "album").mkdir(parents=True)
     (folder / "linked.flac").symlink_to(tones["tone.flac"])
@@ -235,7 +241,7 @@ def test_a_file_that_changes_while_it_is_copied_is_skipped(tones: dict[str, Path
             with path.open("ab") as file:
                 file.write(b"more")
 
-    with audio_files.opened(path) as source, pytest.raises(Unreadable, match="^changed while it was read"):
+    with audio_files.opened(path) as source, pytest.raises(Unreadable, match=r"^changed while it was read"):
         audio_files.copy(source, Growing())  # type: ignore[arg-type] # it only has to write
 
 
@@ -244,12 +250,12 @@ def test_a_file_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "sparse.wav"
     with path.open("wb") as file:
         file.truncate(4 * MIB)
-    with audio_files.opened(path) as source, pytest.raises(Unreadable, match="^larger than"):
+    with audio_files.opened(path) as source, pytest.raises(Unreadable, match=r"^larger than"):
         audio_files.copy(source)
 
 
 def test_missing_folder_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="is not a folder"):
+    with pytest.raises(CommandError, match=r"is not a folder"):
         audio_files.find(tmp_path / "nowhere")
 
 
@@ -313,7 +319,12 @@ def test_what_may_not_be_read_is_skipped() -> None:
         found = audio_files.find(Path(folder))
         assert [path.name for path in found] == ["closed", "closed.mp3"]
         for path in found:
-            with pytest.raises(Unreadable, match="^(a folder that cannot be read|cannot be opened: Permission denied)$"), audio_files.opened(path):
+            with (
+                pytest.raises(
+                    Unreadable, match=r"^(a folder that cannot be read|cannot be opened: Permission denied)$"
+                ),
+                audio_files.opened(path),
+            ):
                 pass
         inner.chmod(0o700)
 
@@ -342,7 +353,9 @@ def test_an_import_that_was_interrupted_goes_on_where_it_was(
     for index in range(40):
         sounds.write(folder / f"{index:02}.flac", "tone.flac", 0.5, hertz=200 + index)
     words = [sys.executable, "-m", "cli", "tracks", "import", str(folder), *WHO]
-    with subprocess.Popen(words, cwd=tmp_path, env=shell.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=shell.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as one:
         while len(list((tmp_path / "audio").rglob("*.flac"))) < 5 and one.poll() is None:
             time.sleep(0.02)
         one.send_signal(sent)

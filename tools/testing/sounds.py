@@ -1,7 +1,6 @@
 """Audio files for tests, encoded by PyAV and libsndfile: a tone of 440 Hz at 44.1 kHz (Opus: 48 kHz), stereo."""
 
 import math
-import struct
 from pathlib import Path
 
 import av
