@@ -47,7 +47,7 @@ def running_service() -> Iterator[Served]:
 
 def inputs(secret: str) -> dict[str, str]:
     """The inputs of the workflows, in the demo's organization."""
-    (first, *_), (second, *_), *_, (spare, *_) = demo.TRACKS
+    first, second, *_, spare = (piece.track_id for piece in demo.TRACKS)
     return {
         "api_key": secret,
         "organization_id": demo.ORGANIZATION,
