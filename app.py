@@ -155,7 +155,7 @@ def assemble(
         errors,
         concurrency=concurrency,
         memory=_memory_limiter(settings, proxies),
-        generation=GenerationSettings(COMPUTED, settings.max_active_jobs),
+        generation=GenerationSettings(COMPUTED, settings.max_active_jobs, settings.organization_audio_mib),
         server_timing=settings.server_timing,
     )
 

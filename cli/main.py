@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import settings
-from cli import database, engines, keys, organizations, serve, studio, tracks
+from cli import audio, database, engines, keys, organizations, serve, studio, tracks
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help
@@ -87,6 +87,7 @@ cli.add_typer(mocking.group)
 cli.add_typer(database.group)
 cli.add_typer(keys.group, name="keys")
 cli.add_typer(tracks.group, name="tracks")
+cli.add_typer(audio.group, name="audio")
 cli.add_typer(studio.group, name="studio")
 cli.add_typer(engines.group, name="engines")
 cli.add_typer(organizations.group, name="organizations")

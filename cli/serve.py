@@ -83,7 +83,7 @@ def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetu
 
 def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
     import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
-    from ops import banner, database_setup, maintenance
+    from ops import audio, banner, database_setup, maintenance
     from web.periodic_thread import PeriodicThread
     from web.server import process, sockets, supervisor
     from web.server.shutdown_deadline import end_process
@@ -93,6 +93,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     if prepare:
         database_setup.migrate_database(chosen.database_url)
     with opened_database(chosen):
+        audio.open_store(settings.audio_url(chosen)).require_writable()
         pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
         chosen = _with_metrics(chosen)
         facts = banner.facts(url, _metrics_url(chosen))
@@ -101,7 +102,8 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    maintain = partial(maintenance.maintain, chosen.database_url)
+    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours)
+    maintain = partial(maintenance.maintain, chosen.database_url, upkeep)
     hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
