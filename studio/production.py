@@ -36,10 +36,24 @@ def produce(engine: Engine, brief: Brief, path: Path, progress: Progress, folder
     """
     score = engine.compose(brief)
     stages = _Stages(progress)
-    with rendered(engine.render(score, stages.rendering), folder) as mix:
-        blocks = mastered(mix, TARGET_LUFS[score.mode], stages.mastering_pass)
-        count = encoding.write(stages.encoding(blocks, mix.count), path)
-    return Piece(score, count / RATE, encoding.MEDIA_TYPES[path.suffix.lstrip(".")])
+    seconds = _finish(engine.render(score, stages.rendering), score.mode, path, stages, folder)
+    return Piece(score, seconds, media_type(path))
+
+
+def finish(blocks: Iterator[Samples], mode: str, path: Path, progress: Progress, folder: Path | None = None) -> float:
+    """Masters and encodes samples that come from elsewhere, as `produce` does; returns their length in seconds."""
+    return _finish(blocks, mode, path, _Stages(progress), folder)
+
+
+def media_type(path: Path) -> str:
+    """The media type of a file by its suffix. Raises KeyError for one that is never written."""
+    return encoding.MEDIA_TYPES[path.suffix.lstrip(".")]
+
+
+def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> float:
+    with rendered(blocks, folder) as mix:
+        louder = mastered(mix, TARGET_LUFS[mode], stages.mastering_pass)
+        return encoding.write(stages.encoding(louder, mix.count), path) / RATE
 
 
 class _Stages:
