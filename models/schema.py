@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+import models.generation_tables  # noqa: F401 - puts its tables into the metadata
 from models.base import BIGINT, Bool, UTCDateTime, WordSet, metadata
 
 organizations = Table(
