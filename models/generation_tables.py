@@ -105,6 +105,7 @@ active_jobs = Table(
     Column("organization_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("job_count", Integer, nullable=False),
+    Column("taken_at", UTCDateTime),  # when a worker last took a job of the user: callers take turns
     PrimaryKeyConstraint("organization_id", "user_id"),
     ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
     CheckConstraint("job_count >= 0", name="job_count_range"),

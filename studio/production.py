@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def media_type(path: Path) -> str:
 
 def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> float:
     with rendered(blocks, folder) as mix:
-        louder = mastered(mix, TARGET_LUFS[mode], stages.mastering_pass)
+        louder = mastered(mix, TARGET_LUFS[mode], stages.measuring(mix.count))
         return encoding.write(stages.encoding(louder, mix.count), path) / RATE
 
 
@@ -61,18 +61,25 @@ class _Stages:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._passes = 0
+        self._measured = 0
 
     def rendering(self, share: float) -> None:
         self._progress(_RENDERING * share)
 
-    def mastering_pass(self) -> None:
-        self._passes = min(_PASSES, self._passes + 1)
-        self._progress(_RENDERING + _MASTERING * self._passes / _PASSES)
+    def measuring(self, count: int) -> Callable[[], None]:
+        """Called for each second of the passes over a piece of `count` samples; usually there are three."""
+        total = _PASSES * max(1, count // RATE)
+
+        def on_block() -> None:
+            self._measured = min(total, self._measured + 1)
+            self._progress(_RENDERING + _MASTERING * self._measured / total)
+
+        return on_block
 
     def encoding(self, blocks: Iterator[Samples], total: int) -> Iterator[Samples]:
         done = 0
         for block in blocks:
             yield block
             done += len(block)
-            self._progress(_RENDERING + _MASTERING + (1 - _RENDERING - _MASTERING) * min(1.0, done / total))
+            share = _RENDERING + _MASTERING + (1 - _RENDERING - _MASTERING) * min(1.0, done / max(1, total))
+            self._progress(share)

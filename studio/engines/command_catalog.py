@@ -32,6 +32,8 @@ LICENCES = {  # licence class: (commercial use, attribution)
     "unclear": (False, True),
 }
 _KEY = re.compile("[a-z][a-z0-9_-]{0,63}")
+_LANGUAGE = re.compile("[a-z]{2}")
+TEXT_LENGTHS = {"name": 64, "description": 512}
 _TAKEN = COMPUTED.keys() | {"import"}
 
 
@@ -117,21 +119,23 @@ def _require_known(place: str, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if name not in known or name in ("key", "commercial_use", "supports_stems") and value:
             raise BadEngines(f"{place}: {name} cannot be given")
-        if not _fits(str(known[name]), value):
-            raise BadEngines(f"{place}: {name} has a wrong type or is empty")
+        if not _fits(str(known[name]), value, TEXT_LENGTHS.get(name, 0)):
+            raise BadEngines(f"{place}: {name} has a wrong type, is empty or too long")
     if not values["modes"] or not set(values["modes"]) <= MODES:
         raise BadEngines(f"{place}: modes must be some of {', '.join(sorted(MODES))}")
+    if not all(map(_LANGUAGE.fullmatch, values["languages"])):
+        raise BadEngines(f"{place}: languages must be codes of ISO 639-1, such as en")
     if not 1 <= values["max_duration_seconds"] <= 600:
         raise BadEngines(f"{place}: max_duration_seconds must be from 1 to 600")
 
 
-def _fits(kind: str, value: Any) -> bool:
+def _fits(kind: str, value: Any, length: int) -> bool:
     match kind:
         case "bool":
             return isinstance(value, bool)
         case "int":
             return type(value) is int
         case "str":
-            return isinstance(value, str) and 0 < len(value) <= 500
+            return isinstance(value, str) and 0 < len(value) <= length and value.isprintable()
         case _:
             return isinstance(value, list) and all(isinstance(word, str) for word in value)
