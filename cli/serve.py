@@ -1,6 +1,7 @@
 """The commands that run and check a server: up, serve and health."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from socket import socket
 from typing import Annotated, Any, NoReturn
@@ -102,15 +103,42 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
     maintain = partial(maintenance.maintain, chosen.database_url)
-    hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
+    background = together(
+        PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS), studio_workers(chosen)
+    )
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
-        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
+        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, background))
     import app
 
     application = app.from_environment()  # before the announcement: a contract that is refused is not announced
     _announce(facts, prepare=prepare, as_json=as_json)
-    end_process(process.serve(application, opened, server_options(chosen), on_ready, hourly))
+    end_process(process.serve(application, opened, server_options(chosen), on_ready, background))
+
+
+@contextmanager
+def together(*contexts: AbstractContextManager[None]) -> Iterator[None]:
+    """Several contexts as one."""
+    with ExitStack() as entered:
+        for one in contexts:
+            entered.enter_context(one)
+        yield
+
+
+def studio_workers(chosen: settings.Settings) -> AbstractContextManager[None]:
+    """The processes that make music beside the server. Raises CommandError for a file that they cannot use."""
+    from cli import work
+
+    if not chosen.workers_studio:
+        return nullcontext()
+    if missing := work.missing_package():
+        text = f"No music is made here: the engines need the package {missing}. Install music-studio[studio]."
+        output.echo(text, err=True)
+        return nullcontext()
+    work.require_files(chosen)
+    from worker.supervisor import Supervisor
+
+    return Supervisor(work.command_beside_a_server(), chosen.workers_studio)
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The command that makes music: work."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,13 @@ def missing_package() -> str | None:
     return next((name for name in PACKAGES if find_spec(name) is None), None)
 
 
-def beside_a_server(parent: int) -> None:
+def command_beside_a_server() -> list[str]:
+    """The command line of a worker that ends with this process."""
+    program = f"import sys; sys.path.insert(0, {str(settings.ROOT)!r}); from cli import work; work.run_beside({os.getpid()})"
+    return [sys.executable, "-c", program]
+
+
+def run_beside(parent: int) -> None:
     """A worker in a process of its own, with the settings of the environment, until `parent` ends."""
     import web.lazy_imports  # noqa: F401 - must precede every import of structlog
     from web.server.shutdown_deadline import end_process
@@ -50,24 +57,40 @@ def beside_a_server(parent: int) -> None:
     end_process(0)
 
 
-def options(chosen: settings.Settings) -> Any:
-    """The options of a worker. Raises CommandError for a file that cannot be used."""
-    from ops import database_setup
+def require_files(chosen: settings.Settings) -> None:
+    """Raises CommandError for a file that a worker cannot use; imports nothing that a server does not need."""
+    if chosen.command_engines:
+        _programs(chosen)
+    if chosen.policy:
+        _policy(chosen)
+
+
+def _programs(chosen: settings.Settings) -> Any:
     from studio.engines import command_catalog
+
+    try:
+        return command_catalog.read(Path(chosen.command_engines)) if chosen.command_engines else {}
+    except command_catalog.BadEngines as problem:
+        raise CommandError(f"{problem}.") from None
+
+
+def _policy(chosen: settings.Settings) -> Any:
     from worker.policy import BadPolicy
     from worker.policy_file import PolicyFile
+
+    try:
+        return PolicyFile(Path(chosen.policy) if chosen.policy else None)
+    except BadPolicy as problem:
+        raise CommandError(f"{problem}.") from None
+
+
+def _options(chosen: settings.Settings) -> Any:
+    from ops import database_setup
     from worker.process import Options
 
     home = database_setup.folder(chosen.database_url, settings.VAR)
-    try:
-        return Options(
-            folder=Path(chosen.worker_dir) if chosen.worker_dir else home / "workers",
-            programs=command_catalog.read(Path(chosen.command_engines)) if chosen.command_engines else {},
-            policy=PolicyFile(Path(chosen.policy) if chosen.policy else None),
-            min_free_bytes=chosen.min_free_mib * 2**20,
-        )
-    except (command_catalog.BadEngines, BadPolicy) as problem:
-        raise CommandError(f"{problem}.") from None
+    folder = Path(chosen.worker_dir) if chosen.worker_dir else home / "workers"
+    return Options(folder, _programs(chosen), _policy(chosen), chosen.min_free_mib * 2**20)
 
 
 def _prepare(chosen: settings.Settings) -> None:
@@ -82,7 +105,7 @@ def _run(chosen: settings.Settings, parent: int | None) -> None:
     from ops import database_setup
     from worker import process
 
-    own = options(chosen)
+    own = _options(chosen)
     with database_setup.open_database(
         chosen.database_url, prepared_statements=chosen.prepared_statements
     ) as database:

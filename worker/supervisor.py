@@ -5,11 +5,10 @@ A worker that ends soon after its start is replaced later and later, so that one
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import subprocess
 import time
-from collections.abc import Callable
-from multiprocessing.context import SpawnProcess
+from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 
 import structlog
@@ -26,29 +25,26 @@ log = structlog.get_logger("worker.supervisor")
 class _Place:
     """One worker, and when it may be started again."""
 
-    def __init__(self, target: Callable[[int], None]) -> None:
-        self._target = target
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
         self._pause = FIRST_PAUSE_SECONDS
         self._next = float("-inf")
         self._started = 0.0
-        self._process: SpawnProcess | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def keep_alive(self) -> None:
         """Starts the worker if it does not run; call it once per tick."""
-        if self._process is not None and not self._process.is_alive():
+        if self._process is not None and self._process.poll() is not None:
             self._note_end(self._process)
         if self._process is None and time.monotonic() >= self._next:
-            context = multiprocessing.get_context("spawn")
-            self._process = context.Process(target=self._target, args=(os.getpid(),), name="studio worker")
-            self._process.start()
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
             self._started = time.monotonic()
 
-    def _note_end(self, process: SpawnProcess) -> None:
-        log.warning("studio worker replaced", pid=process.pid, status=process.exitcode)
+    def _note_end(self, process: subprocess.Popen[bytes]) -> None:
+        log.warning("studio worker replaced", pid=process.pid, status=process.returncode)
         is_steady = time.monotonic() - self._started >= STEADY_SECONDS
         self._pause = FIRST_PAUSE_SECONDS if is_steady else min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         self._next = time.monotonic() + (0.0 if is_steady else self._pause)
-        process.close()
         self._process = None
 
     def terminate(self) -> None:
@@ -59,15 +55,17 @@ class _Place:
     def end(self, seconds: float) -> None:
         """Waits for the end, and kills the worker after `seconds`: its job is taken over later."""
         if self._process is not None:
-            self._process.join(max(0.0, seconds))
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.01, seconds))
             self._process.kill()
+            self._process.wait()
 
 
 class Supervisor:
-    """A context in which `count` processes run `target`, which is given the id of this process."""
+    """A context in which `count` processes run `command`."""
 
-    def __init__(self, target: Callable[[int], None], count: int) -> None:
-        self._places = [_Place(target) for _ in range(count)]
+    def __init__(self, command: Sequence[str], count: int) -> None:
+        self._places = [_Place(command) for _ in range(count)]
         self._thread = PeriodicThread("studio workers", self._tick, TICK_SECONDS)
 
     def _tick(self) -> None:

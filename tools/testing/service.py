@@ -311,7 +311,7 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The given settings only; servers under test cache no key and stop after 1 s."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     quick = {"KEY_CACHE_SECONDS": "0", "SHUTDOWN_TIMEOUT_SECONDS": "1"}
-    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **quick, **settings}
+    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, "WORKERS_STUDIO": "0", **quick, **settings}
     return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
 
 
