@@ -145,6 +145,7 @@ ErrorCode: TypeAlias = Literal[
     "TOKEN_INVALID",
     "ORGANIZATION_ACCESS_DENIED",
     "INSUFFICIENT_PERMISSIONS",
+    "PLAYBACK_URL_INVALID",
     "RESOURCE_NOT_FOUND",
     "ENDPOINT_NOT_FOUND",
     "METHOD_NOT_ALLOWED",
@@ -156,6 +157,7 @@ ErrorCode: TypeAlias = Literal[
     "PAYLOAD_TOO_LARGE",
     "URI_TOO_LONG",
     "UNSUPPORTED_MEDIA_TYPE",
+    "RANGE_NOT_SATISFIABLE",
     "VALIDATION_ERROR",
     "IDEMPOTENCY_KEY_REUSED",
     "PRECONDITION_REQUIRED",
@@ -182,6 +184,60 @@ class ContractDocument(TypedDict):
     openapi: str
     info: dict[str, Any]
     paths: dict[str, Any]
+
+
+TrackMode: TypeAlias = Literal["creation", "focus"]
+
+
+LicenceClass: TypeAlias = Literal["commercial_cleared", "commercial_enterprise", "personal_only", "unclear"]
+
+
+EngineKey: TypeAlias = str
+
+
+class Track(TypedDict, closed=True):
+    """
+    A piece of music of an organization. Its creator hears it, and whoever has it in the library.
+    """
+
+    id: TrackId
+    title: str | None
+    engine: EngineKey
+    mode: TrackMode
+    measured_duration_seconds: float | None
+    instrumental: bool
+    licence_class: LicenceClass
+    commercial_use: bool
+    requires_attribution: bool
+    created_at: Timestamp
+    playback_url: str | None
+    stem_urls: dict[str, str] | None
+
+
+class TrackPage(TypedDict, closed=True):
+    """
+    A part of the caller's library, newest save first.
+    """
+
+    items: list[Track]
+    limit: int
+    offset: int
+
+
+EntrySource: TypeAlias = Literal["own", "shared"]
+
+
+class LibraryEntry(TypedDict, closed=True):
+    """
+    The place of a track in the caller's library.
+    """
+
+    id: str
+    track_id: TrackId
+    source: EntrySource
+    created_at: Timestamp
+    saved: bool
+    share_link_id: str | None
 
 
 class ErrorDetails(TypedDict):

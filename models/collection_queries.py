@@ -17,7 +17,8 @@ from sqlalchemy import (
 )
 
 from models.base import BIGINT, insert_or_ignore
-from models.schema import collections, tracks
+from models.schema import collections
+from models.track_queries import is_audible
 
 CHANGEABLE = ("name", "description", "cover_track_id", "cover_image_url")
 
@@ -60,9 +61,11 @@ IS_EXPECTED = or_(_VERSION.is_(None), collections.c.version == _VERSION)
 _SET = {name: bindparam(f"set_{name}", type_=Boolean()) for name in CHANGEABLE}
 _NEW = {name: bindparam(f"new_{name}", type_=Text()) for name in CHANGEABLE}
 _DIFFERS = or_(*(and_(_SET[name], collections.c[name].is_distinct_from(_NEW[name])) for name in CHANGEABLE))
+# A cover stays, also when the owner may not hear it any more.
 _HAS_COVER = or_(
     _NEW["cover_track_id"].is_(None),
-    exists().where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == _NEW["cover_track_id"]),
+    collections.c.cover_track_id == _NEW["cover_track_id"],
+    exists().where(is_audible(_NEW["cover_track_id"])),
 )
 
 LIST = (

@@ -20,6 +20,7 @@ from models.base import BIGINT, UTCDateTime, insert_or_ignore
 from models.collection_queries import IS_IT
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, tracks
+from models.track_queries import is_audible
 
 
 class CollectionTrack(NamedTuple):
@@ -58,7 +59,7 @@ LIST = (
 
 _LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(_IS_IN).scalar_subquery()
 
-# INSERT ... SELECT from tracks, so that a track of another organization is never added.
+# INSERT ... SELECT from tracks, so that a track that the owner may not hear is never added.
 APPEND = (
     insert_or_ignore(collection_tracks)
     .from_select(
@@ -70,7 +71,7 @@ APPEND = (
             tracks.c.id,
             _LAST + GAP,
             bindparam("now", type_=UTCDateTime()),
-        ).where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == bindparam("track")),
+        ).where(is_audible(bindparam("track", type_=Text()))),
     )
     .returning(_rows.track_id)
 )

@@ -31,17 +31,21 @@ def list_page(
 
 @connection.transaction
 def add(caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
-    """Appends a track; if it is in the collection already, nothing changes.
+    """Appends a track that the caller may hear; if it is in the collection already, nothing changes.
 
     Raises, in this order, NotFound for the collection, VersionMismatch, NotFound for the track, CollectionFull.
     """
     collection = collections.lock(caller, organization_id, collection_id, version)
-    if collection.track_count >= MAX_TRACKS:
-        _require_member(collection, track_id)
-    elif connection.fetch_one(APPEND, **collections.binds_of(collection), track=track_id, now=now()) is not None:
+    binds = collections.binds_of(collection) | {"track": track_id}
+    is_full = collection.track_count >= MAX_TRACKS
+    if not is_full and connection.fetch_one(APPEND, **binds, now=now()) is not None:
         collections.touch(collection, more=1)
-    else:
-        _require_track(organization_id, track_id)
+        return
+    if connection.fetch_one(MEMBER, **binds) is not None:
+        return
+    if is_full and tracks.is_audible(caller, organization_id, track_id):
+        raise full(collection_id)
+    raise track_not_found(track_id)
 
 
 @connection.transaction
@@ -104,21 +108,9 @@ def _ranks_of(collection: Collection, track_ids: Sequence[str], wanted: set[str]
     return listed, ceiling
 
 
-def _require_track(organization_id: str, track_id: str) -> None:
-    if not tracks.exists(organization_id, track_id):
-        raise track_not_found(track_id)
-
-
 def track_not_found(track_id: str) -> NotFound:
-    """The error for a missing track and for a track of another organization: the same for both."""
+    """The error for a missing track and for one that the owner may not hear: the same for both."""
     return NotFound("Track not found in this organization", track_id=track_id)
-
-
-def _require_member(collection: Collection, track_id: str) -> None:
-    if connection.fetch_one(MEMBER, **collections.binds_of(collection), track=track_id) is not None:
-        return
-    _require_track(collection.organization_id, track_id)
-    raise full(collection.id)
 
 
 def full(collection_id: str) -> CollectionFull:

@@ -34,9 +34,9 @@ def create(
     cover_track_id: str | None = None,
     cover_image_url: str | None = None,
 ) -> Collection:
-    """Creates an empty collection. Raises AccessDenied; InvalidValue if the cover is no track of the organization."""
+    """Creates an empty collection. Raises AccessDenied; InvalidValue for a cover that the caller may not hear."""
     require_membership(caller, organization_id)
-    _require_cover(organization_id, cover_track_id)
+    _require_cover(caller, organization_id, cover_track_id)
     for _ in range(ID_TRIES):
         row = connection.fetch_one(
             INSERT,
@@ -67,7 +67,7 @@ def update(
 ) -> Collection:
     """Changes the given fields; without a difference, `version` and `updated_at` stay.
 
-    Raises, in this order, NotFound, VersionMismatch, InvalidValue for a cover that is no track of the organization.
+    Raises, in this order, NotFound, VersionMismatch, InvalidValue for another cover that the caller may not hear.
     """
     if not changes.keys() <= set(CHANGEABLE):
         raise ValueError(f"Only {', '.join(CHANGEABLE)} of a collection can be changed.")
@@ -117,7 +117,7 @@ def not_found(collection_id: str) -> NotFound:
 
 
 def cover_error() -> InvalidValue:
-    """The error for a cover that is no track of the collection's organization."""
+    """The error for a cover that is no track of the collection's organization, or one that the owner may not hear."""
     return InvalidValue("/cover_track_id", "reference", "There is no such track in this organization.")
 
 
@@ -143,8 +143,8 @@ def require_version(collection: Collection, version: int | None) -> None:
         )
 
 
-def _require_cover(organization_id: str, cover_track_id: str | None) -> None:
-    if cover_track_id is not None and not tracks.exists(organization_id, cover_track_id):
+def _require_cover(caller: Caller, organization_id: str, cover_track_id: str | None) -> None:
+    if cover_track_id is not None and not tracks.is_audible(caller, organization_id, cover_track_id):
         raise cover_error()
 
 
@@ -161,5 +161,6 @@ def _unchanged(
     if row is None:
         raise not_found(collection_id)
     require_version(Collection._make(row), version)
-    _require_cover(organization_id, changes.get("cover_track_id"))
+    if changes.get("cover_track_id") != row.cover_track_id:
+        _require_cover(caller, organization_id, changes.get("cover_track_id"))
     return row if all(getattr(row, name) == value for name, value in changes.items()) else None

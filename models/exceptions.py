@@ -26,6 +26,12 @@ class AccessDenied(Failure):
     code = "ORGANIZATION_ACCESS_DENIED"
 
 
+class NotCreator(Failure):
+    """The caller may hear the track, and only its creator may do this."""
+
+    code = "INSUFFICIENT_PERMISSIONS"
+
+
 class CollectionFull(Failure):
     """The collection has its maximum of 10,000 tracks."""
 

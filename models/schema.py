@@ -48,23 +48,39 @@ tracks = Table(
     Column("organization_id", Text, nullable=False),
     Column("id", Text, nullable=False),
     Column("creator_id", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("engine", Text),
-    Column("mode", Text),
+    Column("title", Text),
+    Column("engine", Text, nullable=False),
+    Column("mode", Text, nullable=False),
     Column("duration_ms", Integer),
     Column("instrumental", Bool, nullable=False),
     Column("licence_class", Text, nullable=False),
+    Column("commercial_use", Bool, nullable=False),
+    Column("requires_attribution", Bool, nullable=False),
     Column("source_digest", LargeBinary),
+    Column("audio_name", Text),
+    Column("audio_bytes", BIGINT),
+    Column("mime_type", Text),
     Column("created_at", UTCDateTime, nullable=False),
+    Column("deleted_at", UTCDateTime),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("source_digest", "organization_id"),
     ForeignKeyConstraint(["organization_id", "creator_id"], ["memberships.organization_id", "memberships.user_id"]),
     CheckConstraint("length(title) BETWEEN 1 AND 512", name="title_length"),
     CheckConstraint("length(engine) BETWEEN 1 AND 64", name="engine_length"),
-    CheckConstraint("length(mode) BETWEEN 1 AND 64", name="mode_length"),
+    CheckConstraint("mode IN ('creation', 'focus')", name="mode_known"),
     CheckConstraint("duration_ms BETWEEN 0 AND 2147483647", name="duration_ms_range"),
-    CheckConstraint("length(licence_class) BETWEEN 1 AND 64", name="licence_class_length"),
+    CheckConstraint(
+        "licence_class IN ('commercial_cleared', 'commercial_enterprise', 'personal_only', 'unclear')",
+        name="licence_class_known",
+    ),
     CheckConstraint("length(source_digest) = 32", name="source_digest_length"),
+    CheckConstraint("length(audio_name) BETWEEN 1 AND 255", name="audio_name_length"),
+    CheckConstraint("length(mime_type) BETWEEN 1 AND 64", name="mime_type_length"),
+    CheckConstraint("audio_bytes >= 0", name="audio_bytes_range"),
+    CheckConstraint(
+        "(audio_name IS NULL) = (audio_bytes IS NULL) AND (audio_name IS NULL) = (mime_type IS NULL)",
+        name="audio_complete",
+    ),
     sqlite_strict=True,
 )
 
@@ -124,6 +140,44 @@ collection_tracks = Table(
     ForeignKeyConstraint(["organization_id", "track_id"], ["tracks.organization_id", "tracks.id"]),
     Index("ix_collection_tracks_rank", "collection_id", "rank", "owner_id", "organization_id"),
     sqlite_strict=True,
+)
+
+# A track that a user has saved. The track may belong to another organization, from which the entry was shared: so there
+# is no foreign key to it, no statement joins the two, and the entry has a copy of what the library is filtered by.
+library_entries = Table(
+    "library_entries",
+    metadata,
+    Column("organization_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("track_organization_id", Text, nullable=False),
+    Column("track_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("share_link_id", Text),
+    Column("engine", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("saved_at", UTCDateTime, nullable=False),
+    Column("removed_at", UTCDateTime),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint(
+        "track_id", "user_id", "organization_id", "track_organization_id", name="uq_library_entries_track"
+    ),
+    ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
+    CheckConstraint("source IN ('own', 'shared')", name="source_known"),
+    CheckConstraint("length(engine) BETWEEN 1 AND 64", name="engine_length"),
+    CheckConstraint("mode IN ('creation', 'focus')", name="mode_known"),
+    Index("ix_library_entries_track", "track_organization_id", "track_id"),
+    sqlite_strict=True,
+)
+
+Index(
+    "ix_library_entries_newest_first",
+    library_entries.c.organization_id,
+    library_entries.c.user_id,
+    library_entries.c.saved_at.desc(),
+    library_entries.c.id.desc(),
+    sqlite_where=library_entries.c.removed_at.is_(None),
+    postgresql_where=library_entries.c.removed_at.is_(None),
 )
 
 api_keys = Table(

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, null, select, update
 
 from models.base import insert_or_ignore
 from models.db import connection
 from models.organizations import join
 from models.ranks import GAP
-from models.schema import collection_tracks, collections, organizations, tracks
+from models.schema import collection_tracks, collections, library_entries, organizations, tracks
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
@@ -44,6 +44,15 @@ TRACKS = (
 
 ORGANIZATIONS = select(organizations.c.id)
 ADD_TRACK = insert_or_ignore(tracks)
+REVIVE_TRACK = (
+    update(tracks)
+    .where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == bindparam("track"))
+    .values(deleted_at=null())
+)
+EMPTY_LIBRARY = delete(library_entries).where(
+    library_entries.c.organization_id == bindparam("organization_id"), library_entries.c.user_id == bindparam("user_id")
+)
+ADD_ENTRY = insert(library_entries)
 OWN = {"organization_id": ORGANIZATION, "owner_id": ALICE, "collection_id": COLLECTION}
 EMPTY_COLLECTION = delete(collection_tracks).where(
     and_(*(collection_tracks.c[name] == bindparam(name) for name in OWN))
@@ -72,24 +81,52 @@ def load() -> None:
         raise CommandError("The database contains other data than the demo: use a separate database for the demo.")
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
-    connection.execute_many(ADD_TRACK, [_track(index) for index in range(len(TRACKS))])
+    connection.execute_many(ADD_TRACK, [track(index) for index in range(len(TRACKS))])
+    connection.execute_many(
+        REVIVE_TRACK, [{"organization": ORGANIZATION, "track": track_id} for track_id, *_ in TRACKS]
+    )
+    connection.execute(EMPTY_LIBRARY, organization_id=ORGANIZATION, user_id=ALICE)
+    connection.execute_many(ADD_ENTRY, [entry(index) for index in range(len(TRACKS))])
     connection.execute(EMPTY_COLLECTION, **OWN)
     connection.execute(DROP_COLLECTION, **OWN)
     connection.execute_many(ADD_COLLECTION, [collection()])
     connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
 
 
-def _track(index: int) -> dict[str, object]:
+def track(index: int) -> dict[str, Any]:
+    """The row of the track with that index."""
     track_id, title, seconds = TRACKS[index]
     return {
         "organization_id": ORGANIZATION,
         "id": track_id,
         "creator_id": ALICE,
         "title": title,
+        "engine": "import",
+        "mode": "creation",
         "duration_ms": seconds * 1000,
         "instrumental": True,
-        "licence_class": "demo",
+        "licence_class": "commercial_cleared",
+        "commercial_use": True,
+        "requires_attribution": False,
         "created_at": DAY + timedelta(hours=9, minutes=index),
+    }
+
+
+def entry(index: int) -> dict[str, Any]:
+    """The row of that track in the library of its creator, who saved it at once."""
+    row = track(index)
+    return {
+        "organization_id": ORGANIZATION,
+        "user_id": ALICE,
+        "id": row["id"].replace("mtrack_", "mlib_"),
+        "track_organization_id": ORGANIZATION,
+        "track_id": row["id"],
+        "source": "own",
+        "share_link_id": None,
+        "engine": row["engine"],
+        "mode": row["mode"],
+        "saved_at": row["created_at"],
+        "removed_at": None,
     }
 
 

@@ -64,6 +64,10 @@ class ScopeMissing(RequestError):
     code = "INSUFFICIENT_PERMISSIONS"
 
 
+class PlaybackUrlInvalid(RequestError):
+    code = "PLAYBACK_URL_INVALID"
+
+
 class NoSuchEndpoint(RequestError):
     code = "ENDPOINT_NOT_FOUND"
 
@@ -90,6 +94,10 @@ class TargetTooLong(RequestError):
 
 class UnsupportedMediaType(RequestError):
     code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class RangeNotSatisfiable(RequestError):
+    code = "RANGE_NOT_SATISFIABLE"
 
 
 class PreconditionRequired(RequestError):

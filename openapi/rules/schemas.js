@@ -23,15 +23,16 @@ const nested = (pattern) => {
 };
 
 const CHECKS = {
-  text({ type, enum: values, maxLength, pattern }) {
-    if (type !== "string" || values) return [];
+  text({ type, enum: values, format, maxLength, pattern }) {
+    if (type !== "string" || values || format === "binary") return [];
     const found = maxLength === undefined ? ["text has no maxLength"] : [];
     return pattern === undefined ? [...found, "text has no pattern; say which characters it may hold"] : found;
   },
-  integers({ type, minimum, maximum, format }) {
-    if (type === "number") return ["a fractional number; use an integer in smaller units"];
-    if (type !== "integer") return [];
-    const found = minimum === undefined || maximum === undefined ? ["an integer has no minimum or no maximum"] : [];
+  numbers({ type, minimum, maximum, format }, { input }) {
+    if (type === "number" && input) return ["a fractional number as input; use an integer in smaller units"];
+    if (!["integer", "number"].includes(type)) return [];
+    const found = minimum === undefined || maximum === undefined ? [`a value of the type ${type} has no minimum or no maximum`] : [];
+    if (type === "number") return format === "double" ? found : [...found, "a fractional number has no format: double"];
     if (!["int32", "int64"].includes(format)) found.push("an integer has no format: int32 or int64");
     const top = format === "int64" ? Number.MAX_SAFE_INTEGER : 2147483647;
     return maximum > top || minimum < -top - 1 ? [...found, `an integer's bounds do not fit ${format}`] : found;
