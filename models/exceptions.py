@@ -54,6 +54,18 @@ class Unavailable(Failure):
         self.retry_after = retry_after
 
 
+class AudioUnavailable(Unavailable):
+    """The audio store cannot be reached, refuses the credentials, or is full; `reason` is for its operator only."""
+
+    def __init__(self, reason: str, /) -> None:
+        super().__init__("The audio store is not available", retry_after=5)
+        self.reason = reason
+
+
+class NoAudio(NotFound):
+    """The audio store has no object of this name."""
+
+
 class InvalidValue(Failure):
     """A value that matches the contract and is still invalid; `pointer` is a JSON Pointer (RFC 6901)."""
 
