@@ -20,8 +20,9 @@ from typing import TypeVar
 import structlog
 
 from models import generation_work
-from models.audio_store import AudioStore, AudioUnavailable
-from models.exceptions import Unavailable
+from models.audio import StoredAudio
+from models.audio_store import AudioStore
+from models.exceptions import AudioUnavailable, Unavailable
 from models.generation_work import Lost, Work
 from studio.engines.base import Cancelled, EngineFailed, EngineRefused
 from studio.engines.command_catalog import Program
@@ -117,7 +118,7 @@ class Runner:
         self.counts.seconds += made.duration_ms / 1000
         log.info("piece made", job=work.id, track=track_id, engine=work.engine, seconds=made.duration_ms / 1000)
 
-    def _stored(self, work: Work, track_id: str, made: Made) -> tracks.StoredAudio:
+    def _stored(self, work: Work, track_id: str, made: Made) -> StoredAudio:
         """Tries for a minute. Raises AudioUnavailable, OSError, Lost, Stopping."""
         ends, pause = time.monotonic() + STORE_SECONDS, WAIT_SECONDS
         while True:
