@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ops import key_pepper
 from setting_parsers import (
+    audio_store,
     collector,
     database,
     file,
@@ -28,7 +29,7 @@ from setting_parsers import (
     whole,
     words,
 )
-from web.redaction import MASK, mask_url
+from web.redaction import mask_url
 from web.security import jwt_keys
 
 PREFIX = "MUSIC_STUDIO_"
@@ -145,6 +146,18 @@ class Settings:
     )
     jwt_issuer: str = _setting("", "required `iss` of JWTs; empty: any")
     jwt_audience: str = _setting("", "required `aud` of JWTs; empty: any")
+    audio_url: str = _setting(
+        "",
+        "store of audio: file:///FOLDER, or s3://BUCKET/PREFIX with the AWS_* variables; empty: a folder beside the "
+        "database",
+        audio_store,
+    )
+    audio_orphan_hours: int = _setting(
+        24, "hours after which audio that no track names is deleted from the store", whole(1, 100_000)
+    )
+    organization_audio_mib: int = _setting(
+        0, "MiB of audio that one organization may have; 0: no limit", whole(0, 999_999_999)
+    )
     require_if_match: bool = _setting(False, "require If-Match on every change of a collection: on or off", switch)
     response_validation: str = _setting(
         "enforce", "responses that break the contract: enforce (500) or report (log)", one_of("enforce", "report")
@@ -173,7 +186,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of the environment; an empty variable counts as not set. Raises BadSetting."""
     environ = os.environ if environ is None else environ
     _refuse_former(environ)
-    known = {_variable(f): f for f in fields(Settings)}
+    known = {variable(f): f for f in fields(Settings)}
     chosen = Settings(**{f.name: _parse(name, f, environ[name]) for name, f in known.items() if environ.get(name)})
     _require_jwt_keys(chosen)
     if chosen.otlp_endpoint:
@@ -205,7 +218,8 @@ def _require_trace_headers(environ: Mapping[str, str]) -> None:
             raise BadSetting(f"{name} is not shown; it must be {expected}.") from None
 
 
-def _variable(setting: Field[Any]) -> str:
+def variable(setting: Field[Any]) -> str:
+    """The environment variable of a setting."""
     named: str = setting.metadata["variable"]
     return named or PREFIX + setting.name.upper()
 
@@ -228,30 +242,17 @@ def _parse(name: str, setting: Field[Any], text: str) -> Any:
         raise BadSetting(f"{name} is {found}; it must be {expected}.") from None
 
 
-def describe(settings: Settings | None = None) -> list[tuple[str, str, str, str]]:
-    """(variable, default, value, meaning) of each setting; secrets are masked."""
-    settings = settings or Settings()
-    return [
-        (
-            _variable(f),
-            _shown(f.default, False),
-            _shown(getattr(settings, f.name), f.metadata["is_secret"]),
-            f.metadata["meaning"],
-        )
-        for f in fields(Settings)
-        if f.default is not MISSING
-    ]
-
-
-def _shown(value: Any, is_secret: bool) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if is_secret and value:
-        return MASK
-    return " ".join(map(mask_url, value)) if isinstance(value, tuple) else mask_url(str(value))
-
-
 def pepper(settings: Settings) -> bytes:
     """The secret mixed into key digests; without a setting, one is made beside the database. Raises CommandError."""
-    home = re.fullmatch("sqlite:///(.+)", settings.database_url)
-    return key_pepper.load(settings.key_pepper, settings.key_pepper_file, Path(home[1]).parent if home else VAR)
+    return key_pepper.load(settings.key_pepper, settings.key_pepper_file, _home(settings))
+
+
+def audio_url(settings: Settings) -> str:
+    """The URL of the audio store; without a setting, that of the folder beside the database."""
+    return settings.audio_url or (_home(settings) / "audio").absolute().as_uri()
+
+
+def _home(settings: Settings) -> Path:
+    """The folder of the SQLite database, or `var`."""
+    file = re.fullmatch("sqlite:///(.+)", settings.database_url)
+    return Path(file[1]).parent if file else VAR

@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 import settings
+from cli.settings import describe
 from models import organizations, tracks
 from ops import output
 from tools.testing.cli_runner import ROOT, Shell
@@ -41,7 +42,7 @@ SHAPES = (
 )
 SCHEMES = ("postgresql", "postgres", "redis", "rediss", "https", "1x", "")
 URLS = [f"{scheme}://{shape}" for scheme in SCHEMES for shape in SHAPES]
-VARIABLES = [row[0] for row in settings.describe()]
+VARIABLES = [row[0] for row in describe()]
 CONTROL = "\x1b]0;title\x07\r\n\x85\u009b31m\u202e\u2066\u2028\x7f"
 
 
@@ -109,14 +110,14 @@ def test_no_setting_shows_a_secret(variable: str) -> None:
 
 def _shown(variable: str, value: str) -> str:
     try:
-        return str(settings.describe(settings.load({variable: value})))
+        return str(describe(settings.load({variable: value})))
     except settings.BadSetting as refusal:
         return str(refusal)
 
 
 def test_the_defaults_of_all_settings_are_shown() -> None:
     assert len(VARIABLES) == len(fields(settings.Settings))
-    assert all(row[1] == row[2] for row in settings.describe())
+    assert all(row[1] == row[2] for row in describe())
 
 
 @pytest.mark.parametrize("headers", [CANARY, f"authorization: Bearer {CANARY}", f'a=b,x="{CANARY}"'])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import settings
+from cli.settings import describe
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_renamed_variable_is_rejected_with_its_new_name(former: str, advice: str
 
 
 def test_new_names_in_the_advice_exist() -> None:
-    variables = {row[0] for row in settings.describe()}
+    variables = {row[0] for row in describe()}
     assert {name for advice in settings.FORMER.values() for name in advice.replace(":", "").split() if "_" in name} <= (
         variables
     )
