@@ -14,6 +14,7 @@ import web.lazy_imports  # noqa: F401 - must precede every import of Connexion o
 from docsite.site import PageMaker
 from models.db.database import Database
 from settings import Settings
+from studio.engines.catalog import COMPUTED
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
@@ -24,6 +25,7 @@ from web.contract.reading import operations
 from web.contract.views import Contract
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
+from web.generation_settings import GenerationSettings
 from web.http.cors import CORSPolicy
 from web.ratelimit import quotas
 from web.ratelimit.client_address import TrustedProxies
@@ -153,6 +155,7 @@ def assemble(
         errors,
         concurrency=concurrency,
         memory=_memory_limiter(settings, proxies),
+        generation=GenerationSettings(COMPUTED, settings.max_active_jobs),
         server_timing=settings.server_timing,
     )
 

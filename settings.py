@@ -114,6 +114,9 @@ class Settings:
     address_memory_mib: int = _setting(
         16, "MiB of them that one client address may hold; beyond it its largest are closed", whole(1, 1_000_000)
     )
+    max_active_jobs: int = _setting(
+        10, "queued and running jobs that one user may have in an organization", whole(1, 100_000)
+    )
     contract: str = _setting(CONTRACT, "file of the OpenAPI document that the server serves", file)
     key_pepper: str = _setting(
         "", "secret mixed into stored key digests; empty: kept in var/key-pepper", secret, is_secret=True

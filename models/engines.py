@@ -9,6 +9,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from models.access import Caller, require_membership
 from models.db import connection
 from models.generation_tables import engine_settings
 
@@ -35,8 +36,14 @@ STORE = _new.on_conflict_do_update(
 )
 
 
-def list_all() -> Mapping[str, EngineSettings]:
-    """The settings of the engines that an operator has changed, by key."""
+def list_all(caller: Caller, organization_id: str) -> Mapping[str, EngineSettings]:
+    """The settings of the engines that an operator has changed, by key. Raises AccessDenied."""
+    require_membership(caller, organization_id)
+    return changed()
+
+
+def changed() -> Mapping[str, EngineSettings]:
+    """The settings of the engines that an operator has changed, by key; for commands."""
     return {row.engine_key: EngineSettings(row.enabled, row.cents_per_minute) for row in connection.fetch_all(LIST)}
 
 

@@ -112,7 +112,12 @@ def report(start: datetime, end: datetime) -> list[ReportRow]:
     """What everybody has used from `start` to `end`, by organization, user and engine."""
     rows = connection.fetch_all(OF_EVERYBODY, start=start, end=end)
     # PostgreSQL's sums are decimal numbers.
-    return [ReportRow(*row[:3], *map(int, row[3:])) for row in rows]
+    return [
+        ReportRow(
+            row.organization_id, row.user_id, row.engine, *map(int, (row.track_count, row.seconds, row.cost_cents))
+        )
+        for row in rows
+    ]
 
 
 def _by_engine(rows: Sequence[Any], span: str) -> list[EngineUsage]:

@@ -33,7 +33,8 @@ class Operation:
 
     `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `typed_path` those of the
     path that are not any text, `responses` the documented responses by status, `produces` the media types of the
-    success responses, `idempotent` whether the server stores the response of an Idempotency-Key, `path_names` and `handler_args` the names of arguments of the handler.
+    success responses, `path_names` and `handler_args` the names of arguments of the handler, `idempotent` whether the
+    server keeps the response to an Idempotency-Key.
     """
 
     def __init__(
