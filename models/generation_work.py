@@ -162,6 +162,7 @@ def report_progress(work: Work, percent: int) -> None:
 @connection.transaction
 def succeed(work: Work, add_track: Callable[[], str]) -> None:
     """Ends the job with the track that `add_track` inserts, in one transaction. Raises Lost; then there is no track."""
+    require_held(work)
     _end(work, "succeeded", track=add_track())
 
 
