@@ -84,7 +84,8 @@ def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetu
 
 def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
     import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
-    from ops import banner, database_setup, maintenance
+    from ops import banner, database_setup
+    from ops.maintenance import INTERVAL_SECONDS
     from web.periodic_thread import PeriodicThread
     from web.server import process, sockets, supervisor
     from web.server.shutdown_deadline import end_process
@@ -95,16 +96,16 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
         database_setup.migrate_database(chosen.database_url)
     with opened_database(chosen):
         pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
-        chosen = _with_metrics(chosen)
+        chosen = with_metrics(chosen)
         facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    maintain = partial(maintenance.maintain, chosen.database_url)
+    maintain = partial(_maintain, chosen)
     background = together(
-        PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS), studio_workers(chosen)
+        PeriodicThread("maintenance", maintain, INTERVAL_SECONDS), studio_workers(chosen)
     )
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
@@ -114,6 +115,13 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     application = app.from_environment()  # before the announcement: a contract that is refused is not announced
     _announce(facts, prepare=prepare, as_json=as_json)
     end_process(process.serve(application, opened, server_options(chosen), on_ready, background))
+
+
+def _maintain(chosen: settings.Settings) -> None:
+    from ops import jobs, maintenance
+
+    maintenance.maintain(chosen.database_url)
+    jobs.delete_old(chosen.database_url, chosen.generation_days)
 
 
 @contextmanager
@@ -166,14 +174,16 @@ def _metrics_url(chosen: settings.Settings) -> str | None:
     return f"http://{chosen.metrics_host}:{chosen.metrics_port}/metrics" if chosen.metrics_port else None
 
 
-def _with_metrics(chosen: settings.Settings) -> settings.Settings:
+def with_metrics(chosen: settings.Settings) -> settings.Settings:
     """The settings of workers whose metrics this process serves, if metrics are wanted."""
     if not chosen.metrics_port:
         return chosen
+    from ops import jobs
     from web.telemetry import metrics_exporter
 
     try:
-        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port)
+        read_queue = partial(jobs.queue_state, chosen.database_url)
+        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port, read_queue)
     except OSError as problem:
         place, reason = f"{chosen.metrics_host}:{chosen.metrics_port}", (problem.strerror or str(problem)).lower()
         raise CommandError(

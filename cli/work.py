@@ -9,6 +9,7 @@ import typer
 
 import settings
 from cli.options import Database
+from cli.serve import with_metrics
 from ops import output
 from ops.errors import CommandError
 
@@ -27,6 +28,7 @@ def work(database_url: Database = None) -> None:
     chosen = settings.with_options(database_url=database_url)
     if missing := missing_package():
         raise CommandError(f"The engines need the package {missing}: install music-studio[studio].")
+    chosen = chosen if chosen.metrics_dir else with_metrics(chosen)
     _prepare(chosen)
     output.echo("Music Studio makes music; it stops at Ctrl+C.", err=True)
     _run(chosen, None)

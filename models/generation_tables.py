@@ -98,6 +98,9 @@ Index(
     postgresql_where=generations.c.status.in_(("queued", "running")),
 )
 
+# For the maintenance, which deletes what ended long ago.
+Index("ix_generations_finished_at", generations.c.finished_at)
+
 # How many jobs of a user are queued or running: changed in the transaction that changes the status of the job.
 active_jobs = Table(
     "active_jobs",

@@ -51,6 +51,7 @@ def create_generations() -> None:
         "generations",
         ["organization_id", "user_id", sa.text("created_at DESC"), sa.text("id DESC")],
     )
+    op.create_index("ix_generations_finished_at", "generations", ["finished_at"])
     op.create_index(
         "ix_generations_active",
         "generations",
