@@ -1,7 +1,6 @@
 """The commands that run and check a server: up, serve and health."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
 from functools import partial
 from socket import socket
 from typing import Annotated, Any, NoReturn
@@ -9,9 +8,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import settings
+from cli.metrics import with_metrics
 from cli.options import AsJson, Database, demo_file, opened_database
 from ops import output
-from ops.errors import CommandError
 
 group = typer.Typer()
 
@@ -84,9 +83,8 @@ def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetu
 
 def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
     import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
-    from ops import banner, database_setup
-    from ops.maintenance import INTERVAL_SECONDS
-    from web.periodic_thread import PeriodicThread
+    from cli.background import background
+    from ops import audio, banner, database_setup
     from web.server import process, sockets, supervisor
     from web.server.shutdown_deadline import end_process
     from web.telemetry import log_config, standard_streams
@@ -95,6 +93,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     if prepare:
         database_setup.migrate_database(chosen.database_url)
     with opened_database(chosen):
+        audio.open_store(settings.audio_url(chosen)).require_writable()
         pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
         chosen = with_metrics(chosen)
         facts = banner.facts(url, _metrics_url(chosen))
@@ -103,50 +102,15 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    maintain = partial(_maintain, chosen)
-    background = together(
-        PeriodicThread("maintenance", maintain, INTERVAL_SECONDS), studio_workers(chosen)
-    )
+    beside = background(chosen)
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
-        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, background))
+        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, beside))
     import app
 
     application = app.from_environment()  # before the announcement: a contract that is refused is not announced
     _announce(facts, prepare=prepare, as_json=as_json)
-    end_process(process.serve(application, opened, server_options(chosen), on_ready, background))
-
-
-def _maintain(chosen: settings.Settings) -> None:
-    from ops import jobs, maintenance
-
-    maintenance.maintain(chosen.database_url)
-    jobs.delete_old(chosen.database_url, chosen.generation_days)
-
-
-@contextmanager
-def together(*contexts: AbstractContextManager[None]) -> Iterator[None]:
-    """Several contexts as one."""
-    with ExitStack() as entered:
-        for one in contexts:
-            entered.enter_context(one)
-        yield
-
-
-def studio_workers(chosen: settings.Settings) -> AbstractContextManager[None]:
-    """The processes that make music beside the server. Raises CommandError for a file that they cannot use."""
-    from cli import work
-
-    if not chosen.workers_studio:
-        return nullcontext()
-    if missing := work.missing_package():
-        text = f"No music is made here: the engines need the package {missing}. Install music-studio[studio]."
-        output.echo(text, err=True)
-        return nullcontext()
-    work.require_files(chosen)
-    from worker.supervisor import Supervisor
-
-    return Supervisor(work.command_beside_a_server(), chosen.workers_studio)
+    end_process(process.serve(application, opened, server_options(chosen), on_ready, beside))
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:
@@ -172,21 +136,3 @@ def _announce(facts: dict[str, Any], *, prepare: bool, as_json: bool) -> None:
 
 def _metrics_url(chosen: settings.Settings) -> str | None:
     return f"http://{chosen.metrics_host}:{chosen.metrics_port}/metrics" if chosen.metrics_port else None
-
-
-def with_metrics(chosen: settings.Settings) -> settings.Settings:
-    """The settings of workers whose metrics this process serves, if metrics are wanted."""
-    if not chosen.metrics_port:
-        return chosen
-    from ops import jobs
-    from web.telemetry import metrics_exporter
-
-    try:
-        read_queue = partial(jobs.queue_state, chosen.database_url)
-        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port, read_queue)
-    except OSError as problem:
-        place, reason = f"{chosen.metrics_host}:{chosen.metrics_port}", (problem.strerror or str(problem)).lower()
-        raise CommandError(
-            f"Cannot serve metrics on {place}: {reason}. Choose another MUSIC_STUDIO_METRICS_PORT."
-        ) from None
-    return settings.with_options(metrics_dir=folder)

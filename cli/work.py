@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 import settings
+from cli.metrics import with_metrics
 from cli.options import Database
-from cli.serve import with_metrics
 from ops import output
 from ops.errors import CommandError
 
@@ -103,13 +103,12 @@ def _prepare(chosen: settings.Settings) -> None:
 
 
 def _run(chosen: settings.Settings, parent: int | None) -> None:
-    from models.audio_store import AudioStore
-    from ops import database_setup
+    from ops import audio, database_setup
     from worker import process
 
     own = _options(chosen)
     with database_setup.open_database(
         chosen.database_url, prepared_statements=chosen.prepared_statements
     ) as database:
-        store = AudioStore(settings.audio_url(chosen))
+        store = audio.open_store(settings.audio_url(chosen))
         process.run(database, store, own, parent=parent, metrics_dir=chosen.metrics_dir)

@@ -13,12 +13,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from models.audio import EXTENSIONS, StoredAudio, StoredObject, read_pieces
 from models.audio_folder import Folder
-from models.audio_objects import Objects
 from models.exceptions import AudioUnavailable
+
+if TYPE_CHECKING:
+    from models.audio_objects import Objects
 
 __all__ = ["EXTENSIONS", "AudioStore", "StoredAudio", "StoredObject"]
 
@@ -40,6 +43,8 @@ class AudioStore:
         if parts.scheme == "file":
             self._backend = self._folder = Folder(Path(unquote(parts.path)))
         elif parts.scheme in {"s3", "memory"}:
+            from models.audio_objects import Objects  # imports obstore, which a folder does not need
+
             self._backend = Objects(url)
         else:
             raise ValueError("An audio store is file:///FOLDER, s3://BUCKET/PREFIX or memory:///.")

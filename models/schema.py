@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
 )
 
 import models.generation_tables  # noqa: F401 - puts its tables into the metadata
@@ -82,6 +83,27 @@ tracks = Table(
         name="audio_complete",
     ),
     sqlite_strict=True,
+)
+
+_HAS_AUDIO = tracks.c.audio_name.is_not(None)
+_IS_DELETED_WITH_AUDIO = and_(tracks.c.deleted_at.is_not(None), _HAS_AUDIO)
+
+# Finds the row that names an object of the store, and sums the bytes of an organization without reading its rows.
+Index(
+    "ix_tracks_audio",
+    tracks.c.organization_id,
+    tracks.c.audio_name,
+    tracks.c.audio_bytes,
+    sqlite_where=_HAS_AUDIO,
+    postgresql_where=_HAS_AUDIO,
+)
+Index(
+    "ix_tracks_deleted_audio",
+    tracks.c.deleted_at,
+    tracks.c.organization_id,
+    tracks.c.id,
+    sqlite_where=_IS_DELETED_WITH_AUDIO,
+    postgresql_where=_IS_DELETED_WITH_AUDIO,
 )
 
 collections = Table(

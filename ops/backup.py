@@ -8,12 +8,18 @@ from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError
 
+from models.audio import StoredAudio
 from models.db import engines
+from models.track_audio import TrackAudio
 from ops.errors import CommandError
 
 # Called with the number of copied pages and the total number.
 Progress = Callable[[int, int], None]
 PAGES_AT_ONCE = 1000
+LIVE_AUDIO = (
+    "SELECT organization_id, id, audio_name, audio_bytes, mime_type FROM tracks"
+    " WHERE audio_name IS NOT NULL AND deleted_at IS NULL ORDER BY organization_id, audio_name"
+)
 WAIT_SECONDS = 5.0
 
 
@@ -36,6 +42,15 @@ def save(url: str, file: Path, progress: Progress) -> None:
         raise CommandError(f"The database {source} cannot be copied: {error}.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def live_audio(file: Path) -> list[TrackAudio]:
+    """The audio that the tracks of a backup name, but for deleted ones. Raises CommandError."""
+    try:
+        with open_file(file, read_only=True) as copy:
+            return [TrackAudio(row[0], row[1], StoredAudio(*row[2:])) for row in copy.execute(LIVE_AUDIO)]
+    except sqlite3.Error as error:
+        raise CommandError(f"The audio of {file} cannot be listed: {error}.") from error
 
 
 def integrity_errors(connection: sqlite3.Connection) -> list[str]:

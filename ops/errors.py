@@ -1,6 +1,6 @@
 """Expected errors of commands, each with one sentence for the operator."""
 
-from models.exceptions import Unavailable
+from models.exceptions import AudioUnavailable, Unavailable
 
 
 class CommandError(Exception):
@@ -18,5 +18,7 @@ EXPECTED = (CommandError, Unavailable)
 
 
 def lines(error: CommandError | Unavailable) -> tuple[str, ...]:
-    """The message for the operator: a sentence, and perhaps more; Unavailable: the database failed during a command."""
+    """The message for the operator: a sentence, and perhaps more; Unavailable: database or store failed meanwhile."""
+    if isinstance(error, AudioUnavailable):
+        return (f"The audio store cannot be used: {error.reason}.",)
     return (f"{error.system_message}: try again.",) if isinstance(error, Unavailable) else (str(error), *error.lines)

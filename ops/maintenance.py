@@ -1,27 +1,52 @@
-"""Hourly maintenance of a server: deletes expired idempotency keys and logs expired API keys."""
+"""Hourly maintenance of a server: deletes what has expired, and audio that nothing needs any more."""
+
+from typing import NamedTuple
 
 import structlog
 
 from models import idempotency, keys
 from models.db.database import Database
-from models.exceptions import Unavailable
+from models.exceptions import AudioUnavailable, Unavailable
+from ops import audio
 
 INTERVAL_SECONDS = 3600.0
 SERVER = keys.Actor("server", "serve")
 log = structlog.get_logger("ops.maintenance")
 
 
-def maintain(database_url: str) -> None:
+class AudioOptions(NamedTuple):
+    """The store of the audio, the hours after which what no track names is deleted, and the life of a URL."""
+
+    url: str
+    orphan_hours: int
+    url_seconds: int = 900
+
+
+def maintain(database_url: str, audio_options: AudioOptions) -> None:
     """Does the maintenance once, with its own Database."""
     with Database(database_url, pool_size=1):
-        _clean_up()
+        try:
+            _clean_up()
+            _clean_up_audio(audio_options)
+        except AudioUnavailable as failure:
+            log.warning("maintenance of audio failed, next try in an hour", reason=failure.reason)
+        except Unavailable as failure:
+            log.warning("maintenance failed, next try in an hour", reason=failure.system_message)
 
 
 def _clean_up() -> None:
-    try:
-        if deleted := idempotency.delete_expired():
-            log.info("expired idempotency keys deleted", count=deleted)
-        if expired := keys.log_expired(SERVER):
-            log.info("API keys expired", keys=expired)
-    except Unavailable as reason:
-        log.warning("maintenance failed, next try in an hour", reason=reason.system_message)
+    if deleted := idempotency.delete_expired():
+        log.info("expired idempotency keys deleted", count=deleted)
+    if expired := keys.log_expired(SERVER):
+        log.info("API keys expired", keys=expired)
+
+
+def _clean_up_audio(options: AudioOptions) -> None:
+    store = audio.open_store(options.url)
+    if removed := audio.remove_deleted(store, options.url_seconds):
+        log.info("audio of deleted tracks removed", count=removed)
+    cleaned = audio.clean(store, options.orphan_hours)
+    if cleaned.deleted:
+        log.info("audio without a track deleted", count=cleaned.deleted, bytes=cleaned.deleted_bytes)
+    if cleaned.kept:
+        log.warning("most audio in the store has no track: kept, see music-studio audio clean", count=cleaned.kept)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import settings
-from cli import serve, work
+from cli import background, work
 from models import generations
 from models.exceptions import Unavailable
 from ops.errors import CommandError
@@ -299,7 +299,7 @@ def test_without_its_packages_a_server_says_so_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(work, "PACKAGES", ("numpy", "no_such_package"))
-    with serve.studio_workers(settings.Settings()):
+    with background.studio_workers(settings.Settings()):
         pass
     assert capsys.readouterr().err == (
         "No music is made here: the engines need the package no_such_package. Install music-studio[studio].\n"

@@ -75,12 +75,15 @@ def upgrade() -> None:
         _rebuild(_new_columns(), KEPT_RULES | NEW_RULES, COPY_UP)
     else:
         _alter()
+    create_audio_indexes()
     create_library_entries()
     op.execute(SAVE.format(digits=DIGITS[op.get_bind().dialect.name]))
 
 
 def downgrade() -> None:
     op.drop_table("library_entries")
+    for name in ("ix_tracks_audio", "ix_tracks_deleted_audio"):
+        op.drop_index(name, "tracks")
     op.execute(UNTITLED)
     if _is_sqlite():
         _rebuild(_old_columns(), KEPT_RULES | OLD_RULES, COPY_DOWN)
@@ -177,6 +180,17 @@ def _alter_back() -> None:
         op.alter_column("tracks", column, nullable=True)
     for name, rule in OLD_RULES.items():
         op.create_check_constraint(op.f(f"ck_tracks_{name}"), "tracks", rule)
+
+
+def create_audio_indexes() -> None:
+    columns = {
+        "ix_tracks_audio": ["organization_id", "audio_name", "audio_bytes"],
+        "ix_tracks_deleted_audio": ["deleted_at", "organization_id", "id"],
+    }
+    has_audio = "audio_name IS NOT NULL"
+    rows = {"ix_tracks_audio": has_audio, "ix_tracks_deleted_audio": f"deleted_at IS NOT NULL AND {has_audio}"}
+    for name, where in rows.items():
+        op.create_index(name, "tracks", columns[name], sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def create_library_entries() -> None:
