@@ -115,45 +115,10 @@ class Acknowledgement(TypedDict, closed=True):
     detail: str
 
 
-EngineKey: TypeAlias = str
-
-
-EngineMode: TypeAlias = Literal["creation", "focus"]
-
-
 Money: TypeAlias = str
 
 
 Language: TypeAlias = str
-
-
-class Engine(TypedDict, closed=True):
-    """
-    One way to make music, what it can do, who may use its music, and what it costs.
-    """
-
-    engine_key: EngineKey
-    name: str
-    description: str
-    modes: list[EngineMode]
-    max_duration_seconds: int
-    supports_vocals: bool
-    supports_lyrics: bool
-    supports_stems: bool
-    supports_continuation: bool
-    languages: list[Language]
-    licence_class: Literal["commercial_cleared", "commercial_enterprise", "personal_only", "unclear"]
-    commercial_use: bool
-    requires_attribution: bool
-    cost_chf_per_minute: Money
-
-
-class EngineList(TypedDict, closed=True):
-    """
-    The engines that can be used now.
-    """
-
-    items: list[Engine]
 
 
 JobId: TypeAlias = str
@@ -165,99 +130,7 @@ JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "canc
 StyleTag: TypeAlias = str
 
 
-class GenerationCreate(TypedDict, closed=True):
-    """
-    What is to be made.
-    """
-
-    engine: EngineKey
-    prompt: str
-    duration_seconds: int
-    mode: NotRequired[Literal["creation", "focus"]]
-    instrumental: NotRequired[bool]
-    lyrics: NotRequired[str | None]
-    seed_track_id: NotRequired[str | None]
-    style_tags: NotRequired[list[StyleTag]]
-    title: NotRequired[str | None]
-    idempotency_key: NotRequired[str | None]
-
-
-class JobTrack(TypedDict, closed=True):
-    """
-    The track that was made. Null unless the job has succeeded, in the list, and once the track is deleted.
-    """
-
-    id: TrackId
-    title: str | None
-    engine: EngineKey
-    mode: EngineMode
-    instrumental: bool
-    measured_duration_seconds: int | None
-    mime_type: str | None
-    licence_class: Literal["commercial_cleared", "commercial_enterprise", "personal_only", "unclear"]
-    playback_url: str | None
-
-
-class Job(TypedDict, closed=True):
-    """
-    A request for a piece of music and what has become of it. Only its caller sees it.
-    """
-
-    id: JobId
-    status: JobStatus
-    progress: int
-    engine: EngineKey
-    mode: EngineMode
-    created_at: Timestamp
-    result_track_id: str | None
-    error_message: str | None
-    refusal_reason: str | None
-    playback_url: str | None
-    track: JobTrack | None
-
-
-class JobPage(TypedDict, closed=True):
-    """
-    A part of the caller's jobs, newest first.
-    """
-
-    jobs: list[Job]
-    limit: int
-    offset: int
-
-
 UsageSpan: TypeAlias = Literal["day", "week", "month"]
-
-
-class EngineUsage(TypedDict, closed=True):
-    """
-    What the caller has used of one engine in a window.
-    """
-
-    engine: EngineKey
-    track_count: int
-    cost_chf: Money
-
-
-class UsageWindow(TypedDict, closed=True):
-    """
-    What the caller has used since the start of a window, and what the organization may spend in it.
-    """
-
-    window: UsageSpan
-    window_start: Timestamp
-    cost_chf: Money
-    limit_chf: str | None
-    by_engine: list[EngineUsage]
-
-
-class Usage(TypedDict, closed=True):
-    """
-    What the caller has used in an organization today, this week and this month.
-    """
-
-    organization_id: OrganizationId
-    windows: list[UsageWindow]
 
 
 class Violation(TypedDict, closed=True):
@@ -386,6 +259,127 @@ class LibraryEntry(TypedDict, closed=True):
     created_at: Timestamp
     saved: bool
     share_link_id: str | None
+
+
+class Engine(TypedDict, closed=True):
+    """
+    One way to make music, what it can do, who may use its music, and what it costs.
+    """
+
+    engine_key: EngineKey
+    name: str
+    description: str
+    modes: list[TrackMode]
+    max_duration_seconds: int
+    supports_vocals: bool
+    supports_lyrics: bool
+    supports_stems: bool
+    supports_continuation: bool
+    languages: list[Language]
+    licence_class: LicenceClass
+    commercial_use: bool
+    requires_attribution: bool
+    cost_chf_per_minute: Money
+
+
+class EngineList(TypedDict, closed=True):
+    """
+    The engines that can be used now.
+    """
+
+    items: list[Engine]
+
+
+class GenerationCreate(TypedDict, closed=True):
+    """
+    What is to be made.
+    """
+
+    engine: EngineKey
+    prompt: str
+    duration_seconds: int
+    mode: NotRequired[TrackMode]
+    instrumental: NotRequired[bool]
+    lyrics: NotRequired[str | None]
+    seed_track_id: NotRequired[str | None]
+    style_tags: NotRequired[list[StyleTag]]
+    title: NotRequired[str | None]
+    idempotency_key: NotRequired[str | None]
+
+
+class JobTrack(TypedDict, closed=True):
+    """
+    The track that was made. Null unless the job has succeeded, in the list, and once the track is deleted.
+    """
+
+    id: TrackId
+    title: str | None
+    engine: EngineKey
+    mode: TrackMode
+    instrumental: bool
+    measured_duration_seconds: float | None
+    mime_type: str | None
+    licence_class: LicenceClass
+    playback_url: str | None
+
+
+class Job(TypedDict, closed=True):
+    """
+    A request for a piece of music and what has become of it. Only its caller sees it.
+    """
+
+    id: JobId
+    status: JobStatus
+    progress: int
+    engine: EngineKey
+    mode: TrackMode
+    created_at: Timestamp
+    result_track_id: str | None
+    error_message: str | None
+    refusal_reason: str | None
+    playback_url: str | None
+    track: JobTrack | None
+
+
+class JobPage(TypedDict, closed=True):
+    """
+    A part of the caller's jobs, newest first.
+    """
+
+    jobs: list[Job]
+    limit: int
+    offset: int
+
+
+class EngineUsage(TypedDict, closed=True):
+    """
+    What the caller has used of one engine in a window.
+    """
+
+    engine: EngineKey
+    track_count: int
+    cost_chf: Money
+
+
+class UsageWindow(TypedDict, closed=True):
+    """
+    What the caller has used since the start of a window, and what the organization may spend in it.
+    """
+
+    window: UsageSpan
+    window_start: Timestamp
+    cost_chf: Money
+    limit_chf: str | None
+    by_engine: list[EngineUsage]
+
+
+class Usage(TypedDict, closed=True):
+    """
+    What the caller has used in an organization today, this week and this month.
+    """
+
+    organization_id: OrganizationId
+    windows: list[UsageWindow]
 
 
 class ErrorDetails(TypedDict):

@@ -24,7 +24,7 @@ def _view(engine: Capabilities, setting: EngineSettings) -> wire.Engine:
         "engine_key": engine.key,
         "name": engine.name,
         "description": engine.description,
-        "modes": list(cast("tuple[wire.EngineMode, ...]", engine.modes)),
+        "modes": list(cast("tuple[wire.TrackMode, ...]", engine.modes)),
         "max_duration_seconds": engine.max_duration_seconds,
         "supports_vocals": engine.supports_vocals,
         "supports_lyrics": engine.supports_lyrics,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import cast
 
 from generated import wire
-from models import engines, generations
+from models import engines, generations, tracks
 from models.access import Caller
 from models.engines import EngineSettings
 from models.exceptions import InvalidValue
 from models.generations import Job, Order
+from models.tracks import Track
 from studio.engines.catalog import Capabilities
+from web import playback
 from web.context import current_request
 from web.http.idempotency import body_fingerprint
 from web.responses import WithStatus, format_timestamps
 
 ACCEPTED = 202
+DEFAULT_MODE: wire.TrackMode = "creation"
 
 
 def list_generations(organization_id: str, status: str | None, limit: int, offset: int, caller: Caller) -> wire.JobPage:
@@ -30,13 +33,15 @@ def create_generation(
     key, fingerprint = idempotency_key or body.get("idempotency_key"), body_fingerprint(body, without="idempotency_key")
     job, is_new = generations.of_key(caller, organization_id, key, fingerprint), False
     if job is None:
-        settings = current_request.get().generation
         engine, price = _usable(body["engine"])
-        order = _order(body, engine, key, fingerprint)
+        _require_possible(engine, body)
         job, is_new = generations.create(
-            caller, organization_id, order,
-            cents_per_minute=price.cents_per_minute, max_active_jobs=settings.max_active_jobs,
-        )  # fmt: skip
+            caller,
+            organization_id,
+            _order(body, engine, key, fingerprint),
+            cents_per_minute=price.cents_per_minute,
+            max_active_jobs=current_request.get().generation.max_active_jobs,
+        )
     return WithStatus(_whole(job), ACCEPTED, {} if is_new else {"idempotent-replayed": "true"})
 
 
@@ -56,43 +61,71 @@ def _usable(key: str) -> tuple[Capabilities, EngineSettings]:
     return engine, setting
 
 
-def _order(body: wire.GenerationCreate, engine: Capabilities, key: str | None, fingerprint: bytes) -> Order:
+def _require_possible(engine: Capabilities, body: wire.GenerationCreate) -> None:
     """Raises InvalidValue for what the engine cannot do."""
-    mode, is_instrumental = body.get("mode", "creation"), body.get("instrumental", False)
-    seconds, lyrics, seed_track_id = body["duration_seconds"], body.get("lyrics"), body.get("seed_track_id")
-    if seconds > engine.max_duration_seconds:
+    if body["duration_seconds"] > engine.max_duration_seconds:
         longest = f"The engine makes at most {engine.max_duration_seconds} seconds."
         raise InvalidValue("/duration_seconds", "maximum", longest)
-    if mode not in engine.modes:
+    if body.get("mode", DEFAULT_MODE) not in engine.modes:
         raise InvalidValue("/mode", "unsupported", "The engine does not have this mode.")
-    if lyrics and not engine.supports_lyrics:
+    if body.get("lyrics") and not engine.supports_lyrics:
         raise InvalidValue("/lyrics", "unsupported", "The engine takes no lyrics.")
-    if lyrics and is_instrumental:
+    if body.get("lyrics") and body.get("instrumental"):
         raise InvalidValue("/lyrics", "unsupported", "An instrumental piece has no lyrics.")
-    if seed_track_id and not engine.supports_continuation:
+    if body.get("seed_track_id") and not engine.supports_continuation:
         raise InvalidValue("/seed_track_id", "unsupported", "The engine cannot continue a track.")
+
+
+def _order(body: wire.GenerationCreate, engine: Capabilities, key: str | None, fingerprint: bytes) -> Order:
     return Order(
-        engine.key, mode, body["prompt"], seconds, is_instrumental or not engine.supports_vocals, lyrics,
-        seed_track_id, body.get("style_tags", []), body.get("title"), key, fingerprint,
-    )  # fmt: skip
+        engine=engine.key,
+        mode=body.get("mode", DEFAULT_MODE),
+        prompt=body["prompt"],
+        duration_seconds=body["duration_seconds"],
+        instrumental=body.get("instrumental", False) or not engine.supports_vocals,
+        lyrics=body.get("lyrics") or None,
+        seed_track_id=body.get("seed_track_id"),
+        style_tags=body.get("style_tags", []),
+        title=body.get("title"),
+        idempotency_key=key,
+        fingerprint=fingerprint,
+    )
 
 
 def _whole(job: Job) -> wire.Job:
-    """The job with its track."""
-    return _view(job, *format_timestamps([job.created_at]))
+    """The job with its track, unless that is deleted."""
+    [created_at] = format_timestamps([job.created_at])
+    if job.result_track_id is None:
+        return _view(job, created_at)
+    track = tracks.find_all(job.organization_id, [job.result_track_id]).get(job.result_track_id)
+    return _view(job, created_at, None if track is None else _track_view(track))
 
 
-def _view(job: Job, created_at: str) -> wire.Job:
+def _track_view(track: Track) -> wire.JobTrack:
+    return {
+        "id": track.id,
+        "title": track.title,
+        "engine": track.engine,
+        "mode": cast("wire.TrackMode", track.mode),
+        "instrumental": track.instrumental,
+        "measured_duration_seconds": None if track.duration_ms is None else track.duration_ms / 1000,
+        "mime_type": track.mime_type,
+        "licence_class": cast("wire.LicenceClass", track.licence_class),
+        "playback_url": playback.url(track),
+    }
+
+
+def _view(job: Job, created_at: str, track: wire.JobTrack | None = None) -> wire.Job:
     return {
         "id": job.id,
         "status": cast("wire.JobStatus", job.status),
         "progress": job.progress,
         "engine": job.engine,
-        "mode": cast("wire.EngineMode", job.mode),
+        "mode": cast("wire.TrackMode", job.mode),
         "created_at": created_at,
         "result_track_id": job.result_track_id,
         "error_message": job.error_message,
         "refusal_reason": job.refusal_reason,
-        "playback_url": None,
-        "track": None,
+        "playback_url": None if track is None else track["playback_url"],
+        "track": track,
     }

@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models import money, spending
+from models import money, spending, tracks
 from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
-from models.exceptions import IdempotencyKeyReused, NotFound
+from models.exceptions import IdempotencyKeyReused, InvalidValue, NotFound
 from models.generation_queries import CANCEL, FIND, FIND_BY_KEY, INSERT, LIST, Job
 
 __all__ = ["Job", "Order", "cancel", "create", "get", "list_page", "of_key"]
@@ -55,9 +55,11 @@ def create(
 ) -> tuple[Job, bool]:
     """A queued job with its cost reserved, and whether it is new; it is old if a parallel request used the key first.
 
-    Raises AccessDenied, IdempotencyKeyReused, TooManyActiveJobs, SpendLimitExceeded.
+    Raises AccessDenied, InvalidValue for a seed track that the caller may not hear, IdempotencyKeyReused,
+    TooManyActiveJobs, SpendLimitExceeded.
     """
     require_membership(caller, organization_id)
+    _require_seed_track(caller, organization_id, order.seed_track_id)
     job = _insert(caller, organization_id, order, money.cost(order.duration_seconds, cents_per_minute))
     if job is None:
         found = of_key(caller, organization_id, order.idempotency_key, order.fingerprint)
@@ -95,6 +97,11 @@ def cancel(caller: Caller, organization_id: str, job_id: str) -> Job:
     job = Job._make(row)
     spending.settle(organization_id, job.user_id, job.cost_cents, job.created_at, charged=False)
     return job
+
+
+def _require_seed_track(caller: Caller, organization_id: str, track_id: str | None) -> None:
+    if track_id is not None and not tracks.is_audible(caller, organization_id, track_id):
+        raise InvalidValue("/seed_track_id", "reference", "There is no such track in this organization.")
 
 
 def _insert(caller: Caller, organization_id: str, order: Order, cost_cents: int) -> Job | None:

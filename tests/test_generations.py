@@ -4,7 +4,6 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +11,13 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from models import engines, money, spending
+from models import engines, money, organizations, spending, tracks
+from models import generations as jobs
+from models.access import Caller
 from models.db import connection
+from models.exceptions import InvalidValue
 from models.generation_tables import active_jobs, generations, spend_windows
+from models.generations import Job, Order
 from tools.testing.service import (
     HOME,
     NO_TRACK,
@@ -200,16 +203,17 @@ def test_parallel_requests_with_one_key_make_one_job(customer: Customer, key: st
 
 
 @ON_DATABASES
-def test_parallel_requests_cannot_pass_a_spending_limit(customer: Customer, services: Services) -> None:
+def test_parallel_requests_cannot_pass_a_spending_limit(customer: Customer) -> None:
     customer.limit(week=MOST * 50)
-    with _without_job_limit(customer, services):
-        responses = at_once(MANY, lambda _: customer.ask())
+    responses = at_once(MANY, lambda _: customer.ask())
     assert Counter(response.status_code for response in responses) == {202: MOST, 429: MANY - MOST}
     assert (len(customer.jobs()), customer.spent(), customer.active()) == (MOST, [MOST * 50] * 3, MOST)
 
 
 @ON_DATABASES
-def test_parallel_requests_cannot_pass_the_limit_of_active_jobs(customer: Customer) -> None:
+def test_parallel_requests_cannot_pass_the_limit_of_active_jobs(customer: Customer, services: Services) -> None:
+    server = services.variant(customer.server, MAX_ACTIVE_JOBS=str(MOST))
+    customer.client.base_url = httpx.URL(f"{server.url}/v1/music/{customer.organization}/")
     responses = at_once(MANY, lambda _: customer.ask())
     assert Counter(response.status_code for response in responses) == {202: MOST, 409: MANY - MOST}
     refused = next(response for response in responses if response.status_code == 409)
@@ -217,14 +221,6 @@ def test_parallel_requests_cannot_pass_the_limit_of_active_jobs(customer: Custom
     assert (len(customer.jobs()), customer.spent(), customer.active()) == (MOST, [MOST * 50] * 3, MOST)
     customer.client.post(f"generations/{customer.jobs()[0]}/cancel")
     assert customer.ask().status_code == 202
-
-
-@contextmanager
-def _without_job_limit(customer: Customer, services: Services) -> Iterator[None]:
-    """Sends the customer's requests to a server that allows more active jobs."""
-    server = services.variant(customer.server, MAX_ACTIVE_JOBS="100")
-    customer.client.base_url = httpx.URL(f"{server.url}/v1/music/{customer.organization}/")
-    yield
 
 
 def test_a_reached_spending_limit_says_when_it_is_reset(customer: Customer) -> None:
@@ -357,3 +353,58 @@ def test_jobs_of_others_are_not_found(customer: Customer, alice: httpx.Client, m
     assert colleague.get("generations").json()["jobs"] == []
     assert_envelope(mallory.get("generations"), "ORGANIZATION_ACCESS_DENIED")
     assert customer.client.get(f"generations/{job_id}").json()["status"] == "queued"
+
+
+def test_a_finished_job_shows_its_track_until_it_is_deleted(customer: Customer) -> None:
+    job_id = customer.ask().json()["id"]
+    with customer.server.use_database():
+        track = tracks.add(customer.organization, "user_customer", title="Rain", duration_ms=30_500, engine="studio")
+    assert track is not None
+    customer.finish(job_id, status="succeeded", progress=100, result_track_id=track.id)
+    shown = customer.client.get(f"generations/{job_id}").json()
+    assert shown["result_track_id"] == track.id
+    assert shown["track"] == {
+        "id": track.id,
+        "title": "Rain",
+        "engine": "studio",
+        "mode": "creation",
+        "instrumental": False,
+        "measured_duration_seconds": 30.5,
+        "mime_type": None,
+        "licence_class": "unclear",
+        "playback_url": shown["playback_url"],
+    }
+    [listed] = customer.client.get("generations").json()["jobs"]
+    assert listed == shown | {"track": None, "playback_url": None}
+    assert customer.client.delete(f"tracks/{track.id}").status_code == 200
+    assert customer.client.get(f"generations/{job_id}").json() == listed
+
+
+@ON_DATABASES
+def test_only_a_track_that_the_caller_may_hear_can_be_continued(customer: Customer, foreign_track: str) -> None:
+    with customer.server.use_database():
+        organizations.join(customer.organization, "user_colleague")
+        own = tracks.add(customer.organization, "user_customer", title="Mine")
+        hers = tracks.add(customer.organization, "user_colleague", title="Hers")
+        assert own is not None
+        assert hers is not None
+        for track_id in (hers.id, foreign_track, NO_TRACK):
+            with pytest.raises(InvalidValue) as refused:
+                _continue(customer, track_id)
+            assert refused.value.details["errors"] == [
+                {
+                    "pointer": "/seed_track_id",
+                    "code": "reference",
+                    "message": "There is no such track in this organization.",
+                }
+            ]
+        assert _continue(customer, own.id).seed_track_id == own.id
+    assert (len(customer.jobs()), customer.active()) == (1, 1)
+
+
+def _continue(customer: Customer, track_id: str) -> Job:
+    caller = Caller("user_customer", frozenset({customer.organization}), frozenset(), None)
+    order = Order("studio", "creation", "more", 30, True, None, track_id, [], None, None, b"1" * 32)
+    job, is_new = jobs.create(caller, customer.organization, order, cents_per_minute=0, max_active_jobs=MOST)
+    assert is_new
+    return job

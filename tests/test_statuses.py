@@ -23,6 +23,7 @@ from tools.testing.service import (
     ALICE,
     HOME,
     NO_COLLECTION,
+    NO_JOB,
     NO_TRACK,
     ON_ONE_DATABASE,
     READ,
@@ -54,7 +55,10 @@ class Servers:
         """A value for each path parameter."""
         made = new_collection(self.service.client(self.key))["id"]
         track = self.service.make_tracks(1)[0]
-        return {"organization_id": HOME, "collection_id": made, "track_id": track, "file": f"{track}.mp3"}
+        piece = {"engine": "drift", "prompt": "A status", "duration_seconds": 30}
+        job = self.service.client(self.key).post("generations", json=piece).json()["id"]
+        named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job}
+        return named | {"file": f"{track}.mp3"}
 
     @cached_property
     def without_scope(self) -> dict[str, str]:
@@ -182,6 +186,8 @@ def _not_found(client: OperationClient) -> RawResponse:
         return client.response(collection_id=NO_COLLECTION)
     if "track_id" in client.operation.parameter_names("path"):
         return client.response(track_id=NO_TRACK)
+    if "job_id" in client.operation.parameter_names("path"):
+        return client.response(job_id=NO_JOB)
     if "collection_id" in client.operation.parameter_names("query"):
         return client.response(tail=f"?collection_id={NO_COLLECTION}")
     return client.response(tail="/")
@@ -199,6 +205,13 @@ def _timeout(client: OperationClient) -> RawResponse:
     whole = client.request()
     head, blank, _ = whole.partition(b"\r\n\r\n")
     return client.send(head + blank[:2], client.servers.short_timeouts)
+
+
+def _conflict(client: OperationClient) -> RawResponse:
+    if client.operation.has_own_idempotency:
+        assert client.response().status == 202
+        return client.response(on=client.servers.one_job)
+    return _idempotency_key_in_use(client)
 
 
 def _idempotency_key_in_use(client: OperationClient) -> RawResponse:
@@ -279,6 +292,7 @@ def _busy(servers: Servers) -> Iterator[None]:
 PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     200: _success,
     201: _success,
+    202: _success,
     206: _partial,
     304: _not_modified,
     400: _malformed,
@@ -288,7 +302,7 @@ PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     405: _method_not_allowed,
     406: _not_acceptable,
     408: _timeout,
-    409: _idempotency_key_in_use,
+    409: _conflict,
     412: _precondition_failed,
     413: _too_large,
     414: _too_long,
@@ -300,6 +314,7 @@ PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     431: _headers_too_large,
     500: _internal_error,
     503: _unavailable,
+    507: _storage_full,
 }
 CONCURRENT = {408}  # one second each
 # Provocations that wait for the database or a timeout.
