@@ -43,7 +43,9 @@ def missing_package() -> str | None:
 
 def command_beside_a_server() -> list[str]:
     """The command line of a worker that ends with this process."""
-    program = f"import sys; sys.path.insert(0, {str(settings.ROOT)!r}); from cli import work; work.run_beside({os.getpid()})"
+    program = (
+        f"import sys; sys.path.insert(0, {str(settings.ROOT)!r}); from cli import work; work.run_beside({os.getpid()})"
+    )
     return [sys.executable, "-c", program]
 
 
@@ -107,8 +109,6 @@ def _run(chosen: settings.Settings, parent: int | None) -> None:
     from worker import process
 
     own = _options(chosen)
-    with database_setup.open_database(
-        chosen.database_url, prepared_statements=chosen.prepared_statements
-    ) as database:
+    with database_setup.open_database(chosen.database_url, prepared_statements=chosen.prepared_statements) as database:
         store = audio.open_store(settings.audio_url(chosen))
         process.run(database, store, own, parent=parent, metrics_dir=chosen.metrics_dir)

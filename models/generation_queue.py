@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     Select,
     bindparam,
     delete,
@@ -18,8 +19,9 @@ from models.generation_tables import generations
 
 _row = generations.c
 # SQLite uses a partial index only where its condition stands in the statement, as a text.
-_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')")
-_IS_QUEUED, _IS_RUNNING = (literal_column(f"generations.status = '{status}'") for status in ("queued", "running"))
+_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')", Boolean)
+_IS_QUEUED = literal_column("generations.status = 'queued'", Boolean)
+_IS_RUNNING = literal_column("generations.status = 'running'", Boolean)
 
 QUEUED = select(func.count().label("jobs")).select_from(generations).where(_IS_ACTIVE, _IS_QUEUED)
 RUNNING = select(func.count().label("jobs")).select_from(generations).where(_IS_ACTIVE, _IS_RUNNING)
@@ -70,6 +72,6 @@ def _age(created_at: datetime) -> float:
     return (now() - created_at).total_seconds()
 
 
-def _count(statement: Select[tuple[int]]) -> int:
+def _count(statement: Select[int]) -> int:
     row = connection.fetch_one(statement)
     return 0 if row is None else int(row.jobs)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     Integer,
     Text,
     bindparam,
@@ -60,8 +61,9 @@ class Work(NamedTuple):
 _row, _turn = generations.c, active_jobs.c
 _COLUMNS = [_row[name] for name in Work._fields]
 # SQLite uses a partial index only where its condition stands in the statement, as a text.
-_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')")
-_IS_QUEUED, _IS_RUNNING = (literal_column(f"generations.status = '{status}'") for status in ("queued", "running"))
+_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')", Boolean)
+_IS_QUEUED = literal_column("generations.status = 'queued'", Boolean)
+_IS_RUNNING = literal_column("generations.status = 'running'", Boolean)
 _IS_JOB = (_row.organization_id == bindparam("organization"), _row.id == bindparam("job"))
 _IS_MINE = (*_IS_JOB, _IS_RUNNING, _row.attempt == bindparam("mine"), _row.worker_id == bindparam("worker"))
 
@@ -91,12 +93,11 @@ SET_TURN = (
     .where(_turn.organization_id == bindparam("organization"), _turn.user_id == bindparam("user"))
     .values(taken_at=bindparam("now"))
 )
+_UNCOUNTED = bindparam("uncounted", type_=Integer())
 _SHARE, _STATUS = bindparam("share", type_=Integer()), bindparam("new_status", type_=Text())
 HOLDS = select(_row.id).where(*_IS_MINE)
 PROGRESS = (
-    update(generations)
-    .where(*_IS_MINE)
-    .values(progress=case((_row.progress < _SHARE, _SHARE), else_=_row.progress))
+    update(generations).where(*_IS_MINE).values(progress=case((_row.progress < _SHARE, _SHARE), else_=_row.progress))
 )
 END = (
     update(generations)
@@ -113,7 +114,7 @@ END = (
 REQUEUE = (
     update(generations)
     .where(*_IS_MINE)
-    .values(status="queued", worker_id=None, started_at=None, attempt=_row.attempt - bindparam("uncounted", type_=Integer()))
+    .values(status="queued", worker_id=None, started_at=None, attempt=_row.attempt - _UNCOUNTED)
 )
 MADE = select(_row.id).where(*_IS_JOB, _row.result_track_id == bindparam("track"))
 HELD_BY = select(*_COLUMNS).where(_IS_ACTIVE, _IS_RUNNING, _row.worker_id == bindparam("worker"))
@@ -226,9 +227,7 @@ def _end(
     values = {"new_status": status, "track": track, "message": message, "reason": reason, "now": now()}
     if not connection.execute(END, **_mine(work), **values):
         raise Lost
-    spending.settle(
-        work.organization_id, work.user_id, work.cost_cents, work.created_at, charged=status == "succeeded"
-    )
+    spending.settle(work.organization_id, work.user_id, work.cost_cents, work.created_at, charged=status == "succeeded")
 
 
 def _mine(work: Work) -> dict[str, object]:

@@ -221,7 +221,8 @@ def test_any_rate_is_resampled_without_a_seam(tmp_path: Path, rate: int) -> None
 def test_what_is_too_long_is_cut_and_faded(tmp_path: Path) -> None:
     read = np.concatenate(list(wave_file.blocks(wav(tmp_path / "a.wav", sine(RATE, 5), RATE), 2)))
     assert len(read) == 2 * RATE
-    assert np.abs(read[-100:]).max() < 0.01 < 0.45 < np.abs(read[RATE : RATE + 1000]).max()
+    assert np.abs(read[-100:]).max() < 0.01
+    assert np.abs(read[RATE : RATE + 1000]).max() > 0.45
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The operator's policy: what it refuses, how its file is checked, and that its time is linear."""
 
-import os
 import time
 from pathlib import Path
 
@@ -88,7 +87,7 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not(file: Path) -> Non
     assert followed.current().refusal("drake") == "No."
     file.write_text("[[rules", encoding="utf-8")
     assert followed.current().refusal("drake") == "No."
-    os.unlink(file)
+    file.unlink()
     assert followed.current().refusal("drake") == "No."
 
 

@@ -19,8 +19,8 @@ from studio import encoding
 from studio.engines.base import EngineFailed
 from tools.testing import databases, jobs
 from tools.testing.jobs import HOME, ask, caller, row, rows
-from worker import production
 from worker import jobs as worker_jobs
+from worker import production
 from worker.jobs import BROKEN, NOT_STORED, Runner
 from worker.policy import Policy
 
@@ -90,7 +90,11 @@ def test_a_piece_becomes_a_track(scene: Scene) -> None:
     assert (row(job).status, row(job).result_track_id) == ("succeeded", track.id)
     assert (track.creator_id, track.title, track.engine, track.mode) == ("ida", "Rain", "studio", "creation")
     assert (track.duration_ms, track.mime_type, track.instrumental) == (2000, "audio/mpeg", True)
-    assert (track.licence_class, track.commercial_use, track.requires_attribution) == ("commercial_cleared", True, False)
+    assert (track.licence_class, track.commercial_use, track.requires_attribution) == (
+        "commercial_cleared",
+        True,
+        False,
+    )
     assert track.audio_name.startswith(f"{HOME}/{track.id}-")
     assert scene.store.size(track.audio_name) == track.audio_bytes
     assert rows("library_entries") == []
@@ -105,9 +109,7 @@ STAGES = (0.0, 0.1, 0.26, 0.4, 0.5, 0.99)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", STAGES)
-def test_cancelling_at_each_stage_leaves_nothing(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, share: float
-) -> None:
+def test_cancelling_at_each_stage_leaves_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     job = ask("ida", cents_per_minute=600, seconds=6)
     shares = at_share(monkeypatch, share, lambda: generations.cancel(caller("ida"), HOME, job.id))
     scene.run()
@@ -119,9 +121,7 @@ def test_cancelling_at_each_stage_leaves_nothing(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", STAGES)
-def test_stopping_at_each_stage_gives_the_job_back(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, share: float
-) -> None:
+def test_stopping_at_each_stage_gives_the_job_back(scene: Scene, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     job = ask("ida", seconds=6)
     at_share(monkeypatch, share, lambda: setattr(scene, "is_stopping", True))
     scene.run()
@@ -313,9 +313,12 @@ def test_progress_is_written_once_a_second(scene: Scene, monkeypatch: pytest.Mon
     job = ask("ida", seconds=6)
     written: list[int] = []
     report = generation_work.report_progress
-    monkeypatch.setattr(
-        generation_work, "report_progress", lambda work, percent: (written.append(percent), report(work, percent))
-    )
+
+    def noted(work: Work, percent: int) -> None:
+        written.append(percent)
+        report(work, percent)
+
+    monkeypatch.setattr(generation_work, "report_progress", noted)
     scene.run()
     assert row(job).status == "succeeded"
     assert len(written) <= 1

@@ -104,7 +104,7 @@ class Runner:
         self._deliver(work, made)
 
     def _deliver(self, work: Work, made: Made) -> None:
-        """Writes the audio, then the track and the end of the job; removes the audio if the job is not ours any more."""
+        """Writes the audio, then the track and the end of the job; removes the audio of a job that is lost."""
         track_id = tracks.new_track_id()
         stored = self._stored(work, track_id, made)
         try:

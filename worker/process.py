@@ -1,8 +1,8 @@
 """The process of a worker: one piece at a time, until a signal; then its job goes back into the queue.
 
-    start     hold an identity, beat, take back what a killed process of this identity left
-    loop      take the job whose caller has waited longest, run it; with an empty queue look again after half a second
-    SIGTERM   the job at hand goes back, the row of the worker is removed
+start     hold an identity, beat, take back what a killed process of this identity left
+loop      take the job whose caller has waited longest, run it; with an empty queue look again after half a second
+SIGTERM   the job at hand goes back, the row of the worker is removed
 """
 
 from __future__ import annotations

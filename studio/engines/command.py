@@ -64,7 +64,7 @@ def _started(
     written = folder / ("stdout" if OUTPUT in program.command else WAVE_FILE)
     (folder / "stdin").write_text(json.dumps(request), encoding="utf-8")
     with (folder / "stdin").open("rb") as given, written.open("wb") as out, (folder / "stderr").open("wb") as words:
-        process = subprocess.Popen(  # noqa: S603 - the operator names the program
+        process = subprocess.Popen(
             [sys.executable, "-I", "-S", _LAUNCHER, *map(str, limits), *arguments],
             cwd=folder, env={"PATH": SEARCH_PATH}, stdin=given, stdout=out, stderr=words, start_new_session=True,
         )  # fmt: skip

@@ -117,7 +117,7 @@ def _capabilities(place: str, key: str, given: dict[str, Any]) -> Capabilities:
 def _require_known(place: str, values: Mapping[str, Any]) -> None:
     known = {f.name: f.type for f in fields(Capabilities)}
     for name, value in values.items():
-        if name not in known or name in ("key", "commercial_use", "supports_stems") and value:
+        if name not in known or (name in ("key", "commercial_use", "supports_stems") and value):
             raise BadEngines(f"{place}: {name} cannot be given")
         if not _fits(str(known[name]), value, TEXT_LENGTHS.get(name, 0)):
             raise BadEngines(f"{place}: {name} has a wrong type, is empty or too long")

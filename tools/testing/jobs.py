@@ -39,11 +39,9 @@ def ask(
     **fields: Any,
 ) -> Job:
     """A new job of the user."""
-    values = {"mode": "creation", "instrumental": True, "lyrics": None, "seed_track_id": None, "style_tags": (),
+    values: dict[str, Any] = {"mode": "creation", "instrumental": True, "lyrics": None, "seed_track_id": None, "style_tags": (),
               "title": None, "idempotency_key": None} | fields  # fmt: skip
-    order = Order(
-        engine=engine, prompt=prompt, duration_seconds=seconds, fingerprint=secrets.token_bytes(32), **values
-    )
+    order = Order(engine=engine, prompt=prompt, duration_seconds=seconds, fingerprint=secrets.token_bytes(32), **values)
     made, is_new = generations.create(
         caller(user_id, organization_id),
         organization_id,

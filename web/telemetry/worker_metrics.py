@@ -53,7 +53,9 @@ class JobMetricsCollector(Collector):
         alive = [values for file, values in workers if _is_running(file)]
         yield GaugeMetricFamily(PREFIX + "studio_workers", "Processes that make music.", len(alive))
         memory = sum(values["memory_bytes"] for values in alive)
-        yield GaugeMetricFamily(PREFIX + "studio_memory_bytes", "Resident memory of the processes that make music.", memory)
+        yield GaugeMetricFamily(
+            PREFIX + "studio_memory_bytes", "Resident memory of the processes that make music.", memory
+        )
 
 
 def _queue(state: Queue | None) -> Iterator[Metric]:
