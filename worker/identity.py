@@ -1,7 +1,8 @@
 """The identity of a worker: a folder of its own, held by a lock as long as the process lives.
 
 A worker that was killed leaves its folder to the next one on this machine, which so has its id and may take back its
-job at once: the lock proves that the other is dead. A stopped process keeps its lock, and another worker gets another id.
+job at once: the lock proves that the other is dead. A stopped process keeps its lock, and the next worker gets another
+id.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def ask(
     **fields: Any,
 ) -> Job:
     """A new job of the user."""
-    values: dict[str, Any] = {"mode": "creation", "instrumental": True, "lyrics": None, "seed_track_id": None, "style_tags": (),
-              "title": None, "idempotency_key": None} | fields  # fmt: skip
+    none = dict.fromkeys(("lyrics", "seed_track_id", "title", "idempotency_key"))
+    values: dict[str, Any] = none | {"mode": "creation", "instrumental": True, "style_tags": ()} | fields
     order = Order(engine=engine, prompt=prompt, duration_seconds=seconds, fingerprint=secrets.token_bytes(32), **values)
     made, is_new = generations.create(
         caller(user_id, organization_id),
