@@ -9,7 +9,7 @@ from models import engines, generations, tracks
 from models.access import Caller
 from models.engines import EngineSettings
 from models.exceptions import InvalidValue
-from models.generations import Job, Order
+from models.generations import Job, JobLimits, Order
 from models.tracks import Track
 from studio.engines.catalog import Capabilities
 from web import playback
@@ -35,13 +35,8 @@ def create_generation(
     if job is None:
         engine, price = _usable(body["engine"])
         _require_possible(engine, body)
-        job, is_new = generations.create(
-            caller,
-            organization_id,
-            _order(body, engine, key, fingerprint),
-            cents_per_minute=price.cents_per_minute,
-            max_active_jobs=current_request.get().generation.max_active_jobs,
-        )
+        order, limits = _order(body, engine, key, fingerprint), _limits(price)
+        job, is_new = generations.create(caller, organization_id, order, limits)
     return WithStatus(_whole(job), ACCEPTED, {} if is_new else {"idempotent-replayed": "true"})
 
 
@@ -59,6 +54,11 @@ def _usable(key: str) -> tuple[Capabilities, EngineSettings]:
     if engine is None or not setting.enabled:
         raise InvalidValue("/engine", "reference", "There is no such engine.")
     return engine, setting
+
+
+def _limits(price: EngineSettings) -> JobLimits:
+    settings = current_request.get().generation
+    return JobLimits(price.cents_per_minute, settings.max_active_jobs, settings.organization_audio_mib)
 
 
 def _require_possible(engine: Capabilities, body: wire.GenerationCreate) -> None:

@@ -6,17 +6,25 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models import money, spending, tracks
+from models import money, spending, track_audio, tracks
 from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
-from models.exceptions import IdempotencyKeyReused, InvalidValue, NotFound
+from models.exceptions import IdempotencyKeyReused, InvalidValue, NotFound, StorageFull
 from models.generation_queries import CANCEL, FIND, FIND_BY_KEY, INSERT, LIST, Job
 
-__all__ = ["Job", "Order", "cancel", "create", "get", "list_page", "of_key"]
+__all__ = ["Job", "JobLimits", "Order", "cancel", "create", "get", "list_page", "of_key"]
 
 # Signed 64 bits, and exact in JSON of every language.
 _SEED_BITS = 53
+
+
+class JobLimits(NamedTuple):
+    """What a new job costs and must fit into; `audio_mib` is for the organization, and 0 is no limit."""
+
+    cents_per_minute: int
+    max_active_jobs: int
+    audio_mib: int = 0
 
 
 class Order(NamedTuple):
@@ -50,24 +58,24 @@ def of_key(caller: Caller, organization_id: str, key: str | None, fingerprint: b
 
 
 @connection.transaction
-def create(
-    caller: Caller, organization_id: str, order: Order, *, cents_per_minute: int, max_active_jobs: int
-) -> tuple[Job, bool]:
+def create(caller: Caller, organization_id: str, order: Order, limits: JobLimits) -> tuple[Job, bool]:
     """A queued job with its cost reserved, and whether it is new; it is old if a parallel request used the key first.
 
-    Raises AccessDenied, InvalidValue for a seed track that the caller may not hear, IdempotencyKeyReused,
+    Raises AccessDenied, InvalidValue for a seed track that the caller may not hear, IdempotencyKeyReused, StorageFull,
     TooManyActiveJobs, SpendLimitExceeded.
     """
     require_membership(caller, organization_id)
     _require_seed_track(caller, organization_id, order.seed_track_id)
-    job = _insert(caller, organization_id, order, money.cost(order.duration_seconds, cents_per_minute))
+    job = _insert(caller, organization_id, order, money.cost(order.duration_seconds, limits.cents_per_minute))
     if job is None:
         found = of_key(caller, organization_id, order.idempotency_key, order.fingerprint)
         if found is None:
             raise RuntimeError("No free id was found for a job.")
         return found, False
     # After the row, whose key a parallel request waits for: so the two never reserve for one key.
-    spending.take_place(organization_id, caller.user_id, max_active_jobs)
+    if not track_audio.has_room(organization_id, 1, limits.audio_mib):
+        raise StorageFull("The audio of this organization has reached its limit")
+    spending.take_place(organization_id, caller.user_id, limits.max_active_jobs)
     spending.reserve(organization_id, job.cost_cents, job.created_at)
     return job, True
 

@@ -17,7 +17,7 @@ from models.access import Caller
 from models.db import connection
 from models.exceptions import InvalidValue
 from models.generation_tables import active_jobs, generations, spend_windows
-from models.generations import Job, Order
+from models.generations import Job, JobLimits, Order
 from tools.testing.service import (
     HOME,
     NO_TRACK,
@@ -239,6 +239,19 @@ def test_a_reached_spending_limit_says_when_it_is_reset(customer: Customer) -> N
     assert customer.ask(duration_seconds=15).status_code == 202
 
 
+def test_an_organization_with_too_much_audio_gets_no_more(customer: Customer, services: Services, key: str) -> None:
+    made = customer.ask(key).json()
+    server = services.variant(customer.server, ORGANIZATION_AUDIO_MIB="1")
+    customer.client.base_url = httpx.URL(f"{server.url}/v1/music/{customer.organization}/")
+    with customer.server.use_database():
+        tracks.add(customer.organization, "user_customer", title="Large", audio=("a", 1024 * 1024, "audio/mpeg"))
+    refused = customer.ask()
+    assert assert_envelope(refused, "STORAGE_FULL")["details"] == {}
+    assert "Retry-After" in refused.headers
+    assert customer.ask(key).json() == made, "what was accepted before is no new audio"
+    assert (len(customer.jobs()), customer.spent(), customer.active()) == (1, [50] * 3, 1)
+
+
 @ON_DATABASES
 def test_cancelling_ends_a_job_at_once_and_gives_back_its_cost(customer: Customer) -> None:
     queued, running = (customer.ask().json()["id"] for _ in range(2))
@@ -405,6 +418,6 @@ def test_only_a_track_that_the_caller_may_hear_can_be_continued(customer: Custom
 def _continue(customer: Customer, track_id: str) -> Job:
     caller = Caller("user_customer", frozenset({customer.organization}), frozenset(), None)
     order = Order("studio", "creation", "more", 30, True, None, track_id, [], None, None, b"1" * 32)
-    job, is_new = jobs.create(caller, customer.organization, order, cents_per_minute=0, max_active_jobs=MOST)
+    job, is_new = jobs.create(caller, customer.organization, order, JobLimits(0, MOST))
     assert is_new
     return job

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import text
 
+from models import tracks
 from models.db import connection
 from tools.contract.coverage_facts import Fact
 from tools.contract.coverage_report import UNREACHABLE
@@ -90,6 +91,18 @@ class Servers:
     @cached_property
     def max_concurrency_1(self) -> Service:
         return self.services.variant(self.service, MAX_CONCURRENCY="1")
+
+    @cached_property
+    def one_job(self) -> Service:
+        """A server that lets a user have one job; alice has one."""
+        return self.services.variant(self.service, MAX_ACTIVE_JOBS="1")
+
+    @cached_property
+    def full_store(self) -> Service:
+        """A server that lets an organization have 1 MiB of audio; that of alice has 2."""
+        with self.service.use_database():
+            tracks.add(HOME, ALICE, title="Large", audio=("large", 2 * 1024 * 1024, "audio/mpeg"))
+        return self.services.variant(self.service, ORGANIZATION_AUDIO_MIB="1")
 
     @cached_property
     def other_schema(self) -> Service:
@@ -245,6 +258,10 @@ def _not_satisfiable(client: OperationClient) -> RawResponse:
 
 def _unsupported(client: OperationClient) -> RawResponse:
     return client.response(content_type=b"Content-Type: application/xml")
+
+
+def _storage_full(client: OperationClient) -> RawResponse:
+    return client.response(on=client.servers.full_store)
 
 
 def _invalid(client: OperationClient) -> RawResponse:

@@ -9,7 +9,12 @@ from studio.engines.catalog import Capabilities
 
 
 class GenerationSettings(NamedTuple):
-    """The engines of this installation by key, and how many queued and running jobs a caller may have."""
+    """The engines of this installation by key, and the limits of its users.
+
+    A caller may have `max_active_jobs` queued and running jobs, an organization `organization_audio_mib` MiB of audio,
+    where 0 is no limit.
+    """
 
     engines: Mapping[str, Capabilities]
     max_active_jobs: int
+    organization_audio_mib: int

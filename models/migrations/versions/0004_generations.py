@@ -136,7 +136,6 @@ def create_spending() -> None:
         sa.Column("window_start", INSTANT, nullable=False),
         sa.Column("spent_cents", BIGINT, nullable=False),
         primary("spend_windows", "organization_id", "span", "window_start"),
-        of_organization("spend_windows"),
         check("spend_windows", "span_known", SPANS),
         check("spend_windows", "spent_cents_range", "spent_cents >= 0"),
         sqlite_strict=True,
@@ -147,7 +146,6 @@ def create_spending() -> None:
         sa.Column("span", sa.Text(), nullable=False),
         sa.Column("limit_cents", BIGINT, nullable=False),
         primary("spend_limits", "organization_id", "span"),
-        of_organization("spend_limits"),
         check("spend_limits", "span_known", SPANS),
         check("spend_limits", "limit_cents_range", "limit_cents >= 0"),
         sqlite_strict=True,
@@ -181,10 +179,6 @@ def create_workers() -> None:
 
 def primary(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
     return sa.PrimaryKeyConstraint(*columns, name=op.f(f"pk_{table}"))
-
-
-def of_organization(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f(f"fk_{table}_organizations"))
 
 
 def of_member(table: str) -> sa.ForeignKeyConstraint:
