@@ -14,7 +14,8 @@ import web.lazy_imports  # noqa: F401 - must precede every import of Connexion o
 from docsite.site import PageMaker
 from models.db.database import Database
 from settings import Settings
-from studio.engines.catalog import COMPUTED
+from studio.engines import command_catalog
+from studio.engines.catalog import COMPUTED, Capabilities
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
@@ -155,7 +156,7 @@ def assemble(
         errors,
         concurrency=concurrency,
         memory=_memory_limiter(settings, proxies),
-        generation=GenerationSettings(COMPUTED, settings.max_active_jobs, settings.organization_audio_mib),
+        generation=GenerationSettings(_engines(settings), settings.max_active_jobs),
         server_timing=settings.server_timing,
     )
 
@@ -171,6 +172,17 @@ def _implemented(tag: str, name: str) -> Handler | None:
     if find_spec(f"handlers.{tag}") is None or not hasattr(import_module(f"handlers.{tag}"), name):
         return None
     return find_handler(tag, name)
+
+
+def _engines(settings: Settings) -> dict[str, Capabilities]:
+    """Our own engines and the programs of the operator, by key. Raises BadSetting."""
+    if not settings.command_engines:
+        return COMPUTED
+    try:
+        programs = command_catalog.read(Path(settings.command_engines))
+    except command_catalog.BadEngines as problem:
+        raise environment.BadSetting(f"{problem}.") from None
+    return COMPUTED | {key: program.capabilities for key, program in programs.items()}
 
 
 def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxies) -> RateLimiter:

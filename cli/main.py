@@ -1,4 +1,4 @@
-"""The command `music-studio`: serve, mock, migrate, backup, restore, demo, keys, tracks, studio, engines and more."""
+"""The command `music-studio`: serve, work, mock, migrate, backup, restore, demo, keys, tracks, engines and more."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import settings
-from cli import audio, database, engines, keys, organizations, serve, studio, tracks
+from cli import audio, database, engines, keys, organizations, serve, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help
@@ -83,6 +83,7 @@ cli = typer.Typer(
 )
 # The commands of a group without a name are commands of the program.
 cli.add_typer(serve.group)
+cli.add_typer(work.group)
 cli.add_typer(mocking.group)
 cli.add_typer(database.group)
 cli.add_typer(keys.group, name="keys")

@@ -98,6 +98,9 @@ Index(
     postgresql_where=generations.c.status.in_(("queued", "running")),
 )
 
+# For the maintenance, which deletes what ended long ago.
+Index("ix_generations_finished_at", generations.c.finished_at)
+
 # How many jobs of a user are queued or running: changed in the transaction that changes the status of the job.
 active_jobs = Table(
     "active_jobs",
@@ -105,6 +108,7 @@ active_jobs = Table(
     Column("organization_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("job_count", Integer, nullable=False),
+    Column("taken_at", UTCDateTime),  # when a worker last took a job of the user: callers take turns
     PrimaryKeyConstraint("organization_id", "user_id"),
     ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
     CheckConstraint("job_count >= 0", name="job_count_range"),

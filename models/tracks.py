@@ -41,18 +41,19 @@ def add(
     commercial_use: bool = False,
     requires_attribution: bool = True,
     audio: tuple[str, int, str] | None = None,
+    track_id: str | None = None,
 ) -> Track | None:
     """Adds a track; None if the organization already has a live track with this SHA-256 digest of the audio.
 
     `audio` is the name in the store, the size in bytes and the media type, as audio_store.StoredAudio has them. The
-    track is in no library: see library.put.
+    track is in no library: see library.put. `track_id` is a new id that the object in the store is named after.
     """
     audio_name, audio_bytes, mime_type = audio or (None, None, None)
     for _ in range(ID_TRIES):
         row = connection.fetch_one(
             INSERT,
             organization_id=organization_id,
-            id=new_id("mtrack_"),
+            id=track_id or new_id("mtrack_"),
             creator_id=creator_id,
             title=title,
             engine=engine,

@@ -324,7 +324,7 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The given settings only; servers under test cache no key, stop after 1 s, and let users have many jobs."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
     quick = {"KEY_CACHE_SECONDS": "0", "SHUTDOWN_TIMEOUT_SECONDS": "1", "MAX_ACTIVE_JOBS": "10000"}
-    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **quick, **settings}
+    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, "WORKERS_STUDIO": "0", **quick, **settings}
     return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
 
 

@@ -51,6 +51,7 @@ def create_generations() -> None:
         "generations",
         ["organization_id", "user_id", sa.text("created_at DESC"), sa.text("id DESC")],
     )
+    op.create_index("ix_generations_finished_at", "generations", ["finished_at"])
     op.create_index(
         "ix_generations_active",
         "generations",
@@ -119,6 +120,7 @@ def create_active_jobs() -> None:
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("job_count", sa.Integer(), nullable=False),
+        sa.Column("taken_at", INSTANT),
         primary("active_jobs", "organization_id", "user_id"),
         of_member("active_jobs"),
         check("active_jobs", "job_count_range", "job_count >= 0"),
