@@ -15,6 +15,8 @@ from docsite.site import PageMaker
 from models.audio_store import AudioStore
 from models.db.database import Database
 from settings import Settings
+from studio.engines import command_catalog
+from studio.engines.catalog import COMPUTED, Capabilities
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
@@ -25,6 +27,7 @@ from web.contract.reading import operations
 from web.contract.views import Contract
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
+from web.generation_settings import GenerationSettings
 from web.http.cors import CORSPolicy
 from web.playback import AUDIO_OPERATION, Playback, PlaybackOptions
 from web.ratelimit import quotas
@@ -173,6 +176,7 @@ def assemble(
         concurrency=concurrency,
         playback=_playback(settings, document, pepper, audio),
         memory=_memory_limiter(settings, proxies),
+        generation=GenerationSettings(_engines(settings), settings.max_active_jobs),
         server_timing=settings.server_timing,
     )
 
@@ -188,6 +192,17 @@ def _implemented(tag: str, name: str) -> Handler | None:
     if find_spec(f"handlers.{tag}") is None or not hasattr(import_module(f"handlers.{tag}"), name):
         return None
     return find_handler(tag, name)
+
+
+def _engines(settings: Settings) -> dict[str, Capabilities]:
+    """Our own engines and the programs of the operator, by key. Raises BadSetting."""
+    if not settings.command_engines:
+        return COMPUTED
+    try:
+        programs = command_catalog.read(Path(settings.command_engines))
+    except command_catalog.BadEngines as problem:
+        raise environment.BadSetting(f"{problem}.") from None
+    return COMPUTED | {key: program.capabilities for key, program in programs.items()}
 
 
 def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxies) -> RateLimiter:

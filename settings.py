@@ -78,6 +78,21 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 takes a free one", whole(0, 65535))
     workers: int = _setting(1, "number of worker processes", whole(1, 256))
+    workers_studio: int = _setting(1, "number of processes that make music beside a server; 0: none", whole(0, 64))
+    worker_dir: str = _setting(
+        "",
+        "folder of the processes that make music, for locks and temporary files; empty: `workers` beside the database",
+    )
+    min_free_mib: int = _setting(
+        1024, "MiB of free disk space without which no piece is started", whole(0, 100_000_000)
+    )
+    command_engines: str = _setting("", "TOML file of programs that are engines too, see the manual", file)
+    policy: str = _setting("", "TOML file of words and patterns for which a piece is refused, see the manual", file)
+    generation_days: int = _setting(
+        90,
+        "days for which ended jobs and their prompts are kept; usage of a month is counted from them",
+        whole(32, 3650),
+    )
     threads: int = _setting(10, "worker threads, and database connections, of each process", whole(1, 256))
     header_timeout_seconds: int = _setting(10, "seconds in which the header of a request must arrive", whole(1, 3600))
     body_timeout_seconds: int = _setting(30, "seconds in which the body of a request must arrive", whole(1, 3600))
@@ -101,6 +116,9 @@ class Settings:
     )
     address_memory_mib: int = _setting(
         16, "MiB of them that one client address may hold; beyond it its largest are closed", whole(1, 1_000_000)
+    )
+    max_active_jobs: int = _setting(
+        10, "queued and running jobs that one user may have in an organization", whole(1, 100_000)
     )
     contract: str = _setting(CONTRACT, "file of the OpenAPI document that the server serves", file)
     key_pepper: str = _setting(

@@ -1,4 +1,4 @@
-"""The command `music-studio`: serve, mock, migrate, backup, restore, demo, keys, tracks, audio, studio and settings."""
+"""The command `music-studio`: serve, work, mock, migrate, backup, restore, demo, keys, tracks, engines and more."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import settings
-from cli import audio, database, keys, serve, studio, tracks
+from cli import audio, database, engines, keys, organizations, serve, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help
@@ -83,12 +83,16 @@ cli = typer.Typer(
 )
 # The commands of a group without a name are commands of the program.
 cli.add_typer(serve.group)
+cli.add_typer(work.group)
 cli.add_typer(mocking.group)
 cli.add_typer(database.group)
 cli.add_typer(keys.group, name="keys")
 cli.add_typer(tracks.group, name="tracks")
 cli.add_typer(audio.group, name="audio")
 cli.add_typer(studio.group, name="studio")
+cli.add_typer(engines.group, name="engines")
+cli.add_typer(organizations.group, name="organizations")
+cli.add_typer(organizations.reports)
 cli.add_typer(configuration.group)
 
 

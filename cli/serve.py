@@ -8,9 +8,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import settings
+from cli.metrics import with_metrics
 from cli.options import AsJson, Database, add_demo_audio, demo_file, opened_database
 from ops import output
-from ops.errors import CommandError
 
 group = typer.Typer()
 
@@ -83,8 +83,8 @@ def _serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetu
 
 def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_json: bool) -> NoReturn:
     import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
-    from ops import audio, banner, database_setup, maintenance
-    from web.periodic_thread import PeriodicThread
+    from cli.background import background
+    from ops import audio, banner, database_setup
     from web.server import process, sockets, supervisor
     from web.server.shutdown_deadline import end_process
     from web.telemetry import log_config, standard_streams
@@ -95,7 +95,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     with opened_database(chosen):
         audio.open_store(settings.audio_url(chosen)).require_writable()
         pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
-        chosen = _with_metrics(chosen)
+        chosen = with_metrics(chosen)
         facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
@@ -104,17 +104,15 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours)
-    maintain = partial(maintenance.maintain, chosen.database_url, upkeep)
-    hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
+    beside = background(chosen)
     if chosen.workers > 1:
         _announce(facts, prepare=prepare, as_json=as_json)
-        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, hourly))
+        end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, beside))
     import app
 
     application = app.from_environment()  # before the announcement: a contract that is refused is not announced
     _announce(facts, prepare=prepare, as_json=as_json)
-    end_process(process.serve(application, opened, server_options(chosen), on_ready, hourly))
+    end_process(process.serve(application, opened, server_options(chosen), on_ready, beside))
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:
@@ -140,19 +138,3 @@ def _announce(facts: dict[str, Any], *, prepare: bool, as_json: bool) -> None:
 
 def _metrics_url(chosen: settings.Settings) -> str | None:
     return f"http://{chosen.metrics_host}:{chosen.metrics_port}/metrics" if chosen.metrics_port else None
-
-
-def _with_metrics(chosen: settings.Settings) -> settings.Settings:
-    """The settings of workers whose metrics this process serves, if metrics are wanted."""
-    if not chosen.metrics_port:
-        return chosen
-    from web.telemetry import metrics_exporter
-
-    try:
-        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port)
-    except OSError as problem:
-        place, reason = f"{chosen.metrics_host}:{chosen.metrics_port}", (problem.strerror or str(problem)).lower()
-        raise CommandError(
-            f"Cannot serve metrics on {place}: {reason}. Choose another MUSIC_STUDIO_METRICS_PORT."
-        ) from None
-    return settings.with_options(metrics_dir=folder)

@@ -115,6 +115,24 @@ class Acknowledgement(TypedDict, closed=True):
     detail: str
 
 
+Money: TypeAlias = str
+
+
+Language: TypeAlias = str
+
+
+JobId: TypeAlias = str
+
+
+JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "cancelled", "refused"]
+
+
+StyleTag: TypeAlias = str
+
+
+UsageSpan: TypeAlias = Literal["day", "week", "month"]
+
+
 class Violation(TypedDict, closed=True):
     """
     One rule of the contract that a value in the request breaks.
@@ -153,6 +171,7 @@ ErrorCode: TypeAlias = Literal[
     "REQUEST_TIMEOUT",
     "COLLECTION_FULL",
     "IDEMPOTENCY_KEY_IN_USE",
+    "TOO_MANY_ACTIVE_JOBS",
     "PRECONDITION_FAILED",
     "PAYLOAD_TOO_LARGE",
     "URI_TOO_LONG",
@@ -162,9 +181,11 @@ ErrorCode: TypeAlias = Literal[
     "IDEMPOTENCY_KEY_REUSED",
     "PRECONDITION_REQUIRED",
     "RATE_LIMIT_EXCEEDED",
+    "SPEND_LIMIT_EXCEEDED",
     "HEADERS_TOO_LARGE",
     "INTERNAL_SERVER_ERROR",
     "SERVICE_UNAVAILABLE",
+    "STORAGE_FULL",
 ]
 
 
@@ -240,6 +261,127 @@ class LibraryEntry(TypedDict, closed=True):
     share_link_id: str | None
 
 
+class Engine(TypedDict, closed=True):
+    """
+    One way to make music, what it can do, who may use its music, and what it costs.
+    """
+
+    engine_key: EngineKey
+    name: str
+    description: str
+    modes: list[TrackMode]
+    max_duration_seconds: int
+    supports_vocals: bool
+    supports_lyrics: bool
+    supports_stems: bool
+    supports_continuation: bool
+    languages: list[Language]
+    licence_class: LicenceClass
+    commercial_use: bool
+    requires_attribution: bool
+    cost_chf_per_minute: Money
+
+
+class EngineList(TypedDict, closed=True):
+    """
+    The engines that can be used now.
+    """
+
+    items: list[Engine]
+
+
+class GenerationCreate(TypedDict, closed=True):
+    """
+    What is to be made.
+    """
+
+    engine: EngineKey
+    prompt: str
+    duration_seconds: int
+    mode: NotRequired[TrackMode]
+    instrumental: NotRequired[bool]
+    lyrics: NotRequired[str | None]
+    seed_track_id: NotRequired[str | None]
+    style_tags: NotRequired[list[StyleTag]]
+    title: NotRequired[str | None]
+    idempotency_key: NotRequired[str | None]
+
+
+class JobTrack(TypedDict, closed=True):
+    """
+    The track that was made. Null unless the job has succeeded, in the list, and once the track is deleted.
+    """
+
+    id: TrackId
+    title: str | None
+    engine: EngineKey
+    mode: TrackMode
+    instrumental: bool
+    measured_duration_seconds: float | None
+    mime_type: str | None
+    licence_class: LicenceClass
+    playback_url: str | None
+
+
+class Job(TypedDict, closed=True):
+    """
+    A request for a piece of music and what has become of it. Only its caller sees it.
+    """
+
+    id: JobId
+    status: JobStatus
+    progress: int
+    engine: EngineKey
+    mode: TrackMode
+    created_at: Timestamp
+    result_track_id: str | None
+    error_message: str | None
+    refusal_reason: str | None
+    playback_url: str | None
+    track: JobTrack | None
+
+
+class JobPage(TypedDict, closed=True):
+    """
+    A part of the caller's jobs, newest first.
+    """
+
+    jobs: list[Job]
+    limit: int
+    offset: int
+
+
+class EngineUsage(TypedDict, closed=True):
+    """
+    What the caller has used of one engine in a window.
+    """
+
+    engine: EngineKey
+    track_count: int
+    cost_chf: Money
+
+
+class UsageWindow(TypedDict, closed=True):
+    """
+    What the caller has used since the start of a window, and what the organization may spend in it.
+    """
+
+    window: UsageSpan
+    window_start: Timestamp
+    cost_chf: Money
+    limit_chf: str | None
+    by_engine: list[EngineUsage]
+
+
+class Usage(TypedDict, closed=True):
+    """
+    What the caller has used in an organization today, this week and this month.
+    """
+
+    organization_id: OrganizationId
+    windows: list[UsageWindow]
+
+
 class ErrorDetails(TypedDict):
     """
     Facts about this error, by name. Each is present where it says something, so the object may be empty. A minor version may add names.
@@ -248,6 +390,7 @@ class ErrorDetails(TypedDict):
     organization_id: NotRequired[str]
     collection_id: NotRequired[str]
     track_id: NotRequired[str]
+    job_id: NotRequired[str]
     scope: NotRequired[str]
     version: NotRequired[int]
     errors: NotRequired[list[Violation]]
@@ -255,6 +398,10 @@ class ErrorDetails(TypedDict):
     field: NotRequired[str]
     position: NotRequired[int]
     limit: NotRequired[int]
+    active_jobs: NotRequired[int]
+    window: NotRequired[str]
+    limit_chf: NotRequired[str]
+    resets_at: NotRequired[str]
     retry_after: NotRequired[int]
 
 

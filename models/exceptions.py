@@ -73,6 +73,28 @@ class InvalidValue(Failure):
         super().__init__(message, errors=[{"pointer": pointer, "code": code, "message": message}])
 
 
+class TooManyActiveJobs(Failure):
+    """The caller has as many queued and running jobs as the installation allows."""
+
+    code = "TOO_MANY_ACTIVE_JOBS"
+
+
+class SpendLimitExceeded(Failure):
+    """The request would cost more than is left of a spending limit; `retry_after` is in seconds."""
+
+    code = "SPEND_LIMIT_EXCEEDED"
+
+    def __init__(self, system_message: str, /, *, retry_after: int, **details: object) -> None:
+        super().__init__(system_message, **details)
+        self.retry_after = retry_after
+
+
+class StorageFull(Failure):
+    """The audio of the organization has reached the limit of the installation."""
+
+    code = "STORAGE_FULL"
+
+
 class IdempotencyKeyInUse(Failure):
     """A request with the same idempotency key is still running; `retry_after` is in seconds."""
 

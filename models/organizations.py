@@ -21,6 +21,8 @@ JOIN = insert_or_ignore(memberships).values(
     organization_id=bindparam("organization_id"), user_id=bindparam("user_id"), created_at=bindparam("now")
 )
 
+EXISTS = select(organizations.c.id).where(organizations.c.id == bindparam("organization_id"))
+
 ORGANIZATIONS_OF = select(memberships.c.organization_id).where(memberships.c.user_id == bindparam("user_id"))
 
 
@@ -28,6 +30,11 @@ def join(organization_id: str, user_id: str) -> None:
     """Adds the user to the organization, which is created if it is new. Raises ValueError for an invalid id."""
     _require_valid_ids(organization_id, user_id)
     _join(organization_id, user_id)
+
+
+def exists(organization_id: str) -> bool:
+    """Whether there is an organization with this id."""
+    return connection.fetch_one(EXISTS, organization_id=organization_id) is not None
 
 
 def organizations_of(user_id: str) -> frozenset[str]:

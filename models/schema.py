@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
 )
 
+import models.generation_tables  # noqa: F401 - puts its tables into the metadata
 from models.base import BIGINT, Bool, UTCDateTime, WordSet, metadata
 
 organizations = Table(

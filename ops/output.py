@@ -4,6 +4,7 @@ Everything that a command prints goes through this module: a control character i
 no text moves the cursor, sets the title of the terminal or makes a line of its own.
 """
 
+import csv
 import json
 import re
 import sys
@@ -57,6 +58,14 @@ def show(
         headings, cells = _cells(columns, rows)
         sys.stdout.writelines("\t".join(line) + "\n" for line in [headings, *cells])
         sys.stdout.flush()
+
+
+def show_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints rows as comma-separated values with a header line (RFC 4180), and flushes."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    writer.writerows([printable(str(row[column])) for column in columns] for row in rows)
+    sys.stdout.flush()
 
 
 def progress(steps: Iterable[Step], total: int, label: str) -> Iterator[Step]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +36,24 @@ def produce(engine: Engine, brief: Brief, path: Path, progress: Progress, folder
     """
     score = engine.compose(brief)
     stages = _Stages(progress)
-    with rendered(engine.render(score, stages.rendering), folder) as mix:
-        blocks = mastered(mix, TARGET_LUFS[score.mode], stages.mastering_pass)
-        count = encoding.write(stages.encoding(blocks, mix.count), path)
-    return Piece(score, count / RATE, encoding.MEDIA_TYPES[path.suffix.lstrip(".")])
+    seconds = _finish(engine.render(score, stages.rendering), score.mode, path, stages, folder)
+    return Piece(score, seconds, media_type(path))
+
+
+def finish(blocks: Iterator[Samples], mode: str, path: Path, progress: Progress, folder: Path | None = None) -> float:
+    """Masters and encodes samples that come from elsewhere, as `produce` does; returns their length in seconds."""
+    return _finish(blocks, mode, path, _Stages(progress), folder)
+
+
+def media_type(path: Path) -> str:
+    """The media type of a file by its suffix. Raises KeyError for one that is never written."""
+    return encoding.MEDIA_TYPES[path.suffix.lstrip(".")]
+
+
+def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> float:
+    with rendered(blocks, folder) as mix:
+        louder = mastered(mix, TARGET_LUFS[mode], stages.measuring(mix.count))
+        return encoding.write(stages.encoding(louder, mix.count), path) / RATE
 
 
 class _Stages:
@@ -47,18 +61,25 @@ class _Stages:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._passes = 0
+        self._measured = 0
 
     def rendering(self, share: float) -> None:
         self._progress(_RENDERING * share)
 
-    def mastering_pass(self) -> None:
-        self._passes = min(_PASSES, self._passes + 1)
-        self._progress(_RENDERING + _MASTERING * self._passes / _PASSES)
+    def measuring(self, count: int) -> Callable[[], None]:
+        """Called for each second of the passes over a piece of `count` samples; usually there are three."""
+        total = _PASSES * max(1, count // RATE)
+
+        def on_block() -> None:
+            self._measured = min(total, self._measured + 1)
+            self._progress(_RENDERING + _MASTERING * self._measured / total)
+
+        return on_block
 
     def encoding(self, blocks: Iterator[Samples], total: int) -> Iterator[Samples]:
         done = 0
         for block in blocks:
             yield block
             done += len(block)
-            self._progress(_RENDERING + _MASTERING + (1 - _RENDERING - _MASTERING) * min(1.0, done / total))
+            share = _RENDERING + _MASTERING + (1 - _RENDERING - _MASTERING) * min(1.0, done / max(1, total))
+            self._progress(share)

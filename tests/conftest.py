@@ -11,7 +11,7 @@ import pytest
 from tests.deployments.targets import TARGETS
 from tools.testing import databases
 from tools.testing.cli_runner import Shell
-from tools.testing.probes import Scene
+from tools.testing.probes import PROBES, Scene
 from tools.testing.service import HOME, Actors, Service, Services, add_all, new_collection
 
 # Fixtures that start PostgreSQL for every parameter of the test.
@@ -151,7 +151,10 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
     made = new_collection(alice)["id"]
     track, other = actors.service.make_tracks(2)
     add_all(alice, made, [track])
-    ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
+    job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
+    ids = {
+        "organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other, "job_id": job,
+    }  # fmt: skip
     return Scene(actors.service, alice, ids)
 
 

@@ -7,12 +7,13 @@ import httpx
 import pytest
 
 from models.key_format import new_secret
-from tools.testing.probes import PROBES, Scene
+from tools.testing.probes import PROBES, TRACK, Scene
 from tools.testing.service import (
     ALICE,
     AWAY,
     HOME,
     NO_COLLECTION,
+    NO_JOB,
     NO_TRACK,
     READ,
     WRITE,
@@ -32,13 +33,18 @@ IDS_IN_BODIES = {
     ("update_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),
     ("add_collection_track", "track_id"): (404, "RESOURCE_NOT_FOUND"),
     ("reorder_collection", "ordered_track_ids"): (200, None),
+    ("create_generation", "seed_track_id"): (422, "VALIDATION_ERROR"),
 }
 MALFORMED = {
     "organization_id": ["org_", "org_a-b", "home1", "ORG_home1", "org_" + "a" * 33, "%27%20OR%201=1--"],
     "collection_id": ["mcoll_", "mcoll_4A1F9C7E2B8D", "mcoll_4a1f9c7e2b8d0", "mtrack_4a1f9c7e2b8d", "1"],
     "track_id": ["mtrack_", "mtrack_8D2E1F6A3C9B", "mtrack_8d2e1f6a3c9b0", "mcoll_8d2e1f6a3c9b", "1"],
+    "job_id": ["mjob_", "mjob_3E8B5D1F7A2C", "mjob_3e8b5d1f7a2c0", "mtrack_3e8b5d1f7a2c", "1"],
 }
-ON_NO_RESOURCE = {"list_collections", "create_collection", "list_tracks"}
+ON_NO_RESOURCE = {
+    "list_collections", "create_collection", "list_tracks", "list_engines", "list_generations", "create_generation",
+    "get_usage",
+}  # fmt: skip
 # The operations of a track, which others than its creator may hear: its status for each caller. The saver has the track
 # in the library, the guest has it in the library of another organization, the neighbour belongs to the organization.
 HEARD = {
@@ -155,6 +161,9 @@ def test_unknown_id_in_a_path_is_not_found(scene: Scene, operation: OperationObj
     if "collection_id" in operation.parameter_names("path"):
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", collection_id=NO_COLLECTION)
         assert response.json()["error"]["details"] == {"collection_id": NO_COLLECTION}
+    if "job_id" in operation.parameter_names("path"):
+        response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", job_id=NO_JOB)
+        assert response.json()["error"]["details"] == {"job_id": NO_JOB}
     if operation.id in HEARD:
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", track_id=NO_TRACK)
         assert response.json()["error"]["details"] == {"track_id": NO_TRACK}
@@ -189,7 +198,8 @@ def test_foreign_id_in_a_body_gets_the_response_of_a_missing_one(
     responses = []
     for track_id in (foreign_track, _random_id("mtrack_")):
         before = scene.service.snapshot(scene.ids["collection_id"])
-        response = scene.ask(scene.alice, operation, track_id=track_id, other_track_id=track_id)
+        body = {field: TRACK} | (PROBES[operation_id] or {})
+        response = scene.send(scene.alice, operation, body, track_id=track_id, other_track_id=track_id)
         assert response.status_code == status, response.text
         assert code is None or assert_envelope(response, code)
         assert scene.service.snapshot(scene.ids["collection_id"]) == before
@@ -254,15 +264,17 @@ def _new_user(service: Service, organization: str = HOME) -> tuple[str, httpx.Cl
 
 def _absent_id(operation: OperationObject) -> dict[str, str]:
     """An id that never was, in the place of the one that decides whether there is a resource."""
-    is_track = operation.id in HEARD
-    return {"track_id": _random_id("mtrack_")} if is_track else {"collection_id": _random_id("mcoll_")}
+    if operation.id in HEARD:
+        return {"track_id": _random_id("mtrack_")}
+    is_job = "job_id" in operation.parameter_names("path")
+    return {"job_id": _random_id("mjob_")} if is_job else {"collection_id": _random_id("mcoll_")}
 
 
 def _normalized(response: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:
     """The response without request id, timestamps and the requested id."""
     headers = [(n, v) for n, v in response.headers.multi_items() if n.lower() not in {"x-request-id", "date"}]
     text = re.sub(r'"(trace_id|timestamp)":"[^"]*"', r'"\1":""', response.text)
-    return response.status_code, headers, re.sub(r"(mcoll|mtrack)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
+    return response.status_code, headers, re.sub(r"(mcoll|mtrack|mjob)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
 
 
 def _random_id(prefix: str) -> str:

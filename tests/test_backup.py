@@ -15,11 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from models import collection_tracks, collections, idempotency, key_events, keys, library, organizations, tracks
+from models import (
+    collection_tracks,
+    collections,
+    engines,
+    generations,
+    idempotency,
+    key_events,
+    keys,
+    library,
+    organizations,
+    spending,
+    tracks,
+)
 from models.access import Caller
-from models.base import metadata
+from models.base import insert_or_ignore, metadata, now
 from models.db import migrate
-from models.db.connection import transaction
+from models.db.connection import execute, transaction
+from models.generation_tables import workers
+from models.generations import JobLimits, Order
 from ops import after_restore, backup
 from ops import restore as restoring
 from ops.errors import CommandError
@@ -453,3 +467,9 @@ def _populate(url: str, user: str = "alice") -> None:
         collection_tracks.add(caller, HOME, made.id, track.id, None)
         library.save(caller, HOME, track.id)
         transaction(idempotency.store)(HOME, user, "key", b"1" * 32, 201, {}, b"{}")
+        engines.change("studio", cents_per_minute=25)
+        spending.set_limits(HOME, {"day": 1000})
+        order = Order("studio", "creation", "rain", 30, True, None, track.id, ["calm"], "Rain", user, b"1" * 32)
+        generations.create(caller, HOME, order, JobLimits(25, 10))
+        at = now()
+        execute(insert_or_ignore(workers).values(id=user, started_at=at, heartbeat_at=at))

@@ -59,7 +59,7 @@ def short(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def _start_with_short_timeouts(database_url: str, log: Path) -> subprocess.Popen[bytes]:
     settings = {"DATABASE_URL": database_url, "KEY_PEPPER": harness.PEPPER, "LOG_FORMAT": "json", "RATE_LIMIT": "off"}
     settings |= {"HEADER_TIMEOUT_SECONDS": "1", "BODY_TIMEOUT_SECONDS": "2", "KEEP_ALIVE_TIMEOUT_SECONDS": "2"}
-    settings |= {"WRITE_TIMEOUT_SECONDS": "1"}
+    settings |= {"WRITE_TIMEOUT_SECONDS": "1", "WORKERS_STUDIO": "0"}
     with log.open("wb") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "cli", "serve", "--port", "0"],

@@ -20,15 +20,20 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.elements import BinaryExpression
 
+from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries
 from models.schema import tracks as schema_tracks
 from tests.rules.tree import at, service_modules
 from tools.testing.statements import statements
 
 SCOPE = {"organization_id", "owner_id"}
-OWNERS = {library_entries.name: {"organization_id", "user_id"}}  # the owner has another name here
+# The owner has another name here.
+OWNERS = {table.name: {"organization_id", "user_id"} for table in (library_entries, generations, active_jobs)}
 # A restore begins new versions for all owners; no request can run these, see below.
 OF_COMMANDS = {"models.collection_versions.HIGHEST", "models.collection_versions.RENEW"}
+# The report of operators, and the statements of workers, are about the jobs of all users.
+OF_ALL_JOBS = {"models.usage.OF_EVERYBODY"}
+OF_WORKERS = "models.generation_work."
 # The deletion of a track takes it out of every library; only its creator can run it, see below.
 OF_A_DELETION = {"models.library_queries.REMOVE_ALL", "models.tracks.REMOVE_ALL"}
 
@@ -105,7 +110,12 @@ def _is_open(value: object) -> bool:
     return isinstance(value, BindParameter) and value.required
 
 
-@pytest.mark.parametrize("name", sorted(statements().keys() - OF_COMMANDS - OF_A_DELETION))
+def _of_requests() -> list[str]:
+    names = statements().keys() - OF_COMMANDS - OF_A_DELETION - OF_ALL_JOBS
+    return sorted(name for name in names if not name.startswith(OF_WORKERS))
+
+
+@pytest.mark.parametrize("name", _of_requests())
 def test_every_statement_on_an_owned_table_binds_organization_and_owner(name: str) -> None:
     unbound = unscoped(statements()[name])
     assert not unbound, (
@@ -122,6 +132,12 @@ def test_statements_without_an_owner_are_imported_by_commands_only() -> None:
         users = [at(file) for file in service_modules() if module in file.read_text(encoding="utf-8")]
         assert users == ["ops/after_restore.py"], f"{name} concerns all owners: only commands may run it."
         assert unscoped(statements()[name]), f"{name} binds its owner: take it out of OF_COMMANDS."
+
+
+def test_the_report_of_all_jobs_is_made_by_commands_only() -> None:
+    users = [at(file) for file in service_modules() if "usage.report(" in file.read_text(encoding="utf-8")]
+    assert users == ["ops/spending.py"]
+    assert unscoped(statements()["models.usage.OF_EVERYBODY"]) == ["generations.organization_id", "generations.user_id"]
 
 
 def test_every_library_is_changed_only_after_the_creators_track_is_deleted() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import text
 
+from models import tracks
 from models.db import connection
 from tools.contract.coverage_facts import Fact
 from tools.contract.coverage_report import UNREACHABLE
@@ -23,6 +24,7 @@ from tools.testing.service import (
     ALICE,
     HOME,
     NO_COLLECTION,
+    NO_JOB,
     NO_TRACK,
     ON_ONE_DATABASE,
     READ,
@@ -49,12 +51,16 @@ class Servers:
         self.actors = actors
         self.service = actors.service
         self.key = actors.secrets["alice"]
+        self.alice = self.service.client(self.key)
 
     def ids(self) -> dict[str, str]:
         """A value for each path parameter."""
-        made = new_collection(self.service.client(self.key))["id"]
+        made = new_collection(self.alice)["id"]
         track = self.service.make_tracks(1)[0]
-        return {"organization_id": HOME, "collection_id": made, "track_id": track, "file": f"{track}.mp3"}
+        piece = {"engine": "drift", "prompt": "A status", "duration_seconds": 30}
+        job = self.alice.post("generations", json=piece).json()["id"]
+        named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job}
+        return named | {"file": f"{track}.mp3"}
 
     @cached_property
     def without_scope(self) -> dict[str, str]:
@@ -86,6 +92,18 @@ class Servers:
     @cached_property
     def max_concurrency_1(self) -> Service:
         return self.services.variant(self.service, MAX_CONCURRENCY="1")
+
+    @cached_property
+    def one_job(self) -> Service:
+        """A server that lets a user have one job; alice has one."""
+        return self.services.variant(self.service, MAX_ACTIVE_JOBS="1")
+
+    @cached_property
+    def full_store(self) -> Service:
+        """A server that lets an organization have 1 MiB of audio; that of alice has 2."""
+        with self.service.use_database():
+            tracks.add(HOME, ALICE, title="Large", audio=("large", 2 * 1024 * 1024, "audio/mpeg"))
+        return self.services.variant(self.service, ORGANIZATION_AUDIO_MIB="1")
 
     @cached_property
     def other_schema(self) -> Service:
@@ -182,6 +200,8 @@ def _not_found(client: OperationClient) -> RawResponse:
         return client.response(collection_id=NO_COLLECTION)
     if "track_id" in client.operation.parameter_names("path"):
         return client.response(track_id=NO_TRACK)
+    if "job_id" in client.operation.parameter_names("path"):
+        return client.response(job_id=NO_JOB)
     if "collection_id" in client.operation.parameter_names("query"):
         return client.response(tail=f"?collection_id={NO_COLLECTION}")
     return client.response(tail="/")
@@ -199,6 +219,13 @@ def _timeout(client: OperationClient) -> RawResponse:
     whole = client.request()
     head, blank, _ = whole.partition(b"\r\n\r\n")
     return client.send(head + blank[:2], client.servers.short_timeouts)
+
+
+def _conflict(client: OperationClient) -> RawResponse:
+    if client.operation.has_own_idempotency:
+        assert client.response().status == 202
+        return client.response(on=client.servers.one_job)
+    return _idempotency_key_in_use(client)
 
 
 def _idempotency_key_in_use(client: OperationClient) -> RawResponse:
@@ -232,6 +259,10 @@ def _not_satisfiable(client: OperationClient) -> RawResponse:
 
 def _unsupported(client: OperationClient) -> RawResponse:
     return client.response(content_type=b"Content-Type: application/xml")
+
+
+def _storage_full(client: OperationClient) -> RawResponse:
+    return client.response(on=client.servers.full_store)
 
 
 def _invalid(client: OperationClient) -> RawResponse:
@@ -279,6 +310,7 @@ def _busy(servers: Servers) -> Iterator[None]:
 PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     200: _success,
     201: _success,
+    202: _success,
     206: _partial,
     304: _not_modified,
     400: _malformed,
@@ -288,7 +320,7 @@ PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     405: _method_not_allowed,
     406: _not_acceptable,
     408: _timeout,
-    409: _idempotency_key_in_use,
+    409: _conflict,
     412: _precondition_failed,
     413: _too_large,
     414: _too_long,
@@ -300,6 +332,7 @@ PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     431: _headers_too_large,
     500: _internal_error,
     503: _unavailable,
+    507: _storage_full,
 }
 CONCURRENT = {408}  # one second each
 # Provocations that wait for the database or a timeout.

@@ -17,6 +17,7 @@ from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract.views import Contract
 from web.error_envelope import ErrorCatalog
+from web.generation_settings import GenerationSettings
 from web.http import request_checks
 from web.http.cors import CORSPolicy
 from web.http.request_body import ClientDisconnected
@@ -43,6 +44,7 @@ class Application:
         concurrency: ConcurrencyLimiter,
         playback: Playback | None,
         memory: MemoryLimiter,
+        generation: GenerationSettings,
         server_timing: bool,
     ) -> None:
         self.app = app
@@ -54,6 +56,7 @@ class Application:
         self.concurrency = concurrency
         self.playback = playback
         self.memory = memory
+        self.generation = generation
         self.server_timing = server_timing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,6 +94,7 @@ class Application:
 
     async def _respond(self, context: RequestContext, receive: Receive, send: Send) -> None:
         context.send_timing = self.server_timing
+        context.generation = self.generation
         context.playback = self.playback
         context.cors_headers = self.cors.headers(context.headers)
         exceeded = self.limiter.check_address(context)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from web.contract.operations import Operation
     from web.contract.views import Contract
     from web.exceptions import Violation
+    from web.generation_settings import GenerationSettings
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
@@ -25,13 +26,16 @@ class RequestContext:
 
     `started` is in seconds of time.perf_counter(), `arrived` in Unix seconds. `operation` is None until the request is
     routed, `caller` until it is authenticated, `status` until the response is sent. `arguments` are the handler's,
-    `body` is the raw request body, `rate_limit_headers` are encoded header lines, `playback` is the application's.
+    `body` is the raw request body, `rate_limit_headers` are encoded header lines, `generation` and `playback` are the
+    application's.
     """
 
+    generation: GenerationSettings
+
     __slots__ = (
-        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "headers", "method", "operation",
-        "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
-        "violations",
+        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "generation", "headers", "method",
+        "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing",
+        "started", "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract) -> None:

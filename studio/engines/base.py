@@ -18,6 +18,18 @@ class Cancelled(Exception):
     """Raised by a progress callback to stop the work."""
 
 
+class EngineFailed(Exception):
+    """An engine could not make the piece. The text is for whoever asked; `detail` is for the operator."""
+
+    def __init__(self, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
+
+
+class EngineRefused(Exception):
+    """An engine will not make this piece; the text is for whoever asked."""
+
+
 class Engine(Protocol):
     """One way to make music."""
 

@@ -53,15 +53,15 @@ def rendered(blocks: Iterator[Samples], folder: Path | None = None) -> Iterator[
         yield Mix(file, count)
 
 
-def mastered(mix: Mix, lufs: float, on_pass: Callable[[], None] = lambda: None) -> Iterator[Samples]:
+def mastered(mix: Mix, lufs: float, on_block: Callable[[], None] = lambda: None) -> Iterator[Samples]:
     """The piece at that loudness, true peaks below -1.3 dBTP, in blocks.
 
-    The limiter takes loudness away, so the gain is corrected until the limited piece is within 0.1 LU.
+    The limiter takes loudness away, so the gain is corrected until the limited piece is within 0.1 LU. `on_block` is
+    called for each second of music that is measured: at most five times for the whole piece.
     """
-    gain = 10 ** ((lufs - _loudness(mix.blocks())) / 20)
+    gain = 10 ** ((lufs - _loudness(mix.blocks(), on_block)) / 20)
     for _ in range(_PASSES):
-        on_pass()
-        missing = lufs - _loudness(_limited(mix, gain))
+        missing = lufs - _loudness(_limited(mix, gain), on_block)
         if abs(missing) <= _TOLERANCE_LU:
             break
         gain *= 10 ** (missing / 20)
@@ -75,8 +75,9 @@ def _limited(mix: Mix, gain: float) -> Iterator[Samples]:
     yield limiter.finish()
 
 
-def _loudness(blocks: Iterator[Samples]) -> float:
+def _loudness(blocks: Iterator[Samples], on_block: Callable[[], None]) -> float:
     meter = LoudnessMeter()
     for block in blocks:
         meter.add(block)
+        on_block()
     return meter.integrated()

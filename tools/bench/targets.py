@@ -43,7 +43,7 @@ class Peer:
         peers = {"BENCH_DATABASE_URL": url, "BENCH_PEPPER": pepper, "BENCH_PORT": str(port),
                 "BENCH_CONTRACT": str(CONTRACT), "PYTHONPATH": str(ROOT), "NODE_ENV": "production"}  # fmt: skip
         ours = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": pepper, "MUSIC_STUDIO_RATE_LIMIT": "off",
-                "MUSIC_STUDIO_LOG_FORMAT": "json"}  # fmt: skip
+                "MUSIC_STUDIO_LOG_FORMAT": "json", "MUSIC_STUDIO_WORKERS_STUDIO": "0"}  # fmt: skip
         return dict(os.environ) | (ours if self.name == OURS else peers) | dict(extra)
 
 

@@ -233,6 +233,8 @@ def _operations() -> dict[Row, Case]:
     old = {"deprecated": True, "x-sunset": "2027-06-30", "x-deprecation": {"since": "2026-12-01", "link": "/why"}}
     later, since = {"x-sunset": "2028-06-30"}, {"x-deprecation": {"since": "2026-11-01"}}
     created = {"responses": {"202": response({})} | errors()}
+    keyed = {"X-API-Key": SECRET, "Idempotency-Key": "a"}
+    once = tuple(Request("POST", headers=keyed, json=number) for number in (1, 2))
     return {
         ("Operation", "tags"): Case(_getting(), tagged),
         ("Operation", "operationId"): Case(_getting(), _getting(operationId="find_thing")),
@@ -247,11 +249,18 @@ def _operations() -> dict[Row, Case]:
         ("Operation", "x-deprecation"): Case(_getting(**old), _getting(**old | since)),
         ("Operation", "security"): Case(_getting(security=[]), _getting(), (Request(headers={}),)),
         ("Operation", "x-scope"): Case(_getting(**{"x-scope": "music:admin"}), _getting()),
+        ("Operation", "x-idempotency", "handler"): Case(_keyed(**{"x-idempotency": "handler"}), _keyed(), once),
         ("Operation", "x-invalid-request"): Case(
             _getting(**{"x-invalid-request": "NOT_ACCEPTABLE"}), _getting(), (Request(path="/v1/things?a=1"),)
         ),
         ("Operation", "x-rate-limit"): Case(limited, _getting(), (Request(), Request()), settings={"rate_limit": ""}),
     }
+
+
+def _keyed(**fields: Any) -> Document:
+    """A contract with a POST that takes an Idempotency-Key."""
+    taken = {"parameters": [parameter("Idempotency-Key", "header")], "requestBody": body({})}
+    return document({"/things": {"post": operation("post_thing", **taken, **fields)}})
 
 
 def _parameters() -> dict[Row, Case]:

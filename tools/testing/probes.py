@@ -25,11 +25,17 @@ PROBES: dict[str, dict[str, Any] | None] = {
     "delete_track": None,
     "save_track": None,
     "unsave_track": None,
+    "list_engines": None,
+    "list_generations": None,
+    "create_generation": {"engine": "studio", "prompt": "A probe", "duration_seconds": 30},
+    "get_generation": None,
+    "cancel_generation": None,
+    "get_usage": None,
 }
 
 
 class Scene(NamedTuple):
-    """A service, alice's client, and the ids of a collection with one track and of another track."""
+    """A service, alice's client, and the ids of a collection with one track, of another track, and of a queued job."""
 
     service: Service
     alice: httpx.Client
@@ -39,9 +45,20 @@ class Scene(NamedTuple):
         self, client: httpx.Client, operation: OperationObject, headers: dict[str, str] | None = None, **ids: str
     ) -> httpx.Response:
         """Sends the probe of an operation, with some ids replaced."""
+        return self.send(client, operation, PROBES[operation.id], headers, **ids)
+
+    def send(
+        self,
+        client: httpx.Client,
+        operation: OperationObject,
+        body: dict[str, Any] | None,
+        headers: dict[str, str] | None = None,
+        **ids: str,
+    ) -> httpx.Response:
+        """Sends another body to an operation, with its placeholders filled and some ids replaced."""
         known = self.ids | ids
         url = self.service.url + operation.path.format(**known)
-        return client.request(operation.method, url, json=_filled(PROBES[operation.id], known), headers=headers)
+        return client.request(operation.method, url, json=_filled(body, known), headers=headers)
 
     def refused(self, client: httpx.Client, operation: OperationObject, code: str, **ids: str) -> httpx.Response:
         """Sends the probe, which must fail with this code and change no row."""

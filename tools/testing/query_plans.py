@@ -25,6 +25,15 @@ BINDS: dict[str, Any] = {
     "digest": b"0" * 32,
     "source_digest": b"0" * 32,
     "new_share_link_id": None,
+    "user": seed.user(0),
+    "job": seed.job_id(5),
+    "wanted": "queued",
+    "which": "day",
+    "cost": 5,
+    "most": 10,
+    "cents": 5,
+    "enabled": True,
+    "cents_per_minute": 5,
     "limit": 50,
     "offset": 50,
     "count": 3,
@@ -41,7 +50,9 @@ BINDS: dict[str, Any] = {
     "command": "serve",
     **dict.fromkeys(("set_name", "set_description", "set_cover_track_id", "set_cover_image_url"), True),
 }
-TIMESTAMP, TIMESTAMP_BINDS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "before", "created_at", "ends_at")
+TIMESTAMP, TIMESTAMP_BINDS = datetime(2026, 1, 1, tzinfo=UTC), (
+    "now", "before", "created_at", "ends_at", "start", "end", "earliest", "day", "week", "month",
+)  # fmt: skip
 
 
 def plan(connection: Connection, statement: Executable) -> list[str]:

@@ -187,6 +187,7 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
             AT_POST, *POST, "parameters", value=[parameter("If-None-Match", "header")]
         ),
         ("Operation", "Idempotency-Key where it does not work"): _parameter(parameter("Idempotency-Key", "header")),
+        ("Operation", "x-idempotency without Idempotency-Key"): _set(AT_POST, *POST, "x-idempotency", value="handler"),
         ("Operation", "no success response"): _set(AT_GET, *GET, "responses", "200"),
         ("Operation", "informational response"): _response("103", response({})),
         ("Operation", "304 without If-None-Match"): _response("304", {"description": "Not modified."}),

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 
 from models.db import engines
+from models.generation_tables import generations, spend_windows
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, memberships, organizations, tracks
 from tools.testing.service import HOME
@@ -30,6 +31,10 @@ def track_id(number: int) -> str:
     return f"mtrack_{number:012x}"
 
 
+def job_id(number: int) -> str:
+    return f"mjob_{number:012x}"
+
+
 def fill(
     url: str, collection_count: int, user_count: int, track_count: int, on_progress: Callable[[int], None]
 ) -> None:
@@ -42,6 +47,8 @@ def fill(
         _write(connection, library_entries, _entries(track_count), on_progress)
         _write(connection, collections, _collections(collection_count, user_count, track_count), on_progress)
         _write(connection, collection_tracks, _members(track_count), on_progress)
+        _write(connection, generations, _jobs(track_count, user_count), on_progress)
+        _write(connection, spend_windows, _windows(), on_progress)
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
     engine.dispose()
@@ -135,3 +142,31 @@ def _members(count: int) -> Iterator[dict[str, Any]]:
             "rank": (number + 1) * GAP,
             "added_at": FIRST_TIMESTAMP,
         }
+
+
+def _jobs(count: int, user_count: int) -> Iterator[dict[str, Any]]:
+    for number in range(min(count, 2000)):
+        yield {
+            "organization_id": HOME,
+            "id": job_id(number),
+            "user_id": user(number % user_count),
+            "status": "queued" if number % 50 == 0 else "succeeded",
+            "progress": 100,
+            "engine": "studio",
+            "mode": "creation",
+            "prompt": "rain",
+            "duration_seconds": 30,
+            "instrumental": True,
+            "style_tags": "[]",
+            "seed": number,
+            "fingerprint": b"0" * 32,
+            "cost_cents": 0,
+            "attempt": 1,
+            "created_at": FIRST_TIMESTAMP + timedelta(seconds=number),
+        }
+
+
+def _windows() -> Iterator[dict[str, Any]]:
+    for number in range(365):
+        start = FIRST_TIMESTAMP + timedelta(days=number)
+        yield {"organization_id": HOME, "span": "day", "window_start": start, "spent_cents": 5}

@@ -36,7 +36,7 @@ class Running:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"server-{self.port}.log"
-        self._settings = {"RATE_LIMIT": "off", "WORKERS": str(workers)} | settings
+        self._settings = {"RATE_LIMIT": "off", "WORKERS": str(workers), "WORKERS_STUDIO": "0"} | settings
         self.process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -192,4 +192,5 @@ def free_port() -> int:
 def environment(database_url: str) -> Mapping[str, str]:
     """Environment of a command on that database."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-    return own | {"MUSIC_STUDIO_DATABASE_URL": database_url, "MUSIC_STUDIO_KEY_PEPPER": PEPPER}
+    given = {"DATABASE_URL": database_url, "KEY_PEPPER": PEPPER, "WORKERS_STUDIO": "0"}
+    return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}

@@ -29,6 +29,7 @@ from models import tracks as models_tracks
 from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
+from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
 from tools.testing import contract_coverage, databases, fork_server
 from tools.testing.fork_server import Forked
@@ -45,6 +46,7 @@ READ, WRITE = "music:read", "music:write"
 PEPPER = "pepper-of-the-tests-of-32-bytes-or-more"
 NO_COLLECTION = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
+NO_JOB = "mjob_000000000000"
 START_SECONDS = 30
 PROGRAM = ("-m", "cli")
 # Texts in the log that mean a fault of the service.
@@ -60,6 +62,8 @@ SNAPSHOT = (
     select(func.count(), func.sum(collection_tracks.c.rank)).select_from(collection_tracks),
     select(func.count(tracks.c.deleted_at)),
     select(func.count(library_entries.c.removed_at), func.max(library_entries.c.saved_at)),
+    select(generations.c.status, func.count()).group_by(generations.c.status).order_by(generations.c.status),
+    select(func.sum(active_jobs.c.job_count)),
     *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATOR_TABLES),
 )
 # For tests that do not depend on the database.
@@ -317,10 +321,10 @@ def _populated(service: Service) -> Actors:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The given settings only; servers under test cache no key and stop after 1 s."""
+    """The given settings only; servers under test cache no key, stop after 1 s, and let users have many jobs."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-    quick = {"KEY_CACHE_SECONDS": "0", "SHUTDOWN_TIMEOUT_SECONDS": "1"}
-    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, **quick, **settings}
+    quick = {"KEY_CACHE_SECONDS": "0", "SHUTDOWN_TIMEOUT_SECONDS": "1", "MAX_ACTIVE_JOBS": "10000"}
+    given = {"LOG_FORMAT": "json", "KEY_PEPPER": PEPPER, "WORKERS_STUDIO": "0", **quick, **settings}
     return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
 
 

@@ -64,7 +64,7 @@ def _output(arguments: Sequence[str]) -> str:
 @contextmanager
 def _running(arguments: Sequence[str]) -> Iterator[str]:
     # Nothing reads the pipe once the server is ready, so a line per request would fill it.
-    quiet = os.environ | {"MUSIC_STUDIO_LOG_LEVEL": "error"}
+    quiet = os.environ | {"MUSIC_STUDIO_LOG_LEVEL": "error", "MUSIC_STUDIO_WORKERS_STUDIO": "0"}
     with subprocess.Popen(
         [*CLI, *arguments], cwd=ROOT, env=quiet, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:

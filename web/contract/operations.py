@@ -33,8 +33,9 @@ class Operation:
 
     `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `typed_path` those of the
     path that are not any text, `responses` the documented responses by status, `produces` the media types of the
-    success responses, `path_names` and `handler_args` the names of arguments of the handler, `invalid_request` the
-    error code of every request that breaks the contract, or None.
+    success responses, `path_names` and `handler_args` the names of arguments of the handler, `idempotent` whether the
+    server keeps the response to an Idempotency-Key, `invalid_request` the error code of every request that breaks the
+    contract, or None.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Operation:
         self.success = node.success
         successes = [response for status, response in self.responses.items() if status < 400]
         self.produces = list(dict.fromkeys(m.essence for response in successes for m in response.media_types.values()))
-        self.idempotent = b"idempotency-key" in self.header_parameters
+        self.idempotent = b"idempotency-key" in self.header_parameters and not node.has_own_idempotency
         self.requires_if_match = require_if_match and b"if-match" in self.header_parameters
 
 

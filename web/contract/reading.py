@@ -19,7 +19,7 @@ class OperationObject:
     """An Operation Object (OpenAPI 3.0.3) with its path and the parameters of its path item; `$ref`s are resolved.
 
     `template` is the path in the document, `path` the same prefixed with the path of the server's URL, `method` is in
-    upper case.
+    upper case. `has_own_idempotency`: the handler does what Idempotency-Key asks for.
     """
 
     def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
@@ -34,6 +34,7 @@ class OperationObject:
         self.path_names: list[str] = VARIABLE.findall(template)
         self.scope: str | None = self.node.get("x-scope")
         self.is_public = not any(self.security_requirements)
+        self.has_own_idempotency = self.node.get("x-idempotency") == "handler"
         self._shared: list[Any] = item.get("parameters", [])
 
     def follow(self, node: Any) -> Any:

@@ -64,7 +64,8 @@ def _differences(operation: OperationObject, handler: Handler) -> Iterator[str]:
 def arguments(operation: OperationObject) -> tuple[set[str], set[str]]:
     """The arguments that a handler must take, and those that it may take besides."""
     headers = [name.lower() for name in operation.parameter_names("header")]
-    optional = [name for name in headers if name in SERVER_HEADERS]
+    own = ("idempotency-key",) if operation.has_own_idempotency else ()
+    optional = [name for name in headers if name in SERVER_HEADERS and name not in own]
     names = [*operation.path_names, *operation.parameter_names("query"), *(set(headers) - set(optional))]
     required = {argument_name(name) for name in names} | ({"body"} if "requestBody" in operation.node else set())
     return required, {argument_name(name) for name in optional} | (set() if operation.is_public else {"caller"})

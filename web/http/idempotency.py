@@ -6,9 +6,11 @@ Decisions 19 and 20.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
+
+import orjson
 
 from models import idempotency
 from models.db import connection
@@ -69,6 +71,12 @@ def _claimed(context: RequestContext, work: Work, name: Name) -> Response:
         raise TypeError("A streamed response cannot be stored under an Idempotency-Key.")
     idempotency.store(*name, fingerprint, response.status, response.headers, response.body)
     return response
+
+
+def body_fingerprint(body: Mapping[str, object], without: str) -> bytes:
+    """SHA-256 of a JSON body without one field; for an operation that does its own idempotency."""
+    fields = {name: value for name, value in body.items() if name != without}
+    return hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _fingerprint(context: RequestContext) -> bytes:

@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ import orjson
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from web.telemetry.worker_metrics import JobMetricsCollector, Queue
 
 PREFIX = "music_studio_"
 KEYS = {"bounds", "requests", "rejections", "gauges", "log_lines_lost"}
@@ -25,12 +27,16 @@ GAUGES = {
 }
 
 
-def serve(host: str, port: int) -> Path:
-    """Serves scrapes in a thread; returns the folder for the workers' metrics files."""
+def serve(host: str, port: int, read_queue: Callable[[], Queue | None] = lambda: None) -> Path:
+    """Serves scrapes in a thread; returns the folder for the workers' metrics files.
+
+    `read_queue` gives the state of the queue of jobs, or None if the database is unavailable.
+    """
     folder = Path(tempfile.mkdtemp(prefix="music-studio-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(WorkerMetricsCollector(folder))
+    registry.register(JobMetricsCollector(folder, read_queue))
     _, thread = start_http_server(port, host, registry)
     thread.name = "metrics exporter"
     return folder

@@ -50,6 +50,11 @@ def _if_none_match(node: Node) -> Iterator[str]:
     return when(broken=_takes(node, "if-none-match") and node.name not in ("get", "head"))
 
 
+@rule("Operation", "x-idempotency without Idempotency-Key")
+def _own_idempotency(node: Node) -> Iterator[str]:
+    return when(broken="x-idempotency" in node.value and not _takes(node, "idempotency-key"))
+
+
 @rule("Operation", "Idempotency-Key where it does not work")
 def _idempotency(node: Node) -> Iterator[str]:
     operation = node.operation()

@@ -1,0 +1,48 @@
+"""What runs beside the requests of a server: its hourly maintenance, and the processes that make music."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
+
+import settings
+from cli import work
+from ops import output
+
+
+def background(chosen: settings.Settings) -> AbstractContextManager[None]:
+    """Maintenance and workers inside the context. Raises CommandError for a file that a worker cannot use."""
+    from ops.maintenance import INTERVAL_SECONDS
+    from web.periodic_thread import PeriodicThread
+
+    hourly = PeriodicThread("maintenance", partial(_maintain, chosen), INTERVAL_SECONDS)
+    return _together(hourly, studio_workers(chosen))
+
+
+def studio_workers(chosen: settings.Settings) -> AbstractContextManager[None]:
+    """The processes that make music beside the server. Raises CommandError for a file that they cannot use."""
+    if not chosen.workers_studio:
+        return nullcontext()
+    if missing := work.missing_package():
+        text = f"No music is made here: the engines need the package {missing}. Install music-studio[studio]."
+        output.echo(text, err=True)
+        return nullcontext()
+    work.require_files(chosen)
+    from worker.supervisor import Supervisor
+
+    return Supervisor(work.command_beside_a_server(), chosen.workers_studio)
+
+
+def _maintain(chosen: settings.Settings) -> None:
+    from ops import jobs, maintenance
+
+    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours)
+    maintenance.maintain(chosen.database_url, upkeep)
+    jobs.delete_old(chosen.database_url, chosen.generation_days)
+
+
+@contextmanager
+def _together(*contexts: AbstractContextManager[None]) -> Iterator[None]:
+    with ExitStack() as entered:
+        for one in contexts:
+            entered.enter_context(one)
+        yield

@@ -1,0 +1,77 @@
+"""The queue of jobs as operators see it: its length and its age; and the end of old jobs."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+)
+
+from models.base import now
+from models.db import connection
+from models.generation_tables import generations
+
+_row = generations.c
+# SQLite uses a partial index only where its condition stands in the statement, as a text.
+_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')", Boolean)
+_IS_QUEUED = literal_column("generations.status = 'queued'", Boolean)
+_IS_RUNNING = literal_column("generations.status = 'running'", Boolean)
+
+QUEUED = select(func.count().label("jobs")).select_from(generations).where(_IS_ACTIVE, _IS_QUEUED)
+RUNNING = select(func.count().label("jobs")).select_from(generations).where(_IS_ACTIVE, _IS_RUNNING)
+OLDEST = (
+    select(_row.created_at)
+    .where(_IS_ACTIVE, _IS_QUEUED)
+    .order_by(_row.created_at, _row.organization_id, _row.id)
+    .limit(1)
+)
+
+# They are deleted in batches, so that no writer waits long.
+DELETE_BATCH = 500
+BATCH_END = (
+    select(_row.finished_at)
+    .where(_row.finished_at < bindparam("before"))
+    .order_by(_row.finished_at)
+    .limit(1)
+    .offset(DELETE_BATCH - 1)
+)
+DELETE_BATCH_ROWS = delete(generations).where(_row.finished_at < bindparam("before"))
+
+
+class QueueState(NamedTuple):
+    """How many jobs wait and run, and for how many seconds the oldest one has waited."""
+
+    queued: int
+    running: int
+    oldest_seconds: float
+
+
+def state() -> QueueState:
+    """The queue now. Raises Unavailable."""
+    oldest = connection.fetch_one(OLDEST)
+    seconds = 0.0 if oldest is None else max(0.0, _age(oldest.created_at))
+    return QueueState(_count(QUEUED), _count(RUNNING), seconds)
+
+
+def delete_ended(older_than_days: float) -> int:
+    """Deletes the jobs, with their prompts, that ended so long ago; returns their number. Raises Unavailable."""
+    before, deleted = now() - timedelta(days=older_than_days), 0
+    while (batch_end := connection.fetch_one(BATCH_END, before=before)) is not None:
+        # One microsecond more, so that the last row of the batch and those of the same time are deleted too.
+        deleted += connection.execute(DELETE_BATCH_ROWS, before=batch_end.finished_at + timedelta(microseconds=1))
+    return deleted + connection.execute(DELETE_BATCH_ROWS, before=before)
+
+
+def _age(created_at: datetime) -> float:
+    return (now() - created_at).total_seconds()
+
+
+def _count(statement: Select[int]) -> int:
+    row = connection.fetch_one(statement)
+    return 0 if row is None else int(row.jobs)

@@ -1,0 +1,239 @@
+"""Jobs as a worker sees them: takes one, reports its progress, ends it, or gives it back.
+
+Every write names the worker and its attempt, so a worker that was stopped, taken over and goes on writes nothing. The
+row is the only truth: a job is lost or made twice only if this module is wrong. Decision 95.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    literal_column,
+    select,
+    update,
+)
+
+from models import spending
+from models.base import now
+from models.db import connection
+from models.generation_tables import active_jobs, generations
+
+MAX_ATTEMPTS = 3
+# Turns are taken among the callers of the oldest jobs in the queue; one caller has few jobs in it.
+CANDIDATES = 1000
+DIED = "The service stopped three times while it made this piece."
+
+
+class Work(NamedTuple):
+    """A job that a worker has taken. Nobody else has this `attempt` of it."""
+
+    organization_id: str
+    id: str
+    user_id: str
+    engine: str
+    mode: str
+    prompt: str
+    duration_seconds: int
+    instrumental: bool
+    lyrics: str | None
+    seed_track_id: str | None
+    style_tags: str
+    title: str | None
+    seed: int
+    cost_cents: int
+    attempt: int
+    worker_id: str
+    created_at: datetime
+
+    @property
+    def tags(self) -> list[str]:
+        """The style tags."""
+        return list(json.loads(self.style_tags))
+
+
+_row, _turn = generations.c, active_jobs.c
+_COLUMNS = [_row[name] for name in Work._fields]
+# SQLite uses a partial index only where its condition stands in the statement, as a text.
+_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')", Boolean)
+_IS_QUEUED = literal_column("generations.status = 'queued'", Boolean)
+_IS_RUNNING = literal_column("generations.status = 'running'", Boolean)
+_IS_JOB = (_row.organization_id == bindparam("organization"), _row.id == bindparam("job"))
+_IS_MINE = (*_IS_JOB, _IS_RUNNING, _row.attempt == bindparam("mine"), _row.worker_id == bindparam("worker"))
+
+QUEUE = (
+    select(_row.organization_id, _row.id, _row.user_id, _row.created_at, _turn.taken_at)
+    .join(
+        active_jobs,
+        (_turn.organization_id == _row.organization_id) & (_turn.user_id == _row.user_id),
+    )
+    .where(_IS_ACTIVE, _IS_QUEUED)
+    .order_by(_row.created_at, _row.organization_id, _row.id)
+    .limit(bindparam("count", type_=Integer()))
+)
+TAKE = (
+    update(generations)
+    .where(*_IS_JOB, _IS_QUEUED)
+    .values(
+        status="running",
+        attempt=_row.attempt + 1,
+        worker_id=bindparam("worker"),
+        started_at=bindparam("now"),
+    )
+    .returning(*_COLUMNS)
+)
+SET_TURN = (
+    update(active_jobs)
+    .where(_turn.organization_id == bindparam("organization"), _turn.user_id == bindparam("user"))
+    .values(taken_at=bindparam("now"))
+)
+_UNCOUNTED = bindparam("uncounted", type_=Integer())
+_SHARE, _STATUS = bindparam("share", type_=Integer()), bindparam("new_status", type_=Text())
+HOLDS = select(_row.id).where(*_IS_MINE)
+PROGRESS = (
+    update(generations).where(*_IS_MINE).values(progress=case((_row.progress < _SHARE, _SHARE), else_=_row.progress))
+)
+END = (
+    update(generations)
+    .where(*_IS_MINE)
+    .values(
+        status=_STATUS,
+        progress=case((_STATUS == "succeeded", 100), else_=_row.progress),
+        result_track_id=bindparam("track"),
+        error_message=bindparam("message"),
+        refusal_reason=bindparam("reason"),
+        finished_at=bindparam("now"),
+    )
+)
+REQUEUE = (
+    update(generations)
+    .where(*_IS_MINE)
+    .values(status="queued", worker_id=None, started_at=None, attempt=_row.attempt - _UNCOUNTED)
+)
+MADE = select(_row.id).where(*_IS_JOB, _row.result_track_id == bindparam("track"))
+HELD_BY = select(*_COLUMNS).where(_IS_ACTIVE, _IS_RUNNING, _row.worker_id == bindparam("worker"))
+RUNNING = select(_row.worker_id).where(_IS_ACTIVE, _IS_RUNNING)
+
+
+class Lost(Exception):
+    """The job is no longer this worker's: it was cancelled, or another worker has taken it over."""
+
+
+def take(worker_id: str) -> Work | None:
+    """Takes the next job; None if the queue is empty. The caller whose last turn is the longest ago comes first."""
+    moment = now()
+    rows = connection.fetch_all(QUEUE, count=CANDIDATES)
+    # A turn in the future was before the clock was set back, and would keep its caller waiting until then.
+    turns = sorted(rows, key=lambda row: (row.taken_at is not None and row.taken_at <= moment, row.taken_at or moment))
+    for row in turns:
+        work = _take(row.organization_id, row.id, row.user_id, worker_id)
+        if work is not None:
+            return work
+    return None
+
+
+@connection.transaction
+def _take(organization_id: str, job_id: str, user_id: str, worker_id: str) -> Work | None:
+    """The job; None if another worker took it first, or its caller has cancelled it."""
+    row = connection.fetch_one(TAKE, organization=organization_id, job=job_id, worker=worker_id, now=now())
+    if row is None:
+        return None
+    connection.execute(SET_TURN, organization=organization_id, user=user_id, now=now())
+    return Work._make(row)
+
+
+def require_held(work: Work) -> None:
+    """Raises Lost unless the job is still this worker's."""
+    if connection.fetch_one(HOLDS, **_mine(work)) is None:
+        raise Lost
+
+
+def report_progress(work: Work, percent: int) -> None:
+    """Sets the progress, which never falls. Raises Lost."""
+    if not connection.execute(PROGRESS, **_mine(work), share=percent):
+        raise Lost
+
+
+@connection.transaction
+def succeed(work: Work, add_track: Callable[[], str]) -> None:
+    """Ends the job with the track that `add_track` inserts, in one transaction. Raises Lost; then there is no track."""
+    require_held(work)
+    _end(work, "succeeded", track=add_track())
+
+
+def has_made(work: Work, track_id: str) -> bool:
+    """Whether the job has ended with this track."""
+    row = connection.fetch_one(MADE, organization=work.organization_id, job=work.id, track=track_id)
+    return row is not None
+
+
+@connection.transaction
+def fail(work: Work, message: str) -> None:
+    """Ends the job as failed, at no cost; the message is for whoever asked. Raises Lost."""
+    _end(work, "failed", message=message)
+
+
+@connection.transaction
+def refuse(work: Work, reason: str) -> None:
+    """Ends the job as refused, at no cost. Raises Lost."""
+    _end(work, "refused", reason=reason)
+
+
+def give_back(work: Work) -> None:
+    """Puts the job back into the queue as if it had not been taken; its caller is next."""
+    _requeue(work, uncounted=1)
+
+
+def retry(work: Work, message: str) -> None:
+    """Puts the job back after an attempt that failed; after the third one it fails with the message. Raises Lost."""
+    if work.attempt >= MAX_ATTEMPTS:
+        fail(work, message)
+    else:
+        _requeue(work, uncounted=0)
+
+
+def take_over(worker_id: str) -> list[Work]:
+    """Puts the jobs of a dead worker back into the queue; one that has seen three deaths fails. Returns the jobs."""
+    held = [Work._make(row) for row in connection.fetch_all(HELD_BY, worker=worker_id)]
+    for work in held:
+        try:
+            retry(work, DIED)
+        except Lost:  # another worker was faster, or the caller has cancelled it
+            continue
+    return held
+
+
+def holders() -> set[str]:
+    """The ids of the workers that have a job."""
+    return {row.worker_id for row in connection.fetch_all(RUNNING)}
+
+
+@connection.transaction
+def _requeue(work: Work, *, uncounted: int) -> None:
+    if not connection.execute(REQUEUE, **_mine(work), uncounted=uncounted):
+        raise Lost
+    connection.execute(SET_TURN, organization=work.organization_id, user=work.user_id, now=None)
+
+
+def _end(
+    work: Work, status: str, *, track: str | None = None, message: str | None = None, reason: str | None = None
+) -> None:
+    values = {"new_status": status, "track": track, "message": message, "reason": reason, "now": now()}
+    if not connection.execute(END, **_mine(work), **values):
+        raise Lost
+    spending.settle(work.organization_id, work.user_id, work.cost_cents, work.created_at, charged=status == "succeeded")
+
+
+def _mine(work: Work) -> dict[str, object]:
+    return {
+        "organization": work.organization_id,
+        "job": work.id,
+        "mine": work.attempt,
+        "worker": work.worker_id,
+    }

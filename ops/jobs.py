@@ -1,0 +1,29 @@
+"""The queue of jobs, for the metrics, and the end of old jobs, for the maintenance."""
+
+import structlog
+
+from models import generation_queue
+from models.db.database import Database
+from models.exceptions import Unavailable
+from models.generation_queue import QueueState
+
+log = structlog.get_logger("ops.jobs")
+
+
+def queue_state(database_url: str) -> QueueState | None:
+    """The state of the queue, read with its own Database; None if the database is unavailable."""
+    with Database(database_url, pool_size=1):
+        try:
+            return generation_queue.state()
+        except Unavailable:
+            return None
+
+
+def delete_old(database_url: str, days: int) -> None:
+    """Deletes the jobs that ended so many days ago, with its own Database."""
+    with Database(database_url, pool_size=1):
+        try:
+            if deleted := generation_queue.delete_ended(days):
+                log.info("old jobs deleted", count=deleted)
+        except Unavailable as reason:
+            log.warning("old jobs not deleted, next try in an hour", reason=reason.system_message)

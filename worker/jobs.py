@@ -1,0 +1,199 @@
+"""One job from its take to its end: policy, engine, audio store, track; and what happens if a part fails.
+
+    refused     the policy or the engine will not do it        failed      the engine broke
+    retried     a disk or the store has failed, three times    given back  the worker is told to stop
+    lost        cancelled, or taken over: nothing is written
+
+The audio is in the store before the row of the track names it, and the row is written in the transaction that ends the
+job.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from models import generation_work
+from models.audio import StoredAudio
+from models.audio_store import AudioStore
+from models.exceptions import AudioUnavailable, Unavailable
+from models.generation_work import Lost, Work
+from studio.engines.base import Cancelled, EngineFailed, EngineRefused
+from studio.engines.command_catalog import Program
+from worker import production, tracks
+from worker.policy import Policy
+from worker.production import Made
+
+R = TypeVar("R")
+PROGRESS_SECONDS = 1.0
+# A piece that is made is worth waiting for a store or a database that comes back.
+STORE_SECONDS = 60.0
+WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0
+BROKEN = "The engine failed."
+NOT_STORED = "The audio could not be stored."
+log = structlog.get_logger("worker.jobs")
+
+
+class Stopping(Cancelled):
+    """The worker is told to stop."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What this worker has done since its start."""
+
+    pieces: int = 0
+    seconds: float = 0.0
+    failures: int = 0
+    refusals: int = 0
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs jobs, one after the other. `wait` sleeps, and returns at once when the worker is told to stop."""
+
+    store: AudioStore
+    policy: Callable[[], Policy]
+    programs: Mapping[str, Program]
+    spool: Path
+    is_stopping: Callable[[], bool]
+    wait: Callable[[float], None]
+    counts: Counts = field(default_factory=Counts)
+
+    def run(self, work: Work) -> None:
+        """Runs a job to its end. Raises Unavailable only if the worker is told to stop while the database is away."""
+        started = time.monotonic()
+        try:
+            self._run(work)
+        except Lost:
+            log.info("job lost, cancelled or taken over", job=work.id)
+        except Stopping:
+            self._end(lambda: generation_work.give_back(work))
+            log.info("job given back", job=work.id)
+        finally:
+            _empty(self.spool)
+            log.debug("job ended", job=work.id, seconds=round(time.monotonic() - started, 3))
+
+    def _run(self, work: Work) -> None:
+        try:
+            self._make(work)
+        except EngineRefused as reason:
+            self._refuse(work, str(reason))
+        except EngineFailed as failure:
+            self._fail(work, str(failure), failure.detail)
+        except (OSError, MemoryError, AudioUnavailable) as problem:
+            log.warning("job failed, another attempt follows", job=work.id, attempt=work.attempt, reason=repr(problem))
+            self._end(lambda: generation_work.retry(work, NOT_STORED))
+        except (Cancelled, Lost, Unavailable):
+            raise
+        except Exception as fault:
+            log.error("engine failed", job=work.id, engine=work.engine, exc_info=fault)
+            self._fail(work, BROKEN, repr(fault))
+
+    def _make(self, work: Work) -> None:
+        reason = self.policy().refusal(work.prompt, work.lyrics or "", work.title or "", *work.tags)
+        if reason is not None:
+            raise EngineRefused(reason)
+        made = production.make(work, self.programs, self.spool, Reporter(work, self.is_stopping))
+        self._deliver(work, made)
+
+    def _deliver(self, work: Work, made: Made) -> None:
+        """Writes the audio, then the track and the end of the job; removes the audio of a job that is lost."""
+        track_id = tracks.new_track_id()
+        stored = self._stored(work, track_id, made)
+        try:
+            self._end(lambda: generation_work.succeed(work, lambda: tracks.add(work, track_id, made, stored)))
+        except Lost:
+            # A commit whose answer was lost is repeated, and finds the job ended by itself.
+            if not self._end(lambda: generation_work.has_made(work, track_id)):
+                tracks.discard(self.store, stored)
+                raise
+        self.counts.pieces += 1
+        self.counts.seconds += made.duration_ms / 1000
+        log.info("piece made", job=work.id, track=track_id, engine=work.engine, seconds=made.duration_ms / 1000)
+
+    def _stored(self, work: Work, track_id: str, made: Made) -> StoredAudio:
+        """Tries for a minute. Raises AudioUnavailable, OSError, Lost, Stopping."""
+        ends, pause = time.monotonic() + STORE_SECONDS, WAIT_SECONDS
+        while True:
+            try:
+                return self.store.write_file(work.organization_id, track_id, made.media_type, made.path)
+            except (AudioUnavailable, OSError) as problem:
+                if time.monotonic() + pause > ends:
+                    raise
+                log.warning("audio not stored, next try soon", job=work.id, reason=repr(problem))
+            self._pause(work, pause)
+            pause = min(2 * pause, LONGEST_WAIT_SECONDS)
+
+    def _pause(self, work: Work, seconds: float) -> None:
+        self.wait(seconds)
+        if self.is_stopping():
+            raise Stopping
+        try:
+            generation_work.require_held(work)
+        except Unavailable:
+            return
+
+    def _refuse(self, work: Work, reason: str) -> None:
+        self._end(lambda: generation_work.refuse(work, reason))
+        self.counts.refusals += 1
+        log.info("job refused", job=work.id, reason=reason)
+
+    def _fail(self, work: Work, message: str, detail: str) -> None:
+        self._end(lambda: generation_work.fail(work, message))
+        self.counts.failures += 1
+        log.warning("job failed", job=work.id, engine=work.engine, message=message, detail=detail)
+
+    def _end(self, write: Callable[[], R]) -> R:
+        """Writes the end of a job, once the database is there. Raises Lost, Unavailable if the worker shall stop."""
+        pause = WAIT_SECONDS
+        while True:
+            try:
+                return write()
+            except Unavailable as reason:
+                if self.is_stopping():
+                    raise
+                log.warning("database unavailable, next try soon", reason=reason.system_message)
+            self.wait(pause)
+            pause = min(2 * pause, LONGEST_WAIT_SECONDS)
+
+
+class Reporter:
+    """The progress callback of a job: writes it once a second, and notices that the job or the worker shall end."""
+
+    def __init__(self, work: Work, is_stopping: Callable[[], bool]) -> None:
+        self._work = work
+        self._is_stopping = is_stopping
+        self._percent = 0
+        self._next = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        """Takes the finished share, 0 to 1. Raises Stopping and Lost."""
+        if self._is_stopping():
+            raise Stopping
+        if time.monotonic() < self._next:
+            return
+        percent = min(99, int(100 * share))
+        try:
+            if percent > self._percent:
+                generation_work.report_progress(self._work, percent)
+                self._percent = percent
+            else:
+                generation_work.require_held(self._work)
+        except Unavailable:
+            pass  # the end of the job is written when the database is back
+        self._next = time.monotonic() + PROGRESS_SECONDS
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
