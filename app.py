@@ -156,7 +156,7 @@ def assemble(
         errors,
         concurrency=concurrency,
         memory=_memory_limiter(settings, proxies),
-        generation=GenerationSettings(_engines(settings), settings.max_active_jobs),
+        generation=GenerationSettings(_engines(settings), settings.max_active_jobs, settings.organization_audio_mib),
         server_timing=settings.server_timing,
     )
 
