@@ -16,7 +16,7 @@ from models.audio_store import AudioStore
 from models.db.database import Database
 from settings import Settings
 from studio.engines import command_catalog
-from studio.engines.catalog import COMPUTED, Capabilities
+from studio.engines.catalog import Capabilities
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
@@ -176,7 +176,7 @@ def assemble(
         concurrency=concurrency,
         playback=_playback(settings, document, pepper, audio),
         memory=_memory_limiter(settings, proxies),
-        generation=GenerationSettings(_engines(settings), settings.max_active_jobs),
+        generation=GenerationSettings(_engines(settings), settings.max_active_jobs, settings.organization_audio_mib),
         server_timing=settings.server_timing,
     )
 
@@ -196,13 +196,10 @@ def _implemented(tag: str, name: str) -> Handler | None:
 
 def _engines(settings: Settings) -> dict[str, Capabilities]:
     """Our own engines and the programs of the operator, by key. Raises BadSetting."""
-    if not settings.command_engines:
-        return COMPUTED
     try:
-        programs = command_catalog.read(Path(settings.command_engines))
+        return command_catalog.capabilities(settings.command_engines)
     except command_catalog.BadEngines as problem:
         raise environment.BadSetting(f"{problem}.") from None
-    return COMPUTED | {key: program.capabilities for key, program in programs.items()}
 
 
 def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxies) -> RateLimiter:

@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+import settings
 from cli.options import AsJson, Database, named_group, open_database, report
 from ops import output
+from ops.errors import CommandError
 
 group = named_group("List, price and switch engines.")
 
@@ -15,11 +17,10 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Engine, such as studio.
 @group.command("list")
 def list_engines(as_json: AsJson = False, database_url: Database = None) -> None:
     """List the engines with their prices."""
-    with open_database(database_url):
+    with open_database(database_url) as chosen:
         from ops import engines
-        from studio.engines.catalog import COMPUTED
 
-        output.show(engines.COLUMNS, engines.listed(COMPUTED), as_json)
+        output.show(engines.COLUMNS, engines.listed(_catalog(chosen)), as_json)
 
 
 @group.command()
@@ -50,8 +51,17 @@ def disable(key: Key, as_json: AsJson = False, database_url: Database = None) ->
 
 
 def _change(key: str, database_url: str | None, **changes: Any) -> dict[str, Any]:
-    with open_database(database_url):
+    with open_database(database_url) as chosen:
         from ops import engines
-        from studio.engines.catalog import COMPUTED
 
-        return engines.change(COMPUTED, key, **changes)
+        return engines.change(_catalog(chosen), key, **changes)
+
+
+def _catalog(chosen: settings.Settings) -> dict[str, Any]:
+    """Our own engines and the programs of the operator. Raises CommandError."""
+    from studio.engines import command_catalog
+
+    try:
+        return {**command_catalog.capabilities(chosen.command_engines)}
+    except command_catalog.BadEngines as problem:
+        raise CommandError(f"{problem}.") from None

@@ -26,6 +26,16 @@ SMALL_TABLES = {"models.engines.LIST"}
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
 # Sorts a page of at most 500 rows, because a join does not guarantee the order.
 SORTS_ITS_PAGE = {"models.collection_track_queries.LIST"}
+# Read the queue from its beginning, in an index that has the jobs that wait or are at work, and no others.
+QUEUE_INDEX = "ix_generations_active"
+READS_THE_QUEUE = {
+    "models.generation_queue.OLDEST",
+    "models.generation_queue.QUEUED",
+    "models.generation_queue.RUNNING",
+    "models.generation_work.HELD_BY",
+    "models.generation_work.QUEUE",
+    "models.generation_work.RUNNING",
+}
 # Sorts the jobs that one caller has asked for in a month, to group them by engine.
 SORTS_ITS_GROUPS = {"models.usage.OF_CALLER"}
 
@@ -72,9 +82,11 @@ def test_every_statement_uses_an_index(planner: Connection, name: str) -> None:
     lines = plan(planner, statements()[name])
     sorts = ("Sort Key", "USE TEMP B-TREE FOR ORDER BY") if name in SORTS_ITS_PAGE else ()
     sorts += ("Sort Key", "USE TEMP B-TREE FOR GROUP BY") if name in SORTS_ITS_GROUPS else ()
-    found = [line for line in scans(lines) if not line.startswith(sorts)]
+    queue = {QUEUE_INDEX} if name in READS_THE_QUEUE else set()
+    found = [line for line in scans(lines) if not line.startswith(sorts) and line.split()[-1] not in queue]
     assert not found, f"{name}:\n" + "\n".join(lines)
-    assert not (scanned := list(_scanned_indexes(planner, lines))), f"full scan of {scanned}:\n" + "\n".join(lines)
+    scanned = set(_scanned_indexes(planner, lines)) - queue
+    assert not scanned, f"full scan of {scanned}:\n" + "\n".join(lines)
 
 
 @pytest.mark.parametrize("planner", ["postgresql"], indirect=True)

@@ -17,12 +17,14 @@ from models import generations, keys
 from models.exceptions import Unavailable
 from ops.errors import CommandError
 from tools.testing import databases, jobs
+from tools.testing.cli_runner import Shell
 from tools.testing.jobs import HOME, ask, caller, row, rows
 from tools.testing.server_process import Running
 from tools.testing.service import PEPPER, READ, WRITE
 from tools.testing.studio_workers import Studio
 
 pytestmark = pytest.mark.slow
+ENGINES_VARIABLE = "MUSIC_STUDIO_COMMAND_ENGINES"
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -306,3 +308,13 @@ def test_without_its_packages_a_server_says_so_and_goes_on(
     with pytest.raises(CommandError, match="The engines need the package no_such_package"):
         work.work(None)
     assert os.environ.get("MUSIC_STUDIO_DATABASE_URL") is None
+
+
+def test_programs_of_the_operator_can_be_priced(on_sqlite: Studio, sqlite: Shell) -> None:
+    sqlite.environ |= {name: on_sqlite.environ[name] for name in ("MUSIC_STUDIO_DATABASE_URL", ENGINES_VARIABLE)}
+    assert {"cat", "drift", "slow", "studio"} <= {row["engine"] for row in sqlite.json("engines", "list")}
+    assert sqlite.json("engines", "price", "cat", "0.25")["chf_per_minute"] == "0.25"
+    broken = on_sqlite.folder / "broken.toml"
+    broken.write_text("[engines.a]", encoding="utf-8")
+    message = sqlite.error("engines", "list", **{ENGINES_VARIABLE: str(broken)})
+    assert "engine a: command must be a list of texts" in message

@@ -65,6 +65,11 @@ def read(path: Path) -> dict[str, Program]:
     return {key: _program(f"{path}, engine {key}", key, table) for key, table in tables.items()}
 
 
+def capabilities(path: str) -> dict[str, Capabilities]:
+    """Our own engines and the programs of a file, by key; without a path our own. Raises BadEngines."""
+    return COMPUTED | {key: program.capabilities for key, program in (read(Path(path)) if path else {}).items()}
+
+
 def _program(place: str, key: str, table: Any) -> Program:
     if not _KEY.fullmatch(key) or key in _TAKEN:
         raise BadEngines(f"{place}: choose another key, lower-case, and none of {', '.join(sorted(_TAKEN))}")

@@ -15,7 +15,7 @@ from models.access import Caller
 from models.base import metadata
 from models.db import connection
 from models.db.database import Database
-from models.generations import Job, Order
+from models.generations import Job, JobLimits, Order
 
 HOME = "org_jobs"
 SCOPES = frozenset(("music:read", "music:write"))
@@ -42,13 +42,8 @@ def ask(
     none = dict.fromkeys(("lyrics", "seed_track_id", "title", "idempotency_key"))
     values: dict[str, Any] = none | {"mode": "creation", "instrumental": True, "style_tags": ()} | fields
     order = Order(engine=engine, prompt=prompt, duration_seconds=seconds, fingerprint=secrets.token_bytes(32), **values)
-    made, is_new = generations.create(
-        caller(user_id, organization_id),
-        organization_id,
-        order,
-        cents_per_minute=cents_per_minute,
-        max_active_jobs=MOST,
-    )
+    limits = JobLimits(cents_per_minute, MOST, 0)
+    made, is_new = generations.create(caller(user_id, organization_id), organization_id, order, limits)
     assert is_new
     return made
 

@@ -1,0 +1,141 @@
+"""Jobs under faults and under load: workers killed ten times, and many jobs of many callers on several workers."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from tools.endurance.report import Figure, at_most, exactly
+from tools.testing import databases, jobs
+from tools.testing.studio_workers import Studio
+
+KILLS = 10
+CALLERS, JOBS = 20, 200
+WORKERS = (1, 2, 4)
+TAKEOVER_SECONDS = 20.0
+SECONDS = 1800.0
+
+
+def kills(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """kill -9 of a worker at work, ten times, with another one beside it; every job must end, once."""
+    with _studio(kind, folder) as studio:
+        with studio.database.use():
+            for number in range(4 * KILLS):
+                jobs.ask(f"user_{number % 4}", engine="second", cents_per_minute=600)
+        longest = 0.0
+        for _ in progress.track(range(KILLS), description=f"{kind}: kills of a worker"):
+            longest = max(longest, _kill_one(studio))
+        studio.start(2)
+        studio.await_statuses(SECONDS, succeeded=4 * KILLS)
+        yield exactly(f"jobs that became one track, of {4 * KILLS}, {KILLS} kills", kind, _made(studio), 4 * KILLS)
+        yield at_most("kill -9 until another worker has the job", kind, longest, TAKEOVER_SECONDS, " s")
+        yield _consistency(kind, studio)
+
+
+def _kill_one(studio: Studio) -> float:
+    """Kills the worker of a running job while another lives; returns the seconds until the job is taken again."""
+    first, *_ = studio.start(2)
+    studio.await_(lambda: len(_running()) == 2)
+    time.sleep(random.uniform(0, 0.8))
+    with studio.database.use():
+        before = _running()
+    studio.kill(first)
+    started = time.monotonic()
+    studio.await_(partial(_has_moved, before), SECONDS)
+    took = time.monotonic() - started
+    for process in list(studio.processes):
+        studio.stop(process)
+    return took
+
+
+def _running() -> dict[str, tuple[str, int]]:
+    """Worker and attempt of each running job."""
+    return {job.id: (job.worker_id, job.attempt) for job in jobs.rows("generations") if job.status == "running"}
+
+
+def _has_moved(before: dict[str, tuple[str, int]]) -> bool:
+    """Whether each of these jobs has ended, or was taken by another worker."""
+    now = {job.id: job for job in jobs.rows("generations")}
+    return all(now[name].status == "succeeded" or now[name].attempt > attempt for name, (_, attempt) in before.items())
+
+
+def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
+    """200 jobs of 20 callers, one of whom has many and some of whom have one, on 1, 2 and 4 workers."""
+    for count in progress.track(WORKERS if kind == "postgresql" else (1,), description=f"{kind}: 200 jobs"):
+        with _studio(kind, folder) as studio:
+            studio.start(count)
+            studio.await_(lambda number=count: len(jobs.rows("workers")) == number)
+            _ask_all(studio)
+            started = time.monotonic()
+            studio.await_statuses(SECONDS, succeeded=JOBS)
+            minutes = (time.monotonic() - started) / 60
+            label = f"{count} worker{'s'[: count - 1]}"
+            yield Figure(f"pieces a minute of a program, {label}", kind, f"{JOBS / minutes:.0f}", "", True)
+            yield exactly(f"jobs that became one track, of {JOBS}, {label}", kind, _made(studio), JOBS)
+            yield at_most(f"turns before a caller with one job, {label}", kind, _longest_wait(studio), CALLERS + count)
+            yield _consistency(kind, studio)
+
+
+def _ask_all(studio: Studio) -> None:
+    """Ten callers with one job each come after ten with nineteen."""
+    greedy, modest = CALLERS // 2, CALLERS // 2
+    each = (JOBS - modest) // greedy
+    with studio.database.use():
+        for number in range(greedy * each):
+            jobs.ask(f"greedy_{number % greedy}", engine="cat", cents_per_minute=600)
+        for number in range(modest):
+            jobs.ask(f"modest_{number}", engine="cat", cents_per_minute=600)
+
+
+def _longest_wait(studio: Studio) -> int:
+    """How many jobs were begun after the one job of a caller was asked for, and before it: the most of all callers."""
+    with studio.database.use():
+        rows = jobs.rows("generations")
+    waits = [
+        sum(job.created_at < other.started_at < job.started_at for other in rows)
+        for job in rows
+        if job.user_id.startswith("modest")
+    ]
+    return max(waits)
+
+
+def _made(studio: Studio) -> int:
+    """The number of jobs with exactly one track, if no track has another job."""
+    with studio.database.use():
+        tracks = [track.id for track in jobs.rows("tracks")]
+        by_track: dict[str, list[Any]] = defaultdict(list)
+        for job in jobs.rows("generations"):
+            by_track[job.result_track_id].append(job)
+    return len(tracks) if sorted(by_track) == sorted(tracks) and all(len(one) == 1 for one in by_track.values()) else 0
+
+
+def _consistency(kind: str, studio: Studio) -> Figure:
+    """Counters, money, tracks and objects in the store fit together."""
+    for process in list(studio.processes):
+        studio.stop(process)
+    try:
+        with studio.database.use():
+            jobs.require_consistent(studio.objects())
+    except AssertionError as problem:
+        return Figure("tracks, audio, money and counters", kind, str(problem)[:60], "fit together", False)
+    return Figure("tracks, audio, money and counters", kind, "fit together", "fit together", True)
+
+
+@contextmanager
+def _studio(kind: str, folder: Path) -> Iterator[Studio]:
+    own = Path(tempfile.mkdtemp(dir=folder))
+    with databases.migrated(kind, own) as url:
+        studio = Studio(url, own)
+        try:
+            yield studio
+        finally:
+            studio.close()
