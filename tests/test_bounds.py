@@ -28,7 +28,8 @@ from web.error_envelope import ErrorCatalog
 from web.server.config import ServerConfig
 from web.server.cycle import WRITE_BYTES, Cycle
 from web.server.flow_control import PIECE_BYTES
-from web.server.lifespan_state import ERROR_CATALOG, MEMORY_LIMITER, RATE_LIMIT_HOOK
+from web.response_headers import DefaultHeaders
+from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG, MEMORY_LIMITER, RATE_LIMIT_HOOK
 from web.server.memory_limiter import CONNECTION_BYTES, MIB, MemoryLimiter
 from web.server.parser_callbacks import MAX_HEAD_BYTES
 from web.server.pipelining import STARTS_PER_ITERATION, PipelineQueue
@@ -110,7 +111,7 @@ def unanswered() -> Iterator[tuple[Protocol, RecordingTransport]]:
     config = ServerConfig(_never_respond, http=Protocol, ws="none", log_config=None, access_log=False)
     config.load()
     state = {MEMORY_LIMITER: MemoryLimiter(MIB, MIB), ERROR_CATALOG: ErrorCatalog(contract.document())}
-    state[RATE_LIMIT_HOOK] = lambda _peer: b""
+    state |= {DEFAULT_HEADERS: DefaultHeaders(contract.document()), RATE_LIMIT_HOOK: lambda _peer: b""}
     protocol, transport = Protocol(config, ServerState(), state, asyncio.get_running_loop()), RecordingTransport()
     protocol.connection_made(transport)
     yield protocol, transport

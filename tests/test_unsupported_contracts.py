@@ -253,7 +253,7 @@ def test_a_command_ends_with_the_findings_and_no_traceback(name: str, tmp_path: 
     assert "Traceback" not in done.stderr
     assert "/things GET: `in: cookie`: Put the value into the query or a header." in done.stderr
     assert "(#/paths/~1things/get/parameters/0/in)" in done.stderr
-    assert "Try:" not in done.stdout or name == "up with two workers"
+    assert "Try:" not in done.stdout
 
 
 @pytest.mark.parametrize("module", ["docsite", "web.contract.conformance"])

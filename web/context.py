@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from web.contract.operations import Operation
     from web.contract.views import Contract
     from web.exceptions import Violation
+    from web.response_headers import DefaultHeaders
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
@@ -29,16 +30,17 @@ class RequestContext:
     """
 
     __slots__ = (
-        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "headers", "method", "operation",
-        "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
+        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "headers", "method",
+        "operation", "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
         "violations",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, contract: Contract) -> None:
+    def __init__(self, scope: Scope, contract: Contract, default_headers: DefaultHeaders) -> None:
         self.started = time.perf_counter()
         self.arrived = time.time()
         self.scope = scope
         self.contract = contract
+        self.default_headers = default_headers
         self.method: str = scope["method"]
         self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])

@@ -113,21 +113,23 @@ class OperationMiddleware(SpecMiddleware):
         if not operation.public:
             await self._authenticate(operation, context)
         request_checks.negotiate(operation, context)
-        if request_checks.may_have_body(context.headers):
+        if b"content-length" in context.headers or b"transfer-encoding" in context.headers:
             request_body.check_size(context)
             if operation.body is not None:
                 context.body = await self._read_body(operation, context, receive)
         binding.bind(operation, context)
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
-        self.concurrency.require_capacity()
-        self.concurrency.in_flight += 1
+        concurrency = self.concurrency
+        if concurrency.in_flight >= concurrency.max_in_flight:
+            raise concurrency.overloaded()
+        concurrency.in_flight += 1
         try:
             if operation.writes:
                 return await self._dispatch_write(operation, context)
             return await self.dispatcher.dispatch(operation, context)
         finally:
-            self.concurrency.in_flight -= 1
+            concurrency.in_flight -= 1
 
     async def _read_body(self, operation: Operation, context: RequestContext, receive: Receive) -> bytes:
         """The body. A caller whose lease expired meanwhile is authenticated again, which counts against no quota."""
@@ -149,7 +151,8 @@ class OperationMiddleware(SpecMiddleware):
 
     async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
         """Authenticates the request, then counts it against the quota of its credential."""
-        self.concurrency.require_capacity()
+        if self.concurrency.in_flight >= self.concurrency.max_in_flight:
+            raise self.concurrency.overloaded()
         try:
             caller = context.caller = await self.authenticator.authenticate(operation, context)
         except Failure as failure:
