@@ -25,10 +25,10 @@ from tools.testing.thread_server import serving
 from web.application import Application
 from web.contract import document as contract
 from web.error_envelope import ErrorCatalog
+from web.response_headers import DefaultHeaders
 from web.server.config import ServerConfig
 from web.server.cycle import WRITE_BYTES, Cycle
 from web.server.flow_control import PIECE_BYTES
-from web.response_headers import DefaultHeaders
 from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG, MEMORY_LIMITER, RATE_LIMIT_HOOK
 from web.server.memory_limiter import CONNECTION_BYTES, MIB, MemoryLimiter
 from web.server.parser_callbacks import MAX_HEAD_BYTES

@@ -25,6 +25,7 @@ from tools.testing.small_service import (
     write,
 )
 from web.exceptions import ContractError
+from web.responses import WithETag
 
 KEY = parameter("Idempotency-Key", "header", {"type": "string", "maxLength": 255})
 LABELLED = {"type": "object", "required": ["label", "made"], "properties": {"label": {"type": "string"}}}
@@ -243,6 +244,13 @@ def test_words_that_were_truth_values_are_names_of_properties(tmp_path: Path) ->
     service = SmallService(tmp_path / "contract.yaml")
     assert service.ask("POST", "/v1/things", json={"on": True}).status == 200
     assert service.ask("POST", "/v1/things", json={"on": "yes"}).status == 422
+
+
+def test_a_required_header_that_the_service_adds_is_in_the_response_or_the_response_is_refused(tmp_path: Path) -> None:
+    tagged = response({}, headers={"ETag": {"required": True, "schema": {"type": "string"}}})
+    file = write(tmp_path, _get(responses={"200": tagged} | errors()))
+    assert SmallService(file, {"get_thing": returning({})}).ask("GET", "/v1/things").status == 500
+    assert SmallService(file, {"get_thing": returning(WithETag({}, 1))}).ask("GET", "/v1/things").status == 200
 
 
 @pytest.mark.parametrize("name", COMMANDS)

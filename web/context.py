@@ -31,8 +31,8 @@ class RequestContext:
 
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "headers", "method",
-        "operation", "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
-        "violations",
+        "operation", "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started",
+        "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract, default_headers: DefaultHeaders) -> None:

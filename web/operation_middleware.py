@@ -114,9 +114,7 @@ class OperationMiddleware(SpecMiddleware):
             await self._authenticate(operation, context)
         request_checks.negotiate(operation, context)
         if b"content-length" in context.headers or b"transfer-encoding" in context.headers:
-            request_body.check_size(context)
-            if operation.body is not None:
-                context.body = await self._read_body(operation, context, receive)
+            await self._read_body(operation, context, receive)
         binding.bind(operation, context)
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
@@ -131,14 +129,19 @@ class OperationMiddleware(SpecMiddleware):
         finally:
             concurrency.in_flight -= 1
 
-    async def _read_body(self, operation: Operation, context: RequestContext, receive: Receive) -> bytes:
-        """The body. A caller whose lease expired meanwhile is authenticated again, which counts against no quota."""
+    async def _read_body(self, operation: Operation, context: RequestContext, receive: Receive) -> None:
+        """Reads the body of an operation that has one.
+
+        A caller whose lease expired meanwhile is authenticated again, which counts against no quota.
+        """
+        request_body.check_size(context)
+        if operation.body is None:
+            return
         caller = context.caller
         with self.concurrency.receiving_body("" if caller is None else caller.key_id or caller.user_id):
-            body = await request_body.read(context, receive, self.body_timeout_seconds)
+            context.body = await request_body.read(context, receive, self.body_timeout_seconds)
         if caller is not None and self.authenticator.is_expired(caller):
             context.caller = await self.authenticator.authenticate(operation, context)
-        return body
 
     async def _dispatch_write(self, operation: Operation, context: RequestContext) -> Response:
         """The response of an operation that writes; if its caller changes before it commits, it runs as the new one."""

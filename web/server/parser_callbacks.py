@@ -20,12 +20,14 @@ from collections import deque
 from urllib.parse import unquote
 
 import httptools
+from uvicorn._types import ASGIVersions
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.exceptions import MalformedRequest, RequestError, TargetTooLong
 from web.http import request_checks
 from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
 from web.responses import EXTENSIONS
+from web.server.connection_transport import ConnectionTransport
 from web.server.cycle import Cycle
 from web.server.parser import Parser
 
@@ -50,7 +52,7 @@ class ParserCallbacks(HttpToolsProtocol):
         self._error: RequestError | None = None
         self._in_head = self._upgrade_ignored = False
         self._framing_bytes = self._field_bytes = self._fields = 0
-        self._asgi = {"version": self.asgi_version, "spec_version": "2.3"}
+        self._asgi: ASGIVersions = {"version": self.asgi_version, "spec_version": "2.3"}
         # The bytes of each request without a response, oldest first.
         self._unanswered: deque[int] = deque()
 
@@ -93,20 +95,20 @@ class ParserCallbacks(HttpToolsProtocol):
         if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
             self._fail(request_checks.too_many_fields())
 
-    def _begin_request(self, method: bytes, version: str, transport: asyncio.Transport) -> None:
+    def _begin_request(self, method: bytes, version: str, transport: ConnectionTransport) -> None:
         """Starts the request whose header is complete, or lets it wait for its turn; in place of uvicorn's.
 
         The target is valid, so that it has nothing but a path and a query (RFC 9112 section 3.2.1).
         """
         path, _, query = self.url.partition(b"?")
         text = path.decode("ascii")
-        self.scope = {  # type: ignore[typeddict-item]
+        self.scope = {
             "type": "http",
             "asgi": self._asgi,
             "http_version": version,
             "server": self.server,
             "client": self.client,
-            "scheme": self.scheme,
+            "scheme": self.scheme or "http",
             "method": method.decode("ascii"),
             "root_path": "",
             "path": unquote(text) if "%" in text else text,
