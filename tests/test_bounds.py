@@ -24,8 +24,8 @@ from tools.testing.service import ON_ONE_DATABASE, Actors, Services
 from tools.testing.thread_server import serving
 from web.application import Application
 from web.contract import document as contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
-from web.response_headers import DefaultHeaders
 from web.server.config import ServerConfig
 from web.server.cycle import WRITE_BYTES, Cycle
 from web.server.flow_control import PIECE_BYTES

@@ -29,13 +29,13 @@ from web.contract.parameters import parse_query
 from web.contract.reading import operations
 from web.contract.schemas import Validator, sanitize
 from web.contract.views import Contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
 from web.exceptions import Invalid, MalformedRequest
 from web.http import preconditions, request_checks
 from web.http.request_body import MAX_BODY_BYTES
 from web.ratelimit.client_address import TrustedProxies
 from web.redaction import redact
-from web.response_headers import DefaultHeaders
 from web.router import Router
 from web.security.jwt import JWTVerifier
 

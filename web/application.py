@@ -16,12 +16,12 @@ from web.asgi import App, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract.views import Contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
 from web.http import request_checks
 from web.http.cors import CORSPolicy
 from web.http.request_body import ClientDisconnected
 from web.ratelimit.limiter import RateLimiter
-from web.response_headers import DefaultHeaders
 from web.server import lifespan_state
 from web.server.memory_limiter import MemoryLimiter
 

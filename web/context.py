@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from web.asgi import Scope
     from web.contract.operations import Operation
     from web.contract.views import Contract
+    from web.default_headers import DefaultHeaders
     from web.exceptions import Violation
-    from web.response_headers import DefaultHeaders
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 

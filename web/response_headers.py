@@ -1,4 +1,4 @@
-"""Response headers: builds them, sends each response, and adds it to the access log.
+"""Response headers: adds them, sends each response, and adds it to the access log.
 
 The default headers, then rate-limit and deprecation headers. Decision 43.
 """
@@ -6,45 +6,13 @@ The default headers, then rate-limit and deprecation headers. Decision 43.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from web.asgi import Send
 from web.context import RequestContext
-from web.contract.security import places
 from web.http import server_timing
-from web.number_cache import FormattedNumbers
-from web.responses import SINGLE_MESSAGE, Response, SerializedResponse, encode_headers
+from web.responses import SINGLE_MESSAGE, Response, SerializedResponse
 from web.telemetry.access_log import access_log
 from web.telemetry.tracing import TRACE
-
-_LENGTH = FormattedNumbers(b"content-length: %d\r\n".__mod__)
-
-
-class DefaultHeaders:
-    """The header fields of every response of one contract; a response's own fields replace them.
-
-    `Vary` names the header of every credential, because a response may depend on it (RFC 9110 section 12.5.5).
-    """
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        credentials = {place.name for place in places(document).values() if place.kind == "header"}
-        self.fields = {
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-            "cache-control": "no-store",
-            "vary": ", ".join(sorted({"Accept", "Origin", *credentials})),
-        }
-        self._names, self._encoded = frozenset(self.fields), encode_headers(self.fields)
-
-    def encode(self, response: Response, request_id: str, extra: bytes) -> bytes:
-        """The encoded headers of a response: defaults, the response's own, which replace them, and `extra` lines."""
-        own, fixed = response.headers, self._encoded
-        if not self._names.isdisjoint(own):
-            fixed = encode_headers({name: value for name, value in self.fields.items() if name not in own})
-        unsized = response.status in (204, 304) or response.pieces is not None
-        length = b"" if unsized else _LENGTH[len(response.body)]
-        return b"".join((fixed, encode_headers(own), b"x-request-id: ", request_id.encode(), b"\r\n", extra, length))
 
 
 async def send_response(context: RequestContext, response: Response, send: Send) -> None:

@@ -13,7 +13,7 @@ from tools.testing import databases
 from tools.testing import service as harness
 from tools.testing.cli_runner import Shell
 from web.contract import document as contract
-from web.response_headers import DefaultHeaders
+from web.default_headers import DefaultHeaders
 
 LIST = b"/v1/music/org_real/collections"
 

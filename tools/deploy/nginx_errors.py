@@ -8,8 +8,8 @@ import sys
 from typing import NamedTuple
 
 from web.contract import document as contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
-from web.response_headers import DefaultHeaders
 
 HSTS = "max-age=31536000"
 OWN = {
