@@ -167,7 +167,7 @@ def assemble(
         require_if_match=settings.require_if_match,
     )
     return Application(
-        connexion,
+        connexion.middleware,  # what the FlaskApp itself calls
         Contract(document, settings.public_url),
         database,
         limiter,

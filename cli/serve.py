@@ -103,16 +103,14 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
                 add_demo_audio(chosen)
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
-    on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
+    # Only once the server serves: a contract that it refuses is not announced.
+    on_ready = partial(_announce, facts, prepare=prepare, as_json=as_json)
     beside = background(chosen)
     if chosen.workers > 1:
-        _announce(facts, prepare=prepare, as_json=as_json)
         end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, beside))
     import app
 
-    application = app.from_environment()  # before the announcement: a contract that is refused is not announced
-    _announce(facts, prepare=prepare, as_json=as_json)
-    end_process(process.serve(application, opened, server_options(chosen), on_ready, beside))
+    end_process(process.serve(app.from_environment(), opened, server_options(chosen), on_ready, beside))
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:
@@ -134,6 +132,7 @@ def _announce(facts: dict[str, Any], *, prepare: bool, as_json: bool) -> None:
         output.echo(*banner.startup_lines(facts))
     if facts["metrics_url"]:
         output.echo(f"Metrics are at {facts['metrics_url']}", err=True)
+    output.echo(f"Music Studio listens on {facts['url']}", err=True)
 
 
 def _metrics_url(chosen: settings.Settings) -> str | None:

@@ -24,11 +24,12 @@ from tools.testing.service import ON_ONE_DATABASE, Actors, Services
 from tools.testing.thread_server import serving
 from web.application import Application
 from web.contract import document as contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
 from web.server.config import ServerConfig
 from web.server.cycle import WRITE_BYTES, Cycle
 from web.server.flow_control import PIECE_BYTES
-from web.server.lifespan_state import ERROR_CATALOG, MEMORY_LIMITER, RATE_LIMIT_HOOK
+from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG, MEMORY_LIMITER, RATE_LIMIT_HOOK
 from web.server.memory_limiter import CONNECTION_BYTES, MIB, MemoryLimiter
 from web.server.parser_callbacks import MAX_HEAD_BYTES
 from web.server.pipelining import STARTS_PER_ITERATION, PipelineQueue
@@ -110,7 +111,7 @@ def unanswered() -> Iterator[tuple[Protocol, RecordingTransport]]:
     config = ServerConfig(_never_respond, http=Protocol, ws="none", log_config=None, access_log=False)
     config.load()
     state = {MEMORY_LIMITER: MemoryLimiter(MIB, MIB), ERROR_CATALOG: ErrorCatalog(contract.document())}
-    state[RATE_LIMIT_HOOK] = lambda _peer: b""
+    state |= {DEFAULT_HEADERS: DefaultHeaders(contract.document()), RATE_LIMIT_HOOK: lambda _peer: b""}
     protocol, transport = Protocol(config, ServerState(), state, asyncio.get_running_loop()), RecordingTransport()
     protocol.connection_made(transport)
     yield protocol, transport

@@ -167,6 +167,18 @@ def test_client_view_leaves_values_alone() -> None:
     assert relaxed_contract.relax(changed)["components"]["schemas"]["Collection"]["example"] == example
 
 
+def test_client_view_tells_data_from_schemas() -> None:
+    changed = json.loads(json.dumps(STRICT))
+    properties = {"example": {"type": "string", "maxLength": 5}, "free": {"maxLength": 5}, "none": {"not": {}}}
+    data = {"example": {"$ref": "#/nowhere"}, "properties": properties}
+    changed["components"]["schemas"]["Collection"] = {"type": "object", **data, "enum": [{"$ref": "#/nowhere"}]}
+    changed["components"]["schemas"]["CollectionCreate"] = {"type": "object", **data}
+    relaxed = relaxed_contract.relax(changed)["components"]["schemas"]
+    opened = {"example": {"type": "string"}, "free": {}, "none": {"not": {}}}
+    assert relaxed["CollectionCreate"] == {"type": "object", **data, "properties": opened}
+    assert relaxed["Collection"] == changed["components"]["schemas"]["Collection"]
+
+
 def _schemas(node: Any, operation: OperationObject, above: tuple[int, ...] = ()) -> Iterator[dict[str, Any]]:
     """Every object with a `type` below a node; references are followed."""
     node = operation.follow(node)

@@ -29,6 +29,7 @@ from web.contract.parameters import parse_query
 from web.contract.reading import operations
 from web.contract.schemas import Validator, sanitize
 from web.contract.views import Contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
 from web.exceptions import Invalid, MalformedRequest
 from web.http import preconditions, request_checks
@@ -145,7 +146,7 @@ def _scope(name: str, value: str) -> dict[str, Any]:
 
 def _context(name: str, value: str) -> RequestContext:
     scope = _scope(name, value) | {"method": "GET", "path": "/", "query_string": b""}
-    return RequestContext(scope, Contract(DOCUMENT))
+    return RequestContext(scope, Contract(DOCUMENT), DefaultHeaders(DOCUMENT))
 
 
 def _in_body(raw: str) -> object:

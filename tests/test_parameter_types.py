@@ -46,20 +46,28 @@ def typed(page: Any, colour: Any) -> Any:
     return [page, colour]
 
 
+def alternatives(colour: Any, word: Any) -> Any:
+    return [colour, word]
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[ServedContract]:
     in_path = [{"name": "page", "schema": INTEGER}, {"name": "colour", "schema": COLOUR}]
+    referring, pattern = {"allOf": [{"$ref": "#/components/schemas/Colour"}]}, TEXT | {"pattern": "^a+$"}
+    with_alternatives = [{"name": "colour", "schema": referring}, {"name": "word", "schema": pattern}]
     parameters = {
         "query": [{"name": name, "in": "query", **node} for name, node in IN_QUERY.items()],
         "headers": [{"name": name, "in": "header", **node} for name, node in IN_HEADERS.items()],
         "typed": [node | {"in": "path", "required": True} for node in in_path],
+        "alternatives": [node | {"in": "path", "required": True} for node in with_alternatives],
     }
     paths = {"query": "/query", "headers": "/headers", "typed": "/typed/{page}/{colour}"}
+    paths["alternatives"] = "/alternatives/{colour}/{word}"
     documented = {
         path: {"get": operation(name, {"200": response({})}, parameters=parameters[name])}
         for name, path in paths.items()
     }
-    handlers: Handlers = {"query": query, "headers": headers, "typed": typed}
+    handlers: Handlers = {"query": query, "headers": headers, "typed": typed, "alternatives": alternatives}
     with served(documented, handlers, schemas=SCHEMAS) as running:
         yield running
 
@@ -147,3 +155,8 @@ def test_path_value_of_another_type_identifies_nothing(service: ServedContract) 
         found = service.client.get(f"/typed/{path}")
         assert found.status_code == 404
         assert (found.json()["error"]["code"], found.json()["error"]["details"]) == ("RESOURCE_NOT_FOUND", details)
+
+
+def test_text_in_a_path_is_checked_for_its_alternatives_and_else_looked_up(service: ServedContract) -> None:
+    assert service.client.get("/alternatives/red/b").json() == ["red", "b"]
+    assert service.client.get("/alternatives/green/a").status_code == 404

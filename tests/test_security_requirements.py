@@ -132,3 +132,9 @@ def test_browsers_may_send_the_headers_of_the_schemes(service: ServedContract) -
     found = service.client.options("/header", headers=asked)
     allowed = found.headers["Access-Control-Allow-Headers"].split(", ")
     assert {"Authorization", "X-API-Key", "X-Studio-Key"} <= set(allowed)
+
+
+@pytest.mark.parametrize("places", ["key", ""])
+def test_vary_names_the_headers_of_the_credentials(service: ServedContract, places: str) -> None:
+    found = service.client.get("/header", **_sent(service, places, service.key()))
+    assert found.headers["vary"] == "Accept, Authorization, Origin, X-API-Key, X-Studio-Key"

@@ -16,6 +16,7 @@ from web.asgi import App, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract.views import Contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
 from web.generation_settings import GenerationSettings
 from web.http import request_checks
@@ -49,6 +50,7 @@ class Application:
     ) -> None:
         self.app = app
         self.contract = contract
+        self.default_headers = DefaultHeaders(contract.document)
         self.database = database
         self.limiter = limiter
         self.cors = cors
@@ -61,11 +63,12 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._handle(RequestContext(scope, self.contract), receive, send)
+            await self._handle(RequestContext(scope, self.contract, self.default_headers), receive, send)
         elif scope["type"] == "lifespan":
             state = scope.get("state", {})
             state[lifespan_state.RATE_LIMIT_HOOK] = self.limiter.malformed_request_headers
             state[lifespan_state.ERROR_CATALOG] = self.errors
+            state[lifespan_state.DEFAULT_HEADERS] = self.default_headers
             state[lifespan_state.MEMORY_LIMITER] = self.memory
             await self.app(scope, receive, send)
             self.database.close()
@@ -74,8 +77,16 @@ class Application:
 
     async def _handle(self, context: RequestContext, receive: Receive, send: Send) -> None:
         current_request.set(context)
+        context.send_timing = self.server_timing
+        context.generation = self.generation
+        context.playback = self.playback
         try:
-            await self._respond(context, receive, send)
+            context.cors_headers = self.cors.headers(context.headers)
+            exceeded = self.limiter.check_address(context)
+            request_checks.check_headers(context)
+            if exceeded is not None:
+                raise self.limiter.error(*exceeded, context)
+            await self.app(context.scope, receive, send)
         except ClientDisconnected:
             return
         except asyncio.CancelledError:  # the server cancels what is left at the end of a graceful shutdown
@@ -91,14 +102,3 @@ class Application:
         if context.status is None:
             response = self.errors.to_response(failure, context.request_id)
             await response_headers.send_response(context, response, send)
-
-    async def _respond(self, context: RequestContext, receive: Receive, send: Send) -> None:
-        context.send_timing = self.server_timing
-        context.generation = self.generation
-        context.playback = self.playback
-        context.cors_headers = self.cors.headers(context.headers)
-        exceeded = self.limiter.check_address(context)
-        request_checks.check_headers(context)
-        if exceeded is not None:
-            raise self.limiter.error(*exceeded, context)
-        await self.app(context.scope, receive, send)

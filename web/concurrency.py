@@ -20,13 +20,12 @@ class ConcurrencyLimiter:
 
     def __init__(self, max_in_flight: int, max_bodies: int) -> None:
         self.in_flight = 0
-        self._max_in_flight, self._max_bodies = max_in_flight, max_bodies
+        self.max_in_flight, self._max_bodies = max_in_flight, max_bodies
         self._bodies: Counter[str] = Counter()
 
-    def require_capacity(self) -> None:
-        """Raises Unavailable if so many requests are in flight that no other is executed."""
-        if self.in_flight >= self._max_in_flight:
-            raise Unavailable("Too many requests are in flight; try again soon")
+    def overloaded(self) -> Unavailable:
+        """The error of a request when `max_in_flight` requests are executed already."""
+        return Unavailable("Too many requests are in flight; try again soon")
 
     @contextmanager
     def receiving_body(self, credential: str) -> Iterator[None]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from web.asgi import Scope
     from web.contract.operations import Operation
     from web.contract.views import Contract
+    from web.default_headers import DefaultHeaders
     from web.exceptions import Violation
     from web.generation_settings import GenerationSettings
 
@@ -33,16 +34,17 @@ class RequestContext:
     generation: GenerationSettings
 
     __slots__ = (
-        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "generation", "headers", "method",
-        "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing",
-        "started", "status", "violations",
+        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "generation", "headers",
+        "method", "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope",
+        "send_timing", "started", "status", "violations",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, contract: Contract) -> None:
+    def __init__(self, scope: Scope, contract: Contract, default_headers: DefaultHeaders) -> None:
         self.started = time.perf_counter()
         self.arrived = time.time()
         self.scope = scope
         self.contract = contract
+        self.default_headers = default_headers
         self.method: str = scope["method"]
         self.path: bytes = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])

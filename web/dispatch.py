@@ -12,6 +12,7 @@ import structlog
 
 from models.db import connection
 from models.db.database import Database
+from models.db.replica import Replica
 from web.binding import handler_arguments
 from web.context import RequestContext
 from web.contract.media_types import MediaType
@@ -40,23 +41,33 @@ class Dispatcher:
             with self.database.use():
                 result = await operation.handler(**handler_arguments(operation, context))
             return self.checked(operation, context, build_response(operation, context, result))
+        if not operation.writes and not self.database.is_postgres:
+            return self.database.read_on_loop(self.call, operation, context)
         user_id = context.caller.user_id if operation.writes and context.caller is not None else ""
         return await self.database.call(self.call, operation, context, writes=operation.writes, user_id=user_id)
 
     def call(self, operation: Operation, context: RequestContext) -> Response:
         """The response of a handler that is a plain function. If it may write, it runs in a transaction."""
         try:
-            with self._read_your_writes(operation, context):
-                if operation.idempotent and b"idempotency-key" in context.headers:
-                    return self._idempotency(context, lambda: self._call_and_commit(operation, context))
-                return (self._call_and_commit if operation.writes else self._call)(operation, context)
+            if self.database.replica is None:
+                return self._execute(operation, context)
+            with self._read_your_writes(self.database.replica, operation, context):
+                return self._execute(operation, context)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
             raise RuntimeError("a handler tried to stop the process") from escape
 
-    def _read_your_writes(self, operation: Operation, context: RequestContext) -> AbstractContextManager[None]:
+    def _execute(self, operation: Operation, context: RequestContext) -> Response:
+        if not operation.writes:
+            return self._call(operation, context)
+        if operation.idempotent and b"idempotency-key" in context.headers:
+            return self._idempotency(context, lambda: self._call_and_commit(operation, context))
+        return self._call_and_commit(operation, context)
+
+    def _read_your_writes(
+        self, replica: Replica, operation: Operation, context: RequestContext
+    ) -> AbstractContextManager[None]:
         """A GET may read from the replica, unless its user has written within `replica_lag_seconds`."""
-        replica = self.database.replica
-        if replica is None or context.caller is None:
+        if context.caller is None:
             return nullcontext()
         return (replica.writing_as if operation.writes else replica.reading_as)(context.caller.user_id)
 
@@ -86,7 +97,8 @@ class Dispatcher:
 def build_response(operation: Operation, context: RequestContext, result: Any) -> Response:
     """The success response of a handler's result, or 304 if If-None-Match has its tag (RFC 9110 section 15.4.5)."""
     status, headers, body = _unwrap(operation, result)
-    if not operation.writes and preconditions.is_known(context.arguments.get("if_none_match"), headers.get("etag")):
+    known = None if operation.writes else context.arguments.get("if_none_match")
+    if known is not None and preconditions.is_known(known, headers.get("etag")):
         return Response(304, headers, b"")
     if isinstance(body, RawBody):
         return Response(status, headers | {"content-type": body.media_type}, body.content)

@@ -113,35 +113,38 @@ class OperationMiddleware(SpecMiddleware):
         if not operation.public:
             await self._authenticate(operation, context)
         request_checks.negotiate(operation, context)
-        if request_checks.may_have_body(context.headers):
-            request_body.check_size(context)
-            if operation.body is not None:
-                context.body = await self._read_body(operation, context, receive)
-        try:
+        if b"content-length" in context.headers or b"transfer-encoding" in context.headers:
+            await self._read_body(operation, context, receive)
+        if operation.invalid_request is None:
             binding.bind(operation, context)
-        except Failure as failure:
-            if operation.invalid_request is None:
-                raise
-            raise InvalidAddress(operation.invalid_request) from failure
+        else:
+            _bind_alike(operation, operation.invalid_request, context)
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
-        self.concurrency.require_capacity()
-        self.concurrency.in_flight += 1
+        concurrency = self.concurrency
+        if concurrency.in_flight >= concurrency.max_in_flight:
+            raise concurrency.overloaded()
+        concurrency.in_flight += 1
         try:
             if operation.writes:
                 return await self._dispatch_write(operation, context)
             return await self.dispatcher.dispatch(operation, context)
         finally:
-            self.concurrency.in_flight -= 1
+            concurrency.in_flight -= 1
 
-    async def _read_body(self, operation: Operation, context: RequestContext, receive: Receive) -> bytes:
-        """The body. A caller whose lease expired meanwhile is authenticated again, which counts against no quota."""
+    async def _read_body(self, operation: Operation, context: RequestContext, receive: Receive) -> None:
+        """Reads the body of an operation that has one.
+
+        A caller whose lease expired meanwhile is authenticated again, which counts against no quota.
+        """
+        request_body.check_size(context)
+        if operation.body is None:
+            return
         caller = context.caller
         with self.concurrency.receiving_body("" if caller is None else caller.key_id or caller.user_id):
-            body = await request_body.read(context, receive, self.body_timeout_seconds)
+            context.body = await request_body.read(context, receive, self.body_timeout_seconds)
         if caller is not None and self.authenticator.is_expired(caller):
             context.caller = await self.authenticator.authenticate(operation, context)
-        return body
 
     async def _dispatch_write(self, operation: Operation, context: RequestContext) -> Response:
         """The response of an operation that writes; if its caller changes before it commits, it runs as the new one."""
@@ -154,7 +157,8 @@ class OperationMiddleware(SpecMiddleware):
 
     async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
         """Authenticates the request, then counts it against the quota of its credential."""
-        self.concurrency.require_capacity()
+        if self.concurrency.in_flight >= self.concurrency.max_in_flight:
+            raise self.concurrency.overloaded()
         try:
             caller = context.caller = await self.authenticator.authenticate(operation, context)
         except Failure as failure:
@@ -189,3 +193,11 @@ class OperationMiddleware(SpecMiddleware):
             return self.dispatcher.checked(context.operation, context, response)
         except InternalError as error:
             return self.errors.to_response(error, context.request_id)
+
+
+def _bind_alike(operation: Operation, code: str, context: RequestContext) -> None:
+    """Binds a request of an operation with `x-invalid-request`: whatever is invalid in it raises the same error."""
+    try:
+        binding.bind(operation, context)
+    except Failure as failure:
+        raise InvalidAddress(code) from failure

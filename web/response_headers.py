@@ -1,4 +1,4 @@
-"""Response headers: builds them, sends each response, and adds it to the access log.
+"""Response headers: adds them, sends each response, and adds it to the access log.
 
 The default headers, then rate-limit and deprecation headers. Decision 43.
 """
@@ -10,20 +10,9 @@ import time
 from web.asgi import Send
 from web.context import RequestContext
 from web.http import server_timing
-from web.number_cache import FormattedNumbers
-from web.responses import SINGLE_MESSAGE, Response, SerializedResponse, encode_headers
+from web.responses import SINGLE_MESSAGE, Response, SerializedResponse
 from web.telemetry.access_log import access_log
 from web.telemetry.tracing import TRACE
-
-DEFAULT_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-    "vary": "Accept, Authorization, Origin, X-API-Key",
-}
-_FIXED, _NAMES = encode_headers(DEFAULT_HEADERS), frozenset(DEFAULT_HEADERS)
-_LENGTH = FormattedNumbers(b"content-length: %d\r\n".__mod__)
 
 
 async def send_response(context: RequestContext, response: Response, send: Send) -> None:
@@ -31,16 +20,13 @@ async def send_response(context: RequestContext, response: Response, send: Send)
 
     Of a streamed body only the start is sent; web.http.streaming sends the rest.
     """
-    extra = dict(context.cors_headers)
-    if context.send_timing:
-        extra |= server_timing.headers(context, response)
-    operation = context.operation
-    if operation is not None and operation.deprecation_link:
-        own = response.headers.get("link")
-        extra["link"] = f"{own}, {operation.deprecation_link}" if own else operation.deprecation_link
-    if extra:
-        response = response._replace(headers=response.headers | extra)
-    head = build_headers(response, context.request_id, _extra_headers(context))
+    operation, extra = context.operation, context.rate_limit_headers
+    if operation is not None:
+        extra += operation.deprecation_headers
+    added = _added_headers(context, response)
+    if added:
+        response = response._replace(headers=response.headers | added)
+    head = context.default_headers.encode(response, context.request_id, extra)
     context.status = response.status
     content = b"" if context.method == "HEAD" else response.body
     if response.pieces is None and SINGLE_MESSAGE in context.scope.get("extensions", ()):
@@ -53,20 +39,17 @@ async def send_response(context: RequestContext, response: Response, send: Send)
         await send({"type": "http.response.body", "body": content})
 
 
-def build_headers(response: Response, request_id: str, extra: bytes) -> bytes:
-    """The encoded headers of a response: defaults, the response's own, which override them, and `extra` lines."""
-    own, fixed = response.headers, _FIXED
-    if not _NAMES.isdisjoint(own):
-        fixed = encode_headers({name: value for name, value in DEFAULT_HEADERS.items() if name not in own})
-    size = len(response.body) if response.pieces is None else response.length
-    length = b"" if size is None or response.status in (204, 304) else _LENGTH[size]
-    return b"".join((fixed, encode_headers(own), b"x-request-id: ", request_id.encode(), b"\r\n", extra, length))
-
-
-def _extra_headers(context: RequestContext) -> bytes:
-    """Rate-limit and deprecation headers."""
+def _added_headers(context: RequestContext, response: Response) -> dict[str, str]:
+    """The fields that depend on more than the response: CORS, Server-Timing, and the link of a deprecation."""
+    added = context.cors_headers
+    if context.send_timing:
+        added = added | server_timing.headers(context, response)
     operation = context.operation
-    return context.rate_limit_headers + (b"" if operation is None else operation.deprecation_headers)
+    if operation is not None and operation.deprecation_link:
+        own = response.headers.get("link")
+        link = f"{own}, {operation.deprecation_link}" if own else operation.deprecation_link
+        added = added | {"link": link}
+    return added
 
 
 def record_request(context: RequestContext, status: int) -> None:

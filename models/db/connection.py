@@ -20,11 +20,16 @@ R = TypeVar("R")
 
 def fetch_one(statement: Executable, /, **binds: object) -> Row[Any] | None:
     """The first row, or None. Raises Unavailable."""
-    return next(iter(fetch_all(statement, **binds)), None)
+    rows = _rows(statement, binds)
+    return rows[0] if rows else None
 
 
 def fetch_all(statement: Executable, /, **binds: object) -> Sequence[Row[Any]]:
     """All rows. Raises Unavailable."""
+    return _rows(statement, binds)
+
+
+def _rows(statement: Executable, binds: dict[str, object]) -> Sequence[Row[Any]]:
     transaction = current_transaction.get()
     if transaction is not None:
         return transaction.execute(statement, binds).all()

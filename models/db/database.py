@@ -115,7 +115,7 @@ class Database:
         if on_loop is not None:
             return await on_loop.run(self._run, function, *args)
         if not self.is_postgres and not writes:
-            return self._read_on_loop(function, *args)
+            return self.read_on_loop(function, *args)
         with self.use():
             work = partial(contextvars.copy_context().run, self._run, function, *args)
         threads = self._reserved_threads if reserved else self._threads
@@ -127,7 +127,7 @@ class Database:
         finally:
             slot.release()
 
-    def _read_on_loop(self, function: Callable[..., R], *args: Any) -> R:
+    def read_on_loop(self, function: Callable[..., R], *args: Any) -> R:
         """Runs a read of SQLite on the event loop: it takes microseconds and never waits for a lock."""
         token = current_executor.set(self._blocking.read_only)  # type: ignore[attr-defined] # of SQLiteExecutor
         try:

@@ -43,7 +43,7 @@ class SQLiteExecutor:
         self._anchor = self._engine.connect() if engines.is_in_memory(url) else None
         # SQLite allows one writer at a time, and its own waiting polls and is not fair.
         self._queue = threading.Lock()
-        self.read_only = ReadOnlySQLite(self)
+        self.read_only = ReadOnlySQLite(self, self._reader)
 
     @property
     def in_use(self) -> int:
@@ -53,8 +53,10 @@ class SQLiteExecutor:
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
         """All rows; a statement that writes is a transaction of its own. Raises Unavailable."""
         rows = self._reader.rows(statement, binds)
-        if rows is not None:
-            return rows
+        return self.unprepared_rows(statement, binds) if rows is None else rows
+
+    def unprepared_rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
+        """As `rows`, for what the reader does not run or could not."""
         if statement.is_dml:
             return self.transaction(lambda: self._writer.execute(statement, binds).all())
         # Statements that are not prepared, and those that failed: SQLAlchemy raises the proper exception.
@@ -100,13 +102,17 @@ class ReadOnlySQLite:
 
     is_postgres = False
 
-    def __init__(self, executor: SQLiteExecutor) -> None:
+    def __init__(self, executor: SQLiteExecutor, reader: SQLiteReader) -> None:
         self.in_use = 0
         self._executor = executor
+        self._read = reader.rows
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
         """All rows. Raises RuntimeError for a statement that writes."""
-        return self.execute(statement, binds) if statement.is_dml else self._executor.rows(statement, binds)
+        rows = self._read(statement, binds)
+        if rows is not None:
+            return rows
+        return self.execute(statement, binds) if statement.is_dml else self._executor.unprepared_rows(statement, binds)
 
     def execute(self, _statement: Executable, _binds: dict[str, Any]) -> NoReturn:
         """Raises RuntimeError."""
@@ -138,14 +144,11 @@ class SQLiteReader:
         if prepared is None:
             return None
         try:
-            return prepared.to_rows(self._connection().execute(prepared.text, prepared.values(binds)).fetchall())
+            connection = getattr(self._local, "connection", None) or self._connect()
+            return prepared.to_rows(connection.execute(prepared.text, prepared.values(binds)).fetchall())
         except Exception:  # noqa: BLE001 - the second attempt raises it, with the class of SQLAlchemy
             self._discard()
             return None
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        return self._connect() if connection is None else connection
 
     def _connect(self) -> sqlite3.Connection:
         proxied = self._engine.raw_connection()

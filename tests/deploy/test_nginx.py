@@ -12,7 +12,8 @@ from tools.deploy.nginx import NAME, Proxy, free_port, running
 from tools.testing import databases
 from tools.testing import service as harness
 from tools.testing.cli_runner import Shell
-from web.response_headers import DEFAULT_HEADERS
+from web.contract import document as contract
+from web.default_headers import DefaultHeaders
 
 LIST = b"/v1/music/org_real/collections"
 
@@ -44,7 +45,8 @@ def request(line: bytes, *fields: bytes) -> bytes:
 def assert_envelope(response: httpx.Response, code: str) -> None:
     """The response has the error envelope and the default headers of the service."""
     harness.assert_envelope(response, code)
-    assert {name: response.headers[name] for name in DEFAULT_HEADERS} == DEFAULT_HEADERS
+    defaults = DefaultHeaders(contract.document()).fields
+    assert {name: response.headers[name] for name in defaults} == defaults
     assert "Strict-Transport-Security" in response.headers
 
 

@@ -29,9 +29,12 @@ class Failed(Exception):
     """A generator failed; the text is its output."""
 
 
-def client_contract() -> dict[str, Any]:
-    """The relaxed contract with 4XX and 5XX in place of `default`, which openapi-generator's Python ignores."""
-    document = relaxed_contract.relax(strict.document())
+def client_contract(contract: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A contract, by default the project's, relaxed.
+
+    It has 4XX and 5XX in place of `default`, which openapi-generator's Python ignores.
+    """
+    document = relaxed_contract.relax(contract or strict.document())
     for operation in relaxed_contract.operations(document):
         error = operation["responses"].pop("default")
         operation["responses"] |= {"4XX": error, "5XX": error}
@@ -46,31 +49,41 @@ def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: 
     contract.write_text(json.dumps(document), encoding="utf-8")
     patches = {name: yaml.safe_load(RECIPES[name].read_text("utf-8")).get("patch", []) for name in languages}
     recipes = [_recipe(language, contract, document) for language in languages]
-    command = [str(BIN / "openapi-generator-cli"), "batch", "--fail-fast", "--threads", "2", *recipes]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
-        output = list(_report_progress(program.stdout or (), done))
-    if program.returncode:
-        raise Failed("".join(output)[-4000:])
+    run_recipes(recipes, done)
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")
         for patch in patches[language]:
             _patch(language, patch)
 
 
+def run_recipes(recipes: Sequence[str], done: Done) -> None:
+    """Runs openapi-generator once for several recipes; calls `done` for each language. Raises Failed."""
+    command = [str(BIN / "openapi-generator-cli"), "batch", "--fail-fast", "--threads", "2", *recipes]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+        output = list(_report_progress(program.stdout or (), done))
+    if program.returncode:
+        raise Failed("".join(output)[-4000:])
+
+
 def redocly(language: str, document: dict[str, Any], done: Done) -> None:
     """Writes the client of Redocly's generator, and copies the files of its folder."""
-    contract, target = WORK / f"openapi-{language}.json", DIST / language
-    contract.write_text(json.dumps(_in_camel_case(document)), encoding="utf-8")
-    arguments = ["generate-client", contract, "--config", RECIPES[language], "--output", target / "src" / "client.ts"]
-    command = [str(ROOT / "node_modules/.bin/redocly"), *map(str, arguments)]
-    completed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if completed.returncode:
-        raise Failed(completed.stdout + completed.stderr)
+    target = DIST / language
+    run_redocly(language, document, WORK / f"openapi-{language}.json", target / "src" / "client.ts")
     for file in (file for file in (HOME / language).rglob("*") if file.is_file()):
         copy = target / file.relative_to(HOME / language)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(file.read_text("utf-8").replace("{{{version}}}", document["info"]["version"]), encoding="utf-8")
     done(language)
+
+
+def run_redocly(language: str, document: dict[str, Any], contract: Path, output: Path) -> None:
+    """Writes one source file with Redocly's generator, from the file `contract`, which it writes. Raises Failed."""
+    contract.write_text(json.dumps(_in_camel_case(document)), encoding="utf-8")
+    arguments = ["generate-client", contract, "--config", RECIPES[language], "--output", output]
+    command = [str(ROOT / "node_modules/.bin/redocly"), *map(str, arguments)]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise Failed(completed.stdout + completed.stderr)
 
 
 def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,10 +33,13 @@ def page() -> str:
 
 
 def _objects() -> Iterator[str]:
+    notes = conformance.table()["notes"]
     for kind, fields in conformance.table()["objects"].items():
         yield f"## {kind} Object\n\n| Field | Supported |\n| --- | --- |"
         yield from (_row(name, state) for field, states in fields.items() for name, state in _names(field, states))
         yield ""
+        if kind in notes:
+            yield f"{textwrap.fill(notes[kind], 120)}\n"
 
 
 def _names(field: str, states: Any) -> Iterator[tuple[str, str]]:

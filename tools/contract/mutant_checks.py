@@ -23,7 +23,7 @@ TESTS = (
 # Code that finds files relative to its own path: through a link it would find the unchanged project.
 _COPIED = (
     "app.py", "setting_parsers.py", "settings.py", "pyproject.toml", "cli", "web", "tools",
-    "generated", "handlers", "mock", "models", "ops", "docsite", "tests",
+    "generated", "handlers", "mock", "models", "ops", "docsite", "studio", "tests",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 

@@ -8,8 +8,8 @@ import sys
 from typing import NamedTuple
 
 from web.contract import document as contract
+from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
-from web.response_headers import DEFAULT_HEADERS
 
 HSTS = "max-age=31536000"
 OWN = {
@@ -46,6 +46,7 @@ PAGES = (
 )
 
 CATALOG = ErrorCatalog(contract.document())
+DEFAULTS = DefaultHeaders(contract.document()).fields
 
 
 def conf() -> str:
@@ -70,7 +71,7 @@ def _block(page: Page) -> str:
 
 def _fields(code: str) -> list[str]:
     entry = CATALOG.entries[code]
-    fields = DEFAULT_HEADERS | {"x-request-id": TRACE_ID, "strict-transport-security": HSTS, "link": entry.link}
+    fields = DEFAULTS | {"x-request-id": TRACE_ID, "strict-transport-security": HSTS, "link": entry.link}
     texts = {name: value.replace('"', r"\"") for name, value in (fields | OWN.get(entry.status, {})).items()}
     return [f'add_header {name.title()} "{text}" always;' for name, text in texts.items()]
 

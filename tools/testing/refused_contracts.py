@@ -203,6 +203,9 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Header", "header without a plain value"): _set(
             AT_POST, *MADE, "headers", "X-Size", "schema", value={"type": "object"}
         ),
+        ("Header", "required header that the service sends in some responses only"): _set(
+            AT_POST, *MADE, "headers", "RateLimit", value={"required": True, "schema": {"type": "string"}}
+        ),
         ("RequestBody", "several media types with different schemas"): _set(
             AT_POST, *POST, "requestBody", "content", "text/plain", value={"schema": {}}
         ),

@@ -55,7 +55,7 @@ def findings(document: dict[str, Any]) -> list[Finding]:
 
 
 def table() -> dict[str, dict[str, Any]]:
-    """The table: `objects` with the state of each field, `rules` with the state of each condition."""
+    """The table: `objects` with the state of each field, `rules` with that of each condition, and `notes`."""
     return _read()
 
 

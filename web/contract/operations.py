@@ -19,13 +19,18 @@ from web.exceptions import Violation
 from web.responses import UNCHECKED, Response, encode_headers
 
 _SAFE_METHODS = ("GET", "HEAD")
-# Header fields that the server adds by itself, to this response or later.
-_BY_SERVER = frozenset(
-    ("accept-patch", "accept-post", "allow", "cache-control", "content-security-policy", "content-type", "deprecation",
-     "etag", "idempotent-replayed", "link", "location", "ratelimit", "ratelimit-policy", "referrer-policy",
-     "retry-after", "server-timing", "sunset", "vary", "www-authenticate", "x-content-type-options",
-     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id")
+# Header fields that the server adds by itself: to every response, after the response was checked, or before that.
+_IN_EVERY_RESPONSE = frozenset(
+    ("cache-control", "content-security-policy", "content-type", "referrer-policy", "vary", "x-content-type-options",
+     "x-request-id")
 )  # fmt: skip
+ADDED_LATER = frozenset(
+    ("deprecation", "idempotent-replayed", "ratelimit", "ratelimit-policy", "server-timing", "sunset",
+     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+)  # fmt: skip
+_ADDED_BEFORE = frozenset(
+    ("accept-patch", "accept-post", "allow", "etag", "link", "location", "retry-after", "www-authenticate")
+)
 
 
 class Operation:
@@ -80,7 +85,7 @@ class Operation:
 class ResponseObject:
     """A compiled Response Object: media types by name, header names in lower case, and the template of Location.
 
-    `own_headers` are those that only a handler can give.
+    `checked_headers` are those that only a handler can give, and those that are required.
     """
 
     def __init__(self, operation: OperationObject, status: int, validators: ValidatorCache, public_path: str) -> None:
@@ -94,10 +99,13 @@ class ResponseObject:
         self.is_negotiated = len(self.media_types) > 1
         # The proxy takes X-Accel-Redirect out; no client sees it.
         self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type", "x-accel-redirect"}
-        self.own_headers = {
+        headers = {
             name.lower(): Parameter(_as_parameter(operation, name, header), validators)
             for name, header in node.get("headers", {}).items()
-            if name.lower() not in _BY_SERVER
+            if name.lower() not in _IN_EVERY_RESPONSE | ADDED_LATER
+        }
+        self.checked_headers = {
+            name: header for name, header in headers.items() if header.required or name not in _ADDED_BEFORE
         }
         has_location = "location" in self.headers
         self.needs_location = has_location and (status == 201 or status // 100 == 3)
@@ -116,11 +124,11 @@ class ResponseObject:
             return f"the headers {', '.join(headers.keys() - self.headers)} are not documented"
         if self.needs_location and "location" not in headers:
             return "it has no Location; the contract needs a link to a GET, or the handler gives it"
-        return _as_text(self._header_violations(headers)) if self.own_headers else None
+        return _as_text(self._header_violations(headers)) if self.checked_headers else None
 
     def _header_violations(self, headers: dict[str, str]) -> Iterator[Violation]:
         violations: list[Violation] = []
-        for name, header in self.own_headers.items():
+        for name, header in self.checked_headers.items():
             header.read(header.split(headers[name]) if name in headers else None, violations)
         return iter(violations)
 

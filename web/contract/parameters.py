@@ -18,13 +18,16 @@ _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _BOOLEANS = {"true": True, "false": False}
 _JSON_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _BRANCHES = ("allOf", "anyOf", "oneOf")
+# What a text in a path is checked for; of another form it identifies nothing anyway, and is looked up. Decision 11.
+_CONSTRAINTS = frozenset((*_BRANCHES, "enum", "not"))
 
 
 class Parameter:
     """One declared parameter: its argument name, default and validator.
 
-    The items of an array are separate fields of the query (`is_exploded`), or separated by commas. `is_text`: any text
-    is a value of the right type. Raises ValueError for a schema whose values have no form in a parameter.
+    The items of an array are separate fields of the query (`is_exploded`), or separated by commas. `is_text`: a text
+    without alternatives, which is looked up if it is in a path. Raises ValueError for a schema whose values have no
+    form in a parameter.
     """
 
     def __init__(self, node: dict[str, Any], validators: ValidatorCache) -> None:
@@ -38,7 +41,7 @@ class Parameter:
         self.validator = validators.get(schema)
         self.is_array = kinds == ["array"]
         self.is_exploded = node["in"] == "query" and node.get("explode", True)
-        self.is_text = kinds == ["string"] and "enum" not in schema
+        self.is_text = kinds == ["string"] and _CONSTRAINTS.isdisjoint(validators.follow(schema))
         self._types = types(schema.get("items", {}), validators) if self.is_array else kinds
         if not _CONVERTERS.keys() >= set(self._types):
             raise ValueError(f"The parameter {self.pointer} is an object, or holds an array: use plain values.")

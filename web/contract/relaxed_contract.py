@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from web.contract import objects
 from web.contract.document import METHODS, lookup
 from web.contract.reading import JSON
 
@@ -15,7 +16,6 @@ from web.contract.reading import JSON
 LIMITS = frozenset(
     ("enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "uniqueItems")
 )
-_VALUES = ("default", "example", "examples")
 _SCHEMA = "#/components/schemas/"
 _ERROR = {
     "description": "What went wrong.",
@@ -39,9 +39,9 @@ def relax(document: dict[str, Any]) -> dict[str, Any]:
         **document,
         "paths": {path: rules.path_item(item) for path, item in document["paths"].items()},
         "components": {
-            **{name: nodes if name in _UNTOUCHED else rules.relaxed(nodes) for name, nodes in components.items()},
+            **{name: rules.section(name, nodes) for name, nodes in components.items()},
             "schemas": {name: rules.schema(name) for name in components["schemas"]},
-            "responses": {**rules.relaxed(components.get("responses", {})), "Error": _ERROR},
+            "responses": {**rules.section("responses", components.get("responses", {})), "Error": _ERROR},
         },
     }
     return relaxed | {"components": _referenced(relaxed)}
@@ -59,37 +59,39 @@ class _Rules:
         self.enums = {f"{_SCHEMA}{name}" for name, schema in self.schemas.items() if "enum" in schema}
         sent = (node.get("requestBody") for node in operations(document))
         answered = (node["responses"] for node in operations(document))
-        self.closed = _references(sent, document) - _references(answered, document)
+        self.closed = _references("RequestBody", sent, document) - _references("Responses", answered, document)
+
+    def section(self, name: str, nodes: dict[str, Any]) -> Any:
+        """A section of the Components Object."""
+        return nodes if name in _UNTOUCHED else self.relaxed(objects.FIELDS["Components"][name], nodes)
 
     def schema(self, name: str) -> Any:
         schema = self.schemas[name]
-        return schema if "enum" in schema else self.relaxed(schema, closed=_SCHEMA + name in self.closed)
+        return schema if "enum" in schema else self.relaxed("Schema", schema, closed=_SCHEMA + name in self.closed)
 
     def path_item(self, item: dict[str, Any]) -> dict[str, Any]:
-        return {key: self.operation(node) if key in METHODS else self.relaxed(node) for key, node in item.items()}
+        relaxed: dict[str, Any] = self.relaxed("PathItem", item)
+        return relaxed | {method: self.operation(item[method]) for method in METHODS if method in item}
 
     def operation(self, node: dict[str, Any]) -> dict[str, Any]:
-        successes = {status: self.relaxed(answer) for status, answer in node["responses"].items() if status < "4"}
-        relaxed: dict[str, Any] = self.relaxed(node)
+        relaxed: dict[str, Any] = self.relaxed("Operation", node)
+        successes = {status: answer for status, answer in relaxed["responses"].items() if status < "4"}
         if "requestBody" in node:
-            relaxed["requestBody"] = self.relaxed(_with_one_form(node["requestBody"]), closed=True)
+            relaxed["requestBody"] = self.relaxed("RequestBody", _with_one_form(node["requestBody"]), closed=True)
         return relaxed | {"responses": {**successes, "default": {"$ref": "#/components/responses/Error"}}}
 
-    def relaxed(self, node: Any, *, closed: bool = False) -> Any:
-        """The node without limits and enumerations, and without closed objects unless `closed`."""
-        if isinstance(node, list):
-            return [self.relaxed(item, closed=closed) for item in node]
-        if not isinstance(node, dict):
-            return node
-        if node.get("$ref") in self.enums:
+    def relaxed(self, kind: str, node: Any, *, closed: bool = False) -> Any:
+        """The object without limits and enumerations, and without closed objects unless `closed`."""
+        if objects.is_reference(kind, node):
+            if node["$ref"] not in self.enums:
+                return node
             name = node["$ref"].removeprefix(_SCHEMA)
             return {"type": "string", "description": f"One of `{name}`; a newer server may know more."}
-        dropped = _dropped(node, closed=closed)
-        return {
-            key: value if key in _VALUES else self.relaxed(value, closed=closed)
-            for key, value in node.items()
-            if key not in dropped
-        }
+        held = {key: self.relaxed(inner, item, closed=closed) for key, inner, item in objects.members(kind, node)}
+        if not isinstance(node, dict):
+            return list(held.values()) if isinstance(node, list) else node
+        dropped = _dropped(node, closed=closed) if kind == "Schema" else frozenset()
+        return {key: held.get(key, value) for key, value in node.items() if key not in dropped}
 
 
 def _with_one_form(body: dict[str, Any]) -> dict[str, Any]:
@@ -102,17 +104,15 @@ def _with_one_form(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"content": kept}
 
 
-def _dropped(node: dict[str, Any], *, closed: bool) -> frozenset[str]:
-    """The keywords to drop from a node: none unless it is a Schema Object with a type."""
-    if not isinstance(node.get("type"), str):
-        return frozenset()
-    is_closed = node.get("additionalProperties") is False and not closed
+def _dropped(schema: dict[str, Any], *, closed: bool) -> frozenset[str]:
+    """The keywords to drop from a Schema Object."""
+    is_closed = schema.get("additionalProperties") is False and not closed
     return LIMITS | {"additionalProperties"} if is_closed else LIMITS
 
 
 def _referenced(document: dict[str, Any]) -> dict[str, Any]:
     """The components without those that nothing refers to; schemas stay, because the enumerations hold constants."""
-    used = _references(document["paths"].values(), document)
+    used = _references("PathItem", document["paths"].values(), document)
     return {
         section: nodes
         if section in _KEPT
@@ -121,18 +121,15 @@ def _referenced(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _references(nodes: Iterable[Any], document: dict[str, Any]) -> set[str]:
-    """The local references in the nodes and in what they refer to."""
+def _references(kind: str, nodes: Iterable[Any], document: dict[str, Any]) -> set[str]:
+    """The local references in objects of one kind and in what they refer to; data, such as an example, has none."""
     found: set[str] = set()
-    pending = list(nodes)
+    pending = [(kind, node) for node in nodes]
     while pending:
-        node = pending.pop()
-        if isinstance(node, list):
-            pending.extend(node)
-        elif isinstance(node, dict):
-            reference = node.get("$ref")
-            if isinstance(reference, str) and reference not in found:
-                found.add(reference)
-                pending.append(lookup(document, node))
-            pending.extend(node.values())
+        kind, node = pending.pop()
+        if not objects.is_reference(kind, node):
+            pending.extend((inner, item) for _, inner, item in objects.members(kind, node))
+        elif node["$ref"] not in found:
+            found.add(node["$ref"])
+            pending.append((kind, lookup(document, node)))
     return found

@@ -120,11 +120,6 @@ def negotiate(operation: Operation, context: RequestContext) -> None:
         body.media_type(headers.get(b"content-type", b""))
 
 
-def may_have_body(headers: dict[bytes, bytes]) -> bool:
-    """Whether the request has Content-Length or Transfer-Encoding, valid or not."""
-    return b"content-length" in headers or b"transfer-encoding" in headers
-
-
 def has_body(headers: dict[bytes, bytes]) -> bool:
     """Whether the request has content (RFC 9112 section 6.3)."""
     return headers.get(b"content-length", b"").strip(b"0") != b"" or b"transfer-encoding" in headers

@@ -130,10 +130,14 @@ def _credentials(security: Security, context: RequestContext) -> tuple[int, list
     """The bits and texts of the credentials. Raises MalformedRequest; AuthenticationRequired if one is malformed."""
     headers, sent = context.headers, 0
     secrets: list[str] = []
-    for name, bit, is_bearer in security.headers:
-        if name in headers:
-            sent |= bit
-            secrets.append(_ascii(_token(headers[name]) if is_bearer else headers[name]))
+    try:
+        for name, bit, is_bearer in security.headers:
+            if name in headers:
+                sent |= bit
+                value = headers[name]
+                secrets.append((_token(value) if is_bearer else value).decode("ascii"))
+    except UnicodeDecodeError:
+        raise _unauthenticated() from None
     if len(headers) != len(context.scope["headers"]):
         names = [name for name, _, _ in security.headers]
         _reject_repeated([name for name, _ in context.scope["headers"] if name in names])
@@ -183,13 +187,6 @@ def _require_form(credentials: list[str]) -> None:
     """Raises AuthenticationRequired for what is neither a key nor a token: it needs no query."""
     if not all(keys.well_formed(credential) or _JWT.fullmatch(credential) for credential in credentials):
         raise _unauthenticated()
-
-
-def _ascii(secret: bytes) -> str:
-    try:
-        return secret.decode("ascii")
-    except UnicodeDecodeError:
-        raise _unauthenticated() from None
 
 
 def _require_active(key: keys.ApiKey, caller: Caller) -> Caller:

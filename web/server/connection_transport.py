@@ -29,7 +29,7 @@ class ConnectionTransport(asyncio.Transport):
         self.write_timeout = write_timeout
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if not self.is_closing():  # uvloop raises for a write to a closing transport
+        if not self._closing and not self._transport.is_closing():  # uvloop raises for a write to a closing transport
             self._transport.write(data)
 
     def is_closing(self) -> bool:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http import httptools_impl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from web import response_headers
 from web.context import new_request_id
 from web.exceptions import InternalError
 from web.responses import ABORT, SINGLE_MESSAGE, SerializedResponse
 from web.server.connection_transport import ConnectionTransport
-from web.server.lifespan_state import ERROR_CATALOG
+from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG
 
 CLOSE = (b"connection", b"close")
 # A larger response is written in pieces of this size, each when the client has read most of the one before.
@@ -44,8 +42,23 @@ class Cycle(RequestResponseCycle):
     """One request and its response; sends `connection: close` if it responds before the request was read completely."""
 
     transport: ConnectionTransport
-    is_unframed = False
-    is_sized = False
+    # What a request begins with; uvicorn's __init__ would set each of them again.
+    access_log = disconnected = response_started = response_complete = is_unframed = is_sized = False
+    more_body = True
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
+
+    def __init__(self, protocol: HttpToolsProtocol, transport: ConnectionTransport, *, keep_alive: bool) -> None:
+        self.scope = protocol.scope
+        self.transport = transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.message_event = asyncio.Event()
+        self.on_response = protocol.on_response_complete
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.body = bytearray()
 
     async def send(self, message: Any) -> None:
         if ABORT in message:
@@ -108,13 +121,11 @@ class Cycle(RequestResponseCycle):
     async def send_500_response(self) -> None:
         """Called by uvicorn after it has logged an exception that the application did not handle."""
         request_id = new_request_id()
-        catalog = self.scope["state"][ERROR_CATALOG]
-        response = catalog.to_response(InternalError("The application failed"), request_id)
+        state = self.scope["state"]
+        response = state[ERROR_CATALOG].to_response(InternalError("The application failed"), request_id)
         self.keep_alive = False
-        self._write(
-            STATUS_LINE[500],
-            SerializedResponse(response_headers.build_headers(response, request_id, b""), response.body, closes=False),
-        )
+        header = state[DEFAULT_HEADERS].encode(response, request_id, b"")
+        self._write(STATUS_LINE[500], SerializedResponse(header, response.body, closes=False))
 
     def _write(self, status: bytes, response: SerializedResponse) -> None:
         """Writes the response at once. uvicorn would encode each field separately, which takes longer than the rest."""
@@ -155,7 +166,3 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
-
-
-# uvicorn creates cycles by this name and has no option for their class.
-httptools_impl.RequestResponseCycle = Cycle  # type: ignore[misc]

@@ -8,11 +8,10 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
-from web import response_headers
 from web.context import new_request_id
 from web.exceptions import RequestError
 from web.server.cycle import DEFAULT_HEADER_CACHE
-from web.server.lifespan_state import ERROR_CATALOG, RATE_LIMIT_HOOK
+from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG, RATE_LIMIT_HOOK
 from web.telemetry.metrics import request_metrics
 
 log = structlog.get_logger("web.server.error_response")
@@ -28,6 +27,6 @@ def serialize(
     if request_metrics.on:
         request_metrics.observe(None, response.status, 0.0)
     response = response._replace(headers=response.headers | {"connection": "close"})
-    headers = response_headers.build_headers(response, request_id, app_state[RATE_LIMIT_HOOK](peer))
+    headers = app_state[DEFAULT_HEADERS].encode(response, request_id, app_state[RATE_LIMIT_HOOK](peer))
     defaults = DEFAULT_HEADER_CACHE.lines(server_state.default_headers)
     return b"".join((STATUS_LINE[response.status], defaults, headers, b"\r\n", b"" if head_only else response.body))

@@ -10,6 +10,8 @@ DRAINING = "draining"
 RATE_LIMIT_HOOK = "rate_limit_hook"
 # The application's ErrorCatalog, for the error responses that the server sends itself.
 ERROR_CATALOG = "error_catalog"
+# The DefaultHeaders of every response.
+DEFAULT_HEADERS = "default_headers"
 # The MemoryLimiter of the process.
 MEMORY_LIMITER = "memory_limiter"
 # The PipelineQueue of the process.

@@ -17,14 +17,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from urllib.parse import unquote
 
 import httptools
+from uvicorn._types import ASGIVersions
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.exceptions import MalformedRequest, RequestError, TargetTooLong
 from web.http import request_checks
 from web.http.request_checks import MAX_HEADER_BYTES, MAX_HEADER_FIELDS, MAX_TARGET_BYTES
 from web.responses import EXTENSIONS
+from web.server.connection_transport import ConnectionTransport
+from web.server.cycle import Cycle
 from web.server.parser import Parser
 
 MAX_HEAD_BYTES = MAX_TARGET_BYTES + MAX_HEADER_BYTES + 8 * 1024
@@ -48,6 +52,7 @@ class ParserCallbacks(HttpToolsProtocol):
         self._error: RequestError | None = None
         self._in_head = self._upgrade_ignored = False
         self._framing_bytes = self._field_bytes = self._fields = 0
+        self._asgi: ASGIVersions = {"version": self.asgi_version, "spec_version": "2.3"}
         # The bytes of each request without a response, oldest first.
         self._unanswered: deque[int] = deque()
 
@@ -66,8 +71,8 @@ class ParserCallbacks(HttpToolsProtocol):
         return bool(self._unanswered) and not self._in_head and self.cycle.more_body
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = EXTENSIONS
+        """In place of uvicorn's, which makes the scope before anything of the request is known."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         self._in_head = True
         self._framing_bytes = self._field_bytes = self._fields = 0
 
@@ -78,22 +83,51 @@ class ParserCallbacks(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called for trailer fields too; they are counted and dropped, because they must not become header fields."""
+        name = name.lower()
         self._fields += 1
         self._field_bytes += len(name) + len(value)
         if self._in_head:
-            name = name.lower()
             self.headers.append((name, value.rstrip(b" \t")))  # RFC 9110 section 5.5
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
-        elif name.lower() in _NEVER_TRAILERS:
+            if name == b"expect":
+                self.expect_100_continue = value.lower() == b"100-continue"
+        elif name in _NEVER_TRAILERS:
             self._fail(MalformedRequest(f"The trailer field {name.decode('ascii')} is not allowed"))
         if self._fields > MAX_HEADER_FIELDS or self._field_bytes > MAX_HEADER_BYTES:
             self._fail(request_checks.too_many_fields())
 
-    def _begin_content(self) -> None:
+    def _begin_request(self, method: bytes, version: str, transport: ConnectionTransport) -> None:
+        """Starts the request whose header is complete, or lets it wait for its turn; in place of uvicorn's.
+
+        The target is valid, so that it has nothing but a path and a query (RFC 9112 section 3.2.1).
+        """
+        path, _, query = self.url.partition(b"?")
+        text = path.decode("ascii")
+        self.scope = {
+            "type": "http",
+            "asgi": self._asgi,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": method.decode("ascii"),
+            "root_path": "",
+            "path": unquote(text) if "%" in text else text,
+            "raw_path": path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "extensions": EXTENSIONS,
+        }
+        waits = self.cycle is not None and not self.cycle.response_complete
+        self.cycle = cycle = Cycle(self, transport, keep_alive=version != "1.0" and self.parser.should_keep_alive())
         self._in_head = False
         self._framing_bytes = MAX_HEAD_BYTES - MAX_HEADER_BYTES
         self._unanswered.append(REQUEST_BYTES + self._field_bytes + self._fields * FIELD_BYTES)
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+        else:
+            self._start_asgi_task(cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes -= len(body) * (1 + FRAMING_PER_CONTENT_BYTE)
@@ -102,9 +136,12 @@ class ParserCallbacks(HttpToolsProtocol):
             self._unanswered[-1] += len(body)
 
     def on_message_complete(self) -> None:
+        """In place of uvicorn's, which asks the parser for an upgrade again."""
         if not self._upgrade_ignored:
-            super().on_message_complete()
             self._framing_bytes = 0
+            if not self.cycle.response_complete:
+                self.cycle.more_body = False
+                self.cycle.message_event.set()
 
     def _reject_malformed(self) -> None:
         # A variable in the caller would be a reference cycle: the traceback of the error has the caller's frame.

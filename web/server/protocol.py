@@ -67,11 +67,11 @@ class Protocol(FlowControlledProtocol):
 
     def on_headers_complete(self) -> None:
         self._timeouts.cancel_header_timer()
-        version = self.parser.get_http_version()
+        version, method = self.parser.get_http_version(), self.parser.get_method()
         if version not in ("1.0", "1.1"):
             self._fail(MalformedRequest("This server supports HTTP/1.1 and HTTP/1.0"))
         try:
-            self.url = request_checks.normalize_target(self.parser.get_method(), self.url)
+            self.url = request_checks.normalize_target(method, self.url)
         except MalformedRequest as error:
             self._fail(error)
         upgrade = self.parser.should_upgrade()
@@ -79,9 +79,7 @@ class Protocol(FlowControlledProtocol):
         if self._upgrade_ignored:
             return
         self.expect_100_continue = self.expect_100_continue and version == "1.1"
-        super().on_headers_complete()
-        self._begin_content()
-        self.cycle.transport = self._connection
+        self._begin_request(method, version, self._connection)
         if upgrade:
             self.cycle.keep_alive = False
 
@@ -96,7 +94,8 @@ class Protocol(FlowControlledProtocol):
         if self.pipeline:
             self._pipeline_queue.put(self._start_pipelined, self.loop)
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self._unanswered:
             return
         if self._state:

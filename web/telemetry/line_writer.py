@@ -9,6 +9,7 @@ import atexit
 import os
 import select
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
@@ -35,6 +36,7 @@ class LineWriter:
     ) -> None:
         self.lost = 0
         self._descriptor = descriptor
+        self._chunk_bytes = MAX_BUFFERED_BYTES if _is_regular_file(descriptor) else ATOMIC_WRITE_BYTES
         self._before_write = before_write
         self._max_bytes = max_bytes
         self._lock = RLock()
@@ -76,7 +78,7 @@ class LineWriter:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         while True:
             lines = self._queue.get()
-            written = [self._attempt(chunk) for chunk in _chunks(lines)]
+            written = [self._attempt(chunk) for chunk in _chunks(lines, self._chunk_bytes)]
             self._written_bytes += sum(map(len, lines))
             if all(written) and self._queue.empty():
                 self._report_lost()
@@ -113,16 +115,20 @@ class LineWriter:
             log.warning("log lines lost", lines=count)
 
 
-def _chunks(lines: list[bytes]) -> Iterator[bytes]:
-    """The lines in chunks of at most ATOMIC_WRITE_BYTES; a longer line is a chunk of its own."""
-    joined = b"".join(lines)
-    if len(joined) <= ATOMIC_WRITE_BYTES:
-        yield joined
-        return
-    piece = b""
-    for line in lines:
-        if piece and len(piece) + len(line) > ATOMIC_WRITE_BYTES:
-            yield piece
-            piece = b""
-        piece += line
-    yield piece
+def _is_regular_file(descriptor: int) -> bool:
+    """Whether each write is atomic, of any size: the kernel locks the file."""
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
+
+
+def _chunks(lines: list[bytes], size: int) -> Iterator[bytes]:
+    """The lines in chunks of at most `size` bytes; a longer line is a chunk of its own."""
+    joined, start = b"".join(lines), 0
+    while len(joined) - start > size:
+        end = joined.rfind(b"\n", start, start + size) + 1 or joined.find(b"\n", start) + 1 or len(joined)
+        yield joined[start:end]
+        start = end
+    if start < len(joined):
+        yield joined[start:]

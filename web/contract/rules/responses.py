@@ -8,6 +8,7 @@ from typing import Any
 
 from web.contract.media_types import is_json
 from web.contract.nodes import Node
+from web.contract.operations import ADDED_LATER
 from web.contract.parameters import types
 from web.contract.reading import JSON
 from web.contract.rules.registry import rule, when
@@ -69,6 +70,11 @@ def _errors(node: Node) -> Iterator[str]:
     for status, response in node.operation().by_status.items():
         schema = response.get("content", {}).get(JSON, {}).get("schema")
         yield from when(broken=status >= 400 and schema != {"$ref": _ENVELOPE}, detail=str(status))
+
+
+@rule("Header", "required header that the service sends in some responses only")
+def _sometimes(node: Node) -> Iterator[str]:
+    return when(broken=node.value.get("required") is True and node.name.lower() in ADDED_LATER, detail=f"`{node.name}`")
 
 
 def _successes(node: Node) -> list[int]:
