@@ -34,9 +34,9 @@ class RequestContext:
     generation: GenerationSettings
 
     __slots__ = (
-        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "generation", "headers",
-        "method", "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope",
-        "send_timing", "started", "status", "violations",
+        "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "generation",
+        "headers", "method", "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id",
+        "scope", "send_timing", "started", "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract, default_headers: DefaultHeaders) -> None:

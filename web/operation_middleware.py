@@ -97,7 +97,8 @@ class OperationMiddleware(SpecMiddleware):
         except request_body.ClientDisconnected:
             raise
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
-            response = self._checked_error(context, self.errors.to_response(failure, context.request_id))
+            shown = _alike(context.operation, failure)
+            response = self._checked_error(context, self.errors.to_response(shown, context.request_id))
         await send_response(context, response, send)
         if response.pieces is not None and context.method != "HEAD":
             with self.dispatcher.database.use():
@@ -115,10 +116,7 @@ class OperationMiddleware(SpecMiddleware):
         request_checks.negotiate(operation, context)
         if b"content-length" in context.headers or b"transfer-encoding" in context.headers:
             await self._read_body(operation, context, receive)
-        if operation.invalid_request is None:
-            binding.bind(operation, context)
-        else:
-            _bind_alike(operation, operation.invalid_request, context)
+        binding.bind(operation, context)
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
         concurrency = self.concurrency
@@ -195,9 +193,8 @@ class OperationMiddleware(SpecMiddleware):
             return self.errors.to_response(error, context.request_id)
 
 
-def _bind_alike(operation: Operation, code: str, context: RequestContext) -> None:
-    """Binds a request of an operation with `x-invalid-request`: whatever is invalid in it raises the same error."""
-    try:
-        binding.bind(operation, context)
-    except Failure as failure:
-        raise InvalidAddress(code) from failure
+def _alike(operation: Operation | None, failure: Exception) -> Exception:
+    """The error to respond with: of an operation with `x-invalid-request` the same one for every invalid request."""
+    if operation is None or operation.invalid_request is None or not isinstance(failure, binding.FAILURES):
+        return failure
+    return InvalidAddress(operation.invalid_request)
