@@ -11,7 +11,7 @@ import pytest
 from app import create_app
 from tests.hostile import bodies, fields, framing, length, paths, queries
 from tools.endurance import wire_fuzz, wire_oracle
-from tools.endurance.wire_fuzz import Findings, Outcome, compare
+from tools.endurance.wire_fuzz import Findings, Outcome, compare, responses
 from tools.testing import in_process
 from tools.testing.cases import COLLECTION, KEY, LIVE, chunked, chunks, get, head, mine
 from tools.testing.in_process import InProcessServer
@@ -111,3 +111,10 @@ def test_failing_application_is_noticed(
                 return await wire_fuzz.fuzz(server, {}, SEED, inputs=20, corpus=[get()])
 
         assert what <= {failure["what"] for failure in asyncio.run(run()).failures}
+
+
+def test_a_response_to_an_unknown_head_request_has_no_content() -> None:
+    found = b"HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\n"
+    assert responses(found + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", []) == (((404, ""), (200, "")), False)
+    with pytest.raises(ValueError, match="no status line"):
+        responses(found + b"lost content", [])

@@ -144,7 +144,10 @@ def pieces(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 def responses(sent: bytes, methods: Sequence[str]) -> tuple[tuple[tuple[int, str], ...], bool]:
-    """Status and error code of each response, and whether the last one closes. Raises ValueError for invalid HTTP."""
+    """Status and error code of each response, and whether the last one closes. Raises ValueError for invalid HTTP.
+
+    `methods` are those of the requests. A response to a further one is to HEAD if the next response follows its header.
+    """
     found: list[tuple[int, str]] = []
     closes = False
     while sent:
@@ -155,7 +158,7 @@ def responses(sent: bytes, methods: Sequence[str]) -> tuple[tuple[tuple[int, str
             raise ValueError(f"no status line: {top[:200]!r}")
         if line[1] == b"100":
             continue
-        to_head = (methods[len(found)] if len(found) < len(methods) else "") == "HEAD"
+        to_head = methods[len(found)] == "HEAD" if len(found) < len(methods) else sent.startswith(b"HTTP/1.1 ")
         size = 0 if to_head or length is None else int(length[1])
         content, sent = sent[:size], sent[size:]
         closes = b"\r\nconnection: close" in top
