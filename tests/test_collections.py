@@ -2,6 +2,7 @@
 
 import random
 import re
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,9 +130,11 @@ def test_update_keeps_the_position_in_the_list(newcomer: httpx.Client) -> None:
     assert _listed(newcomer) == [second["id"], first["id"]]
 
 
-def test_list_has_no_track_count(newcomer: httpx.Client, tracks: list[str]) -> None:
+def test_list_has_no_track_count(server: Service) -> None:
+    user = f"user_{secrets.token_hex(8)}"
+    newcomer = server.client(server.key(user)[1])
     made = new_collection(newcomer, description="With a track")
-    add_all(newcomer, made["id"], tracks[:1])
+    add_all(newcomer, made["id"], server.make_tracks(1, creator=user))
     [item] = newcomer.get("collections").json()["items"]
     shown = newcomer.get(f"collections/{made['id']}").json()
     assert shown["track_count"] == 1
