@@ -50,7 +50,7 @@ class Dispatcher:
         """The response of a handler that is a plain function. If it may write, it runs in a transaction."""
         try:
             if self.database.replica is None:
-                return self._execute(operation, context)
+                return self._execute(operation, context) if operation.writes else self._call(operation, context)
             with self._read_your_writes(self.database.replica, operation, context):
                 return self._execute(operation, context)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as escape:
@@ -96,7 +96,11 @@ class Dispatcher:
 
 def build_response(operation: Operation, context: RequestContext, result: Any) -> Response:
     """The success response of a handler's result, or 304 if If-None-Match has its tag (RFC 9110 section 15.4.5)."""
-    status, headers, body = _unwrap(operation, result)
+    status, headers, body = operation.success, {}, result
+    if isinstance(body, WithStatus):
+        status, headers, body = body.status, dict(body.headers), body.body
+    if isinstance(body, WithETag):
+        headers["etag"], body = f'"{body.tag}"', body.body
     known = None if operation.writes else context.arguments.get("if_none_match")
     if known is not None and preconditions.is_known(known, headers.get("etag")):
         return Response(304, headers, b"")
@@ -107,16 +111,6 @@ def build_response(operation: Operation, context: RequestContext, result: Any) -
         return Response(status, headers, b"", pieces=body.pieces, length=body.length)
     documented = operation.responses.get(status)
     return Response(status, headers, b"", body) if documented is None else _encode(documented, context, headers, body)
-
-
-def _unwrap(operation: Operation, result: Any) -> tuple[int, dict[str, str], Any]:
-    """Status, header fields and body of a handler's result."""
-    status, headers = operation.success, {}
-    if isinstance(result, WithStatus):
-        status, headers, result = result.status, dict(result.headers), result.body
-    if isinstance(result, WithETag):
-        headers["etag"], result = f'"{result.tag}"', result.body
-    return status, headers, result
 
 
 def _encode(documented: ResponseObject, context: RequestContext, headers: dict[str, str], body: Any) -> Response:
