@@ -287,7 +287,9 @@ def test_a_request_becomes_a_piece(on_sqlite: Studio, tmp_path: Path) -> None:
             job = answer.json()
             ends = time.monotonic() + 60
             while job["status"] not in ("succeeded", "failed") and time.monotonic() < ends:
-                job = client.get(f"/generations/{job['id']}").json()
+                found = client.get(f"/generations/{job['id']}")
+                assert found.status_code == 200, found.text
+                job = found.json()
                 time.sleep(0.1)
             assert job["status"] == "succeeded", job
             assert client.get(f"/tracks/{job['result_track_id']}").json()["engine"] == "cat"
