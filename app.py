@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from docsite.site import PageMaker
+from models.audio_store import AudioStore
 from models.db.database import Database
 from settings import Settings
 from studio.engines import command_catalog
@@ -28,12 +29,14 @@ from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
 from web.generation_settings import GenerationSettings
 from web.http.cors import CORSPolicy
+from web.playback import AUDIO_OPERATION, Playback, PlaybackOptions
 from web.ratelimit import quotas
 from web.ratelimit.client_address import TrustedProxies
 from web.ratelimit.counters import RedisCounter
 from web.ratelimit.limiter import RateLimiter
 from web.security.authentication import Authenticator
 from web.security.key_usage import KeyUsageRecorder
+from web.security.signed_urls import URLSealer
 from web.server.memory_limiter import MIB, MemoryLimiter
 from web.telemetry import log_config, metrics
 
@@ -52,7 +55,8 @@ def create_app(settings: Settings) -> Application:
     signatures.require_matching_handlers(document, find_handler)
     database = open_database(settings)
     dispatcher = Dispatcher(database, enforce=settings.response_validation == "enforce")
-    return assemble(settings, document, dispatcher, environment.pepper(settings), find_handler)
+    store = open_audio_store(settings)
+    return assemble(settings, document, dispatcher, environment.pepper(settings), find_handler, store)
 
 
 def create_mock(settings: Settings) -> App:
@@ -67,13 +71,14 @@ def create_mock(settings: Settings) -> App:
 
     document = load_contract(settings)
     signatures.require_matching_handlers(document, _implemented)
-    database = open_demo_database()
+    store = AudioStore("memory:///")
+    database = open_demo_database(store)
     dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
 
     def handler(tag: str, name: str) -> Handler:
         return _implemented(tag, name) or not_implemented
 
-    return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler))
+    return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler, store))
 
 
 def from_environment() -> App:
@@ -119,14 +124,28 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
+def open_audio_store(settings: Settings) -> AudioStore:
+    """The audio store of the settings. Raises BadSetting, AudioUnavailable."""
+    url = environment.audio_url(settings)
+    if settings.audio_direct and not url.startswith("s3:"):
+        raise environment.BadSetting("MUSIC_STUDIO_AUDIO_DIRECT is for S3: a folder signs no URLs.")
+    if settings.audio_accel and not url.startswith("file:"):
+        raise environment.BadSetting("MUSIC_STUDIO_AUDIO_ACCEL is for a folder: nginx does not read S3.")
+    return AudioStore(url)
+
+
 def assemble(
     settings: Settings,
     document: dict[str, Any],
     dispatcher: Dispatcher,
     pepper: bytes,
     find: Callable[[str, str], Handler],
+    audio: AudioStore | None = None,
 ) -> Application:
-    """The application of a contract; `find` returns the handler for a tag and an operationId."""
+    """The application of a contract; `find` returns the handler for a tag and an operationId.
+
+    `audio` is None for a contract without audio.
+    """
     public_url = settings.public_url
     errors, cors = ErrorCatalog(document, public_url), CORSPolicy(settings.cors_origins, document)
     database, proxies = dispatcher.database, TrustedProxies(settings.trusted_proxies)
@@ -155,6 +174,7 @@ def assemble(
         cors,
         errors,
         concurrency=concurrency,
+        playback=_playback(settings, document, pepper, audio),
         memory=_memory_limiter(settings, proxies),
         generation=GenerationSettings(_engines(settings), settings.max_active_jobs, settings.organization_audio_mib),
         server_timing=settings.server_timing,
@@ -192,6 +212,18 @@ def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxi
     enabled = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rates)
     shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None
     return RateLimiter(enabled, operations(document), proxies, shared)
+
+
+def _playback(
+    settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None
+) -> Playback | None:
+    path = next((operation.path for operation in operations(document) if operation.id == AUDIO_OPERATION), None)
+    if path is None or audio is None:
+        return None
+    options = PlaybackOptions(
+        path, settings.public_url, settings.audio_url_seconds, settings.audio_accel, settings.audio_direct
+    )
+    return Playback(audio, URLSealer(pepper), options)
 
 
 def _memory_limiter(settings: Settings, proxies: TrustedProxies) -> MemoryLimiter:

@@ -95,6 +95,12 @@ def store(text: str) -> str:
     return text
 
 
+def location(text: str) -> str:
+    if not re.fullmatch(r"/(?:[\w.-]+/)*", text):
+        raise ValueError("a path that begins and ends with a slash, such as /_audio/")
+    return text
+
+
 def audio_store(text: str) -> str:
     if not re.fullmatch(r"file:///[^?#]*|s3://[a-z0-9][a-z0-9.-]{2,62}(?:/[^\s?#@:]*)?", text):
         raise ValueError("file:///FOLDER or s3://BUCKET/PREFIX; what opens S3 stands in the AWS_* variables")

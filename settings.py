@@ -16,6 +16,7 @@ from setting_parsers import (
     database,
     file,
     jwt_algorithms,
+    location,
     networks,
     one_of,
     origin,
@@ -74,6 +75,11 @@ class Settings:
     )
     prepared_statements: bool = _setting(
         True, "PostgreSQL: use prepared statements and session settings; off behind a transaction pooler", switch
+    )
+    demo_audio: str = _setting(
+        "music",
+        "audio of the demo's tracks: music (pieces of the engines), tone (of the same length) or none",
+        one_of("music", "tone", "none"),
     )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 takes a free one", whole(0, 65535))
@@ -160,6 +166,17 @@ class Settings:
     )
     audio_orphan_hours: int = _setting(
         24, "hours after which audio that no track names is deleted from the store", whole(1, 100_000)
+    )
+    audio_url_seconds: int = _setting(
+        900, "seconds for which a playback URL is valid; at least twice the duration of its track", whole(1, 604_800)
+    )
+    audio_accel: str = _setting(
+        "",
+        "nginx sends the audio: path of its internal location (X-Accel-Redirect), such as /_audio/; for a folder only",
+        location,
+    )
+    audio_direct: bool = _setting(
+        False, "playback URLs are those that S3 signs, so that clients play from there: on or off; for S3 only", switch
     )
     organization_audio_mib: int = _setting(
         0, "MiB of audio that one organization may have; 0: no limit", whole(0, 999_999_999)

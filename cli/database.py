@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import settings
-from cli.options import AsJson, Database, demo_file, open_database, report
+from cli.options import AsJson, Database, add_demo_audio, demo_file, open_database, report
 from ops import output
 from ops.errors import CommandError
 from web.redaction import mask_url
@@ -38,7 +38,8 @@ def migrate(as_json: AsJson = False, database_url: Database = None) -> None:
 def demo(as_json: AsJson = False, database_url: Database = None) -> None:
     """Load the demo data and print new keys.
 
-    The demo data is that of the API's reference page, with a key for each of three users. A second run restores the
+    The demo data is that of the API's reference page, with a key for each of three users. The engines make the music of
+    its tracks when it is first loaded; MUSIC_STUDIO_DEMO_AUDIO=tone takes tones instead, which are there at once. A second run restores the
     page's collection and replaces the demo's keys; it keeps what else the demo's users have created. A database with
     other data is refused.
     """
@@ -47,6 +48,7 @@ def demo(as_json: AsJson = False, database_url: Database = None) -> None:
         from ops import demo_keys
 
         rows.load()
+        add_demo_audio(chosen)
         printed = demo_keys.renew(demo_file(chosen), settings.pepper(chosen))
         if as_json:
             output.show_json(printed)

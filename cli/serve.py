@@ -9,7 +9,7 @@ import typer
 
 import settings
 from cli.metrics import with_metrics
-from cli.options import AsJson, Database, demo_file, opened_database
+from cli.options import AsJson, Database, add_demo_audio, demo_file, opened_database
 from ops import output
 
 group = typer.Typer()
@@ -99,6 +99,8 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
         facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
+            if facts["demo"]:
+                add_demo_audio(chosen)
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)

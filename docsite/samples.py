@@ -54,6 +54,8 @@ class PrintedResponse(NamedTuple):
     listed: bool
     """Whether the response is a page of a list, and the fields are those of its items."""
     types: dict[str, str]
+    items: str = "items"
+    """The field of the page that has the items."""
 
     @property
     def is_json(self) -> bool:
@@ -114,19 +116,21 @@ def _printed_response(operation: Operation) -> PrintedResponse:
     content = operation.by_status[operation.success].get("content", {})
     media_type, media = next(iter(content.items()), NO_CONTENT)
     schema = operation.follow(media.get("schema", {}))
-    items = _items(operation, schema)
-    properties = _properties(operation, schema if items is None else items)
+    field, items = _items(operation, schema)
+    properties = _properties(operation, items or schema)
     shown = [name for name in schema.get("x-shown", []) if name in properties]
     types = {name: _type(operation.follow(properties[name])) for name in shown}
     name = _name(media.get("schema", {})) or "Answer"
-    return PrintedResponse(name, media_type, shown, items is not None and bool(shown), types)
+    return PrintedResponse(name, media_type, shown, bool(items and shown), types, field)
 
 
-def _items(operation: Operation, schema: dict[str, Any]) -> dict[str, Any] | None:
-    """The schema of the items, if the schema is a page of a list."""
-    page: dict[str, Any] = operation.follow(_properties(operation, schema).get("items"))
-    items: dict[str, Any] = operation.follow((page or {}).get("items"))
-    return items if "properties" in (items or {}) else None
+def _items(operation: Operation, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and item schema of the first field that lists objects; empty if the schema has none."""
+    for name, field in _properties(operation, schema).items():
+        items: dict[str, Any] = operation.follow(operation.follow(field).get("items")) or {}
+        if "properties" in items:
+            return name, items
+    return "", {}
 
 
 def _properties(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, cast
+from typing import Any, cast
 
 from generated import wire
 from models import library, tracks
@@ -10,8 +10,7 @@ from models.access import Caller
 from models.library import LibraryEntry
 from models.tracks import Track
 from web import playback
-from web.exceptions import PlaybackUrlInvalid
-from web.responses import format_timestamps
+from web.responses import WithStatus, format_timestamps
 
 
 def list_tracks(
@@ -50,8 +49,17 @@ def unsave_track(organization_id: str, track_id: str, caller: Caller) -> wire.Ac
     return {"success": True, "id": track_id, "detail": "Track removed from library."}
 
 
-def get_audio(file: str, sig: str, range: str | None, if_range: str | None) -> NoReturn:  # noqa: A002, ARG001 - no address is valid yet
-    raise PlaybackUrlInvalid("The playback URL is altered, expired or revoked")
+def get_audio(
+    file: str,
+    sig: str,
+    range: str | None,  # noqa: A002 - the name of the header field
+    if_range: str | None,
+    if_none_match: str | None,
+) -> WithStatus[Any]:
+    grant = playback.grant(file, sig)
+    track_id = file.partition(".")[0]
+    track = tracks.find_all(grant.organization_id, [track_id]).get(track_id)
+    return playback.response(track, grant, if_none_match=if_none_match, range_=range, if_range=if_range)
 
 
 def _view(track: Track, created_at: str, playback_url: str | None = None) -> wire.Track:

@@ -1,12 +1,10 @@
 """Exceptions of the domain layer; web.error_envelope converts each to a response."""
 
-from typing import ClassVar
-
 
 class Failure(Exception):
     """An error that the client sees: `system_message` is a sentence for developers, `details` go into the envelope."""
 
-    code: ClassVar[str]
+    code: str
 
     def __init__(self, system_message: str, /, **details: object) -> None:
         super().__init__(system_message)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, exists, null, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, exists, func, null, or_, select, update
 
 from models.base import insert_or_ignore
 from models.schema import library_entries, tracks
@@ -75,6 +75,20 @@ FIND_ALL = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.id.in_(bindparam("t
 
 WITH_DIGEST = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.source_digest == bindparam("digest"), _IS_LIVE)
 
+_FORMER: BindParameter[str | None] = bindparam("former", type_=Text())
+
+ATTACH_AUDIO = (
+    update(tracks)
+    .where(_IN_ORGANIZATION, tracks.c.id == _TRACK, _IS_LIVE, tracks.c.audio_name.is_not_distinct_from(_FORMER))
+    .values(
+        audio_name=bindparam("new_name"),
+        audio_bytes=bindparam("new_bytes"),
+        mime_type=bindparam("new_type"),
+        duration_ms=bindparam("new_duration"),
+    )
+    .returning(*COLUMNS)
+)
+
 # Without its digest, the same audio can be imported anew.
 DELETE = (
     update(tracks)
@@ -82,5 +96,8 @@ DELETE = (
     .values(deleted_at=bindparam("now"), source_digest=null())
     .returning(tracks.c.id)
 )
+
+# What is deleted counts until its audio is gone.
+AUDIO_BYTES = select(func.coalesce(func.sum(tracks.c.audio_bytes), 0).label("total")).where(_IN_ORGANIZATION)
 
 LIST = select(*COLUMNS).where(_IN_ORGANIZATION, _IS_LIVE).order_by(tracks.c.created_at, tracks.c.id)

@@ -25,6 +25,7 @@ DIFFERENCES: dict[Row, str] = {
     ("Schema", "x-errors"): "Ours refuses query parameters that the contract does not have.",
     ("Parameter", "in", "header"): "Ours refuses query parameters that the contract does not have.",
     ("Operation", "x-scope"): "The extension is ours.",
+    ("Operation", "x-invalid-request"): "The extension is ours.",
     ("Operation", "x-rate-limit"): "The extension is ours.",
     ("Parameter", "explode"): "Connexion answers 500 to a list whose items have no type.",
     ("RequestBody", "required", "false"): "Connexion refuses a request without the optional body.",

@@ -1,6 +1,7 @@
 """Errors: every code of the contract is returned by a real server in the documented envelope."""
 
 import json
+import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 import app
+from models import engines, spending, tracks
 from settings import Settings
 from tools.testing.service import (
     ALICE,
@@ -33,6 +35,7 @@ from web.contract import document as contract
 from web.exceptions import InternalError
 from web.responses import encode_headers
 
+PIECE = {"engine": "studio", "prompt": "An error", "duration_seconds": 30}
 SECRET = "the shared secret of these tests, 32 bytes or more"
 
 
@@ -120,6 +123,32 @@ def _idempotency_key_in_use(context: Context) -> httpx.Response:
         second = _create_once(context, "Twin")
         first.result()
     return second
+
+
+def _too_many_active_jobs(context: Context) -> httpx.Response:
+    context.alice.post("generations", json=PIECE)
+    few = context.services.variant(context.server, MAX_ACTIVE_JOBS="1").client(context.alice.headers["X-API-Key"])
+    return few.post("generations", json=PIECE)
+
+
+def _spend_limit_exceeded(context: Context) -> httpx.Response:
+    organization = f"org_{secrets.token_hex(6)}"
+    poor = context.server.client(context.server.key(ALICE, organization)[1], organization)
+    with context.server.use_database():
+        engines.change("studio", cents_per_minute=100)
+        spending.set_limits(organization, {"month": 49})
+        response = poor.post("generations", json=PIECE)
+        engines.change("studio", cents_per_minute=0)
+    return response
+
+
+def _storage_full(context: Context) -> httpx.Response:
+    organization = f"org_{secrets.token_hex(6)}"
+    key = context.server.key(ALICE, organization)[1]
+    with context.server.use_database():
+        tracks.add(organization, ALICE, title="Large", audio=("large", 2 * 1024 * 1024, "audio/mpeg"))
+    full = context.services.variant(context.server, ORGANIZATION_AUDIO_MIB="1").client(key, organization)
+    return full.post("generations", json=PIECE)
 
 
 def _precondition_failed(context: Context) -> httpx.Response:
@@ -216,6 +245,7 @@ HEADERS = {
     },
     "Retry-After": {
         "RATE_LIMIT_EXCEEDED", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "IDEMPOTENCY_KEY_IN_USE",
+        "SPEND_LIMIT_EXCEEDED", "STORAGE_FULL",
     },
     "Allow": {"METHOD_NOT_ALLOWED"},
     "Accept-Post": {"UNSUPPORTED_MEDIA_TYPE"},

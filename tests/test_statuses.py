@@ -51,13 +51,14 @@ class Servers:
         self.actors = actors
         self.service = actors.service
         self.key = actors.secrets["alice"]
+        self.alice = self.service.client(self.key)
 
     def ids(self) -> dict[str, str]:
         """A value for each path parameter."""
-        made = new_collection(self.service.client(self.key))["id"]
+        made = new_collection(self.alice)["id"]
         track = self.service.make_tracks(1)[0]
         piece = {"engine": "drift", "prompt": "A status", "duration_seconds": 30}
-        job = self.service.client(self.key).post("generations", json=piece).json()["id"]
+        job = self.alice.post("generations", json=piece).json()["id"]
         named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job}
         return named | {"file": f"{track}.mp3"}
 

@@ -21,6 +21,7 @@ from web.generation_settings import GenerationSettings
 from web.http import request_checks
 from web.http.cors import CORSPolicy
 from web.http.request_body import ClientDisconnected
+from web.playback import Playback
 from web.ratelimit.limiter import RateLimiter
 from web.server import lifespan_state
 from web.server.memory_limiter import MemoryLimiter
@@ -41,6 +42,7 @@ class Application:
         errors: ErrorCatalog,
         *,
         concurrency: ConcurrencyLimiter,
+        playback: Playback | None,
         memory: MemoryLimiter,
         generation: GenerationSettings,
         server_timing: bool,
@@ -52,6 +54,7 @@ class Application:
         self.cors = cors
         self.errors = errors
         self.concurrency = concurrency
+        self.playback = playback
         self.memory = memory
         self.generation = generation
         self.server_timing = server_timing
@@ -92,6 +95,7 @@ class Application:
     async def _respond(self, context: RequestContext, receive: Receive, send: Send) -> None:
         context.send_timing = self.server_timing
         context.generation = self.generation
+        context.playback = self.playback
         context.cors_headers = self.cors.headers(context.headers)
         exceeded = self.limiter.check_address(context)
         request_checks.check_headers(context)

@@ -26,15 +26,16 @@ class RequestContext:
 
     `started` is in seconds of time.perf_counter(), `arrived` in Unix seconds. `operation` is None until the request is
     routed, `caller` until it is authenticated, `status` until the response is sent. `arguments` are the handler's,
-    `body` is the raw request body, `rate_limit_headers` are encoded header lines; the application sets `generation`.
+    `body` is the raw request body, `rate_limit_headers` are encoded header lines, `generation` and `playback` are the
+    application's.
     """
 
     generation: GenerationSettings
 
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "generation", "headers", "method",
-        "operation", "path", "path_values", "rate_limit_headers", "request_id", "scope", "send_timing", "started",
-        "status", "violations",
+        "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing",
+        "started", "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract) -> None:
@@ -56,6 +57,7 @@ class RequestContext:
         self.arguments: dict[str, Any] = {}
         self.violations: list[Violation] = []
         self.status: int | None = None
+        self.playback: object = None
 
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")

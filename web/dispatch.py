@@ -91,7 +91,8 @@ def build_response(operation: Operation, context: RequestContext, result: Any) -
     if isinstance(body, RawBody):
         return Response(status, headers | {"content-type": body.media_type}, body.content)
     if isinstance(body, StreamedBody):
-        return Response(status, headers | {"content-type": body.media_type}, b"", pieces=body.pieces)
+        headers["content-type"] = body.media_type
+        return Response(status, headers, b"", pieces=body.pieces, length=body.length)
     documented = operation.responses.get(status)
     return Response(status, headers, b"", body) if documented is None else _encode(documented, context, headers, body)
 

@@ -64,8 +64,29 @@ class ScopeMissing(RequestError):
     code = "INSUFFICIENT_PERMISSIONS"
 
 
-class PlaybackUrlInvalid(RequestError):
+class InvalidAddress(RequestError):
+    """A request to an address that is a secret (`x-invalid-request`): one error, whatever is wrong with it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("The address is altered, expired or revoked")
+        self.code = code
+
+
+class PlaybackUrlInvalid(InvalidAddress):
     code = "PLAYBACK_URL_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(self.code)
+
+
+class RangeNotSatisfiable(RequestError):
+    """The range begins behind the end of a file of `size` bytes (RFC 9110 section 15.5.17)."""
+
+    code = "RANGE_NOT_SATISFIABLE"
+
+    def __init__(self, size: int) -> None:
+        headers = {"accept-ranges": "bytes", "content-range": f"bytes */{size}"}
+        super().__init__("The range begins behind the end of the file", headers)
 
 
 class NoSuchEndpoint(RequestError):
@@ -94,10 +115,6 @@ class TargetTooLong(RequestError):
 
 class UnsupportedMediaType(RequestError):
     code = "UNSUPPORTED_MEDIA_TYPE"
-
-
-class RangeNotSatisfiable(RequestError):
-    code = "RANGE_NOT_SATISFIABLE"
 
 
 class PreconditionRequired(RequestError):

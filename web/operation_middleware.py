@@ -26,7 +26,7 @@ from web.contract.reading import operations
 from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
-from web.exceptions import InternalError, MethodNotAllowed
+from web.exceptions import InternalError, InvalidAddress, MethodNotAllowed
 from web.http import request_body, request_checks, streaming
 from web.http.cors import CORSPolicy
 from web.ratelimit.limiter import RateLimiter
@@ -93,7 +93,7 @@ class OperationMiddleware(SpecMiddleware):
             return
         context = current_request.get()
         try:
-            response = await self._respond(context, receive)
+            response = await streaming.start(await self._respond(context, receive), context.method)
         except request_body.ClientDisconnected:
             raise
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
@@ -117,7 +117,12 @@ class OperationMiddleware(SpecMiddleware):
             request_body.check_size(context)
             if operation.body is not None:
                 context.body = await self._read_body(operation, context, receive)
-        binding.bind(operation, context)
+        try:
+            binding.bind(operation, context)
+        except Failure as failure:
+            if operation.invalid_request is None:
+                raise
+            raise InvalidAddress(operation.invalid_request) from failure
         if operation.public:
             return await self.dispatcher.dispatch(operation, context)
         self.concurrency.require_capacity()

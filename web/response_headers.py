@@ -58,8 +58,8 @@ def build_headers(response: Response, request_id: str, extra: bytes) -> bytes:
     own, fixed = response.headers, _FIXED
     if not _NAMES.isdisjoint(own):
         fixed = encode_headers({name: value for name, value in DEFAULT_HEADERS.items() if name not in own})
-    unsized = response.status in (204, 304) or response.pieces is not None
-    length = b"" if unsized else _LENGTH[len(response.body)]
+    size = len(response.body) if response.pieces is None else response.length
+    length = b"" if size is None or response.status in (204, 304) else _LENGTH[size]
     return b"".join((fixed, encode_headers(own), b"x-request-id: ", request_id.encode(), b"\r\n", extra, length))
 
 

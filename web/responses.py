@@ -53,11 +53,14 @@ class RawBody:
 class StreamedBody:
     """A body that is sent piece by piece and never held as a whole; its content is not validated.
 
-    A plain iterator runs in a thread. Pieces are made after the transaction of the handler has been committed.
+    A plain iterator runs in a thread. Pieces are made after the transaction of the handler has been committed. `length`
+    is their number of bytes in all, if it is known: the first piece is then made before the response starts, so that
+    what fails at once is an error response.
     """
 
     pieces: Pieces
     media_type: str
+    length: int | None = None
 
 
 class SerializedResponse(NamedTuple):
@@ -96,6 +99,8 @@ class Response(NamedTuple):
     """The body before it was encoded, for response validation; None is JSON's null, or no body."""
     pieces: Pieces | None = None
     """The pieces of a streamed body, in the place of `body`."""
+    length: int | None = None
+    """The number of bytes of a streamed body, if it is known."""
 
 
 def from_messages(messages: Sequence[Mapping[str, Any]]) -> Response:

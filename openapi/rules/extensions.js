@@ -1,8 +1,8 @@
 // The contract speaks to clients: only known x- keys, and no reference that the linter could not follow. A reference to a
 // schema is left where that schema contains itself.
 const KNOWN = [
-  "x-deprecation", "x-displayName", "x-enum-varnames", "x-errors", "x-idempotency", "x-rate-limit", "x-rate-limits",
-  "x-related", "x-scope", "x-shown", "x-sunset",
+  "x-deprecation", "x-displayName", "x-enum-varnames", "x-errors", "x-idempotency", "x-invalid-request", "x-rate-limit",
+  "x-rate-limits", "x-related", "x-scope", "x-shown", "x-sunset",
 ];
 const VALUES = ["example", "examples", "value", "default", "enum", "x-errors"];
 

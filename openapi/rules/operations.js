@@ -12,6 +12,7 @@ export const operationsOf = (doc) =>
       parameters: [...(item.parameters ?? []), ...(item[method].parameters ?? [])],
       secured: (item[method].security ?? doc.security ?? []).length > 0,
       quotas: doc["x-rate-limits"] ?? {},
+      errors: doc.components?.schemas?.ErrorCode?.["x-errors"] ?? {},
     })),
   );
 
@@ -38,6 +39,7 @@ const CHECKS = {
     if (takes(op, "If-Match")) [412, 428].forEach((status) => due.set(status, "the operation takes If-Match"));
     if (takes(op, "If-None-Match")) due.set(304, "the operation takes If-None-Match");
     if (takes(op, "Idempotency-Key")) due.set(409, "the operation takes Idempotency-Key");
+    if (op.operation["x-invalid-request"]) due.delete(422);
     const listed = op.operation.responses ?? {};
     return [...due]
       .filter(([status]) => !listed[status])
@@ -54,6 +56,14 @@ const CHECKS = {
     if (!quotas[name]) return [[`needs x-rate-limit, one of ${Object.keys(quotas).join(", ")}`, "x-rate-limit"]];
     const per = secured ? "credential" : "address";
     return quotas[name].per === per ? [] : [[`has a quota per ${quotas[name].per}; ${secured ? "a secured" : "a public"} one counts per ${per}`, "x-rate-limit"]];
+  },
+  invalid_request({ operation, errors }) {
+    const code = operation["x-invalid-request"];
+    if (code === undefined) return [];
+    const { status } = errors[code] ?? {};
+    if (!status) return [[`has the x-invalid-request ${code}, which is no code of x-errors`, "x-invalid-request"]];
+    if (operation.responses?.[422]) return [["lists a 422, and x-invalid-request replaces it; remove one of them", "x-invalid-request"]];
+    return operation.responses?.[status] ? [] : [[`lists no ${status}, which is the status of its x-invalid-request`, "x-invalid-request"]];
   },
   deprecation({ operation }) {
     const { deprecated, "x-sunset": sunset, "x-deprecation": about } = operation;

@@ -116,6 +116,7 @@ def _slow(handler: _Handler, before: int) -> CannedResponse:
 
 
 SOON = {"Retry-After": str(WAIT_SECONDS)}
+SPENT = {"Link": '</docs/api-reference/music/errors#spend_limit_exceeded>; rel="help"'}
 NULLS: dict[str, object] = dict.fromkeys(("description", "cover_track_id", "cover_image_url", "track_count"))
 FAULTS: dict[str, Callable[[_Handler, int], CannedResponse]] = {
     "org_news": lambda handler, before: _error("CollectionFull", code="COLLECTION_LOCKED", type="lock_error"),
@@ -127,6 +128,7 @@ FAULTS: dict[str, Callable[[_Handler, int], CannedResponse]] = {
     "org_reset": _first(CannedResponse(0, b"", length=None)),
     "org_dead": lambda handler, before: _error("ServiceUnavailable"),
     "org_later": lambda handler, before: _error("RateLimitExceeded", {"Retry-After": str(TOO_LONG_SECONDS)}),
+    "org_spent": lambda handler, before: _error("SpendLimitExceeded", SOON | SPENT),
     "org_gateway": lambda handler, before: CannedResponse(502, HTML, {"Content-Type": "text/html"}),
     "org_cut": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40], length=200),
     "org_half": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40]),

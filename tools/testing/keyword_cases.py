@@ -250,6 +250,9 @@ def _operations() -> dict[Row, Case]:
         ("Operation", "security"): Case(_getting(security=[]), _getting(), (Request(headers={}),)),
         ("Operation", "x-scope"): Case(_getting(**{"x-scope": "music:admin"}), _getting()),
         ("Operation", "x-idempotency", "handler"): Case(_keyed(**{"x-idempotency": "handler"}), _keyed(), once),
+        ("Operation", "x-invalid-request"): Case(
+            _getting(**{"x-invalid-request": "NOT_ACCEPTABLE"}), _getting(), (Request(path="/v1/things?a=1"),)
+        ),
         ("Operation", "x-rate-limit"): Case(limited, _getting(), (Request(), Request()), settings={"rate_limit": ""}),
     }
 

@@ -169,6 +169,9 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Operation", "x-scope of a public operation"): _set(
             AT_GET, *GET, value=operation("get_thing", security=[], **{"x-scope": "music:read"})
         ),
+        ("Operation", "x-invalid-request that is no error of the operation"): _set(
+            AT_GET, *GET, "x-invalid-request", value="NOT_FOUND"
+        ),
         ("Operation", "x-sunset or x-deprecation of an operation that is not deprecated"): _set(
             AT_GET, *GET, "x-sunset", value="2027-06-30"
         ),

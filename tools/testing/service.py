@@ -196,7 +196,7 @@ class Service:
     def load_demo(self) -> dict[str, str]:
         """Loads the demo data; returns the key of each of its users."""
         command = [sys.executable, "-m", "cli", "demo", "--json", "--database-url", self.database_url]
-        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
+        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "MUSIC_STUDIO_DEMO_AUDIO": "tone", "PATH": ""}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         return {name: user["api_key"] for name, user in json.loads(done.stdout)["users"].items()}
 

@@ -47,7 +47,7 @@ def running_service() -> Iterator[Served]:
 
 def inputs(secret: str) -> dict[str, str]:
     """The inputs of the workflows, in the demo's organization."""
-    (first, *_), (second, *_), *_ = demo.TRACKS
+    first, second = (piece.track_id for piece in demo.TRACKS[:2])
     organization = demo.ORGANIZATION
     return {"api_key": secret, "organization_id": organization, "first_track_id": first, "second_track_id": second}
 

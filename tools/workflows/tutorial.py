@@ -137,10 +137,12 @@ def _quoted(value: str) -> str:
 
 
 def _normalize(page: str) -> str:
-    """The page with fixed ids and times; those of the demo data are fixed already."""
-    created = dict.fromkeys(re.findall(r"export COLLECTION_ID=(mcoll_[0-9a-f]{12})", page))
-    for number, collection_id in enumerate(created):
-        page = page.replace(collection_id, f"mcoll_{sha256(str(number).encode()).hexdigest()[:12]}")
+    """The page with fixed ids, times and progress; those of the demo data are fixed already."""
+    created = dict.fromkeys(re.findall(r"export (?:COLLECTION|JOB)_ID=(m[a-z]+_[0-9a-f]{12})", page))
+    for number, made in enumerate(created):
+        page = page.replace(made, f"{made.partition('_')[0]}_{sha256(str(number).encode()).hexdigest()[:12]}")
+    page = re.sub(r'"status": "(?:queued|running)",(\s+)"progress": [0-9]+', r'"status": "queued",\1"progress": 0', page)
+    page = re.sub(r'("status": "cancelled",\s+"progress": )[0-9]+', r"\g<1>0", page)
     page = re.sub(
         r'"20[0-9-]{8}T[0-9:]{8}Z"', lambda match: match[0] if "-06-28T" in match[0] else f'"{_TIMESTAMP}"', page
     )

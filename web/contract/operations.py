@@ -34,7 +34,8 @@ class Operation:
     `query` and `header_parameters` are the parameters by name (headers in lower-case bytes), `typed_path` those of the
     path that are not any text, `responses` the documented responses by status, `produces` the media types of the
     success responses, `path_names` and `handler_args` the names of arguments of the handler, `idempotent` whether the
-    server keeps the response to an Idempotency-Key.
+    server keeps the response to an Idempotency-Key, `invalid_request` the error code of every request that breaks the
+    contract, or None.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Operation:
         self.public = node.is_public
         self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
+        self.invalid_request: str | None = node.node.get("x-invalid-request")
         fields = deprecation.headers(node.node, public_path)
         self.deprecation_link = fields.pop("link", "")
         self.deprecation_headers = encode_headers(fields)
@@ -90,7 +92,8 @@ class ResponseObject:
         }
         self.media_type = next(iter(self.media_types.values()), None)
         self.is_negotiated = len(self.media_types) > 1
-        self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type"}
+        # The proxy takes X-Accel-Redirect out; no client sees it.
+        self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type", "x-accel-redirect"}
         self.own_headers = {
             name.lower(): Parameter(_as_parameter(operation, name, header), validators)
             for name, header in node.get("headers", {}).items()

@@ -7,7 +7,27 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 
 from web.asgi import Receive, Send
-from web.responses import Pieces
+from web.responses import Pieces, Response
+
+
+async def start(response: Response, method: str) -> Response:
+    """The response; of a body of known length the first piece is made, which may be empty.
+
+    Raises what the iterator raises.
+    """
+    pieces = response.pieces
+    if response.length is None or method == "HEAD" or not isinstance(pieces, AsyncGenerator):
+        return response
+    first = await anext(pieces, b"")
+    return response._replace(pieces=_resumed(first, pieces)) if first else response
+
+
+async def _resumed(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        del first  # a client that reads slowly would keep it in memory
+        async for piece in rest:
+            yield piece
 
 
 async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
@@ -29,19 +49,22 @@ async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
 
 
 async def _send_all(pieces: Pieces, send: Send) -> None:
-    async with aclosing(_in_threads(iter(pieces)) if isinstance(pieces, Iterable) else _on_loop(pieces)) as chunks:
+    async with aclosing(_generator(pieces)) as chunks:
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            del chunk
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def _generator(pieces: Pieces) -> AsyncGenerator[bytes, None]:
+    if isinstance(pieces, AsyncGenerator):
+        return pieces
+    return _in_threads(iter(pieces)) if isinstance(pieces, Iterable) else _on_loop(pieces)
+
+
 async def _on_loop(pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    try:
-        async for piece in pieces:
-            yield piece
-    finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
+    async for piece in pieces:
+        yield piece
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
+from web.server import sockets
+
 
 class ConnectionProtocol(Protocol):
     """What the transport calls of its connection."""
@@ -40,6 +42,23 @@ class ConnectionTransport(asyncio.Transport):
 
     def abort(self) -> None:
         self._transport.abort()
+
+    def hold_nothing(self) -> None:
+        """From now on writing is paused whenever the kernel has not taken all that was written."""
+        self._limit_write_buffer(0)
+
+    def hold_default(self) -> None:
+        """From now on 64 KiB are held before writing is paused."""
+        self._limit_write_buffer(None)
+
+    def _limit_write_buffer(self, high: int | None) -> None:
+        if not self._transport.is_closing():
+            self._transport.set_write_buffer_limits(high)
+
+    def unsent_bytes(self) -> int:
+        """What the client has not taken: bytes in the write buffer, and in the kernel's where it can be asked."""
+        opened = self._transport.get_extra_info("socket")
+        return self._transport.get_write_buffer_size() + (sockets.unacknowledged_bytes(opened) if opened else 0)
 
     def pause_reading(self) -> None:
         self._paused = True

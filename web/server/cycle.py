@@ -45,13 +45,16 @@ class Cycle(RequestResponseCycle):
 
     transport: ConnectionTransport
     is_unframed = False
+    is_sized = False
 
     async def send(self, message: Any) -> None:
+        if self.is_sized and message.get("more_body"):
+            await self._send_piece(message["body"])
+            return
         if not self.response_started and self.more_body:
             self.keep_alive = False
         if SINGLE_MESSAGE not in message:
-            self._frame(message)
-            await super().send(message)
+            await self._send_streamed(message)
             return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
@@ -62,6 +65,31 @@ class Cycle(RequestResponseCycle):
             self._write(STATUS_LINE[message["status"]], response)
         else:
             await self._write_pieces(STATUS_LINE[message["status"]], response)
+
+    async def _send_streamed(self, message: Any) -> None:
+        """Sends a message of a streamed response, and returns when the kernel has taken it.
+
+        So the server holds no more of a body than one piece, and the next one is made when there is room for it.
+        """
+        self._frame(message)
+        if not self.response_started:
+            self.transport.hold_nothing()
+        await super().send(message)
+        self.is_sized = self.chunked_encoding is False and not self.is_unframed and self.scope["method"] != "HEAD"
+        if self.response_complete:
+            self.transport.hold_default()
+        elif self.flow.write_paused:
+            await self.flow.drain()
+
+    async def _send_piece(self, piece: bytes) -> None:
+        """Sends a piece of a body of known length, as uvicorn does."""
+        self.expected_content_length -= len(piece)
+        if self.expected_content_length < 0:
+            raise RuntimeError("The body is longer than its Content-Length")
+        if not self.disconnected:
+            self.transport.write(piece)
+            if self.flow.write_paused:
+                await self.flow.drain()
 
     def _frame(self, message: Any) -> None:
         """HTTP/1.0 has no chunks: a body of unknown length ends with the connection (RFC 9112 section 6.3)."""

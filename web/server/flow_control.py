@@ -7,6 +7,7 @@ is not read. The memory limiter is told what the connection holds.
 from __future__ import annotations
 
 import asyncio
+import sys
 from enum import IntEnum
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -20,6 +21,8 @@ from web.server.parser_callbacks import FIELD_BYTES, ParserCallbacks
 PIECE_BYTES = 1024
 # What the connection holds is reported when it has changed by so many bytes.
 STEP_BYTES = 8 * 1024
+# How often in one write timeout a client that reads slowly is looked at.
+PROGRESS_CHECKS = 10
 
 
 class ConnectionState(IntEnum):
@@ -46,6 +49,7 @@ class FlowControlledProtocol(ParserCallbacks):
         self._eof_received = False
         self._held = 0
         self._write_timer: asyncio.TimerHandle | None = None
+        self._progress = sys.maxsize, 0
         self._limiter: MemoryLimiter = self.app_state[MEMORY_LIMITER]
         self._memory = self._limiter.connect(self._peer(), self._abort)
 
@@ -105,13 +109,31 @@ class FlowControlledProtocol(ParserCallbacks):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_timer = self.loop.call_later(self.config.write_timeout, self.transport.abort)
+        self._progress = sys.maxsize, 0
+        if self._write_timer is None:
+            self._start_write_timer()
         self._report_memory()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._cancel_write_timer()
-        self._report_memory()
+        if not self._unanswered:
+            self._report_memory()
+
+    def _start_write_timer(self) -> None:
+        self._write_timer = self.loop.call_later(self.config.write_timeout / PROGRESS_CHECKS, self._check_progress)
+
+    def _check_progress(self) -> None:
+        """Aborts the connection of a client that has taken nothing for the write timeout, however slow others are."""
+        self._write_timer = None
+        if not self.flow.write_paused:
+            return
+        before, checks = self._progress
+        unsent = self._connection.unsent_bytes()
+        self._progress = (unsent, 0) if unsent < before else (before, checks + 1)
+        if self._progress[1] < PROGRESS_CHECKS:
+            self._start_write_timer()
+        else:
+            self.transport.abort()
 
     def _cancel_write_timer(self) -> None:
         if self._write_timer is not None:

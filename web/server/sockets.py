@@ -1,7 +1,13 @@
 """Listening sockets, opened before the application starts, so that a port in use is reported at once."""
 
+import fcntl
 import os
 import socket
+import sys
+import termios
+
+# What the kernel takes of a response before the client's window has room for it.
+UNSENT_BYTES = 128 * 1024
 
 
 class CannotListen(Exception):
@@ -23,6 +29,16 @@ def listen(host: str, port: int, backlog: int = 4096) -> list[socket.socket]:
     return opened
 
 
+def unacknowledged_bytes(opened: socket.socket) -> int:
+    """The bytes written to a TCP connection that its peer has not acknowledged; 0 where the kernel does not tell."""
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(opened.fileno(), termios.TIOCOUTQ, count)
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)
+
+
 def url(host: str, sockets: list[socket.socket]) -> str:
     """The URL of the server for a browser on this machine."""
     port = sockets[0].getsockname()[1]
@@ -41,6 +57,9 @@ def _listen(family: socket.AddressFamily, address: str, port: int, backlog: int)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # Of the accepted sockets: the kernel takes no megabytes for a client that reads slowly.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         opened.bind((address, port))
         opened.listen(backlog)
     except OSError:

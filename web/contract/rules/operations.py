@@ -48,6 +48,17 @@ def _scope(node: Node) -> Iterator[str]:
     return when(broken="x-scope" in node.value and node.operation().is_public)
 
 
+@rule("Operation", "x-invalid-request that is no error of the operation")
+def _invalid_request(node: Node) -> Iterator[str]:
+    if "x-invalid-request" not in node.value:
+        return
+    code, schemas = node.value["x-invalid-request"], node.document.get("components", {}).get("schemas", {})
+    catalog = schemas.get("ErrorCode", {}).get("x-errors", {})
+    entry = catalog.get(code) if isinstance(code, str) else None
+    known = isinstance(entry, dict) and entry.get("status") in node.operation().by_status
+    yield from when(broken=not known, detail=f"`{code}`")
+
+
 @rule("Operation", "x-sunset or x-deprecation of an operation that is not deprecated")
 def _not_deprecated(node: Node) -> Iterator[str]:
     about = node.value.keys() & {"x-sunset", "x-deprecation"}

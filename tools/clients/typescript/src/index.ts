@@ -6,6 +6,8 @@ export { ErrorCode, ErrorType, TimeoutError } from './client.js';
 
 /** In seconds; a longer Retry-After is left to the caller. */
 const LONGEST_WAIT = 60;
+/** In the Link of an error whose code is SPEND_LIMIT_EXCEEDED, which another attempt does not help. */
+const SPENT = '#spend_limit_exceeded';
 const TRANSIENT = new Set([429, 502, 503, 504]);
 
 export type Studio = {
@@ -40,6 +42,7 @@ export function musicStudio(url: string, { apiKey, accessToken, timeout = 30_000
 function again(context: RetryContext): boolean {
   if (context.response === undefined) return defaultRetryOn(context);
   const wait = context.response.headers.get('Retry-After');
+  if (context.response.headers.get('Link')?.includes(SPENT)) return false;
   if (context.response.status === 409) return wait !== null;
   return TRANSIENT.has(context.response.status) && Number(wait ?? 0) <= LONGEST_WAIT;
 }
