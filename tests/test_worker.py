@@ -146,6 +146,26 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(studio: Studio) -> Non
     require_consistent(studio)
 
 
+def test_jobs_of_many_callers_on_several_workers(studio: Studio) -> None:
+    """Each becomes one track, and a caller with one job does not wait for those with many."""
+    with studio.database.use():
+        for number in range(30):
+            ask(f"greedy_{number % 5}", engine="cat", cents_per_minute=600)
+        for number in range(5):
+            ask(f"modest_{number}", engine="cat", cents_per_minute=600)
+    studio.start(3)
+    studio.await_statuses(600, succeeded=35)
+    require_consistent(studio)
+    with studio.database.use():
+        found = rows("generations")
+    assert len({job.result_track_id for job in found}) == 35
+    assert {job.attempt for job in found} == {1}
+    assert len({job.worker_id for job in found}) > 1, "one worker made everything"
+    begun = sorted(found, key=lambda job: job.started_at)
+    turns = [index for index, job in enumerate(begun) if job.user_id.startswith("modest")]
+    assert max(turns) < 10 + 3, "a caller with one job has waited for more than the others' first jobs"
+
+
 def test_cancelling_frees_the_worker(studio: Studio) -> None:
     program, ours = queue(studio, "slow", "studio", seconds=600)
     [last] = queue(studio, "cat")
