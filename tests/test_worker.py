@@ -146,6 +146,26 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(studio: Studio) -> Non
     require_consistent(studio)
 
 
+def test_jobs_of_many_callers_on_several_workers(studio: Studio) -> None:
+    """Each becomes one track, and a caller with one job does not wait for those with many."""
+    with studio.database.use():
+        for number in range(30):
+            ask(f"greedy_{number % 5}", engine="cat", cents_per_minute=600)
+        for number in range(5):
+            ask(f"modest_{number}", engine="cat", cents_per_minute=600)
+    studio.start(3)
+    studio.await_statuses(600, succeeded=35)
+    require_consistent(studio)
+    with studio.database.use():
+        found = rows("generations")
+    assert len({job.result_track_id for job in found}) == 35
+    assert {job.attempt for job in found} == {1}
+    assert len({job.worker_id for job in found}) > 1, "one worker made everything"
+    begun = sorted(found, key=lambda job: job.started_at)
+    turns = [index for index, job in enumerate(begun) if job.user_id.startswith("modest")]
+    assert max(turns) < 10 + 3, "a caller with one job has waited for more than the others' first jobs"
+
+
 def test_cancelling_frees_the_worker(studio: Studio) -> None:
     program, ours = queue(studio, "slow", "studio", seconds=600)
     [last] = queue(studio, "cat")
@@ -287,7 +307,9 @@ def test_a_request_becomes_a_piece(on_sqlite: Studio, tmp_path: Path) -> None:
             job = answer.json()
             ends = time.monotonic() + 60
             while job["status"] not in ("succeeded", "failed") and time.monotonic() < ends:
-                job = client.get(f"/generations/{job['id']}").json()
+                found = client.get(f"/generations/{job['id']}")
+                assert found.status_code == 200, found.text
+                job = found.json()
                 time.sleep(0.1)
             assert job["status"] == "succeeded", job
             assert client.get(f"/tracks/{job['result_track_id']}").json()["engine"] == "cat"

@@ -24,6 +24,7 @@ from models.audio import StoredAudio
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, Unavailable
 from models.generation_work import Lost, Work
+from models.tracks import new_track_id
 from studio.engines.base import Cancelled, EngineFailed, EngineRefused
 from studio.engines.command_catalog import Program
 from worker import production, tracks
@@ -105,7 +106,7 @@ class Runner:
 
     def _deliver(self, work: Work, made: Made) -> None:
         """Writes the audio, then the track and the end of the job; removes the audio of a job that is lost."""
-        track_id = tracks.new_track_id()
+        track_id = new_track_id()
         stored = self._stored(work, track_id, made)
         try:
             self._end(lambda: generation_work.succeed(work, lambda: tracks.add(work, track_id, made, stored)))

@@ -7,17 +7,11 @@ import structlog
 from models import tracks
 from models.audio import StoredAudio
 from models.audio_store import AudioStore
-from models.base import new_id
 from models.exceptions import AudioUnavailable
 from models.generation_work import Work
 from worker.production import Made
 
 log = structlog.get_logger("worker.tracks")
-
-
-def new_track_id() -> str:
-    """The id of a track to be: the object in the store is named after it before there is a row."""
-    return new_id("mtrack_")
 
 
 def add(work: Work, track_id: str, made: Made, stored: StoredAudio) -> str:
