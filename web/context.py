@@ -30,8 +30,8 @@ class RequestContext:
 
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "headers", "method", "operation",
-        "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing", "started", "status",
-        "violations",
+        "path", "path_values", "playback", "rate_limit_headers", "request_id", "scope", "send_timing", "started",
+        "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract) -> None:
