@@ -142,12 +142,8 @@ def assemble(
     find: Callable[[str, str], Handler],
     audio: AudioStore | None = None,
 ) -> Application:
-    """The application of a contract; `find` returns the handler for a tag and an operationId.
-
-    `audio` is None for a contract without audio.
-    """
-    public_url = settings.public_url
-    errors, cors = ErrorCatalog(document, public_url), CORSPolicy(settings.cors_origins, document)
+    """The application of a contract; `find` returns the handler for a tag and an operationId."""
+    errors, cors = ErrorCatalog(document, settings.public_url), CORSPolicy(settings.cors_origins, document)
     database, proxies = dispatcher.database, TrustedProxies(settings.trusted_proxies)
     limiter = _limiter(document, settings, proxies)
     concurrency = ConcurrencyLimiter(settings.max_concurrency, settings.max_bodies_per_credential)
@@ -214,9 +210,7 @@ def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxi
     return RateLimiter(enabled, operations(document), proxies, shared)
 
 
-def _playback(
-    settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None
-) -> Playback | None:
+def _playback(settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None) -> Playback | None:
     path = next((operation.path for operation in operations(document) if operation.id == AUDIO_OPERATION), None)
     if path is None or audio is None:
         return None

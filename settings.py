@@ -165,13 +165,9 @@ class Settings:
         900, "seconds for which a playback URL is valid; at least twice the duration of its track", whole(1, 604_800)
     )
     audio_accel: str = _setting(
-        "",
-        "nginx sends the audio: path of its internal location (X-Accel-Redirect), such as /_audio/; for a folder only",
-        location,
+        "", "internal location of nginx, such as /_audio/, through which it sends the audio of a folder", location
     )
-    audio_direct: bool = _setting(
-        False, "playback URLs are those that S3 signs, so that clients play from there: on or off; for S3 only", switch
-    )
+    audio_direct: bool = _setting(False, "playback URLs are those that S3 signs: on or off; for S3 only", switch)
     organization_audio_mib: int = _setting(
         0, "MiB of audio that one organization may have; 0: no limit", whole(0, 999_999_999)
     )

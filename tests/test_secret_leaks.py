@@ -14,9 +14,11 @@ from models.base import metadata
 from models.db import connection
 from models.keys import HINT_LENGTH
 from tools.testing.cases import JSON, LIST, ORDER, TRACKS, get, head
+from tools.testing.played import sealed
 from tools.testing.raw_client import RawClient, address
 from tools.testing.service import ALICE, PEPPER, READ, WRITE, Actors, Service, Services
 
+AUDIO = b"/v1/music/audio/mtrack_000000000000.mp3"
 JWT_SECRET = "canary-secret-of-the-tokens-0123456789"
 
 
@@ -64,6 +66,10 @@ def _requests(canary: bytes, key: bytes) -> Iterator[bytes]:
     yield get(LIST + b"/%00" + canary, as_alice)
     yield get(b"/v1/music/" + canary + b"/collections", as_alice)
     yield get(b"/" + canary)
+    yield get(AUDIO + b"?sig=" + canary)
+    yield get(AUDIO + b"?a=1&sig=" + canary)
+    yield get(AUDIO + b"?sig=" + canary + b"&" + canary + b"=" + canary, b"Range: bytes=0-1", b"Accept: text/html")
+    yield get(b"/v1/music/audio/" + canary + b"?sig=" + canary)
     yield get(b"http://user:" + canary + b"@localhost" + LIST)
     yield head(canary[:20], LIST)
     for target, body in (
@@ -90,7 +96,7 @@ def _response(where: tuple[str, int], request: bytes) -> tuple[int, str]:
 
 def test_secrets_are_in_no_response_log_or_database(watched: Service, actors: Actors) -> None:
     key_id, key = watched.key(ALICE)
-    canaries = [key, _token()]
+    canaries = [key, _token(), sealed("mtrack_000000000000").partition("=")[2]]
     responses = [
         _response(address(watched), request) for c in canaries for request in _requests(c.encode(), key.encode())
     ]
@@ -107,8 +113,8 @@ def test_secrets_are_in_no_response_log_or_database(watched: Service, actors: Ac
 
 def _secrets(canaries: list[str]) -> list[str]:
     """Texts that must not be found: the canaries, their secret parts, and the server's secrets."""
-    key, token = canaries
-    return [key, key[HINT_LENGTH:], token, token.rpartition(".")[2], JWT_SECRET, PEPPER]
+    key, token, seal = canaries
+    return [key, key[HINT_LENGTH:], token, token.rpartition(".")[2], seal, seal[10:40], seal[-30:], JWT_SECRET, PEPPER]
 
 
 def _around(text: str, secret: str) -> str:

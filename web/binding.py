@@ -13,11 +13,8 @@ from web.contract.media_types import RequestBody
 from web.contract.operations import Operation
 from web.contract.parameters import Parameter, decode, split_query
 from web.contract.schemas import sanitize
-from web.exceptions import Invalid, MalformedRequest, PreconditionRequired, Violation
+from web.exceptions import Invalid, PreconditionRequired, Violation
 from web.http import preconditions
-
-# What an invalid request raises.
-FAILURES = (Invalid, MalformedRequest, NotFound, PreconditionRequired)
 
 
 def bind(operation: Operation, context: RequestContext) -> None:

@@ -15,7 +15,7 @@ from connexion.resolver import Resolver
 from connexion.spec import Specification
 
 from models.db.context import current_lease
-from models.exceptions import Failure
+from models.exceptions import Failure, InvalidValue, NotFound
 from web import binding, docs_pages
 from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
@@ -26,7 +26,7 @@ from web.contract.reading import operations
 from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
 from web.error_envelope import ErrorCatalog
-from web.exceptions import InternalError, InvalidAddress, MethodNotAllowed
+from web.exceptions import InternalError, Invalid, InvalidAddress, MalformedRequest, MethodNotAllowed
 from web.http import request_body, request_checks, streaming
 from web.http.cors import CORSPolicy
 from web.ratelimit.limiter import RateLimiter
@@ -37,6 +37,10 @@ from web.security.authentication import Authenticator
 from web.security.lease import CallerChanged, CredentialLease
 
 _BELOW_DOCS = f"{docs_pages.PATH}/".encode()
+
+
+# What an operation with x-invalid-request does not tell apart.
+_INVALID = (Invalid, InvalidValue, MalformedRequest, NotFound)
 
 
 class OperationMiddleware(SpecMiddleware):
@@ -97,8 +101,8 @@ class OperationMiddleware(SpecMiddleware):
         except request_body.ClientDisconnected:
             raise
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
-            shown = _alike(context.operation, failure)
-            response = self._checked_error(context, self.errors.to_response(shown, context.request_id))
+            error = self.errors.to_response(_as_shown(context, failure), context.request_id)
+            response = self._checked_error(context, error)
         await send_response(context, response, send)
         if response.pieces is not None and context.method != "HEAD":
             with self.dispatcher.database.use():
@@ -193,8 +197,9 @@ class OperationMiddleware(SpecMiddleware):
             return self.errors.to_response(error, context.request_id)
 
 
-def _alike(operation: Operation | None, failure: Exception) -> Exception:
-    """The error to respond with: of an operation with `x-invalid-request` the same one for every invalid request."""
-    if operation is None or operation.invalid_request is None or not isinstance(failure, binding.FAILURES):
+def _as_shown(context: RequestContext, failure: Exception) -> Exception:
+    """The failure, or the one error that the operation has for every invalid request."""
+    operation = context.operation
+    if operation is None or operation.invalid_request is None or not isinstance(failure, _INVALID):
         return failure
     return InvalidAddress(operation.invalid_request)

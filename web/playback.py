@@ -1,8 +1,8 @@
 """Playback: the signed URLs of audio, and the responses to them.
 
 A URL is made for each response that shows it, and is valid for a short time. One function decides what a request gets
-(web.http.ranges); the bytes are then sent by this process, from a file or from the store, or by the proxy in front of it
-(`X-Accel-Redirect`), which is told only what it decides in the same way.
+(web.http.ranges). The bytes are then sent by this process, from a file or from the store, or by the proxy in front of
+it (`X-Accel-Redirect`), which is told only what it decides in the same way.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def response(
 
 def _of(context: RequestContext) -> Playback:
     if not isinstance(context.playback, Playback):
-        raise RuntimeError("This application has no audio store")  # noqa: TRY004 - no argument is wrong
+        raise RuntimeError("This application has no audio store")
     return context.playback
 
 

@@ -1,8 +1,8 @@
 """Reads a part of a file in pieces, at the pace of the client, without blocking the event loop.
 
-What the page cache holds is read on the event loop, which takes microseconds: preadv(2) with RWF_NOWAIT refuses to wait
-for a disk. Only what it refuses is read in a thread. The pieces of a slow client are small, because the client keeps the
-last one in memory.
+What the page cache holds is read on the event loop, which takes microseconds: preadv(2) with RWF_NOWAIT refuses to
+wait for a disk. Only what it refuses is read in a thread. The pieces of a slow client are small, because its connection
+keeps the last one in memory.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ async def read_file(file: Path, start: int, end: int) -> AsyncGenerator[memoryvi
                 if pace.is_turn_over():
                     await asyncio.sleep(0)
     except OSError as error:
-        log.error("file cannot be read", error=str(error))  # noqa: TRY400 - without a traceback
+        log.error("file cannot be read", error=str(error))
         raise Unavailable("The file cannot be read") from error
 
 

@@ -1,9 +1,9 @@
 """Seals of signed URLs: who owns what a URL names, and until when, readable by this service alone.
 
-A seal is `mseal_` and 124 characters of base64url: AES-SIV (RFC 5297) over a text of fixed length, with the file name of
-the URL as associated data, under a key derived from the key pepper (HKDF, RFC 5869). AES-SIV takes no nonce, so none can
-be used twice, however many URLs are made. Every seal has the same length, and no character of it has bits that do not
-count: what is altered anywhere does not open.
+A seal is `mseal_` and 124 characters of base64url: AES-SIV (RFC 5297) over a text of fixed length, with the file name
+of the URL as associated data, under a key derived from the key pepper (HKDF, RFC 5869). AES-SIV takes no nonce, so none
+can be used twice, however many URLs are made. Every seal has the same length, and no character of it has bits that do
+not count: what is altered anywhere does not open.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PART = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Grant(NamedTuple):
-    """What a seal says: the owner of a track, the part of the track (`master` or a stem), the expiry in Unix seconds."""
+    """What a seal says: owner of a track, part of the track (`master` or a stem), and expiry in Unix seconds."""
 
     organization_id: str
     part: str
