@@ -16,7 +16,7 @@ from models.audio_store import AudioStore
 from models.db.database import Database
 from settings import Settings
 from studio.engines import command_catalog
-from studio.engines.catalog import COMPUTED, Capabilities
+from studio.engines.catalog import Capabilities
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
@@ -67,13 +67,16 @@ def create_mock(settings: Settings) -> App:
     from mock.accounts import PEPPER, open_demo_database
     from mock.dispatcher import MockDispatcher, not_implemented
     from mock.examples import Examples
+    from mock.jobs import MockWorker
     from mock.middleware import PreferMiddleware
 
     document = load_contract(settings)
     signatures.require_matching_handlers(document, _implemented)
     store = AudioStore("memory:///")
     database = open_demo_database(store)
-    dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
+    dispatcher = MockDispatcher(
+        database, Examples(document, ErrorCatalog(document)), MockWorker(store, _engines(settings))
+    )
 
     def handler(tag: str, name: str) -> Handler:
         return _implemented(tag, name) or not_implemented
@@ -176,7 +179,7 @@ def assemble(
         concurrency=concurrency,
         playback=_playback(settings, document, pepper, audio),
         memory=_memory_limiter(settings, proxies),
-        generation=GenerationSettings(_engines(settings), settings.max_active_jobs),
+        generation=GenerationSettings(_engines(settings), settings.max_active_jobs, settings.organization_audio_mib),
         server_timing=settings.server_timing,
     )
 
@@ -196,13 +199,10 @@ def _implemented(tag: str, name: str) -> Handler | None:
 
 def _engines(settings: Settings) -> dict[str, Capabilities]:
     """Our own engines and the programs of the operator, by key. Raises BadSetting."""
-    if not settings.command_engines:
-        return COMPUTED
     try:
-        programs = command_catalog.read(Path(settings.command_engines))
+        return command_catalog.all_engines(settings.command_engines)
     except command_catalog.BadEngines as problem:
         raise environment.BadSetting(f"{problem}.") from None
-    return COMPUTED | {key: program.capabilities for key, program in programs.items()}
 
 
 def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxies) -> RateLimiter:
@@ -217,9 +217,7 @@ def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxi
     return RateLimiter(enabled, operations(document), proxies, shared)
 
 
-def _playback(
-    settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None
-) -> Playback | None:
+def _playback(settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None) -> Playback | None:
     path = next((operation.path for operation in operations(document) if operation.id == AUDIO_OPERATION), None)
     if path is None or audio is None:
         return None

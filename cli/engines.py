@@ -15,11 +15,10 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Engine, such as studio.
 @group.command("list")
 def list_engines(as_json: AsJson = False, database_url: Database = None) -> None:
     """List the engines with their prices."""
-    with open_database(database_url):
+    with open_database(database_url) as chosen:
         from ops import engines
-        from studio.engines.catalog import COMPUTED
 
-        output.show(engines.COLUMNS, engines.listed(COMPUTED), as_json)
+        output.show(engines.COLUMNS, engines.listed(engines.known(chosen.command_engines)), as_json)
 
 
 @group.command()
@@ -50,8 +49,7 @@ def disable(key: Key, as_json: AsJson = False, database_url: Database = None) ->
 
 
 def _change(key: str, database_url: str | None, **changes: Any) -> dict[str, Any]:
-    with open_database(database_url):
+    with open_database(database_url) as chosen:
         from ops import engines
-        from studio.engines.catalog import COMPUTED
 
-        return engines.change(COMPUTED, key, **changes)
+        return engines.change(engines.known(chosen.command_engines), key, **changes)

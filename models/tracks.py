@@ -48,7 +48,6 @@ def add(
     creator_id: str,
     *,
     title: str | None,
-    track_id: str | None = None,
     duration_ms: int | None = None,
     source_digest: bytes | None = None,
     engine: str = "import",

@@ -51,6 +51,12 @@ class Program:
     memory_mib: int = MEMORY_MIB
 
 
+def all_engines(file: str) -> dict[str, Capabilities]:
+    """Our own engines, and the programs of a file if there is one, by key. Raises BadEngines."""
+    programs = read(Path(file)) if file else {}
+    return COMPUTED | {key: program.capabilities for key, program in programs.items()}
+
+
 def read(path: Path) -> dict[str, Program]:
     """The programs of a file by engine key. Raises BadEngines, also for a program that does not exist."""
     try:
