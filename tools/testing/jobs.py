@@ -15,7 +15,7 @@ from models.access import Caller
 from models.base import metadata
 from models.db import connection
 from models.db.database import Database
-from models.generations import Job, Order
+from models.generations import Job, JobLimits, Order
 
 HOME = "org_jobs"
 SCOPES = frozenset(("music:read", "music:write"))
@@ -46,8 +46,7 @@ def ask(
         caller(user_id, organization_id),
         organization_id,
         order,
-        cents_per_minute=cents_per_minute,
-        max_active_jobs=MOST,
+        JobLimits(cents_per_minute, MOST),
     )
     assert is_new
     return made
