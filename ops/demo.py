@@ -10,6 +10,7 @@ from models.db import connection
 from models.organizations import join
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, organizations, tracks
+from ops import demo_jobs
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
@@ -103,6 +104,7 @@ def load() -> None:
     connection.execute(DROP_COLLECTION, **OWN)
     connection.execute_many(ADD_COLLECTION, [collection()])
     connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
+    demo_jobs.reset(ORGANIZATION, ALICE, TRACKS[0].track_id, track(0)["created_at"])
 
 
 def _reset(piece: Piece) -> dict[str, object]:

@@ -42,7 +42,7 @@ def ask(
     none = dict.fromkeys(("lyrics", "seed_track_id", "title", "idempotency_key"))
     values: dict[str, Any] = none | {"mode": "creation", "instrumental": True, "style_tags": ()} | fields
     order = Order(engine=engine, prompt=prompt, duration_seconds=seconds, fingerprint=secrets.token_bytes(32), **values)
-    limits = JobLimits(cents_per_minute, MOST, 0)
+    limits = JobLimits(cents_per_minute, MOST)
     made, is_new = generations.create(caller(user_id, organization_id), organization_id, order, limits)
     assert is_new
     return made

@@ -143,8 +143,8 @@ def _normalize(page: str) -> str:
     created = dict.fromkeys(re.findall(r"export (?:COLLECTION|JOB)_ID=(m[a-z]+_[0-9a-f]{12})", page))
     for number, made in enumerate(created):
         page = page.replace(made, f"{made.partition('_')[0]}_{sha256(str(number).encode()).hexdigest()[:12]}")
-    page = re.sub(r'"status": "(?:queued|running)",(\s+)"progress": [0-9]+', r'"status": "queued",\1"progress": 0', page)
-    page = re.sub(r'("status": "cancelled",\s+"progress": )[0-9]+', r"\g<1>0", page)
+    page = re.sub(r'("status": )"running"(,\s+"progress": [0-9])', r'\1"queued"\2', page)
+    page = re.sub(r'("status": "(?:queued|cancelled)",\s+"progress": )[0-9]+', r"\g<1>0", page)
     page = _PLAYBACK_URL.sub(rf"{SERVER}\g<1>{_SEAL}", page)
     page = re.sub(
         r'"20[0-9-]{8}T[0-9:]{8}Z"', lambda match: match[0] if "-06-28T" in match[0] else f'"{_TIMESTAMP}"', page
