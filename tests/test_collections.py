@@ -2,7 +2,6 @@
 
 import random
 import re
-import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,11 +129,9 @@ def test_update_keeps_the_position_in_the_list(newcomer: httpx.Client) -> None:
     assert _listed(newcomer) == [second["id"], first["id"]]
 
 
-def test_list_has_no_track_count(server: Service) -> None:
-    user = f"user_{secrets.token_hex(8)}"
-    newcomer = server.client(server.key(user)[1])
+def test_list_has_no_track_count(newcomer: httpx.Client, newcomers_track: str) -> None:
     made = new_collection(newcomer, description="With a track")
-    add_all(newcomer, made["id"], server.make_tracks(1, creator=user))
+    add_all(newcomer, made["id"], [newcomers_track])
     [item] = newcomer.get("collections").json()["items"]
     shown = newcomer.get(f"collections/{made['id']}").json()
     assert shown["track_count"] == 1
