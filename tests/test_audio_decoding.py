@@ -1,5 +1,6 @@
 """Audio files are decoded to their end, in a child with limits, and whatever hurts is a reason."""
 
+import os
 import random
 import signal
 import struct
