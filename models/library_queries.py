@@ -37,12 +37,14 @@ _IS_WANTED = and_(or_(_MODE.is_(None), _rows.mode == _MODE), or_(_ENGINE.is_(Non
 # A collection has tracks of its own organization only.
 _IS_IN_COLLECTION = and_(
     _rows.track_organization_id == bindparam("organization"),
-    exists().where(
+    exists()
+    .where(
         collection_tracks.c.organization_id == bindparam("organization"),
         collection_tracks.c.owner_id == bindparam("owner"),
         collection_tracks.c.collection_id == bindparam("collection"),
         collection_tracks.c.track_id == _rows.track_id,
-    ),
+    )
+    .correlate(library_entries),
 )
 
 LIST = (

@@ -149,8 +149,8 @@ def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> 
 @pytest.fixture
 def scene(actors: Actors, alice: httpx.Client) -> Scene:
     made = new_collection(alice)["id"]
-    add_all(alice, made, actors.tracks[:1])
-    track, other = actors.tracks[:2]
+    track, other = actors.service.make_tracks(2)
+    add_all(alice, made, [track])
     ids = {"organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other}
     return Scene(actors.service, alice, ids)
 

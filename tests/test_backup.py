@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from models import collection_tracks, collections, idempotency, key_events, keys, organizations, tracks
+from models import collection_tracks, collections, idempotency, key_events, keys, library, organizations, tracks
 from models.access import Caller
 from models.base import metadata
 from models.db import migrate
@@ -451,4 +451,5 @@ def _populate(url: str, user: str = "alice") -> None:
         assert track is not None
         made = collections.create(caller, HOME, name="Focus", cover_track_id=track.id)
         collection_tracks.add(caller, HOME, made.id, track.id, None)
+        library.save(caller, HOME, track.id)
         transaction(idempotency.store)(HOME, user, "key", b"1" * 32, 201, {}, b"{}")

@@ -87,6 +87,10 @@ def _resource_not_found(context: Context) -> httpx.Response:
     return context.alice.get(f"collections/{NO_COLLECTION}")
 
 
+def _playback_url_invalid(context: Context) -> httpx.Response:
+    return context.server.client().get(f"{context.server.url}/v1/music/audio/{context.tracks[0]}.mp3?sig=forged")
+
+
 def _endpoint_not_found(context: Context) -> httpx.Response:
     return context.alice.get("nothing")
 

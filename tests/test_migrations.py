@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
 
-from models import collection_tracks, collections, idempotency, organizations, tracks
+from models import collection_tracks, collections, idempotency, library, organizations, tracks
 from models.base import metadata
 from models.db import connection, engines, migrate, schema_version
 from models.db.database import Database
@@ -52,6 +53,83 @@ def test_migrations_run_backwards_and_forwards_with_rows_in_the_tables(url: str)
     migrate.upgrade(url)
     _populate(url)
     assert _tables(url) == {*metadata.tables, "alembic_version"}
+
+
+def test_tracks_without_audio_are_kept_and_saved_by_their_creators(url: str) -> None:
+    migrate.upgrade(url, "0002")
+    _insert_old_tracks(url)
+    migrate.upgrade(url)
+    with Database(url):
+        imported, demo = library.list_page(ALICE, HOME, 10, 0)
+        assert (imported.title, imported.engine, imported.mode, imported.duration_ms) == (
+            "Rain",
+            "import",
+            "creation",
+            5,
+        )
+        assert (imported.licence_class, imported.commercial_use, imported.requires_attribution) == (
+            "unclear", False, True,
+        )  # fmt: skip
+        assert (demo.licence_class, demo.commercial_use, demo.requires_attribution) == (
+            "commercial_cleared", True, False,
+        )  # fmt: skip
+        assert (imported.audio_name, imported.deleted_at, imported.source_digest) == (None, None, b"1" * 32)
+        (collection,) = collections.list_page(ALICE, HOME, 10, 0)
+        assert [member.track_id for member in collection_tracks.list_page(ALICE, HOME, collection.id, 9, 0)[1]] == [
+            imported.id
+        ]
+        assert collection.cover_track_id == imported.id
+        assert library.list_page(caller("bob", HOME), HOME, 10, 0) == []
+        assert library.save(ALICE, HOME, imported.id).source == "own"
+    migrate.downgrade(url, "0002")
+    assert _old_tracks(url) == [("Bells", "commercial_cleared"), ("Rain", "unclear")]
+
+
+OLD_ROWS = """
+INSERT INTO organizations VALUES (:home, :at);
+INSERT INTO memberships VALUES (:home, 'alice', :at), (:home, 'bob', :at);
+INSERT INTO tracks
+    (organization_id, id, creator_id, title, duration_ms, instrumental, licence_class, source_digest, created_at)
+VALUES
+    (:home, 'mtrack_000000000001', 'alice', 'Rain', 5, :no, 'unspecified', :digest, :later),
+    (:home, 'mtrack_000000000002', 'alice', 'Bells', NULL, :no, 'demo', NULL, :at);
+INSERT INTO collections VALUES
+    (:home, 'mcoll_000000000001', 'alice', 'Focus', NULL, 'mtrack_000000000001', NULL, 1, 2, :at, :at, NULL);
+INSERT INTO collection_tracks VALUES (:home, 'alice', 'mcoll_000000000001', 'mtrack_000000000001', 1, :at)
+"""
+
+
+def _insert_old_tracks(url: str) -> None:
+    """Two tracks of alice's as revision 0002 has them; one is in a collection of hers, and its cover."""
+    moment = "2026-06-28T09:00:00.000000Z"
+    values = {"home": HOME, "at": moment, "later": moment.replace("09", "10"), "digest": b"1" * 32, "no": False}
+    with engines.create_unpooled(url, wait_seconds=1).connect() as opened:
+        for statement in OLD_ROWS.split(";"):
+            used = {name: value for name, value in values.items() if f":{name}" in statement}
+            opened.execute(text(statement), used)
+        opened.commit()
+
+
+def _old_tracks(url: str) -> list[tuple[str, str]]:
+    with engines.create_unpooled(url, wait_seconds=1).connect() as opened:
+        rows = opened.execute(text("SELECT title, licence_class FROM tracks ORDER BY title"))
+        return [(title, licence) for title, licence in rows]
+
+
+def test_a_migration_that_breaks_a_reference_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite checks no reference while its tables are changed, so all are checked at the end."""
+    url = databases.sqlite_url(tmp_path)
+    migrate.upgrade(url)
+    _populate(url)
+    monkeypatch.setattr("models.db.migrate.command.upgrade", lambda config, _: _delete_tracks(config))
+    with pytest.raises(RuntimeError, match="would refer to rows that do not exist"):
+        migrate.upgrade(url)
+    with Database(url):
+        assert len(tracks.list_all(HOME)) == 1
+
+
+def _delete_tracks(config: Config) -> None:
+    config.attributes["connection"].exec_driver_sql("DELETE FROM tracks")
 
 
 def test_a_second_upgrade_changes_nothing(url: str) -> None:

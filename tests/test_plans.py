@@ -18,7 +18,7 @@ FULL_SCANS = {
     "models.collection_versions.RENEW",
     "models.key_events.LIST_ALL",
     "models.key_queries.LIST",
-    "models.tracks.LIST",
+    "models.track_queries.LIST",
 }
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
 # Sorts a page of at most 500 rows, because a join does not guarantee the order.

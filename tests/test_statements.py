@@ -1,7 +1,7 @@
 """Every statement on an owned table binds the organization and the owner."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import (
@@ -20,13 +20,17 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.elements import BinaryExpression
 
-from models.schema import collection_tracks, collections
+from models.schema import collection_tracks, collections, library_entries
+from models.schema import tracks as schema_tracks
 from tests.rules.tree import at, service_modules
 from tools.testing.statements import statements
 
 SCOPE = {"organization_id", "owner_id"}
+OWNERS = {library_entries.name: {"organization_id", "user_id"}}  # the owner has another name here
 # A restore begins new versions for all owners; no request can run these, see below.
 OF_COMMANDS = {"models.collection_versions.HIGHEST", "models.collection_versions.RENEW"}
+# The deletion of a track takes it out of every library; only its creator can run it, see below.
+OF_A_DELETION = {"models.library_queries.REMOVE_ALL", "models.tracks.REMOVE_ALL"}
 
 
 def unscoped(statement: Executable) -> list[str]:
@@ -50,13 +54,19 @@ def _unbound(part: Executable) -> list[str]:
         return _unbound_columns([part.table], _compared(part.whereclause))
     if isinstance(part, Select):
         tables = [table for source in part.get_final_froms() for table in _tables(source)]
+        tables = [table for table in tables if table not in part._correlate]  # checked where they are selected from
         return _unbound_columns(tables, _compared(part.whereclause))
     return []
 
 
 def _unbound_columns(tables: list[object], bound: set[tuple[str, str]]) -> list[str]:
-    owned = [table.name for table in tables if isinstance(table, Table) and set(table.c.keys()) >= SCOPE]
-    return [f"{table}.{column}" for table in owned for column in sorted(SCOPE) if (table, column) not in bound]
+    named = [table for table in tables if isinstance(table, Table)]
+    owned = {table.name: OWNERS.get(table.name, SCOPE) for table in named if table.name in OWNERS or _is_owned(table)}
+    return [f"{table}.{name}" for table, names in owned.items() for name in sorted(names) if (table, name) not in bound]
+
+
+def _is_owned(table: Table) -> bool:
+    return set(table.c.keys()) >= SCOPE
 
 
 def _tables(source: object) -> Iterator[object]:
@@ -95,7 +105,7 @@ def _is_open(value: object) -> bool:
     return isinstance(value, BindParameter) and value.required
 
 
-@pytest.mark.parametrize("name", sorted(statements().keys() - OF_COMMANDS))
+@pytest.mark.parametrize("name", sorted(statements().keys() - OF_COMMANDS - OF_A_DELETION))
 def test_every_statement_on_an_owned_table_binds_organization_and_owner(name: str) -> None:
     unbound = unscoped(statements()[name])
     assert not unbound, (
@@ -112,6 +122,34 @@ def test_statements_without_an_owner_are_imported_by_commands_only() -> None:
         users = [at(file) for file in service_modules() if module in file.read_text(encoding="utf-8")]
         assert users == ["ops/after_restore.py"], f"{name} concerns all owners: only commands may run it."
         assert unscoped(statements()[name]), f"{name} binds its owner: take it out of OF_COMMANDS."
+
+
+def test_every_library_is_changed_only_after_the_creators_track_is_deleted() -> None:
+    for name in OF_A_DELETION:
+        assert unscoped(statements()[name]) == ["library_entries.organization_id", "library_entries.user_id"]
+    users = [at(file) for file in service_modules() if "REMOVE_ALL" in file.read_text(encoding="utf-8")]
+    assert sorted(users) == ["models/library_queries.py", "models/tracks.py"]
+
+
+def test_no_statement_joins_two_organizations() -> None:
+    """A track in a library may be of another organization: `track_organization_id` is compared with binds only."""
+    joined = [name for name, statement in statements().items() if _joins_organizations(statement)]
+    assert not joined, f"These statements compare organizations of two rows: {joined}"
+    entries, tracks = library_entries.c, schema_tracks.c
+    assert _joins_organizations(select(tracks.id).where(entries.track_organization_id == tracks.organization_id))
+
+
+def _joins_organizations(statement: Executable) -> bool:
+    columns = {"organization_id", "track_organization_id"}
+    comparisons = [part for part in _walk(statement) if isinstance(part, BinaryExpression)]
+    sides = [{side.name for side in (part.left, part.right) if isinstance(side, Column)} for part in comparisons]
+    pairs = [part for part, names in zip(comparisons, sides, strict=True) if names and names <= columns]
+    return any(isinstance(part.left, Column) and isinstance(part.right, Column) for part in pairs)
+
+
+def _walk(statement: Executable) -> Iterator[Any]:
+    for part in _parts(statement):
+        yield from visitors.iterate(cast("Any", part))
 
 
 def test_known_statements_and_owned_tables_are_found() -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import text
@@ -22,6 +23,7 @@ from tools.testing.service import (
     ALICE,
     HOME,
     NO_COLLECTION,
+    NO_TRACK,
     ON_ONE_DATABASE,
     READ,
     WRITE,
@@ -51,7 +53,8 @@ class Servers:
     def ids(self) -> dict[str, str]:
         """A value for each path parameter."""
         made = new_collection(self.service.client(self.key))["id"]
-        return {"organization_id": HOME, "collection_id": made, "track_id": self.actors.tracks[0]}
+        track = self.service.make_tracks(1)[0]
+        return {"organization_id": HOME, "collection_id": made, "track_id": track, "file": f"{track}.mp3"}
 
     @cached_property
     def without_scope(self) -> dict[str, str]:
@@ -114,12 +117,17 @@ class OperationClient:
         **ids: str,
     ) -> bytes:
         """The bytes of a request: with alice's key unless `key` says otherwise, and `tail` after the path."""
-        path = self.operation.path.format(**self.servers.ids() | ids) + tail
+        path = self.operation.path.format(**self.servers.ids() | ids) + (tail or self._query())
         secret = self.servers.key if key == "" else key
         own = [] if secret is None or self.operation.is_public else [b"X-API-Key: " + secret.encode()]
         body = self._body()
         lines = [*own, *fields, *([content_type, b"Content-Length: %d" % len(body)] if body else [])]
         return head((method or self.operation.method).encode(), path.encode(), *lines) + body
+
+    def _query(self) -> str:
+        """The required parameters of the query, with the contract's examples."""
+        required = [node for node in self.operation.parameters_in("query") if node.get("required")]
+        return "?" + urlencode({node["name"]: node["example"] for node in required}) if required else ""
 
     def _body(self) -> bytes:
         """The contract's example, with existing ids."""
@@ -147,6 +155,10 @@ def _success(client: OperationClient) -> RawResponse:
     return client.response()
 
 
+def _partial(client: OperationClient) -> RawResponse:
+    return client.response(b"Range: bytes=0-0")
+
+
 def _not_modified(client: OperationClient) -> RawResponse:
     return client.response(b"If-None-Match: *")
 
@@ -160,12 +172,18 @@ def _unauthorized(client: OperationClient) -> RawResponse:
 
 
 def _forbidden(client: OperationClient) -> RawResponse:
+    if client.operation.is_public:
+        return client.response()  # the seal is that of the example
     return client.response(key=client.servers.without_scope[client.operation.node["x-scope"]])
 
 
 def _not_found(client: OperationClient) -> RawResponse:
     if "collection_id" in client.operation.parameter_names("path"):
         return client.response(collection_id=NO_COLLECTION)
+    if "track_id" in client.operation.parameter_names("path"):
+        return client.response(track_id=NO_TRACK)
+    if "collection_id" in client.operation.parameter_names("query"):
+        return client.response(tail=f"?collection_id={NO_COLLECTION}")
     return client.response(tail="/")
 
 
@@ -206,6 +224,10 @@ def _too_large(client: OperationClient) -> RawResponse:
 
 def _too_long(client: OperationClient) -> RawResponse:
     return client.response(tail="?" + "a" * 9000)
+
+
+def _not_satisfiable(client: OperationClient) -> RawResponse:
+    return client.response(b"Range: bytes=9999999999-")
 
 
 def _unsupported(client: OperationClient) -> RawResponse:
@@ -257,6 +279,7 @@ def _busy(servers: Servers) -> Iterator[None]:
 PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     200: _success,
     201: _success,
+    206: _partial,
     304: _not_modified,
     400: _malformed,
     401: _unauthorized,
@@ -270,6 +293,7 @@ PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     413: _too_large,
     414: _too_long,
     415: _unsupported,
+    416: _not_satisfiable,
     422: _invalid,
     428: _precondition_required,
     429: _rate_limited,

@@ -66,19 +66,24 @@ def _locked_connection(url: str) -> Iterator[Connection]:
     lock = _sqlite_lock if engine.dialect.name == "sqlite" else _postgres_lock
     with driver_errors.translate_errors(), engine.connect() as connection, lock(engine, connection):
         yield connection
+        if engine.dialect.name == "sqlite":
+            _require_intact_references(connection)
         connection.commit()
 
 
 @contextmanager
 def _sqlite_lock(_engine: Engine, connection: Connection) -> Iterator[None]:
-    # SQLite changes a column by a new table. With foreign keys on, dropping the old one would delete what refers to it
-    # (https://sqlite.org/lang_altertable.html, section 7); they are checked at the end instead.
+    # SQLite changes a column by a new table, and with foreign keys on the old one could not be dropped
+    # (https://sqlite.org/lang_altertable.html, section 7). They are checked before the commit instead.
     connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     yield
+
+
+def _require_intact_references(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     if broken:
-        raise RuntimeError(f"After the migration, {len(broken)} rows refer to rows that do not exist.")
+        raise RuntimeError(f"After the migration, {len(broken)} rows would refer to rows that do not exist.")
 
 
 @contextmanager

@@ -99,7 +99,8 @@ def _id(prefix: str, rng: random.Random) -> str:
 
 def _track(song: str) -> dict[str, Any]:
     return {"organization_id": ORGANIZATION, "id": song, "creator_id": READER, "title": f"Track {song[-4:]}",
-            "duration_ms": 200_000, "instrumental": True, "licence_class": "unspecified",
+            "duration_ms": 200_000, "instrumental": True, "engine": "import", "mode": "creation",
+            "licence_class": "unclear", "commercial_use": False, "requires_attribution": True,
             "created_at": START}  # fmt: skip
 
 

@@ -28,9 +28,17 @@ FILLS = {
         sha256(n::text::bytea), 'msk_' || substr(md5(n::text), 1, 4), 'music:read music:write', 'active', now(),
         now() + interval '90 days' FROM (SELECT *, row_number() OVER () n FROM memberships) member""",
     "tracks": """
-        INSERT INTO tracks SELECT 'org_' || lpad((1 + n % 100)::text, 6, '0'), 'mtrack_' || substr(md5(n::text), 1, 12),
-        'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'), 'The title of track number ' || n, 'studio', 'generate',
-        180000, false, 'unspecified', sha256(n::text::bytea), now() FROM generate_series(1, :rows) n""",
+        INSERT INTO tracks (organization_id, id, creator_id, title, engine, mode, duration_ms, instrumental,
+        licence_class, commercial_use, requires_attribution, source_digest, audio_name, audio_bytes, mime_type,
+        created_at)
+        SELECT 'org_' || lpad((1 + n % 100)::text, 6, '0'), 'mtrack_' || substr(md5(n::text), 1, 12),
+        'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'), 'The title of track number ' || n, 'studio', 'creation',
+        180000, false, 'commercial_cleared', true, false, sha256(n::text::bytea),
+        'org_000001/mtrack_' || substr(md5(n::text), 1, 12) || '-' || substr(md5(n::text), 1, 8) || '.mp3', 2880000,
+        'audio/mpeg', now() FROM generate_series(1, :rows) n""",
+    "library_entries": """
+        INSERT INTO library_entries SELECT organization_id, creator_id, 'mlib_' || substr(id, 8), organization_id, id,
+        'own', NULL, engine, mode, created_at FROM tracks""",
     "collections": """
         INSERT INTO collections SELECT 'org_' || lpad((1 + n % 100)::text, 6, '0'),
         'mcoll_' || substr(md5(n::text), 1, 12), 'user_' || lpad((1 + n / 100 % 100)::text, 6, '0'),

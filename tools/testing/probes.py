@@ -20,6 +20,11 @@ PROBES: dict[str, dict[str, Any] | None] = {
     "add_collection_track": {"track_id": OTHER_TRACK},
     "remove_collection_track": None,
     "reorder_collection": {"ordered_track_ids": [TRACK]},
+    "list_tracks": None,
+    "get_track": None,
+    "delete_track": None,
+    "save_track": None,
+    "unsave_track": None,
 }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, insert
 
 from models.db import engines
 from models.ranks import GAP
-from models.schema import collection_tracks, collections, memberships, organizations, tracks
+from models.schema import collection_tracks, collections, library_entries, memberships, organizations, tracks
 from tools.testing.service import HOME
 
 BATCH = 5000
@@ -33,12 +33,13 @@ def track_id(number: int) -> str:
 def fill(
     url: str, collection_count: int, user_count: int, track_count: int, on_progress: Callable[[int], None]
 ) -> None:
-    """Inserts collections, owned by the users in turn; the first collection has all tracks."""
+    """Inserts collections, owned by the users in turn; the first collection and the first library have all tracks."""
     engine = engines.create_unpooled(url, wait_seconds=5)
     with engine.connect() as connection:
         _write(connection, organizations, iter([{"id": HOME, "created_at": FIRST_TIMESTAMP}]), on_progress)
         _write(connection, memberships, _memberships(user_count), on_progress)
         _write(connection, tracks, _tracks(track_count), on_progress)
+        _write(connection, library_entries, _entries(track_count), on_progress)
         _write(connection, collections, _collections(collection_count, user_count, track_count), on_progress)
         _write(connection, collection_tracks, _members(track_count), on_progress)
         connection.exec_driver_sql("ANALYZE")
@@ -84,9 +85,28 @@ def _tracks(count: int) -> Iterator[dict[str, Any]]:
             "id": track_id(number),
             "creator_id": user(0),
             "title": f"Track {number}",
+            "engine": "import",
+            "mode": "creation",
             "instrumental": False,
-            "licence_class": "unspecified",
+            "licence_class": "unclear",
+            "commercial_use": False,
+            "requires_attribution": True,
             "created_at": FIRST_TIMESTAMP + timedelta(seconds=number),
+        }
+
+
+def _entries(count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield {
+            "organization_id": HOME,
+            "user_id": user(0),
+            "id": f"mlib_{number:012x}",
+            "track_organization_id": HOME,
+            "track_id": track_id(number),
+            "source": "own",
+            "engine": "import",
+            "mode": "creation",
+            "saved_at": FIRST_TIMESTAMP + timedelta(seconds=number),
         }
 
 

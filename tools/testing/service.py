@@ -24,11 +24,12 @@ import httpx
 import pytest
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
-from models import keys, organizations, revocation, schema
+from models import keys, library, organizations, revocation, schema
+from models import tracks as models_tracks
 from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
-from models.schema import collection_tracks, collections
+from models.schema import collection_tracks, collections, library_entries, tracks
 from tools.testing import contract_coverage, databases, fork_server
 from tools.testing.fork_server import Forked
 from web.contract import document as contract
@@ -57,6 +58,8 @@ SNAPSHOT = (
         collections
     ),
     select(func.count(), func.sum(collection_tracks.c.rank)).select_from(collection_tracks),
+    select(func.count(tracks.c.deleted_at)),
+    select(func.count(library_entries.c.removed_at), func.max(library_entries.c.saved_at)),
     *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATOR_TABLES),
 )
 # For tests that do not depend on the database.
@@ -208,6 +211,12 @@ class Service:
             self._write(schema.tracks, rows)
         return [str(row["id"]) for row in rows]
 
+    def save_track(self, track_id: str, user: str, organization: str = HOME, track_organization: str = HOME) -> str:
+        """Puts a track into a member's library, also one of another organization; returns the id of the entry."""
+        with self.use_database():
+            found = models_tracks.find_all(track_organization, [track_id])[track_id]
+            return library.put(organization, user, found).id
+
     def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Inserts rows directly into the database."""
         with self.use_database():
@@ -332,8 +341,12 @@ def _track(organization: str, creator: str) -> dict[str, object]:
         "id": new_id("mtrack_"),
         "creator_id": creator,
         "title": "A track of the tests",
+        "engine": "import",
+        "mode": "creation",
         "instrumental": False,
-        "licence_class": "unspecified",
+        "licence_class": "unclear",
+        "commercial_use": False,
+        "requires_attribution": True,
         "created_at": now(),
     }
 
