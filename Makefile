@@ -84,6 +84,9 @@ test-deployments: $(TOOLS) ## Prove the API behind pgbouncer, on tables in parts
 	@$(call debian,pgbouncer:pgbouncer)
 	@for on in pooled partitioned replicated; do echo "$$on"; $(BIN)/python -m pytest -q -n 2 --on $$on $$(ls -d tests/deployments/test_$$on.py 2>/dev/null) $(DEPLOYED) || exit 1; done
 
+test-storage: $(TOOLS) ## Prove the audio store on S3, against a server that verifies signatures (Go from the machine)
+	@$(BIN)/python -m pytest -q -n 0 tests/storage
+
 lint: $(LINTERS) $(BUNDLE) ## Check the contract against its style guide, the OpenAPI standard and what the service does
 	@$(BIN)/python -m web.contract.conformance
 	@$(NODE) node_modules/.bin/spectral lint -r spectral.yaml --fail-severity warn $(BUNDLE) $(WORKFLOWS)

@@ -16,6 +16,16 @@ _AMBIGUOUS = "with %40 for each other @"
 # name=value as OpenTelemetry reads it: printable ASCII without comma, semicolon, quotation mark and backslash.
 _TRACE_HEADER = re.compile(r"[\t ]*[!#-'*+.0-9A-Z^-z|~-]+[\t ]*=[ !#-+\--:<-\[\]-~\t]*")
 
+# The variables of earlier versions, and what to do about one that is still set.
+FORMER = {
+    "DATABASE_SETTLE_SECONDS": "is now MUSIC_STUDIO_REPLICA_LAG_SECONDS: rename it",
+    "DATABASE_PREPARE": "is now MUSIC_STUDIO_PREPARED_STATEMENTS: rename it",
+    "METRICS_FOLDER": "is now MUSIC_STUDIO_METRICS_DIR: rename it",
+    "GRACE_SECONDS": "is now MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS: rename it",
+    "RATE_LIMIT_REFUSALS": "is now MUSIC_STUDIO_RATE_LIMIT_AUTH_FAILURES: rename it",
+    "LANE": "is gone and nothing replaces it, because all requests are answered in the same way now: remove it",
+}
+
 
 def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
@@ -104,6 +114,12 @@ def location(text: str) -> str:
 def audio_store(text: str) -> str:
     if not re.fullmatch(r"file:///[^?#]*|s3://[a-z0-9][a-z0-9.-]{2,62}(?:/[^\s?#@:]*)?", text):
         raise ValueError("file:///FOLDER or s3://BUCKET/PREFIX; what opens S3 stands in the AWS_* variables")
+    return text
+
+
+def endpoint(text: str) -> str:
+    if not re.fullmatch(r"(?:https?://[^\s?#@]+)?", text):
+        raise ValueError("an address such as https://s3.example, without a key in it")
     return text
 
 

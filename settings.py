@@ -11,9 +11,11 @@ from typing import Any
 
 from ops import key_pepper
 from setting_parsers import (
+    FORMER,
     audio_store,
     collector,
     database,
+    endpoint,
     file,
     jwt_algorithms,
     location,
@@ -36,19 +38,11 @@ from web.security import jwt_keys
 PREFIX = "MUSIC_STUDIO_"
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has given it
 TRACE_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 ROOT = Path(__file__).parent
 CONTRACT = str(ROOT / "openapi" / "openapi.yaml")
 # The folder of the key pepper: of a checkout its own, of an installed program (its launcher lies here) the current one.
 VAR = Path("var") if (ROOT / "launcher.py").is_file() else ROOT / "var"
-# The variables of earlier versions, and what to do about one that is still set.
-FORMER = {
-    "DATABASE_SETTLE_SECONDS": "is now MUSIC_STUDIO_REPLICA_LAG_SECONDS: rename it",
-    "DATABASE_PREPARE": "is now MUSIC_STUDIO_PREPARED_STATEMENTS: rename it",
-    "METRICS_FOLDER": "is now MUSIC_STUDIO_METRICS_DIR: rename it",
-    "GRACE_SECONDS": "is now MUSIC_STUDIO_SHUTDOWN_TIMEOUT_SECONDS: rename it",
-    "RATE_LIMIT_REFUSALS": "is now MUSIC_STUDIO_RATE_LIMIT_AUTH_FAILURES: rename it",
-    "LANE": "is gone and nothing replaces it, because all requests are answered in the same way now: remove it",
-}
 
 
 class BadSetting(ValueError):
@@ -195,7 +189,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     chosen = Settings(**{f.name: _parse(name, f, environ[name]) for name, f in known.items() if environ.get(name)})
     _require_jwt_keys(chosen)
     if chosen.otlp_endpoint:
-        _require_trace_headers(environ)
+        _require_valid(environ, TRACE_HEADERS, trace_headers)
+    if chosen.audio_url.startswith("s3:"):
+        _require_valid(environ, ENDPOINTS, endpoint)
     return chosen
 
 
@@ -214,11 +210,11 @@ def _require_jwt_keys(chosen: Settings) -> None:
         raise BadSetting(f"{PREFIX}{problem}.") from None
 
 
-def _require_trace_headers(environ: Mapping[str, str]) -> None:
-    """OpenTelemetry reads these variables itself, and would log a malformed header with its value."""
-    for name in TRACE_HEADERS:
+def _require_valid(environ: Mapping[str, str], names: tuple[str, ...], parse: Callable[[str], str]) -> None:
+    """A variable that a library reads itself, which would log it with its value, or panic. Raises BadSetting."""
+    for name in names:
         try:
-            trace_headers(environ.get(name, ""))
+            parse(environ.get(name, ""))
         except ValueError as expected:
             raise BadSetting(f"{name} is not shown; it must be {expected}.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError
 from obstore.store import MemoryStore, S3Store
 
 from models.audio import StoredObject
-from models.exceptions import AudioUnavailable, NoAudio
+from models.exceptions import AudioUnavailable, Failure, NoAudio
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -25,20 +25,31 @@ FETCH_BYTES = 256 * 1024
 PART_BYTES = 8 * 1024 * 1024  # of a multipart upload; S3 allows 5 MiB and more
 UPLOADS = 2  # parts at the same time, each of them in memory
 LIST_OBJECTS = 1000
-CLIENT: ClientConfig = {"connect_timeout": timedelta(seconds=2), "timeout": timedelta(seconds=30)}
+READ_SECONDS = 10  # for one range, because a player waits
+CLIENT: ClientConfig = {
+    "allow_http": True,  # AWS_ENDPOINT_URL decides, as everywhere else
+    "connect_timeout": timedelta(seconds=2),
+    "timeout": timedelta(seconds=30),
+}
 RETRY: RetryConfig = {
     "max_retries": 2,
     "retry_timeout": timedelta(seconds=10),
     "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
 }
-# Error codes of S3 that an operator can do something about.
+# Error codes of S3, and what the operator can do.
 _REASONS = {
     "SignatureDoesNotMatch": "it refuses the signature, so AWS_SECRET_ACCESS_KEY is wrong",
     "InvalidAccessKeyId": "it does not know the key in AWS_ACCESS_KEY_ID",
-    "AccessDenied": "the key in AWS_ACCESS_KEY_ID has no right to this",
+    "AccessDenied": "the key in AWS_ACCESS_KEY_ID has no right to do this",
     "NoSuchBucket": "there is no such bucket",
-    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "InvalidRange": "the object is shorter than its track says",
+    "RequestTimeTooSkewed": "its clock and the clock of this machine differ",
 }
+# In the messages of obstore: the code in an answer of S3, the status of an answer, what the system or hyper says.
+_CODE = re.compile("<Code>([A-Za-z]+)</Code>")
+_PARTS = [re.compile(part) for part in ("status code: ([0-9]{3} [A-Za-z ]+)", 'message: "([^"]*)"', " - ([^\n]*)")]
+# Without a key in the environment, obstore asks the machine of AWS for one.
+_METADATA, _NO_KEY = "/latest/api/token", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
 log = structlog.get_logger("models.audio_objects")
 
 
@@ -85,7 +96,9 @@ class Objects:
         while start < end:
             upto = min(start + FETCH_BYTES, end)
             with _found():
-                fetched = await obstore.get_range_async(self._store, name, start=start, end=upto)
+                fetched = await asyncio.wait_for(
+                    obstore.get_range_async(self._store, name, start=start, end=upto), READ_SECONDS
+                )
             if len(fetched) != upto - start:
                 raise AudioUnavailable(f"the object {name} is shorter than it was")
             view = memoryview(fetched)
@@ -115,9 +128,15 @@ class Objects:
         """The size of an object, or None."""
         try:
             with _found():
-                return obstore.head(self._store, name)["size"]
+                return self._size(name)
         except NoAudio:
             return None
+
+    def _size(self, name: str) -> int:
+        try:
+            return obstore.head(self._store, name)["size"]
+        except FileNotFoundError:  # object or bucket: only the answer to GET has a body that says which
+            return obstore.get(self._store, name).meta["size"]
 
     def signed_url(self, name: str, seconds: int) -> str:
         """A URL that is signed for GET. Raises ValueError for a store in memory."""
@@ -129,29 +148,39 @@ class Objects:
 
 @contextmanager
 def _found() -> Iterator[None]:
-    """Raises NoAudio for an object that is missing, but not if the bucket is."""
+    """Raises NoAudio for an object that does not exist, but not if S3 misses the bucket or the key of the request."""
     with _translated_errors():
         try:
             yield
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            code = _CODE.search(str(error))
+            if code and code[1] != "NoSuchKey":
                 raise
             raise NoAudio("Audio not found") from None
 
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Whatever obstore raises is the store's fault, but for values that cannot be sent: these are bugs."""
+    """Raises AudioUnavailable for whatever obstore raises, but for values that it cannot send: these are bugs."""
     try:
         yield
-    except (BaseError, OSError, EOFError, RuntimeError, MemoryError, UnicodeDecodeError) as error:
-        log.warning("audio store failed", failure=f"{type(error).__name__}: {error}"[:500])
-        raise AudioUnavailable(_reason(str(error))) from error
+    except (Failure, GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+        raise
+    except BaseException as error:  # a panic of Rust is no Exception
+        if isinstance(error, (TypeError, ValueError, OverflowError)) and not isinstance(error, UnicodeDecodeError):
+            raise
+        reason = _reason(str(error))
+        log.warning("audio store failed", kind=type(error).__name__, reason=reason)
+        raise AudioUnavailable(reason) from error
 
 
 def _reason(message: str) -> str:
-    """What an operator can do something about, or else the first line of the message."""
-    code = re.search("<Code>([A-Za-z]+)</Code>", message)
-    if code:
+    """What the operator can do, what S3 answers, or what the system says: without the address of the request."""
+    if code := _CODE.search(message):
         return _REASONS.get(code[1], f"it answers {code[1]}")
-    return message.partition("\n")[0].rstrip(".")
+    if _METADATA in message:
+        return _NO_KEY
+    if not message:
+        return "it does not answer"
+    found = next((part for pattern in _PARTS if (part := pattern.search(message))), None)
+    return (found[1] if found else message.partition("\n")[0]).strip(". ").lower()

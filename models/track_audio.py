@@ -31,7 +31,8 @@ LIVE = (
     .where(
         _HAS_AUDIO,
         _rows.deleted_at.is_(None),
-        tuple_(_rows.organization_id, _rows.audio_name) > tuple_(bindparam("organization", type_=Text()), bindparam("name", type_=Text())),
+        tuple_(_rows.organization_id, _rows.audio_name)
+        > tuple_(bindparam("organization", type_=Text()), bindparam("name", type_=Text())),
     )
     .order_by(_rows.organization_id, _rows.audio_name)
     .limit(BATCH)

@@ -133,7 +133,7 @@ def test_audio_of_a_deleted_track_goes_when_no_url_plays_it(scene: Scene) -> Non
 
 def test_a_deleted_track_is_forgotten_before_its_audio(on_sqlite: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     track, _ = on_sqlite.add(), [on_sqlite.add() for _ in range(3)]
-    caller = Caller(ALICE, frozenset({HOME}), frozenset())
+    caller = Caller(ALICE, frozenset({HOME}), frozenset(), None)
     tracks.delete(caller, HOME, track.id)
     connection.execute(DELETE_AT, track=track.id, at=now() - timedelta(hours=1))
 

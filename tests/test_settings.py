@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import setting_parsers
 import settings
 from cli.settings import describe
 
@@ -26,9 +27,9 @@ def test_renamed_variable_is_rejected_with_its_new_name(former: str, advice: str
 
 def test_new_names_in_the_advice_exist() -> None:
     variables = {row[0] for row in describe()}
-    assert {name for advice in settings.FORMER.values() for name in advice.replace(":", "").split() if "_" in name} <= (
-        variables
-    )
+    assert {
+        name for advice in setting_parsers.FORMER.values() for name in advice.replace(":", "").split() if "_" in name
+    } <= (variables)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,32 @@ def test_documented_values_are_accepted(tmp_path: Path) -> None:
     assert (taken.key_cache_seconds, taken.keep_alive_timeout_seconds, taken.contract) == (0.0, 5, str(document))
     assert settings.load({"MUSIC_STUDIO_KEY_CACHE_SECONDS": "1.5"}).key_cache_seconds == 1.5
     assert Path(settings.load({}).contract).is_file()
+
+
+def test_the_audio_store_is_a_folder_or_s3(tmp_path: Path) -> None:
+    for url in ("file:///srv/audio", "file:///srv/a%20b", "s3://bucket", "s3://my.bucket-1/a/prefix/"):
+        taken = settings.load({"MUSIC_STUDIO_AUDIO_URL": url})
+        assert settings.audio_url(taken) == url
+    beside = settings.load({"MUSIC_STUDIO_DATABASE_URL": f"sqlite:///{tmp_path}/studio.db"})
+    assert settings.audio_url(beside) == (tmp_path / "audio").as_uri()
+    apart = settings.load({"MUSIC_STUDIO_DATABASE_URL": "postgresql://db/music"})
+    assert settings.audio_url(apart) == (settings.ROOT / "var" / "audio").as_uri()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["memory:///", "audio", "/srv/audio", "file://srv/audio", "file:///srv?a", "s3://", "s3://B", "s3://a/b", "gs://bucket",
+     "s3://key:c4nary@bucket", "s3://bucket/a b", "s3://bucket?c4nary=1"],
+)  # fmt: skip
+def test_no_other_audio_store_is_accepted(url: str) -> None:
+    with pytest.raises(settings.BadSetting, match=r"^MUSIC_STUDIO_AUDIO_URL is .*; it must be file:///FOLDER or "):
+        settings.load({"MUSIC_STUDIO_AUDIO_URL": url})
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+@pytest.mark.parametrize("address", ["nonsense", "http://", "ftp://s3.example", "https://key:c4nary@s3.example"])
+def test_an_endpoint_of_s3_must_be_an_address(variable: str, address: str) -> None:
+    with pytest.raises(settings.BadSetting, match=f"^{variable} is not shown; it must be an address") as refusal:
+        settings.load({"MUSIC_STUDIO_AUDIO_URL": "s3://bucket", variable: address})
+    assert "c4nary" not in str(refusal.value)
+    assert settings.load({variable: address}) == settings.Settings(), "who does not use S3 may have anything there"

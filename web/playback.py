@@ -52,7 +52,8 @@ class Playback:
     """Makes the URLs of one application, and answers them."""
 
     def __init__(self, store: AudioStore, sealer: URLSealer, options: PlaybackOptions) -> None:
-        self._store, self._sealer, self._options = store, sealer, options
+        self.store = store
+        self._sealer, self._options = sealer, options
 
     def url(self, context: RequestContext, track: Track) -> str | None:
         """The URL of a track for whoever has made this request; None if the track has no audio."""
@@ -60,7 +61,7 @@ class Playback:
             return None
         seconds = max(self._options.seconds, ceil((track.duration_ms or 0) / 500))
         if self._options.direct:
-            return self._store.signed_url(track.audio_name, min(seconds, MAX_DIRECT_SECONDS))
+            return self.store.signed_url(track.audio_name, min(seconds, MAX_DIRECT_SECONDS))
         file = f"{track.id}.{EXTENSIONS[track.mime_type]}"
         seal = self._sealer.seal(file, Grant(track.organization_id, MASTER, int(context.arrived) + seconds))
         address = self._options.public_url or _address(context)
@@ -90,6 +91,8 @@ class Playback:
             return WithStatus(None, 304, headers)
         if self._is_for_proxy(context, request, selection):
             headers["x-accel-redirect"] = self._options.accel + quote(track.audio_name)
+            if selection.status == 200:
+                del headers["accept-ranges"]  # nginx adds its own to a whole file, and to nothing else
             return WithStatus(RawBody(b"", track.mime_type), selection.status, headers)
         pieces = self._pieces(track.audio_name, selection.start, selection.end)
         return WithStatus(
@@ -103,13 +106,13 @@ class Playback:
         return request.range is None or (selection.status == 206 and ranges.is_simple(request.range))
 
     def _pieces(self, name: str, start: int, end: int) -> AsyncGenerator[bytes | memoryview, None]:
-        path = self._store.path(name)
+        path = self.store.path(name)
         return self._from_store(name, start, end) if path is None else read_file(path, start, end)
 
     async def _from_store(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Small pieces, because the connection of a slow client keeps what the client has not taken."""
         try:
-            async for piece in self._store.read(name, start, end, FAST_BYTES):
+            async for piece in self.store.read(name, start, end, FAST_BYTES):
                 yield piece
         except NoAudio as missing:
             raise AudioUnavailable(f"there is no {name}, which a track names") from missing

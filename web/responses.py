@@ -14,6 +14,8 @@ Body = TypeVar("Body")
 Pieces = Iterable[bytes] | AsyncIterable[bytes]
 # ASGI extension: `http.response.start` carries the complete response, with encoded headers (SerializedResponse).
 SINGLE_MESSAGE = "music_studio.single_message"
+# ASGI extension: this key of `http.response.body` ends the connection, because the rest of the body will not come.
+ABORT = "music_studio.abort"
 EXTENSIONS: dict[str, dict[object, object]] = {SINGLE_MESSAGE: {}}
 
 

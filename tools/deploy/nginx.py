@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "nginx"
 NAME = "api.example.com"
 MAIN = """
 daemon off;
+user root;
 pid {0}/nginx.pid;
 error_log {0}/error.log;
 events {{}}
@@ -37,7 +38,9 @@ http {{
 class Proxy:
     """A running nginx, and methods that send raw bytes to it."""
 
-    def __init__(self, port: int, certificate: Path) -> None:
+    def __init__(self, port: int, certificate: Path, folder: Path) -> None:
+        self.url = f"https://127.0.0.1:{port}"
+        self._folder = folder
         self._address = ("127.0.0.1", port)
         self._context = ssl.create_default_context(cafile=certificate)
 
@@ -57,6 +60,10 @@ class Proxy:
                     response.status, headers=response.getheaders(), content=response.read(), request=request
                 )
 
+    def logs(self) -> str:
+        """The access logs and the error log."""
+        return "".join(file.read_text(encoding="utf-8") for file in sorted(self._folder.glob("*.log")))
+
     def send_without_tls(self, raw: bytes) -> bytes:
         with socket.create_connection(self._address, timeout=30) as opened:
             opened.sendall(raw)
@@ -64,16 +71,16 @@ class Proxy:
 
 
 @contextmanager
-def running(folder: Path, upstream: int) -> Iterator[Proxy]:
-    """Runs a proxy in front of the service on the port `upstream`."""
+def running(folder: Path, upstream: int, audio: Path = Path("/nowhere")) -> Iterator[Proxy]:
+    """Runs a proxy in front of the service on the port `upstream`, whose audio is in the folder `audio`."""
     port, home = free_port(), folder / "music-studio"
-    _prepare(folder, home, upstream, port)
+    _prepare(folder, home, upstream, port, audio)
     command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
     # Another time zone than UTC, which must not appear in any response.
     process = subprocess.Popen(command, env=os.environ | {"TZ": "Asia/Tokyo"})
     try:
         _await(port, folder)
-        yield Proxy(port, home / "certificate.pem")
+        yield Proxy(port, home / "certificate.pem", folder)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -85,7 +92,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _prepare(folder: Path, home: Path, upstream: int, port: int) -> None:
+def _prepare(folder: Path, home: Path, upstream: int, port: int, audio: Path) -> None:
     home.mkdir(parents=True)
     for parent in (home, folder, *folder.parents[:2]):
         parent.chmod(0o755)  # nginx's workers run as another user
@@ -96,6 +103,8 @@ def _prepare(folder: Path, home: Path, upstream: int, port: int) -> None:
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("/etc/nginx/music-studio", str(home)),
         ("proxy_read_timeout 30s", "proxy_read_timeout 1s"),
+        ("/var/log/nginx", str(folder)),
+        ("/var/lib/music-studio/audio", str(audio)),
     ):
         if old not in text:
             raise ValueError(f"The example configuration does not contain {old!r} any more.")

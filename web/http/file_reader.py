@@ -16,6 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
+from models.exceptions import Unavailable
+
 T = TypeVar("T")
 
 FAST_BYTES, SLOW_BYTES = 32 * 1024, 8 * 1024
@@ -27,26 +31,27 @@ TURN_PIECES = 8
 AHEAD_BYTES = 1024 * 1024
 _NO_WAIT = getattr(os, "RWF_NOWAIT", None)  # of Linux
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-
-
-class FileTruncated(Exception):
-    """The file is shorter than it was when its size was looked up."""
+log = structlog.get_logger("web.http.file_reader")
 
 
 async def read_file(file: Path, start: int, end: int) -> AsyncGenerator[memoryview, None]:
-    """The bytes of a file from `start` to before `end`. Raises OSError, FileTruncated."""
-    with await _in_thread(open, file, "rb", 0) as opened:
-        reader, pace = _Reader(opened.fileno()), _Pace()
-        yield memoryview(b"")  # the file is open: the response can start
-        while start < end:
-            piece = await reader.read(start, min(pace.size, end - start))
-            if not piece:
-                raise FileTruncated
-            start += len(piece)
-            yield piece
-            del piece
-            if pace.is_turn_over():
-                await asyncio.sleep(0)
+    """The bytes of a file from `start` to before `end`, after an empty piece once it is open. Raises Unavailable."""
+    try:
+        with await _in_thread(open, file, "rb", 0) as opened:
+            reader, pace = _Reader(opened.fileno()), _Pace()
+            yield memoryview(b"")
+            while start < end:
+                piece = await reader.read(start, min(pace.size, end - start))
+                if not piece:
+                    raise OSError(f"{file} is shorter than it was")
+                start += len(piece)
+                yield piece
+                del piece
+                if pace.is_turn_over():
+                    await asyncio.sleep(0)
+    except OSError as error:
+        log.error("file cannot be read", error=str(error))  # noqa: TRY400 - without a traceback
+        raise Unavailable("The file cannot be read") from error
 
 
 class _Reader:

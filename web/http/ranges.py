@@ -90,8 +90,15 @@ def _single(value: str) -> tuple[int | None, int] | None:
     first, last, suffix = found.groups()
     if first is None:
         return None, _position(suffix)
-    positions = _position(first), _position(last) if last else 10**_MAX_DIGITS
-    return positions if positions[0] <= positions[1] else None
+    if last and _order(last) < _order(first):
+        return None
+    return _position(first), _position(last) if last else 10**_MAX_DIGITS
+
+
+def _order(digits: str) -> tuple[int, str]:
+    """A key that sorts as the numbers do."""
+    digits = digits.lstrip("0")
+    return len(digits), digits
 
 
 def _position(digits: str) -> int:

@@ -16,7 +16,7 @@ MAX_TARGET_BYTES = 8 * 1024
 CLOSE = {"connection": "close"}
 _SINGLE = frozenset(
     (b"authorization", b"content-encoding", b"content-length", b"content-type", b"expect", b"host", b"idempotency-key",
-     b"if-match", b"if-none-match", b"origin", b"transfer-encoding", b"x-api-key", b"x-request-id")
+     b"if-match", b"if-none-match", b"if-range", b"origin", b"range", b"transfer-encoding", b"x-api-key", b"x-request-id")
 )  # fmt: skip
 _LOOK_ALIKES = frozenset(name.replace(b"-", b"_") for name in _SINGLE if b"-" in name)
 _RARE = _LOOK_ALIKES | {b"transfer-encoding", b"expect", b"upgrade"}

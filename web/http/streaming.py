@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 
 from web.asgi import Receive, Send
-from web.responses import Pieces, Response
+from web.responses import ABORT, Pieces, Response
 
 
 async def start(response: Response, method: str) -> Response:
@@ -39,6 +39,9 @@ async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
     watching = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         await asyncio.wait((sending, watching), return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:  # the server stops: the client does not get the rest
+        await send({"type": "http.response.body", "body": b"", "more_body": True, ABORT: True})
+        raise
     finally:
         watching.cancel()
         if not sending.done():

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from web import response_headers
 from web.context import new_request_id
 from web.exceptions import InternalError
-from web.responses import SINGLE_MESSAGE, SerializedResponse
+from web.responses import ABORT, SINGLE_MESSAGE, SerializedResponse
 from web.server.connection_transport import ConnectionTransport
 from web.server.lifespan_state import ERROR_CATALOG
 
@@ -48,6 +48,10 @@ class Cycle(RequestResponseCycle):
     is_sized = False
 
     async def send(self, message: Any) -> None:
+        if ABORT in message:
+            self.disconnected = True
+            self.transport.abort()
+            return
         if self.is_sized and message.get("more_body"):
             await self._send_piece(message["body"])
             return
