@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from itertools import repeat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -132,10 +132,10 @@ def _is_new(example: Any, response: Any, started: datetime) -> bool:
 
 
 def _is_playback_url(example: Any, response: Any) -> bool:
-    """Whether the example is the address of a track's audio, and the response has its own, or none without audio."""
-    if not isinstance(example, str) or "/v1/music/audio/" not in example:
+    """Whether the example is the address of a track's audio, and the response has its own, of whatever format."""
+    if not isinstance(example, str) or not isinstance(response, str) or "/v1/music/audio/" not in example:
         return False
-    return response is None or urlsplit(response).path == urlsplit(example).path
+    return PurePosixPath(urlsplit(response).path).stem == PurePosixPath(urlsplit(example).path).stem
 
 
 def _contract_text() -> str:
