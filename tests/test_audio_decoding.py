@@ -243,7 +243,7 @@ def test_a_file_that_needs_too_much_memory_is_skipped_and_the_next_is_read(
     tones: dict[str, Path], tmp_path: Path
 ) -> None:
     large = tmp_path / "large.mp3"
-    _tagged(tones["tone.mp3"], large, b"\x03" + b"la" * (40 * 2**20))
+    _tagged(tones["tone.mp3"], large, b"\x03" + b"la" * (60 * 2**20))
     with AudioReader(library="av") as reader:
         assert reader.read(tones["tone.mp3"]).duration_ms == 3000
         before = reader._child

@@ -60,7 +60,9 @@ def inputs(secret: str) -> dict[str, str]:
 
 
 def _output(arguments: Sequence[str]) -> str:
-    return subprocess.run([*CLI, *arguments], cwd=ROOT, env=os.environ | TONES, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(
+        [*CLI, *arguments], cwd=ROOT, env=os.environ | TONES, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
 
 
 @contextmanager
