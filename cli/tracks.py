@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import AsJson, Database, Organization, User, named_group, open_audio_store, open_database
+from cli.options import AsJson, Database, Organization, User, named_group, open_database
 from ops import output
+from settings import audio_url
 
 if TYPE_CHECKING:
     from ops.importer import Report
@@ -31,11 +32,11 @@ def import_tracks(
     that was imported before is not added again, so an import that was interrupted can be repeated.
     """
     with open_database(database_url) as chosen, TemporaryDirectory(prefix="music-studio-") as temporary:
-        from ops import audio_files, importer, keys
+        from ops import audio, audio_files, importer, keys
         from ops.audio_reader import AudioReader
 
         paths = audio_files.find(folder)
-        store = open_audio_store(chosen)
+        store = audio.open_writable(audio_url(chosen))
         keys.join(organization, user)
         with AudioReader() as reader:
             limit = chosen.organization_audio_mib

@@ -62,6 +62,13 @@ def open_store(url: str) -> AudioStore:
         raise CommandError(str(error)) from error
 
 
+def open_writable(url: str) -> AudioStore:
+    """The audio store at a URL, which takes and gives back a probe. Raises AudioUnavailable, CommandError."""
+    store = open_store(url)
+    store.require_writable()
+    return store
+
+
 def check(store: AudioStore, orphan_hours: float) -> Check:
     """Compares the store with the tracks of the current database. Raises Unavailable."""
     total = sum(1 for _ in track_audio.list_live())

@@ -148,9 +148,10 @@ def _serve(connection: Connection, library: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries complain there about what a file contains
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # The data segment and private memory; unlike RLIMIT_AS not the libraries, whose size differs between systems.
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     decode = audio_decoding.decoder(library)
+    # The data segment and private memory, beyond what the libraries have taken, which differs between systems.
+    limit = _data_bytes() + MEMORY_LIMIT_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     answer: dict[str, Any] | None = {}
     with suppress(EOFError, BrokenPipeError):
         while True:
@@ -159,6 +160,14 @@ def _serve(connection: Connection, library: str) -> None:
             signal.alarm(int(seconds) + ORPHAN_SECONDS)
             answer = _answer(Path(os.fsdecode(path)), decode)
             signal.alarm(0)
+
+
+def _data_bytes() -> int:
+    """The data segment and private memory of this process (proc(5), statm); 0 on a system without /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _answer(path: Path, decode: Decoder) -> dict[str, Any] | None:

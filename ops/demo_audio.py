@@ -102,7 +102,6 @@ def _begin() -> None:
     """Prepares a process of the pool: Ctrl+C is for its parent, and it does not outlive its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # there is a process for each processor
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

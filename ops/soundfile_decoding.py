@@ -1,9 +1,10 @@
 """Decodes MP3, FLAC, Ogg Vorbis, Opus and WAV by libsndfile."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import soundfile
 
 from ops.audio_decoding import FORMATS, Audio, Unreadable, one_line, refusal, require_few_channels
 
@@ -22,9 +23,6 @@ _SAMPLE_BYTES = 2
 
 def decode(path: Path) -> Audio:
     """The audio of a file. Raises Unreadable."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which count against the memory limit unused
-    import soundfile
-
     _require_no_mp4(path)
     try:
         file = soundfile.SoundFile(path)
