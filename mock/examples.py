@@ -39,7 +39,7 @@ class _ExampleError(RequestError):
         super().__init__(error["system_message"], example.headers, **error["details"])
         if "retry-after" in example.headers:
             self.retry_after = error["details"].get("retry_after", _RETRY_AFTER)
-        self.code = error["code"]  # type: ignore[misc] # other classes have one code each
+        self.code = error["code"]  # other classes have one code each
 
 
 class Examples:

@@ -27,7 +27,7 @@ CONTENT = noise(SIZE)
 
 @pytest.fixture(scope="module", params=["folder", "memory"])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    settings = {} if request.param == "folder" else {"audio_url": "memory:///"}
+    settings: dict[str, Any] = {} if request.param == "folder" else {"audio_url": "memory:///"}
     with playing(tmp_path_factory.mktemp("played"), **settings) as running:
         yield running
 

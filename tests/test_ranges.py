@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from tools.testing.range_cases import CONTENT, EXAMPLES, SIZE, Asked, check, req
 
 @pytest.fixture(scope="module", params=["folder", "memory"])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    location = {} if request.param == "folder" else {"audio_url": "memory:///"}
+    location: dict[str, Any] = {} if request.param == "folder" else {"audio_url": "memory:///"}
     with playing(tmp_path_factory.mktemp("played"), **location) as running:
         yield running
 

@@ -22,7 +22,7 @@ from web.exceptions import PlaybackUrlInvalid
 from web.http import ranges
 from web.http.file_reader import FAST_BYTES, read_file
 from web.http.ranges import RangeRequest, Selection
-from web.responses import RawBody, StreamedBody, WithStatus
+from web.responses import Piece, RawBody, StreamedBody, WithStatus
 from web.security.signed_urls import Grant, URLSealer
 
 AUDIO_OPERATION = "get_audio"
@@ -105,7 +105,7 @@ class Playback:
             return False
         return request.range is None or (selection.status == 206 and ranges.is_simple(request.range))
 
-    def _pieces(self, name: str, start: int, end: int) -> AsyncGenerator[bytes | memoryview, None]:
+    def _pieces(self, name: str, start: int, end: int) -> AsyncGenerator[Piece, None]:
         path = self.store.path(name)
         return self._from_store(name, start, end) if path is None else read_file(path, start, end)
 

@@ -11,7 +11,8 @@ import orjson
 
 _WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
-Pieces = Iterable[bytes] | AsyncIterable[bytes]
+Piece = bytes | memoryview
+Pieces = Iterable[Piece] | AsyncIterable[Piece]
 # ASGI extension: `http.response.start` carries the complete response, with encoded headers (SerializedResponse).
 SINGLE_MESSAGE = "music_studio.single_message"
 # ASGI extension: this key of `http.response.body` ends the connection, because the rest of the body will not come.

@@ -65,7 +65,7 @@ class Played:
 
 def sealed(track_id: str, extension: str = "mp3", *, seconds: float = SECONDS, **grant: Any) -> str:
     """Path and query of a playback URL that expires in so many seconds."""
-    given = {"organization_id": HOME, "part": "master", "expires": int(time.time() + seconds)} | grant
+    given: dict[str, Any] = {"organization_id": HOME, "part": "master", "expires": int(time.time() + seconds)} | grant
     file = f"{track_id}.{extension}"
     return f"/v1/music/audio/{file}?sig={URLSealer(PEPPER.encode()).seal(file, Grant(**given))}"
 

@@ -92,7 +92,9 @@ EXAMPLES = (
 def check(client: httpx.Client, target: str, asked: Asked) -> None:
     """Sends the request, and compares status, header fields and bytes."""
     tag = client.head(target).headers["ETag"]
-    headers = {name: value.replace("{tag}", tag).strip().encode("latin-1") for name, value in asked.headers.items()}
+    headers = [
+        (name.encode(), value.replace("{tag}", tag).strip().encode("latin-1")) for name, value in asked.headers.items()
+    ]
     response = client.get(target, headers=headers)
     status, start, end = asked.expected
     assert response.status_code == status, f"{asked} {response.headers}"

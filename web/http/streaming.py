@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 
 from web.asgi import Receive, Send
-from web.responses import ABORT, Pieces, Response
+from web.responses import ABORT, Piece, Pieces, Response
 
 
 async def start(response: Response, method: str) -> Response:
@@ -22,7 +22,7 @@ async def start(response: Response, method: str) -> Response:
     return response._replace(pieces=_resumed(first, pieces)) if first else response
 
 
-async def _resumed(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def _resumed(first: Piece, rest: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
     async with aclosing(rest):
         yield first
         del first  # a client that reads slowly would keep it in memory
@@ -59,18 +59,18 @@ async def _send_all(pieces: Pieces, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _generator(pieces: Pieces) -> AsyncGenerator[bytes, None]:
+def _generator(pieces: Pieces) -> AsyncGenerator[Piece, None]:
     if isinstance(pieces, AsyncGenerator):
         return pieces
     return _in_threads(iter(pieces)) if isinstance(pieces, Iterable) else _on_loop(pieces)
 
 
-async def _on_loop(pieces: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+async def _on_loop(pieces: AsyncIterable[Piece]) -> AsyncGenerator[Piece, None]:
     async for piece in pieces:
         yield piece
 
 
-async def _in_threads(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _in_threads(pieces: Iterator[Piece]) -> AsyncGenerator[Piece, None]:
     """The pieces of a plain iterator, whose code may block; it is closed when no thread runs it any more."""
     try:
         while True:

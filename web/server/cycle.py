@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from web.context import new_request_id
 from web.exceptions import InternalError
-from web.responses import ABORT, SINGLE_MESSAGE, SerializedResponse
+from web.responses import ABORT, SINGLE_MESSAGE, Piece, SerializedResponse
 from web.server.connection_transport import ConnectionTransport
 from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG
 
@@ -98,7 +98,7 @@ class Cycle(RequestResponseCycle):
         elif self.flow.write_paused:
             await self.flow.drain()
 
-    async def _send_piece(self, piece: bytes) -> None:
+    async def _send_piece(self, piece: Piece) -> None:
         """Sends a piece of a body of known length, as uvicorn does."""
         self.expected_content_length -= len(piece)
         if self.expected_content_length < 0:
