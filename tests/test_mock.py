@@ -250,7 +250,8 @@ def test_service_ignores_mock_preferences(actors: Actors) -> None:
 
 @pytest.fixture
 def ids(collection: dict[str, Any]) -> dict[str, str]:
-    return {"organization_id": demo.ORGANIZATION, "collection_id": collection["id"], "track_id": NO_TRACK}
+    made = {"collection_id": collection["id"], "track_id": NO_TRACK, "file": f"{NO_TRACK}.mp3"}
+    return {"organization_id": demo.ORGANIZATION, **made}
 
 
 def _send_with_prefer(
@@ -261,7 +262,8 @@ def _send_with_prefer(
     examples = [example["value"] for example in content.get("examples", {}).values()]
     body = {"json": examples[0] if examples else content["example"]} if content else {}
     url = client.base_url.copy_with(path=operation.path.format(**ids))
-    return client.request(operation.method, url, headers={"Prefer": prefer}, **body)
+    required = {node["name"]: node["example"] for node in operation.parameters_in("query") if node.get("required")}
+    return client.request(operation.method, url, params=required, headers={"Prefer": prefer}, **body)
 
 
 def test_example_of_text_is_sent_as_text(tmp_path: Path) -> None:
