@@ -1,7 +1,7 @@
 """Jobs as a worker sees them: takes one, reports its progress, ends it, or gives it back.
 
 Every write names the worker and its attempt, so a worker that was stopped, taken over and goes on writes nothing. The
-row is the only truth: a job is lost or made twice only if this module is wrong. Decision 95.
+row is the only truth: a job is lost or made twice only if this module is wrong. Decision 78.
 """
 
 import json

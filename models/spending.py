@@ -1,7 +1,7 @@
 """What an organization may spend and a caller may run at once: reserved in the transaction of the request.
 
 Each counter is changed by one conditional UPDATE, which waits for the other transactions on its row and then looks
-again, on READ COMMITTED too: parallel requests cannot pass a limit together. Decision 91.
+again, on READ COMMITTED too: parallel requests cannot pass a limit together. Decision 76.
 """
 
 import math

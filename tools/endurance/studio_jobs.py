@@ -73,7 +73,7 @@ def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     for count in progress.track(WORKERS if kind == "postgresql" else (1,), description=f"{kind}: 200 jobs"):
         with _studio(kind, folder) as studio:
             studio.start(count)
-            studio.await_(lambda number=count: len(jobs.rows("workers")) == number)
+            studio.await_(partial(_has_workers, count))
             _ask_all(studio)
             started = time.monotonic()
             studio.await_statuses(SECONDS, succeeded=JOBS)
@@ -83,6 +83,10 @@ def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
             yield exactly(f"jobs that became one track, of {JOBS}, {label}", kind, _made(studio), JOBS)
             yield at_most(f"turns before a caller with one job, {label}", kind, _longest_wait(studio), CALLERS + count)
             yield _consistency(kind, studio)
+
+
+def _has_workers(count: int) -> bool:
+    return len(jobs.rows("workers")) == count
 
 
 def _ask_all(studio: Studio) -> None:
@@ -100,7 +104,7 @@ def _longest_wait(studio: Studio) -> int:
     """How many jobs were begun after the one job of a caller was asked for, and before it: the most of all callers."""
     with studio.database.use():
         rows = jobs.rows("generations")
-    waits = [
+    waits: list[int] = [
         sum(job.created_at < other.started_at < job.started_at for other in rows)
         for job in rows
         if job.user_id.startswith("modest")
