@@ -9,13 +9,13 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import setting_checks
 from ops import key_pepper
+from setting_checks import PREFIX, BadSetting
 from setting_parsers import (
-    FORMER,
     audio_store,
     collector,
     database,
-    endpoint,
     file,
     jwt_algorithms,
     location,
@@ -28,25 +28,18 @@ from setting_parsers import (
     secret,
     store,
     switch,
-    trace_headers,
     whole,
     words,
 )
 from web.redaction import mask_url
-from web.security import jwt_keys
 
-PREFIX = "MUSIC_STUDIO_"
+__all__ = ["PREFIX", "BadSetting", "Settings", "audio_url", "load", "pepper", "variable", "with_options"]
+
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"  # the name that OpenTelemetry has given it
-TRACE_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
-ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 ROOT = Path(__file__).parent
 CONTRACT = str(ROOT / "openapi" / "openapi.yaml")
 # The folder of the key pepper: of a checkout its own, of an installed program (its launcher lies here) the current one.
 VAR = Path("var") if (ROOT / "launcher.py").is_file() else ROOT / "var"
-
-
-class BadSetting(ValueError):
-    """A variable with an invalid value; the text names the variable, the value and what is allowed."""
 
 
 def _setting(
@@ -198,39 +191,15 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of the environment; an empty variable counts as not set. Raises BadSetting."""
     environ = os.environ if environ is None else environ
-    _refuse_former(environ)
+    setting_checks.refuse_former(environ)
     known = {variable(f): f for f in fields(Settings)}
     chosen = Settings(**{f.name: _parse(name, f, environ[name]) for name, f in known.items() if environ.get(name)})
-    _require_jwt_keys(chosen)
+    setting_checks.require_jwt_keys(chosen.jwt_secret, chosen.jwt_jwks_file, chosen.jwt_algorithms)
     if chosen.otlp_endpoint:
-        _require_valid(environ, TRACE_HEADERS, trace_headers)
+        setting_checks.require_trace_headers(environ)
     if chosen.audio_url.startswith("s3:"):
-        _require_valid(environ, ENDPOINTS, endpoint)
+        setting_checks.require_endpoints(environ)
     return chosen
-
-
-def _refuse_former(environ: Mapping[str, str]) -> None:
-    """A variable of an earlier version would be passed over in silence, and its value lost."""
-    for name, advice in FORMER.items():
-        if environ.get(PREFIX + name):
-            raise BadSetting(f"{PREFIX}{name} {advice}.")
-
-
-def _require_jwt_keys(chosen: Settings) -> None:
-    """What cannot verify a token, or verifies too much, ends the start: no request may find it out."""
-    try:
-        jwt_keys.require(chosen.jwt_secret, chosen.jwt_jwks_file, chosen.jwt_algorithms)
-    except ValueError as problem:
-        raise BadSetting(f"{PREFIX}{problem}.") from None
-
-
-def _require_valid(environ: Mapping[str, str], names: tuple[str, ...], parse: Callable[[str], str]) -> None:
-    """A variable that a library reads itself, which would log it with its value, or panic. Raises BadSetting."""
-    for name in names:
-        try:
-            parse(environ.get(name, ""))
-        except ValueError as expected:
-            raise BadSetting(f"{name} is not shown; it must be {expected}.") from None
 
 
 def variable(setting: Field[Any]) -> str:

@@ -35,9 +35,7 @@ def studio_workers(chosen: settings.Settings) -> AbstractContextManager[None]:
 def _maintain(chosen: settings.Settings) -> None:
     from ops import jobs, maintenance
 
-    upkeep = maintenance.AudioOptions(
-        settings.audio_url(chosen), chosen.audio_orphan_hours, chosen.audio_url_seconds
-    )
+    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours, chosen.audio_url_seconds)
     maintenance.maintain(chosen.database_url, upkeep)
     jobs.delete_old(chosen.database_url, chosen.generation_days)
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from models.base import insert_or_ignore
 from models.db import connection
-from models.schema import key_events
+from models.key_tables import key_events
 
 
 class Actor(NamedTuple):

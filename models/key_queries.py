@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 
 from models.base import insert_or_ignore
-from models.schema import api_keys, key_events
+from models.key_tables import api_keys, key_events
 
 
 class ApiKey(NamedTuple):

@@ -13,8 +13,8 @@ from models.db import connection
 from models.key_events import PROGRAM, Actor, KeyEvent
 from models.key_format import digest, new_secret, well_formed
 from models.key_queries import ApiKey
+from models.key_tables import api_keys
 from models.revocation import wait_for_key_caches
-from models.schema import api_keys
 
 __all__ = [
     "STATES",

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, delete, func, select, update
 from models import keys
 from models.base import now
 from models.db import connection
-from models.schema import api_keys, collections, memberships
+from models.key_tables import api_keys
+from models.schema import collections, memberships
 from tools.testing.raw_client import RawClient, address
 from tools.testing.service import AWAY, HOME, ON_DATABASES, PEPPER, Service, Services, assert_envelope
 from web.security.authentication import MIN_LEASE_SECONDS

@@ -16,7 +16,7 @@ from models.base import metadata
 from models.db import connection, engines
 from models.db.database import Database
 from models.key_events import list_all
-from models.schema import key_events
+from models.key_tables import key_events
 from ops.maintenance import SERVER
 from tools.testing.cli_runner import Shell, get
 from tools.testing.service import ALICE, Service, at_once

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("cli", "docsite", "web", "handlers", "mock", "models", "ops", "studio", "worker")
-ENTRY_POINTS = ("app.py", "setting_parsers.py", "settings.py")
+ENTRY_POINTS = ("app.py", "factories.py", "setting_checks.py", "setting_parsers.py", "settings.py")
 EXCLUDED = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
 
 

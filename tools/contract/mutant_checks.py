@@ -22,8 +22,8 @@ TESTS = (
 )  # fmt: skip
 # Code that finds files relative to its own path: through a link it would find the unchanged project.
 _COPIED = (
-    "app.py", "setting_parsers.py", "settings.py", "pyproject.toml", "cli", "web", "tools",
-    "generated", "handlers", "mock", "models", "ops", "docsite", "studio", "tests",
+    "app.py", "factories.py", "setting_checks.py", "setting_parsers.py", "settings.py", "pyproject.toml",
+    "cli", "web", "tools", "generated", "handlers", "mock", "models", "ops", "docsite", "studio", "tests", "worker",
 )  # fmt: skip
 _LINKED = (".venv", "node_modules", "docs", "spectral.yaml", "redocly.yaml", "CHANGELOG.md")
 
