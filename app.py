@@ -202,9 +202,7 @@ def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxi
     return RateLimiter(enabled, operations(document), proxies, shared)
 
 
-def _playback(
-    settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None
-) -> Playback | None:
+def _playback(settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None) -> Playback | None:
     path = next((operation.path for operation in operations(document) if operation.id == AUDIO_OPERATION), None)
     if path is None or audio is None:
         return None

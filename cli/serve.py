@@ -104,7 +104,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours)
+    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours, chosen.audio_url_seconds)
     maintain = partial(maintenance.maintain, chosen.database_url, upkeep)
     hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
     if chosen.workers > 1:

@@ -32,7 +32,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """A service that sends the audio itself."""
-    with playing(tmp_path_factory.mktemp("direct"), rate_limit="", cors_origins=("https://app.example",)) as running_service:
+    with playing(
+        tmp_path_factory.mktemp("direct"), rate_limit="", cors_origins=("https://app.example",)
+    ) as running_service:
         yield running_service
 
 
