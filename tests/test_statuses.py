@@ -164,6 +164,8 @@ def _not_modified(client: OperationClient) -> RawResponse:
 
 
 def _malformed(client: OperationClient) -> RawResponse:
+    if "x-invalid-request" in client.operation.node:  # what is wrong with the query is that error
+        return client.response(b"X-API_Key: a")
     return client.response(tail="?a=%zz")
 
 
