@@ -130,7 +130,7 @@ test-generators: $(TOOLS) ## Generate clients of the client view with third-part
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
 	@$(LOCK) pyproject.toml --extra studio -o requirements.lock
-	@$(LOCK) pyproject.toml --extra studio --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) pyproject.toml --extra studio --extra audio --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group sbom -o deploy/sbom.lock
 	@$(LOCK) tests/third_party/python/requirements.in -o tests/third_party/python/requirements.lock
 	@cd tests/third_party/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --loglevel=error

@@ -68,13 +68,14 @@ def create_mock(settings: Settings) -> App:
 
     document = load_contract(settings)
     signatures.require_matching_handlers(document, _implemented)
-    database = open_demo_database()
+    store = AudioStore("memory:///")
+    database = open_demo_database(store)
     dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
 
     def handler(tag: str, name: str) -> Handler:
         return _implemented(tag, name) or not_implemented
 
-    return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler, AudioStore("memory:///")))
+    return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler, store))
 
 
 def from_environment() -> App:

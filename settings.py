@@ -70,6 +70,11 @@ class Settings:
     prepared_statements: bool = _setting(
         True, "PostgreSQL: use prepared statements and session settings; off behind a transaction pooler", switch
     )
+    demo_audio: str = _setting(
+        "music",
+        "audio of the demo's tracks: music (pieces of the engines), tone (of the same length) or none",
+        one_of("music", "tone", "none"),
+    )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 takes a free one", whole(0, 65535))
     workers: int = _setting(1, "number of worker processes", whole(1, 256))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import settings
-from cli.options import AsJson, Database, demo_file, open_database, report
+from cli.options import AsJson, Database, add_demo_audio, demo_file, open_database, report
 from ops import output
 from ops.errors import CommandError
 from web.redaction import mask_url
@@ -38,15 +38,17 @@ def migrate(as_json: AsJson = False, database_url: Database = None) -> None:
 def demo(as_json: AsJson = False, database_url: Database = None) -> None:
     """Load the demo data and print new keys.
 
-    The demo data is that of the API's reference page, with a key for each of three users. A second run restores the
-    page's collection and replaces the demo's keys; it keeps what else the demo's users have created. A database with
-    other data is refused.
+    The demo data is that of the API's reference page, with a key for each of three users. The engines make the music of
+    its tracks when it is first loaded, or with MUSIC_STUDIO_DEMO_AUDIO=tone each gets a tone at once. A second run
+    restores the page's collection and replaces the demo's keys; it keeps what else the demo's users have created. A
+    database with other data is refused.
     """
     with open_database(database_url) as chosen:
         from ops import demo as rows
         from ops import demo_keys
 
         rows.load()
+        add_demo_audio(chosen)
         printed = demo_keys.renew(demo_file(chosen), settings.pepper(chosen))
         if as_json:
             output.show_json(printed)

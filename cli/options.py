@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import settings
+
+if TYPE_CHECKING:
+    from models.audio_store import AudioStore
 
 Database = Annotated[
     str | None,
@@ -58,6 +61,26 @@ def opened_database(chosen: settings.Settings) -> Iterator[None]:
     }
     with database_setup.open_database(chosen.database_url, **options):
         yield
+
+
+def open_audio_store(chosen: settings.Settings) -> "AudioStore":
+    """The audio store of the settings, which can be written. Raises AudioUnavailable, CommandError."""
+    from ops import audio
+
+    store = audio.open_store(settings.audio_url(chosen))
+    store.require_writable()
+    return store
+
+
+def add_demo_audio(chosen: settings.Settings) -> None:
+    """Gives the demo's tracks the audio that they lack, or says why they stay without."""
+    from ops import demo_audio, output
+
+    store = open_audio_store(chosen)
+    with output.progress_bar("Making the demo's music") as update:
+        reason = demo_audio.add(chosen.demo_audio, store, update)
+    if reason:
+        output.echo(f"The demo has no audio: {reason}.", err=True)
 
 
 def demo_file(chosen: settings.Settings) -> Path:

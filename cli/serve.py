@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import settings
-from cli.options import AsJson, Database, demo_file, opened_database
+from cli.options import AsJson, Database, add_demo_audio, demo_file, opened_database
 from ops import output
 from ops.errors import CommandError
 
@@ -99,10 +99,12 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
         facts = banner.facts(url, _metrics_url(chosen))
         if prepare:
             facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
+            if facts["demo"]:
+                add_demo_audio(chosen)
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     on_ready = partial(output.echo, f"Music Studio listens on {url}", err=True)
-    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours)
+    upkeep = maintenance.AudioOptions(settings.audio_url(chosen), chosen.audio_orphan_hours, chosen.audio_url_seconds)
     maintain = partial(maintenance.maintain, chosen.database_url, upkeep)
     hourly = PeriodicThread("maintenance", maintain, maintenance.INTERVAL_SECONDS)
     if chosen.workers > 1:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from models import keys, organizations
+from models.audio_store import AudioStore
 from models.db import migrate
 from models.db.database import Database
-from ops import demo, demo_keys
+from ops import demo, demo_audio, demo_keys
 
 PEPPER = b"mock"
 # Valid on a mock only; fixed, so that examples can be copied between machines.
@@ -16,12 +17,13 @@ SECRETS = {
 }
 
 
-def open_demo_database() -> Database:
-    """A new in-memory database with the demo data."""
+def open_demo_database(store: AudioStore) -> Database:
+    """A new in-memory database with the demo data; its tracks get a tone in the store."""
     database = Database("sqlite://")
     migrate.upgrade(database.url)
     with database.use():
         demo.load()
+        demo_audio.add("tone", store)
         for name, (organization_id, user_id) in demo.USERS.items():
             organizations.join(organization_id, user_id)
             keys.make(organization_id, user_id, demo_keys.SCOPES, pepper=PEPPER, secret=SECRETS[name])

@@ -18,7 +18,7 @@ def facts(url: str) -> dict[str, Any]:
         "url": url,
         "organization_id": demo.ORGANIZATION,
         "collection_id": demo.COLLECTION,
-        "track_ids": [track_id for track_id, _, _ in demo.TRACKS],
+        "track_ids": [piece.track_id for piece in demo.TRACKS],
         "users": users,
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ class Folder:
                 part.unlink(missing_ok=True)
         return size
 
-    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncIterator[bytes]:
+    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, end) in pieces."""
         path = str(self.path(name))
         while start < end:

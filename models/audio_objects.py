@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import obstore
-import structlog
 from obstore.store import MemoryStore, S3Store
 
 from models.audio import StoredObject
@@ -50,7 +49,6 @@ _CODE = re.compile("<Code>([A-Za-z]+)</Code>")
 _PARTS = [re.compile(part) for part in ("status code: ([0-9]{3} [A-Za-z ]+)", 'message: "([^"]*)"', " - ([^\n]*)")]
 # Without a key in the environment, obstore asks the machine of AWS for one.
 _METADATA, _NO_KEY = "/latest/api/token", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
-log = structlog.get_logger("models.audio_objects")
 
 
 class Objects:
@@ -91,7 +89,7 @@ class Objects:
             )
         return size
 
-    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncIterator[bytes]:
+    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncGenerator[bytes, None]:
         """The bytes [start, end) in pieces. Each request fetches a range, so that no connection waits for a reader."""
         while start < end:
             upto = min(start + FETCH_BYTES, end)
@@ -169,9 +167,7 @@ def _translated_errors() -> Iterator[None]:
     except BaseException as error:  # a panic of Rust is no Exception
         if isinstance(error, (TypeError, ValueError, OverflowError)) and not isinstance(error, UnicodeDecodeError):
             raise
-        reason = _reason(str(error))
-        log.warning("audio store failed", kind=type(error).__name__, reason=reason)
-        raise AudioUnavailable(reason) from error
+        raise AudioUnavailable(_reason(str(error))) from error
 
 
 def _reason(message: str) -> str:

@@ -11,10 +11,13 @@ wrong is AudioUnavailable, but for an object that does not exist, which is NoAud
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+import structlog
 
 from models.audio import EXTENSIONS, StoredAudio, StoredObject, read_pieces
 from models.audio_folder import Folder
@@ -27,6 +30,7 @@ __all__ = ["EXTENSIONS", "AudioStore", "StoredAudio", "StoredObject"]
 
 PIECE_BYTES = 256 * 1024
 _PROBE = b"can be written"
+log = structlog.get_logger("models.audio_store")
 
 
 class AudioStore:
@@ -62,13 +66,21 @@ class AudioStore:
         name = f"{organization_id}/{track_id}-{secrets.token_hex(4)}.{EXTENSIONS[mime_type]}"
         return StoredAudio(name, self._backend.put(name, pieces, mime_type), mime_type)
 
-    def read(self, name: str, start: int, end: int, piece_bytes: int = PIECE_BYTES) -> AsyncIterator[bytes]:
+    async def read(
+        self, name: str, start: int, end: int, piece_bytes: int = PIECE_BYTES
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes [start, end) of an object in pieces, each of at most `piece_bytes` and read when it is asked for.
 
         No file and no connection stays open between two pieces, however slow the reader is. Raises NoAudio, and
         AudioUnavailable also for an object that is shorter.
         """
-        return self._backend.read(name, start, end, min(piece_bytes, PIECE_BYTES))
+        async with aclosing(self._backend.read(name, start, end, min(piece_bytes, PIECE_BYTES))) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            except AudioUnavailable as failure:  # what a client is told has no reason in it
+                log.warning("audio cannot be read", reason=failure.reason)
+                raise
 
     def delete(self, name: str) -> None:
         """Deletes an object; one that does not exist is deleted already. Raises AudioUnavailable."""

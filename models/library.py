@@ -8,7 +8,7 @@ from models.library_queries import ENTRY, FIND, INSERT, LIST, LIST_IN_COLLECTION
 from models.schema import library_entries
 from models.tracks import Track
 
-__all__ = ["LibraryEntry", "library_entries", "list_page", "put", "save", "unsave"]
+__all__ = ["LibraryEntry", "is_saved", "library_entries", "list_page", "put", "save", "unsave"]
 
 
 def list_page(
@@ -44,6 +44,17 @@ def list_page(
 def save(caller: Caller, organization_id: str, track_id: str) -> LibraryEntry:
     """The entry of a track that the caller may hear; it is made if there is none. Raises NotFound."""
     return put(organization_id, caller.user_id, tracks.lock(caller, organization_id, track_id))
+
+
+def is_saved(organization_id: str, user_id: str, track: Track) -> bool:
+    """Whether the track is in a member's library."""
+    binds: dict[str, object] = {
+        "organization": organization_id,
+        "owner": user_id,
+        "track": track.id,
+        "track_organization": track.organization_id,
+    }
+    return connection.fetch_one(FIND, **binds) is not None
 
 
 def unsave(caller: Caller, organization_id: str, track_id: str) -> None:

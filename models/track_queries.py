@@ -75,6 +75,20 @@ FIND_ALL = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.id.in_(bindparam("t
 
 WITH_DIGEST = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.source_digest == bindparam("digest"), _IS_LIVE)
 
+_FORMER: BindParameter[str | None] = bindparam("former", type_=Text())
+
+ATTACH_AUDIO = (
+    update(tracks)
+    .where(_IN_ORGANIZATION, tracks.c.id == _TRACK, _IS_LIVE, tracks.c.audio_name.is_not_distinct_from(_FORMER))
+    .values(
+        audio_name=bindparam("new_name"),
+        audio_bytes=bindparam("new_bytes"),
+        mime_type=bindparam("new_type"),
+        duration_ms=bindparam("new_duration"),
+    )
+    .returning(*COLUMNS)
+)
+
 # Without its digest, the same audio can be imported anew.
 DELETE = (
     update(tracks)

@@ -10,17 +10,31 @@ from models.db import connection
 from models.exceptions import NotCreator, NotFound
 from models.library_queries import ELSEWHERE, REMOVE_ALL
 from models.schema import tracks
-from models.track_queries import DELETE, FIND, FIND_ALL, FIND_ANY, INSERT, LIST, LOCK, LOCK_ANY, WITH_DIGEST, Track
+from models.track_queries import (
+    ATTACH_AUDIO,
+    DELETE,
+    FIND,
+    FIND_ALL,
+    FIND_ANY,
+    INSERT,
+    LIST,
+    LOCK,
+    LOCK_ANY,
+    WITH_DIGEST,
+    Track,
+)
 
 __all__ = [
     "Track",
     "add",
+    "attach_audio",
     "delete",
     "find_all",
     "get",
     "is_audible",
     "list_all",
     "lock",
+    "new_track_id",
     "not_found",
     "tracks",
     "with_digest",
@@ -32,6 +46,7 @@ def add(
     creator_id: str,
     *,
     title: str | None,
+    track_id: str | None = None,
     duration_ms: int | None = None,
     source_digest: bytes | None = None,
     engine: str = "import",
@@ -44,8 +59,8 @@ def add(
 ) -> Track | None:
     """Adds a track; None if the organization already has a live track with this SHA-256 digest of the audio.
 
-    `audio` is the name in the store, the size in bytes and the media type, as audio_store.StoredAudio has them. The
-    track is in no library: see library.put.
+    `audio` is the name in the store, the size in bytes and the media type, as audio_store.StoredAudio has them; what is
+    stored before has a name with the `track_id`, a new_track_id(). The track is in no library: see library.put.
     """
     audio_name, audio_bytes, mime_type = audio or (None, None, None)
     values = {
@@ -56,12 +71,34 @@ def add(
         "deleted_at": None,
     }  # fmt: skip
     for _ in range(ID_TRIES):
-        row = connection.fetch_one(INSERT, **values, id=new_id("mtrack_"))
+        row = connection.fetch_one(INSERT, **values, id=track_id or new_track_id())
         if row is not None:
             return Track._make(row)
         if source_digest is not None and with_digest(organization_id, source_digest) is not None:
             return None
     raise RuntimeError("No free id was found for a track.")
+
+
+def new_track_id() -> str:
+    """The id of a track whose audio is stored before the track is added."""
+    return new_id("mtrack_")
+
+
+@connection.transaction
+def attach_audio(track: Track, audio: tuple[str, int, str], duration_ms: int) -> Track | None:
+    """Gives a track audio in the place of that which it names, or of none; None if it has changed meanwhile."""
+    audio_name, audio_bytes, mime_type = audio
+    row = connection.fetch_one(
+        ATTACH_AUDIO,
+        organization=track.organization_id,
+        track=track.id,
+        former=track.audio_name,
+        new_name=audio_name,
+        new_bytes=audio_bytes,
+        new_type=mime_type,
+        new_duration=duration_ms,
+    )
+    return None if row is None else Track._make(row)
 
 
 def get(caller: Caller, organization_id: str, track_id: str) -> Track:

@@ -1,7 +1,7 @@
 """Demo data: the organization, users, tracks and collection of the reference page, with the same values."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, insert, null, select, update
 
@@ -26,28 +26,42 @@ DAY = datetime(2026, 6, 28, tzinfo=UTC)
 CREATED, UPDATED = DAY + timedelta(hours=10, minutes=30), DAY + timedelta(hours=11, minutes=15)
 SECOND_ADDED = DAY + timedelta(hours=10, minutes=40)
 
-# Id, title and duration in seconds; the first two ids are on the reference pages.
+
+class Piece(NamedTuple):
+    """A track of the demo, and what its engine is asked for."""
+
+    track_id: str
+    title: str
+    seconds: int
+    engine: str
+    mode: str
+    prompt: str
+
+
+# The first two ids are on the reference pages.
 TRACKS = (
-    ("mtrack_8d2e1f6a3c9b", "Morning Desk", 214),
-    ("mtrack_1b9c4e7f2a6d", "Slow Compile", 187),
-    ("mtrack_5f0a7d3c9e12", "Paper Lanterns", 241),
-    ("mtrack_c47b2e8d1f90", "Glass Harbour", 203),
-    ("mtrack_2e9d6a0b5c38", "Quiet Index", 176),
-    ("mtrack_9a3f1c7e4d06", "Long Division", 262),
-    ("mtrack_07d5b8e2f4a1", "Rain on Felt", 198),
-    ("mtrack_e1c6904a7b3f", "Second Coffee", 155),
-    ("mtrack_6b28f5d0c9e7", "Northern Window", 229),
-    ("mtrack_d90e3a7b1c54", "Margin Notes", 192),
-    ("mtrack_48f7c2a5e6b0", "Soft Deadline", 218),
-    ("mtrack_b3a10d9e8f26", "Evening Merge", 247),
+    Piece("mtrack_8d2e1f6a3c9b", "Morning Desk", 24, "studio", "creation", "gentle morning, piano and strings, 84 bpm"),
+    Piece("mtrack_1b9c4e7f2a6d", "Slow Compile", 22, "drift", "focus", "slow, steady work, floating pads"),
+    Piece("mtrack_5f0a7d3c9e12", "Paper Lanterns", 24, "studio", "creation", "peaceful folk, harp and flute, 3/4"),
+    Piece("mtrack_c47b2e8d1f90", "Glass Harbour", 22, "drift", "creation", "dreamy water, bells, in D major"),
+    Piece("mtrack_2e9d6a0b5c38", "Quiet Index", 20, "studio", "focus", "quiet concentration, electric piano, no drums"),
+    Piece("mtrack_9a3f1c7e4d06", "Long Division", 26, "studio", "creation", "mysterious, classical, piano, in E minor"),
+    Piece("mtrack_07d5b8e2f4a1", "Rain on Felt", 22, "studio", "creation", "rain on a window, felt piano, 70 bpm"),
+    Piece("mtrack_e1c6904a7b3f", "Second Coffee", 20, "studio", "creation", "happy jazz, swing, 120 bpm"),
+    Piece("mtrack_6b28f5d0c9e7", "Northern Window", 24, "drift", "focus", "winter, wistful strings, in A minor"),
+    Piece("mtrack_d90e3a7b1c54", "Margin Notes", 22, "studio", "focus", "lofi beats to study"),
+    Piece(
+        "mtrack_48f7c2a5e6b0", "Soft Deadline", 22, "studio", "creation", "driving but warm, pluck and synth, 104 bpm"
+    ),
+    Piece("mtrack_b3a10d9e8f26", "Evening Merge", 26, "studio", "creation", "hopeful evening, house, 120 bpm"),
 )
 
 ORGANIZATIONS = select(organizations.c.id)
 ADD_TRACK = insert_or_ignore(tracks)
-REVIVE_TRACK = (
+RESET_TRACK = (
     update(tracks)
     .where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == bindparam("track"))
-    .values(deleted_at=null())
+    .values(engine=bindparam("new_engine"), mode=bindparam("new_mode"), deleted_at=null())
 )
 EMPTY_LIBRARY = delete(library_entries).where(
     library_entries.c.organization_id == bindparam("organization_id"), library_entries.c.user_id == bindparam("user_id")
@@ -82,9 +96,7 @@ def load() -> None:
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
     connection.execute_many(ADD_TRACK, [track(index) for index in range(len(TRACKS))])
-    connection.execute_many(
-        REVIVE_TRACK, [{"organization": ORGANIZATION, "track": track_id} for track_id, *_ in TRACKS]
-    )
+    connection.execute_many(RESET_TRACK, [_reset(piece) for piece in TRACKS])
     connection.execute(EMPTY_LIBRARY, organization_id=ORGANIZATION, user_id=ALICE)
     connection.execute_many(ADD_ENTRY, [entry(index) for index in range(len(TRACKS))])
     connection.execute(EMPTY_COLLECTION, **OWN)
@@ -93,17 +105,26 @@ def load() -> None:
     connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
 
 
+def _reset(piece: Piece) -> dict[str, object]:
+    return {
+        "organization": ORGANIZATION,
+        "track": piece.track_id,
+        "new_engine": piece.engine,
+        "new_mode": piece.mode,
+    }
+
+
 def track(index: int) -> dict[str, Any]:
     """The row of the track with that index."""
-    track_id, title, seconds = TRACKS[index]
+    piece = TRACKS[index]
     return {
         "organization_id": ORGANIZATION,
-        "id": track_id,
+        "id": piece.track_id,
         "creator_id": ALICE,
-        "title": title,
-        "engine": "import",
-        "mode": "creation",
-        "duration_ms": seconds * 1000,
+        "title": piece.title,
+        "engine": piece.engine,
+        "mode": piece.mode,
+        "duration_ms": piece.seconds * 1000,
         "instrumental": True,
         "licence_class": "commercial_cleared",
         "commercial_use": True,
@@ -138,7 +159,7 @@ def collection() -> dict[str, Any]:
         "id": COLLECTION,
         "name": "Focus Sessions",
         "description": "Instrumental tracks for deep work",
-        "cover_track_id": TRACKS[0][0],
+        "cover_track_id": TRACKS[0].track_id,
         "cover_image_url": None,
         "track_count": len(TRACKS),
         "version": 1 + len(TRACKS),  # one for its creation, one for each track
@@ -153,4 +174,4 @@ def member(index: int) -> dict[str, Any]:
     # The first is added at 10:35 and the second at 10:40, as on the pages; the last one at the time of the last update.
     later = SECOND_ADDED + (UPDATED - SECOND_ADDED) / (len(TRACKS) - 2) * (index - 1)
     added_at = CREATED + timedelta(minutes=5) if index == 0 else later
-    return OWN | {"track_id": TRACKS[index][0], "rank": (index + 1) * GAP, "added_at": added_at}
+    return OWN | {"track_id": TRACKS[index].track_id, "rank": (index + 1) * GAP, "added_at": added_at}

@@ -19,7 +19,7 @@ class AudioOptions(NamedTuple):
 
     url: str
     orphan_hours: int
-    url_seconds: int = 900
+    url_seconds: int
 
 
 def maintain(database_url: str, audio_options: AudioOptions) -> None:

@@ -33,7 +33,7 @@ class Scene:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
         self.store = AudioStore(folder.as_uri())
-        self.options = maintenance.AudioOptions(folder.as_uri(), 24)
+        self.options = maintenance.AudioOptions(folder.as_uri(), 24, 900)
 
     def add(self, organization_id: str = HOME, content: bytes = b"sound", duration_ms: int = 1000) -> Track:
         """A new track with audio."""

@@ -28,7 +28,8 @@ HOURS = (23, 25)
 def test_idempotency_keys_older_than_a_day_are_deleted(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
         _prepare(url, DELETE_BATCH * 2 + 7)
-        with connected(url), PeriodicThread("maintenance", partial(maintenance.maintain, url), 0.05):
+        audio = maintenance.AudioOptions((tmp_path / "audio").as_uri(), 24, 900)
+        with connected(url), PeriodicThread("maintenance", partial(maintenance.maintain, url, audio), 0.05):
             assert _remaining_keys() == ["young"]
             _store(["another"])
             assert _remaining_keys() == ["young"]

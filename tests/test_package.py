@@ -24,7 +24,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 DIST_INFO = f"music_studio-{PROJECT['version']}.dist-info"
 COPIED = re.compile(r"^COPY (?!--from)(?!requirements\.lock)(.+) \S+$", re.MULTILINE)
 # Environment without the checkout on the path.
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MUSIC_STUDIO_", "PYTHON"))}
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MUSIC_STUDIO_", "PYTHON"))} | {
+    "MUSIC_STUDIO_DEMO_AUDIO": "tone"
+}
 
 
 @pytest.fixture(scope="module")

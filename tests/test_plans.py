@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Executable, Insert
+from sqlalchemy import Connection, Executable, Insert, update
 
+from models.base import now
 from models.db import engines, migrate
+from models.schema import tracks
 from tools.testing import databases, seed
 from tools.testing.query_plans import plan
 from tools.testing.statements import statements
@@ -18,6 +21,8 @@ FULL_SCANS = {
     "models.collection_versions.RENEW",
     "models.key_events.LIST_ALL",
     "models.key_queries.LIST",
+    "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
+    "models.track_audio.LIVE",
     "models.track_queries.LIST",
 }
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
@@ -86,3 +91,21 @@ def _scanned_indexes(connection: Connection, lines: list[str]) -> Iterator[str]:
 
 def test_full_table_scan_is_detected(planner: Connection) -> None:
     assert scans(plan(planner, statements()["models.key_queries.LIST"]))
+
+
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_deleted_audio_is_found_among_much_other_audio(kind: str, tmp_path: Path) -> None:
+    """The planner chooses between two partial indexes, and only one of them knows what is deleted."""
+    with databases.migrated(kind, tmp_path) as url:
+        seed.fill(url, 10, 1000, 10, lambda _count: None)
+        engine = engines.create_pooled(url, pool_size=1, statement_timeout_ms=engines.STATEMENT_MS)
+        with engine.connect() as connection:
+            name = {"audio_name": tracks.c.id, "audio_bytes": 5, "mime_type": "audio/mpeg"}
+            connection.execute(update(tracks).values(name))
+            connection.execute(update(tracks).where(tracks.c.id == seed.track_id(5)).values(deleted_at=now()))
+            connection.commit()
+            connection.exec_driver_sql("ANALYZE")
+            lines = plan(connection, statements()["models.track_audio.DELETED"])
+        engine.dispose()
+    assert "ix_tracks_deleted_audio" in "\n".join(lines)
+    assert not scans(lines)

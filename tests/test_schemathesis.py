@@ -83,7 +83,7 @@ def _mock() -> Iterator[tuple[App, dict[str, str], str]]:
     """The mock, keys of two users, and a track id."""
     application = app.create_mock(_settings())
     secrets = {ALICE: SECRETS["alice"], BOB: SECRETS["bob"]}
-    yield application, secrets, demo.TRACKS[0][0]
+    yield application, secrets, demo.TRACKS[0].track_id
 
 
 def _create_users() -> tuple[dict[str, str], str]:

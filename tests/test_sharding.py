@@ -136,6 +136,8 @@ ALL_ORGANIZATIONS = {
     "models.idempotency.BATCH_END",
     "models.idempotency.DELETE_BATCH_ROWS",
     "models.key_events.LIST_ALL",
+    "models.track_audio.DELETED",
+    "models.track_audio.LIVE",
 }
 # The deletion of a track takes it out of the libraries of every organization.
 OF_A_DELETION = {"models.library_queries.REMOVE_ALL"}

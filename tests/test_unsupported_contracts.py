@@ -274,7 +274,12 @@ def test_a_handler_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def _run(command: tuple[str, ...], folder: Path, contract: Path) -> subprocess.CompletedProcess[str]:
-    variables = {"CONTRACT": contract, "DATABASE_URL": f"sqlite:///{folder / 'service.db'}", "KEY_PEPPER": "p" * 32}
+    variables = {
+        "CONTRACT": contract,
+        "DATABASE_URL": f"sqlite:///{folder / 'service.db'}",
+        "KEY_PEPPER": "p" * 32,
+        "DEMO_AUDIO": "none",
+    }
     environment = os.environ | {f"MUSIC_STUDIO_{name}": str(value) for name, value in variables.items()}
     if command[2] == "serve":
         subprocess.run([sys.executable, "-m", "cli", "migrate"], cwd=ROOT, env=environment, check=True)

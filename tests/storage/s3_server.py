@@ -11,6 +11,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tools.testing.server_process import free_port
@@ -64,6 +65,8 @@ class S3Server:
     def freeze(self) -> None:
         """Connections are accepted, and nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)
+        while psutil.Process(self._process.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)

@@ -32,6 +32,7 @@ class Shell:
         database = {
             "MUSIC_STUDIO_DATABASE_URL": url,
             "MUSIC_STUDIO_KEY_PEPPER": "pepper-of-the-tests-of-32-bytes-or-more",
+            "MUSIC_STUDIO_DEMO_AUDIO": "tone",
         }
         self.environ = own | database | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
         self.folder = folder

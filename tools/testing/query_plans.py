@@ -20,6 +20,7 @@ BINDS: dict[str, Any] = {
     "wanted_engine": "import",
     "track_id": seed.track_id(5),
     "track_ids": [seed.track_id(number) for number in range(40)],
+    "names": [f"{HOME}/{seed.track_id(number)}-00000000.mp3" for number in range(40)],
     "key": "key",
     "key_id": "mkey_000000000000",
     "digest": b"0" * 32,
@@ -41,7 +42,7 @@ BINDS: dict[str, Any] = {
     "command": "serve",
     **dict.fromkeys(("set_name", "set_description", "set_cover_track_id", "set_cover_image_url"), True),
 }
-TIMESTAMP, TIMESTAMP_BINDS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "before", "created_at", "ends_at")
+TIMESTAMP, TIMESTAMP_BINDS = datetime(2026, 1, 1, tzinfo=UTC), ("now", "after", "before", "created_at", "ends_at")
 
 
 def plan(connection: Connection, statement: Executable) -> list[str]:

@@ -41,7 +41,9 @@ class Running:
 
     def _started(self) -> subprocess.Popen[bytes]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-        given = {"DATABASE_URL": self.database_url, "KEY_PEPPER": PEPPER, "LOG_FORMAT": "json"} | self._settings
+        audio = (self.log.parent / "audio").as_uri()
+        own_files = {"DATABASE_URL": self.database_url, "AUDIO_URL": audio}
+        given = own_files | {"KEY_PEPPER": PEPPER, "LOG_FORMAT": "json"} | self._settings
         with self.log.open("ab") as file:
             return subprocess.Popen(
                 [sys.executable, "-m", "cli", "serve", "--port", str(self.port)],

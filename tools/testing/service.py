@@ -83,7 +83,9 @@ class Service:
         self.settings = settings
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
-        self.process = self._start({"DATABASE_URL": url, "RATE_LIMIT": "off", **settings}, program)
+        self.process = self._start(
+            {"DATABASE_URL": url, "RATE_LIMIT": "off", **_audio(url, folder), **settings}, program
+        )
         self.url = announced_url(self.process, self.log)
         self._clients: list[httpx.Client] = []
         self._reader = engines.create_pooled(url, pool_size=1, statement_timeout_ms=5000)
@@ -192,7 +194,7 @@ class Service:
     def load_demo(self) -> dict[str, str]:
         """Loads the demo data; returns the key of each of its users."""
         command = [sys.executable, "-m", "cli", "demo", "--json", "--database-url", self.database_url]
-        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "PATH": ""}
+        environment = {"MUSIC_STUDIO_KEY_PEPPER": PEPPER, "MUSIC_STUDIO_DEMO_AUDIO": "tone", "PATH": ""}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         return {name: user["api_key"] for name, user in json.loads(done.stdout)["users"].items()}
 
@@ -314,6 +316,11 @@ class Services:
 def _populated(service: Service) -> Actors:
     secret = {name: service.key(*person)[1] for name, person in PEOPLE.items()}
     return Actors(service, secret, service.make_tracks(12), service.make_tracks(1, AWAY, MALLORY)[0])
+
+
+def _audio(url: str, folder: Path) -> dict[str, str]:
+    """The audio of a database on PostgreSQL; that of a file lies beside it."""
+    return {} if url.startswith("sqlite") else {"AUDIO_URL": (folder / "audio").as_uri()}
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
