@@ -64,9 +64,7 @@ class Settings:
         True, "PostgreSQL: use prepared statements and session settings; off behind a transaction pooler", switch
     )
     demo_audio: str = _setting(
-        "music",
-        "audio of the demo's tracks: music (pieces of the engines), tone (of the same length) or none",
-        one_of("music", "tone", "none"),
+        "music", "audio of the demo's tracks: music, tone (of the same length) or none", one_of("music", "tone", "none")
     )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 takes a free one", whole(0, 65535))
@@ -154,12 +152,8 @@ class Settings:
     audio_orphan_hours: int = _setting(
         24, "hours after which audio that no track names is deleted from the store", whole(1, 100_000)
     )
-    audio_url_seconds: int = _setting(
-        900, "seconds for which a playback URL is valid; at least twice the duration of its track", whole(1, 604_800)
-    )
-    audio_accel: str = _setting(
-        "", "internal location of nginx, such as /_audio/, through which it sends the audio of a folder", location
-    )
+    audio_url_seconds: int = _setting(900, "seconds of a playback URL; or twice the duration", whole(1, 604_800))
+    audio_accel: str = _setting("", "internal location of nginx for a folder of audio, such as /_audio/", location)
     audio_direct: bool = _setting(False, "playback URLs are those that S3 signs: on or off; for S3 only", switch)
     organization_audio_mib: int = _setting(
         0, "MiB of audio that one organization may have; 0: no limit", whole(0, 999_999_999)
