@@ -70,7 +70,7 @@ def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     for count in progress.track(WORKERS if kind == "postgresql" else (1,), description=f"{kind}: 200 jobs"):
         with _studio(kind, folder) as studio:
             studio.start(count)
-            studio.await_(lambda number=count: len(jobs.rows("workers")) == number)
+            studio.await_(partial(_are_there, count))
             _ask_all(studio)
             started = time.monotonic()
             studio.await_statuses(SECONDS, succeeded=JOBS)
@@ -80,6 +80,10 @@ def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
             yield exactly(f"jobs that became one track, of {JOBS}, {label}", kind, _made(studio), JOBS)
             yield at_most(f"turns before a caller with one job, {label}", kind, _longest_wait(studio), CALLERS + count)
             yield _consistency(kind, studio)
+
+
+def _are_there(count: int) -> bool:
+    return len(jobs.rows("workers")) == count
 
 
 def _ask_all(studio: Studio) -> None:
@@ -102,7 +106,7 @@ def _longest_wait(studio: Studio) -> int:
         for job in rows
         if job.user_id.startswith("modest")
     ]
-    return max(waits)
+    return int(max(waits))
 
 
 def _made(studio: Studio) -> int:
