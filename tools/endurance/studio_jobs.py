@@ -32,9 +32,9 @@ def kills(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
             for number in range(4 * KILLS):
                 jobs.ask(f"user_{number % 4}", engine="second", cents_per_minute=600)
         longest = 0.0
+        studio.start(2)
         for _ in progress.track(range(KILLS), description=f"{kind}: kills of a worker"):
             longest = max(longest, _kill_one(studio))
-        studio.start(2)
         studio.await_statuses(SECONDS, succeeded=4 * KILLS)
         yield exactly(f"jobs that became one track, of {4 * KILLS}, {KILLS} kills", kind, _made(studio), 4 * KILLS)
         yield at_most("kill -9 until another worker has the job", kind, longest, TAKEOVER_SECONDS, " s")
@@ -42,19 +42,16 @@ def kills(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
 
 
 def _kill_one(studio: Studio) -> float:
-    """Kills the worker of a running job while another lives; returns the seconds until the job is taken again."""
-    first, *_ = studio.start(2)
-    studio.await_(lambda: len(_running()) == 2)
+    """Kills a worker at work, and starts another; returns the seconds until the job at hand is taken again."""
+    studio.await_(_running, SECONDS)
     time.sleep(random.uniform(0, 0.8))
     with studio.database.use():
         before = _running()
-    studio.kill(first)
+    studio.kill(studio.processes[0])
     started = time.monotonic()
+    studio.start(1)
     studio.await_(partial(_has_moved, before), SECONDS)
-    took = time.monotonic() - started
-    for process in list(studio.processes):
-        studio.stop(process)
-    return took
+    return time.monotonic() - started
 
 
 def _running() -> dict[str, tuple[str, int]]:
@@ -73,7 +70,7 @@ def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     for count in progress.track(WORKERS if kind == "postgresql" else (1,), description=f"{kind}: 200 jobs"):
         with _studio(kind, folder) as studio:
             studio.start(count)
-            studio.await_(partial(_has_workers, count))
+            studio.await_(partial(_are_there, count))
             _ask_all(studio)
             started = time.monotonic()
             studio.await_statuses(SECONDS, succeeded=JOBS)
@@ -85,7 +82,7 @@ def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
             yield _consistency(kind, studio)
 
 
-def _has_workers(count: int) -> bool:
+def _are_there(count: int) -> bool:
     return len(jobs.rows("workers")) == count
 
 
@@ -104,12 +101,12 @@ def _longest_wait(studio: Studio) -> int:
     """How many jobs were begun after the one job of a caller was asked for, and before it: the most of all callers."""
     with studio.database.use():
         rows = jobs.rows("generations")
-    waits: list[int] = [
+    waits = [
         sum(job.created_at < other.started_at < job.started_at for other in rows)
         for job in rows
         if job.user_id.startswith("modest")
     ]
-    return max(waits)
+    return int(max(waits))
 
 
 def _made(studio: Studio) -> int:
