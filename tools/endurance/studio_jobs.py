@@ -18,7 +18,7 @@ from tools.endurance.report import Figure, at_most, exactly
 from tools.testing import databases, jobs
 from tools.testing.studio_workers import Studio
 
-KILLS = 10
+KILLS, PER_KILL = 10, 4
 CALLERS, JOBS = 20, 200
 WORKERS = (1, 2, 4)
 TAKEOVER_SECONDS = 20.0
@@ -28,21 +28,21 @@ SECONDS = 1800.0
 def kills(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     """kill -9 of a worker at work, ten times, with another one beside it; every job must end, once."""
     with _studio(kind, folder) as studio:
-        with studio.database.use():
-            for number in range(4 * KILLS):
-                jobs.ask(f"user_{number % 4}", engine="second", cents_per_minute=600)
-        longest = 0.0
+        longest, asked = 0.0, PER_KILL * KILLS
         studio.start(2)
         for _ in progress.track(range(KILLS), description=f"{kind}: kills of a worker"):
             longest = max(longest, _kill_one(studio))
-        studio.await_statuses(SECONDS, succeeded=4 * KILLS)
-        yield exactly(f"jobs that became one track, of {4 * KILLS}, {KILLS} kills", kind, _made(studio), 4 * KILLS)
+        studio.await_statuses(SECONDS, succeeded=asked)
+        yield exactly(f"jobs that became one track, of {asked}, {KILLS} kills", kind, _made(studio), asked)
         yield at_most("kill -9 until another worker has the job", kind, longest, TAKEOVER_SECONDS, " s")
         yield _consistency(kind, studio)
 
 
 def _kill_one(studio: Studio) -> float:
     """Kills a worker at work, and starts another; returns the seconds until the job at hand is taken again."""
+    with studio.database.use():
+        for number in range(PER_KILL):
+            jobs.ask(f"user_{number}", engine="second", cents_per_minute=600)
     studio.await_(_running, SECONDS)
     time.sleep(random.uniform(0, 0.8))
     with studio.database.use():
