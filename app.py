@@ -67,13 +67,16 @@ def create_mock(settings: Settings) -> App:
     from mock.accounts import PEPPER, open_demo_database
     from mock.dispatcher import MockDispatcher, not_implemented
     from mock.examples import Examples
+    from mock.jobs import MockWorker
     from mock.middleware import PreferMiddleware
 
     document = load_contract(settings)
     signatures.require_matching_handlers(document, _implemented)
     store = AudioStore("memory:///")
     database = open_demo_database(store)
-    dispatcher = MockDispatcher(database, Examples(document, ErrorCatalog(document)))
+    dispatcher = MockDispatcher(
+        database, Examples(document, ErrorCatalog(document)), MockWorker(store, _engines(settings))
+    )
 
     def handler(tag: str, name: str) -> Handler:
         return _implemented(tag, name) or not_implemented
@@ -197,7 +200,7 @@ def _implemented(tag: str, name: str) -> Handler | None:
 def _engines(settings: Settings) -> dict[str, Capabilities]:
     """Our own engines and the programs of the operator, by key. Raises BadSetting."""
     try:
-        return command_catalog.capabilities(settings.command_engines)
+        return command_catalog.all_engines(settings.command_engines)
     except command_catalog.BadEngines as problem:
         raise environment.BadSetting(f"{problem}.") from None
 
@@ -214,9 +217,7 @@ def _limiter(document: dict[str, Any], settings: Settings, proxies: TrustedProxi
     return RateLimiter(enabled, operations(document), proxies, shared)
 
 
-def _playback(
-    settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None
-) -> Playback | None:
+def _playback(settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None) -> Playback | None:
     path = next((operation.path for operation in operations(document) if operation.id == AUDIO_OPERATION), None)
     if path is None or audio is None:
         return None

@@ -4,10 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-import settings
 from cli.options import AsJson, Database, named_group, open_database, report
 from ops import output
-from ops.errors import CommandError
 
 group = named_group("List, price and switch engines.")
 
@@ -20,7 +18,7 @@ def list_engines(as_json: AsJson = False, database_url: Database = None) -> None
     with open_database(database_url) as chosen:
         from ops import engines
 
-        output.show(engines.COLUMNS, engines.listed(_catalog(chosen)), as_json)
+        output.show(engines.COLUMNS, engines.listed(engines.known(chosen.command_engines)), as_json)
 
 
 @group.command()
@@ -54,14 +52,4 @@ def _change(key: str, database_url: str | None, **changes: Any) -> dict[str, Any
     with open_database(database_url) as chosen:
         from ops import engines
 
-        return engines.change(_catalog(chosen), key, **changes)
-
-
-def _catalog(chosen: settings.Settings) -> dict[str, Any]:
-    """Our own engines and the programs of the operator. Raises CommandError."""
-    from studio.engines import command_catalog
-
-    try:
-        return {**command_catalog.capabilities(chosen.command_engines)}
-    except command_catalog.BadEngines as problem:
-        raise CommandError(f"{problem}.") from None
+        return engines.change(engines.known(chosen.command_engines), key, **changes)

@@ -48,7 +48,6 @@ def add(
     creator_id: str,
     *,
     title: str | None,
-    track_id: str | None = None,
     duration_ms: int | None = None,
     source_digest: bytes | None = None,
     engine: str = "import",
@@ -65,27 +64,15 @@ def add(
     stored before has a name with the `track_id`, a new_track_id(). The track is in no library: see library.put.
     """
     audio_name, audio_bytes, mime_type = audio or (None, None, None)
+    values = {
+        "organization_id": organization_id, "creator_id": creator_id, "title": title, "duration_ms": duration_ms,
+        "engine": engine, "mode": mode, "instrumental": instrumental, "licence_class": licence_class,
+        "commercial_use": commercial_use, "requires_attribution": requires_attribution, "source_digest": source_digest,
+        "audio_name": audio_name, "audio_bytes": audio_bytes, "mime_type": mime_type, "created_at": now(),
+        "deleted_at": None,
+    }  # fmt: skip
     for _ in range(ID_TRIES):
-        row = connection.fetch_one(
-            INSERT,
-            organization_id=organization_id,
-            id=track_id or new_track_id(),
-            creator_id=creator_id,
-            title=title,
-            engine=engine,
-            mode=mode,
-            duration_ms=duration_ms,
-            instrumental=instrumental,
-            licence_class=licence_class,
-            commercial_use=commercial_use,
-            requires_attribution=requires_attribution,
-            source_digest=source_digest,
-            audio_name=audio_name,
-            audio_bytes=audio_bytes,
-            mime_type=mime_type,
-            created_at=now(),
-            deleted_at=None,
-        )
+        row = connection.fetch_one(INSERT, **values, id=track_id or new_track_id())
         if row is not None:
             return Track._make(row)
         if source_digest is not None and with_digest(organization_id, source_digest) is not None:

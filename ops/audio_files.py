@@ -88,6 +88,8 @@ def _read(source: BinaryIO) -> bytes:
 
 def _require_file(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):
-        raise Unreadable("a link to a folder, which is not followed" if path.is_symlink() else "a folder that cannot be read")
+        raise Unreadable(
+            "a link to a folder, which is not followed" if path.is_symlink() else "a folder that cannot be read"
+        )
     if not stat.S_ISREG(mode):
         raise Unreadable(_KINDS.get(stat.S_IFMT(mode), "not a file"))

@@ -10,6 +10,7 @@ from models.db import connection
 from models.organizations import join
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, organizations, tracks
+from ops import demo_jobs
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
@@ -50,7 +51,9 @@ TRACKS = (
     Piece("mtrack_e1c6904a7b3f", "Second Coffee", 20, "studio", "creation", "happy jazz, swing, 120 bpm"),
     Piece("mtrack_6b28f5d0c9e7", "Northern Window", 24, "drift", "focus", "winter, wistful strings, in A minor"),
     Piece("mtrack_d90e3a7b1c54", "Margin Notes", 22, "studio", "focus", "lofi beats to study"),
-    Piece("mtrack_48f7c2a5e6b0", "Soft Deadline", 22, "studio", "creation", "driving but warm, pluck and synth, 104 bpm"),
+    Piece(
+        "mtrack_48f7c2a5e6b0", "Soft Deadline", 22, "studio", "creation", "driving but warm, pluck and synth, 104 bpm"
+    ),
     Piece("mtrack_b3a10d9e8f26", "Evening Merge", 26, "studio", "creation", "hopeful evening, house, 120 bpm"),
 )
 
@@ -101,6 +104,7 @@ def load() -> None:
     connection.execute(DROP_COLLECTION, **OWN)
     connection.execute_many(ADD_COLLECTION, [collection()])
     connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
+    demo_jobs.reset(ORGANIZATION, ALICE, TRACKS[0].track_id, track(0)["created_at"])
 
 
 def _reset(piece: Piece) -> dict[str, object]:

@@ -6,9 +6,21 @@ from typing import Any
 from models import engines, money
 from models.engines import EngineSettings
 from ops.errors import CommandError
+from studio.engines import command_catalog
 from studio.engines.catalog import Capabilities
 
 COLUMNS = ("engine", "enabled", "chf_per_minute", "modes", "max_seconds", "licence")
+
+
+def known(file: str) -> dict[str, Capabilities]:
+    """The engines of this installation: our own, and the programs of the file that the setting names.
+
+    Raises CommandError.
+    """
+    try:
+        return command_catalog.all_engines(file)
+    except command_catalog.BadEngines as problem:
+        raise CommandError(f"{problem}.") from None
 
 
 def listed(known: Mapping[str, Capabilities]) -> list[dict[str, Any]]:

@@ -107,9 +107,20 @@ def mallory(actors: Actors) -> httpx.Client:
 
 
 @pytest.fixture
-def newcomer(server: Service) -> httpx.Client:
+def newcomer_id() -> str:
+    return f"user_{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def newcomer(server: Service, newcomer_id: str) -> httpx.Client:
     """A user of alice's organization without collections."""
-    return server.client(server.key(f"user_{secrets.token_hex(8)}")[1])
+    return server.client(server.key(newcomer_id)[1])
+
+
+@pytest.fixture
+def newcomers_track(server: Service, newcomer_id: str) -> str:
+    """A track that the newcomer has created, in no collection."""
+    return server.make_tracks(1, creator=newcomer_id)[0]
 
 
 @pytest.fixture

@@ -28,7 +28,12 @@ from web.contract.reading import OperationObject, examples, path_pattern
 pytestmark = pytest.mark.slow
 CASES = 60
 BASE = "http://test/v1"
-IDS = {"organization_id": "org_home1", "collection_id": "mcoll_4a1f9c7e2b8d", "track_id": "mtrack_8d2e1f6a3c9b"}
+IDS = {
+    "organization_id": "org_home1",
+    "collection_id": "mcoll_4a1f9c7e2b8d",
+    "track_id": "mtrack_8d2e1f6a3c9b",
+    "file": "mtrack_8d2e1f6a3c9b.mp3",
+}
 _OPERATIONS: Any = schemathesis.openapi.from_dict(contract.document()).get_all_operations()
 GENERATED: dict[str, Any] = {
     found.definition.raw["operationId"]: found for found in (result.ok() for result in _OPERATIONS)
@@ -112,9 +117,10 @@ def _prepared(method: str, url: str, **content: object) -> Request:
 
 def _examples(operation: OperationObject) -> Iterator[Request]:
     url = f"http://test{operation.path.format(**IDS)}"
+    query = {node["name"]: node["example"] for node in operation.parameters_in("query") if node.get("required")}
     bodies = examples(operation.body, operation.document).values() if operation.body else [None]
     for body in bodies:
-        yield _prepared(operation.method, url, json=body)
+        yield _prepared(operation.method, url, json=body, params=query)
 
 
 @each_operation

@@ -101,7 +101,7 @@ def test_client_view_has_one_error_for_all_statuses() -> None:
 def test_client_view_has_the_operations_and_types_of_the_strict_one() -> None:
     assert [operation.id for operation in operations(CLIENT)] == [operation.id for operation in operations(STRICT)]
     assert set(CLIENT["components"]["schemas"]) == set(STRICT["components"]["schemas"])
-    assert set(CLIENT["components"]["responses"]) == {"Error", "NotModified"}
+    assert set(CLIENT["components"]["responses"]) == {"Error", "NotModified", "AudioNotModified"}
 
 
 def test_client_view_has_no_limits_and_no_closed_answers() -> None:

@@ -85,7 +85,18 @@ def test_tracks_without_audio_are_kept_and_saved_by_their_creators(url: str) -> 
     assert _old_tracks(url) == [("Bells", "commercial_cleared"), ("Rain", "unclear")]
 
 
-OLD_ROWS = ["\nINSERT INTO organizations VALUES (:home, :at)", "\nINSERT INTO memberships VALUES (:home, 'alice', :at), (:home, 'bob', :at)", "\nINSERT INTO tracks\n    (organization_id, id, creator_id, title, duration_ms, instrumental, licence_class, source_digest, created_at)\nVALUES\n    (:home, 'mtrack_000000000001', 'alice', 'Rain', 5, :no, 'unspecified', :digest, :later),\n    (:home, 'mtrack_000000000002', 'alice', 'Bells', NULL, :no, 'demo', NULL, :at)", "\nINSERT INTO collections VALUES\n    (:home, 'mcoll_000000000001', 'alice', 'Focus', NULL, 'mtrack_000000000001', NULL, 1, 2, :at, :at, NULL)", "\nINSERT INTO collection_tracks VALUES (:home, 'alice', 'mcoll_000000000001', 'mtrack_000000000001', 1, :at)\n"]
+OLD_ROWS = """
+INSERT INTO organizations VALUES (:home, :at);
+INSERT INTO memberships VALUES (:home, 'alice', :at), (:home, 'bob', :at);
+INSERT INTO tracks
+    (organization_id, id, creator_id, title, duration_ms, instrumental, licence_class, source_digest, created_at)
+VALUES
+    (:home, 'mtrack_000000000001', 'alice', 'Rain', 5, :no, 'unspecified', :digest, :later),
+    (:home, 'mtrack_000000000002', 'alice', 'Bells', NULL, :no, 'demo', NULL, :at);
+INSERT INTO collections VALUES
+    (:home, 'mcoll_000000000001', 'alice', 'Focus', NULL, 'mtrack_000000000001', NULL, 1, 2, :at, :at, NULL);
+INSERT INTO collection_tracks VALUES (:home, 'alice', 'mcoll_000000000001', 'mtrack_000000000001', 1, :at)
+"""
 
 
 def _insert_old_tracks(url: str) -> None:
@@ -93,7 +104,7 @@ def _insert_old_tracks(url: str) -> None:
     moment = "2026-06-28T09:00:00.000000Z"
     values = {"home": HOME, "at": moment, "later": moment.replace("09", "10"), "digest": b"1" * 32, "no": False}
     with engines.create_unpooled(url, wait_seconds=1).connect() as opened:
-        for statement in OLD_ROWS:
+        for statement in OLD_ROWS.split(";"):
             used = {name: value for name, value in values.items() if f":{name}" in statement}
             opened.execute(text(statement), used)
         opened.commit()

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -249,7 +250,8 @@ def test_service_ignores_mock_preferences(actors: Actors) -> None:
 
 @pytest.fixture
 def ids(collection: dict[str, Any]) -> dict[str, str]:
-    return {"organization_id": demo.ORGANIZATION, "collection_id": collection["id"], "track_id": NO_TRACK}
+    made = {"collection_id": collection["id"], "track_id": NO_TRACK, "file": f"{NO_TRACK}.mp3"}
+    return {"organization_id": demo.ORGANIZATION, **made}
 
 
 def _send_with_prefer(
@@ -260,7 +262,8 @@ def _send_with_prefer(
     examples = [example["value"] for example in content.get("examples", {}).values()]
     body = {"json": examples[0] if examples else content["example"]} if content else {}
     url = client.base_url.copy_with(path=operation.path.format(**ids))
-    return client.request(operation.method, url, headers={"Prefer": prefer}, **body)
+    required = {node["name"]: node["example"] for node in operation.parameters_in("query") if node.get("required")}
+    return client.request(operation.method, url, params=required, headers={"Prefer": prefer}, **body)
 
 
 def test_example_of_text_is_sent_as_text(tmp_path: Path) -> None:
@@ -278,3 +281,27 @@ def test_example_of_text_is_sent_as_text(tmp_path: Path) -> None:
         nothing = httpx.post(f"{url}/v1/empty", headers=headers, trust_env=False)
     assert (table.headers["Content-Type"], table.text) == ("text/csv", "a,b\n1,2\n")
     assert (nothing.status_code, nothing.content) == (204, b"")
+
+
+@pytest.mark.slow
+def test_a_job_moves_through_its_states_and_ends_with_a_tone(alice: httpx.Client, url: str) -> None:
+    asked = alice.post("generations", json={"engine": "drift", "prompt": "dawn", "duration_seconds": 60})
+    place, seen, progress = f"generations/{asked.json()['id']}", [asked.json()["status"]], 0
+    deadline = time.monotonic() + 60
+    while seen[-1] != "succeeded" and time.monotonic() < deadline:
+        job = alice.get(place).json()
+        assert job["progress"] >= progress
+        progress = job["progress"]
+        seen += [job["status"]] if job["status"] != seen[-1] else []
+        time.sleep(0.1)
+    assert seen == ["queued", "running", "succeeded"]
+    assert job["track"]["playback_url"].startswith(f"{url}/v1/music/audio/{job['result_track_id']}.wav?")
+    played = httpx.get(job["playback_url"], trust_env=False)
+    assert (played.status_code, played.headers["Content-Type"], played.content[:4]) == (200, "audio/wav", b"RIFF")
+    assert alice.post(f"{place}/cancel").json()["status"] == "succeeded"
+
+
+def test_a_job_of_the_mock_can_be_cancelled(alice: httpx.Client) -> None:
+    asked = alice.post("generations", json={"engine": "studio", "prompt": "dusk", "duration_seconds": 60}).json()
+    assert alice.post(f"generations/{asked['id']}/cancel").json()["status"] == "cancelled"
+    assert alice.get(f"generations/{asked['id']}").json()["track"] is None

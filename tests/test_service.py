@@ -51,7 +51,7 @@ def ids(alice: httpx.Client, tracks: list[str]) -> dict[str, str]:
     """Values of the path parameters: a collection of alice with a track."""
     made = new_collection(alice)["id"]
     add_all(alice, made, tracks[:1])
-    return {"organization_id": HOME, "collection_id": made, "track_id": tracks[0]}
+    return {"organization_id": HOME, "collection_id": made, "track_id": tracks[0], "file": f"{tracks[0]}.mp3"}
 
 
 def test_the_service_is_alive_and_ready(anonymous: httpx.Client) -> None:
@@ -148,7 +148,8 @@ def test_unknown_query_parameter_is_invalid_everywhere(
     shown = examples(operation.body, operation.document) if operation.body else {}
     body = next(iter(shown.values()), None)
     path, key = operation.path.format(**ids), {"X-API-Key": alice.headers["X-API-Key"]}
-    response = anonymous.request(operation.method, path, params={"colour": "red"}, json=body, headers=key)
+    query = {node["name"]: node["example"] for node in operation.parameters_in("query") if node.get("required")}
+    response = anonymous.request(operation.method, path, params=query | {"colour": "red"}, json=body, headers=key)
     assert violations(response) == {("query/colour", "additionalProperties")}
     assert_envelope(response, "VALIDATION_ERROR")
 

@@ -18,7 +18,9 @@ from tools.workflows.servers import Served
 def served(actors: Actors) -> Served:
     first, second, *_ = actors.tracks
     given = {"api_key": actors.secrets["alice"], "organization_id": HOME}
-    return Served(actors.service.url, given | {"first_track_id": first, "second_track_id": second})
+    [spare] = actors.service.make_tracks(1)
+    chosen = {"first_track_id": first, "second_track_id": second, "spare_track_id": spare}
+    return Served(actors.service.url, given | chosen)
 
 
 @pytest.mark.slow

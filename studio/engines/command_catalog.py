@@ -51,6 +51,12 @@ class Program:
     memory_mib: int = MEMORY_MIB
 
 
+def all_engines(file: str) -> dict[str, Capabilities]:
+    """Our own engines, and the programs of a file if there is one, by key. Raises BadEngines."""
+    programs = read(Path(file)) if file else {}
+    return COMPUTED | {key: program.capabilities for key, program in programs.items()}
+
+
 def read(path: Path) -> dict[str, Program]:
     """The programs of a file by engine key. Raises BadEngines, also for a program that does not exist."""
     try:
@@ -63,11 +69,6 @@ def read(path: Path) -> dict[str, Program]:
     if document or not isinstance(tables, dict):
         raise BadEngines(f"{path} has {sorted(document)}, but each engine is a table [engines.KEY]")
     return {key: _program(f"{path}, engine {key}", key, table) for key, table in tables.items()}
-
-
-def capabilities(path: str) -> dict[str, Capabilities]:
-    """Our own engines and the programs of a file, by key; without a path our own. Raises BadEngines."""
-    return COMPUTED | {key: program.capabilities for key, program in (read(Path(path)) if path else {}).items()}
 
 
 def _program(place: str, key: str, table: Any) -> Program:

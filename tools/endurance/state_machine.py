@@ -12,11 +12,11 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
-from tools.testing.service import NO_COLLECTION, NO_TRACK, Actors
+from tools.testing.service import BOB, NO_COLLECTION, NO_TRACK, Actors
 
 PEOPLE = ("alice", "bob", "mallory")
 # Values that differ between server and model; ids are replaced by placeholders, all else must be equal.
-CHOSEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|req_[0-9a-f]{16}")
+CHOSEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|req_[0-9a-f]{16}|mlib_[0-9a-f]{12}")
 COMPARED = ("Allow", "Content-Type", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate")
 
 people = st.sampled_from(("alice", "alice", "bob", "mallory"))
@@ -44,6 +44,7 @@ class Side:
     """One of the two servers; placeholders such as `<track 1>` stand for its own ids."""
 
     def __init__(self, actors: Actors) -> None:
+        self.service = actors.service
         self.clients = {name: actors.service.client(actors.secrets[name]) for name in PEOPLE}
         own = {f"<track {index}>": track for index, track in enumerate(actors.tracks)}
         self.ids = own | {"<foreign track>": actors.foreign_track, "<no track>": NO_TRACK, "<nothing>": NO_COLLECTION}
@@ -59,6 +60,10 @@ class Side:
         for placeholder, own in self.ids.items():
             text = text.replace(placeholder, own)
         return text
+
+    def share(self, track: str) -> None:
+        """Puts a track of alice's into bob's library, as an import or a share link does."""
+        self.service.save_track(self._own(track), BOB)
 
     def plain(self, response: httpx.Response) -> tuple[int, str, dict[str, str]]:
         """The response with placeholders for ids, and without values that differ between servers."""
@@ -163,10 +168,37 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         self._change(who, name, "PATCH", "/order", {"ordered_track_ids": order}, match, keyed)
 
+    @rule(who=people, limit=st.integers(1, 4), offset=st.integers(0, 4))
+    def list_tracks(self, who: str, limit: int, offset: int) -> None:
+        self._ask(who, "GET", f"tracks?limit={limit}&offset={offset}")
+
+    @rule(who=people, track=some_tracks)
+    def get_track(self, who: str, track: str) -> None:
+        self._ask(who, "GET", f"tracks/{track}")
+
+    @rule(who=people, track=some_tracks)
+    def save_track(self, who: str, track: str) -> None:
+        self._ask(who, "POST", f"tracks/{track}/save")
+
+    @rule(who=people, track=some_tracks)
+    def unsave_track(self, who: str, track: str) -> None:
+        self._ask(who, "DELETE", f"tracks/{track}/save")
+
+    # The tracks belong to alice, and other tests need them.
+    @rule(who=st.sampled_from(("bob", "mallory")), track=some_tracks)
+    def delete_track_of_another_user(self, who: str, track: str) -> None:
+        self._ask(who, "DELETE", f"tracks/{track}")
+
+    @rule(track=tracks)
+    def share_track(self, track: str) -> None:
+        for side in self.sides:
+            side.share(track)
+
     def teardown(self) -> None:
         """Compares the lists at the end."""
         for name in ("alice", "bob"):
             self._ask(name, "GET", "collections")
+            self._ask(name, "GET", "tracks?limit=100")
         for side in self.sides:
             for client in side.clients.values():
                 client.close()
@@ -227,6 +259,9 @@ def _person(who: str, name: CollectionRef) -> str:
 
 
 def _clear(client: httpx.Client) -> None:
+    while items := client.get("tracks").json()["items"]:
+        for item in items:
+            client.delete(f"tracks/{item['id']}/save")
     while items := client.get("collections").json()["items"]:
         for item in items:
             client.delete(f"collections/{item['id']}")

@@ -42,8 +42,12 @@ def ask(
     none = dict.fromkeys(("lyrics", "seed_track_id", "title", "idempotency_key"))
     values: dict[str, Any] = none | {"mode": "creation", "instrumental": True, "style_tags": ()} | fields
     order = Order(engine=engine, prompt=prompt, duration_seconds=seconds, fingerprint=secrets.token_bytes(32), **values)
-    limits = JobLimits(cents_per_minute, MOST, 0)
-    made, is_new = generations.create(caller(user_id, organization_id), organization_id, order, limits)
+    made, is_new = generations.create(
+        caller(user_id, organization_id),
+        organization_id,
+        order,
+        JobLimits(cents_per_minute, MOST),
+    )
     assert is_new
     return made
 

@@ -1,4 +1,4 @@
-"""Reference model of collections in plain Python, with the same responses as the service on every database."""
+"""Reference model of collections and libraries in plain Python, with the responses of the service on every database."""
 
 from __future__ import annotations
 
@@ -21,20 +21,95 @@ from models.collection_tracks import MAX_TRACKS, full, require_distinct, track_n
 from models.collections import cover_error, not_found, require_version
 from models.db import migrate
 from models.db.database import Database
+from models.exceptions import NotCreator
+from models.library_queries import LibraryEntry
+from models.track_queries import Track
+from models.tracks import not_found as track_not_available
 from settings import Settings
-from tools.testing.service import AWAY, HOME, PEOPLE, PEPPER, READ, WRITE, Actors, Service
+from tools.testing.service import ALICE, AWAY, HOME, MALLORY, PEOPLE, PEPPER, READ, WRITE, Actors, Service
 from tools.testing.thread_server import serving
 from web.contract import document as contract
 from web.dispatch import Dispatcher
 
 
 class Rows:
-    """Rows of the model: tracks by organization, collections by id, and their tracks in order."""
+    """Rows of the model: tracks and collections by id, their tracks in order, and libraries by user and track.
+
+    All tracks that a library can have are of its own organization; an entry that was removed is in `removed`.
+    """
 
     def __init__(self) -> None:
-        self.tracks: dict[str, frozenset[str]] = {}
+        self.tracks: dict[str, Track] = {}
         self.collections: dict[str, Collection] = {}
         self.members: dict[str, dict[str, datetime]] = {}
+        self.entries: dict[tuple[str, str], LibraryEntry] = {}
+        self.removed: dict[tuple[str, str], LibraryEntry] = {}
+
+    def add_track(self, organization_id: str, creator_id: str) -> str:
+        track = Track(
+            organization_id, new_id("mtrack_"), creator_id, "A track of the tests", "import", "creation", None,
+            instrumental=False, licence_class="unclear", commercial_use=False, requires_attribution=True,
+            source_digest=None, audio_name=None, audio_bytes=None, mime_type=None, created_at=now(), deleted_at=None,
+        )  # fmt: skip
+        self.tracks[track.id] = track
+        return track.id
+
+    def is_audible(self, caller: Caller, organization_id: str, track_id: str) -> bool:
+        track = self.tracks.get(track_id)
+        if track is None or track.organization_id != organization_id:
+            return False
+        return track.creator_id == caller.user_id or (caller.user_id, track_id) in self.entries
+
+    def put(self, user_id: str, track_id: str) -> LibraryEntry:
+        key, track = (user_id, track_id), self.tracks[track_id]
+        source = "own" if track.creator_id == user_id else "shared"
+        home = track.organization_id
+        made = LibraryEntry(home, user_id, new_id("mlib_"), home, track_id, source, None, "import", "creation", now())
+        restored = self.removed.pop(key, None)
+        return self.entries.setdefault(key, made if restored is None else restored._replace(saved_at=now()))
+
+
+class Tracks:
+    """The functions of models/tracks.py that handlers call, with the same exceptions."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def get(self, caller: Caller, organization_id: str, track_id: str) -> Track:
+        if organization_id not in caller.organizations or not self._rows.is_audible(caller, organization_id, track_id):
+            raise track_not_available(track_id)
+        return self._rows.tracks[track_id]
+
+    def delete(self, caller: Caller, organization_id: str, track_id: str) -> None:
+        if self.get(caller, organization_id, track_id).creator_id != caller.user_id:
+            raise NotCreator("Only the creator of a track may delete it", track_id=track_id)
+        del self._rows.tracks[track_id]
+        for key in [key for key in self._rows.entries if key[1] == track_id]:
+            self._rows.removed[key] = self._rows.entries.pop(key)
+
+
+class Library:
+    """The functions of models/library.py that handlers call, with the same exceptions; filters by nothing."""
+
+    def __init__(self, rows: Rows, tracks: Tracks) -> None:
+        self._rows = rows
+        self._tracks = tracks
+
+    def list_page(self, caller: Caller, organization_id: str, limit: int, offset: int, **_: str | None) -> list[Track]:
+        require_membership(caller, organization_id)
+        own = [entry for (user, _), entry in self._rows.entries.items() if user == caller.user_id]
+        newest = sorted(own, key=lambda entry: (entry.saved_at, entry.id), reverse=True)
+        return [self._rows.tracks[entry.track_id] for entry in newest[offset : offset + limit]]
+
+    def save(self, caller: Caller, organization_id: str, track_id: str) -> LibraryEntry:
+        return self._rows.put(caller.user_id, self._tracks.get(caller, organization_id, track_id).id)
+
+    def unsave(self, caller: Caller, organization_id: str, track_id: str) -> None:
+        key = (caller.user_id, track_id)
+        if organization_id in caller.organizations and key in self._rows.entries:
+            self._rows.removed[key] = self._rows.entries.pop(key)
+        elif organization_id not in caller.organizations or key not in self._rows.removed:
+            self._tracks.get(caller, organization_id, track_id)
 
 
 class Collections:
@@ -51,7 +126,7 @@ class Collections:
 
     def create(self, caller: Caller, organization_id: str, *, name: str, **fields: str | None) -> Collection:
         require_membership(caller, organization_id)
-        self._require_cover(organization_id, fields.get("cover_track_id"))
+        self._require_cover(caller, organization_id, fields.get("cover_track_id"))
         moment = now()
         optional = dict.fromkeys(("description", "cover_track_id", "cover_image_url")) | fields
         own: dict[str, Any] = {"organization_id": organization_id, "id": new_id("mcoll_"), "owner_id": caller.user_id}
@@ -79,7 +154,8 @@ class Collections:
         version: int | None,
     ) -> Collection:
         before = self.lock(caller, organization_id, collection_id, version)
-        self._require_cover(organization_id, changes.get("cover_track_id"))
+        if changes.get("cover_track_id") != before.cover_track_id:
+            self._require_cover(caller, organization_id, changes.get("cover_track_id"))
         after = before._replace(**cast("dict[str, Any]", changes))
         return before if after == before else self.put(after)
 
@@ -97,8 +173,8 @@ class Collections:
         self._rows.collections[row.id] = row
         return row
 
-    def _require_cover(self, organization_id: str, cover_track_id: str | None) -> None:
-        if cover_track_id is not None and cover_track_id not in self._rows.tracks.get(organization_id, ()):
+    def _require_cover(self, caller: Caller, organization_id: str, cover_track_id: str | None) -> None:
+        if cover_track_id is not None and not self._rows.is_audible(caller, organization_id, cover_track_id):
             raise cover_error()
 
 
@@ -120,10 +196,10 @@ class CollectionTracks:
     def add(self, caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:
         row = self._collections.lock(caller, organization_id, collection_id, version)
         members = self._rows.members[row.id]
-        if track_id not in self._rows.tracks.get(organization_id, ()):
-            raise track_not_found(track_id)
         if track_id in members:
             return
+        if not self._rows.is_audible(caller, organization_id, track_id):
+            raise track_not_found(track_id)
         if row.track_count >= MAX_TRACKS:
             raise full(row.id)
         self._put(row, members | {track_id: now()})
@@ -158,8 +234,7 @@ class CollectionTracks:
 def modelled() -> Iterator[Actors]:
     """A server on the model, with the same users, twelve tracks and a foreign one."""
     document, rows, database = contract.document(), Rows(), Database("sqlite://")
-    own, foreign = [new_id("mtrack_") for _ in range(12)], new_id("mtrack_")
-    rows.tracks = {HOME: frozenset(own), AWAY: frozenset((foreign,))}
+    own, foreign = [rows.add_track(HOME, ALICE) for _ in range(12)], rows.add_track(AWAY, MALLORY)
     migrate.upgrade(database.url)
     with database.use():
         secrets = {name: _key(user, home) for name, (user, home) in PEOPLE.items()}
@@ -167,7 +242,7 @@ def modelled() -> Iterator[Actors]:
     chosen = Settings(rate_limit="off")
     application = app.assemble(chosen, document, dispatcher, PEPPER.encode(), partial(handler_on, rows))
     with serving(application) as url:
-        yield Actors(ModelService(url), secrets, own, foreign)
+        yield Actors(ModelService(url, rows), secrets, own, foreign)
 
 
 def _key(user: str, organization: str) -> str:
@@ -178,8 +253,12 @@ def _key(user: str, organization: str) -> str:
 class ModelService(Service):
     """The server of the model, which runs in this process; only its clients are needed."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rows: Rows) -> None:
         self.url = url
+        self._rows = rows
+
+    def save_track(self, track_id: str, user: str, organization: str = HOME, track_organization: str = HOME) -> str:
+        return self._rows.put(user, track_id).id
 
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         headers = {} if secret is None else {"X-API-Key": secret}
@@ -190,8 +269,13 @@ class ModelService(Service):
 def handler_on(rows: Rows, tag: str, name: str) -> app.Handler:
     """The service's handler, with the model instead of `models`."""
     handler: Any = app.find_handler(tag, name)
-    collections = Collections(rows)
-    names = {"collections": collections, "collection_tracks": CollectionTracks(rows, collections)}
+    collections, tracks = Collections(rows), Tracks(rows)
+    names = {
+        "collections": collections,
+        "collection_tracks": CollectionTracks(rows, collections),
+        "tracks": tracks,
+        "library": Library(rows, tracks),
+    }
     on_model = FunctionType(handler.__code__, {**handler.__globals__, **names}, handler.__name__, handler.__defaults__)
     on_model.__annotations__ = handler.__annotations__
     return on_model

@@ -47,9 +47,14 @@ def running_service() -> Iterator[Served]:
 
 def inputs(secret: str) -> dict[str, str]:
     """The inputs of the workflows, in the demo's organization."""
-    first, second = (piece.track_id for piece in demo.TRACKS[:2])
-    organization = demo.ORGANIZATION
-    return {"api_key": secret, "organization_id": organization, "first_track_id": first, "second_track_id": second}
+    (first, *_), (second, *_), *_, (spare, *_) = demo.TRACKS
+    return {
+        "api_key": secret,
+        "organization_id": demo.ORGANIZATION,
+        "first_track_id": first,
+        "second_track_id": second,
+        "spare_track_id": spare,
+    }
 
 
 def _output(arguments: Sequence[str]) -> str:
