@@ -57,6 +57,7 @@ def add(
     commercial_use: bool = False,
     requires_attribution: bool = True,
     audio: tuple[str, int, str] | None = None,
+    track_id: str | None = None,
 ) -> Track | None:
     """Adds a track; None if the organization already has a live track with this SHA-256 digest of the audio.
 
