@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import (
-    Boolean,
+    ColumnElement,
     Select,
     bindparam,
     delete,
@@ -18,10 +18,10 @@ from models.db import connection
 from models.generation_tables import generations
 
 _row = generations.c
-# SQLite uses a partial index only where its condition stands in the statement, as a text.
-_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')", Boolean)
-_IS_QUEUED = literal_column("generations.status = 'queued'", Boolean)
-_IS_RUNNING = literal_column("generations.status = 'running'", Boolean)
+# SQLite uses a partial index only where its condition stands in the statement, as a text and without `= 1`.
+_IS_ACTIVE: ColumnElement[bool] = literal_column("generations.status IN ('queued', 'running')")
+_IS_QUEUED: ColumnElement[bool] = literal_column("generations.status = 'queued'")
+_IS_RUNNING: ColumnElement[bool] = literal_column("generations.status = 'running'")
 
 QUEUED = select(func.count().label("jobs")).select_from(generations).where(_IS_ACTIVE, _IS_QUEUED)
 RUNNING = select(func.count().label("jobs")).select_from(generations).where(_IS_ACTIVE, _IS_RUNNING)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
-    Boolean,
+    ColumnElement,
     Integer,
     Text,
     bindparam,
@@ -60,19 +60,21 @@ class Work(NamedTuple):
 
 _row, _turn = generations.c, active_jobs.c
 _COLUMNS = [_row[name] for name in Work._fields]
-# SQLite uses a partial index only where its condition stands in the statement, as a text.
-_IS_ACTIVE = literal_column("generations.status IN ('queued', 'running')", Boolean)
-_IS_QUEUED = literal_column("generations.status = 'queued'", Boolean)
-_IS_RUNNING = literal_column("generations.status = 'running'", Boolean)
+# SQLite uses a partial index only where its condition stands in the statement, as a text and without `= 1`.
+_IS_ACTIVE: ColumnElement[bool] = literal_column("generations.status IN ('queued', 'running')")
+_IS_QUEUED: ColumnElement[bool] = literal_column("generations.status = 'queued'")
+_IS_RUNNING: ColumnElement[bool] = literal_column("generations.status = 'running'")
 _IS_JOB = (_row.organization_id == bindparam("organization"), _row.id == bindparam("job"))
 _IS_MINE = (*_IS_JOB, _IS_RUNNING, _row.attempt == bindparam("mine"), _row.worker_id == bindparam("worker"))
 
+# A subquery and no join: a planner without statistics must not begin with the turns of all users.
+_TAKEN_AT = (
+    select(_turn.taken_at)
+    .where(_turn.organization_id == _row.organization_id, _turn.user_id == _row.user_id)
+    .scalar_subquery()
+)
 QUEUE = (
-    select(_row.organization_id, _row.id, _row.user_id, _row.created_at, _turn.taken_at)
-    .join(
-        active_jobs,
-        (_turn.organization_id == _row.organization_id) & (_turn.user_id == _row.user_id),
-    )
+    select(_row.organization_id, _row.id, _row.user_id, _row.created_at, _TAKEN_AT.label("taken_at"))
     .where(_IS_ACTIVE, _IS_QUEUED)
     .order_by(_row.created_at, _row.organization_id, _row.id)
     .limit(bindparam("count", type_=Integer()))

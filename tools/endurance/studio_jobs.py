@@ -14,11 +14,12 @@ from typing import Any
 
 from rich.progress import Progress
 
+from models.generation_work import DIED
 from tools.endurance.report import Figure, at_most, exactly
 from tools.testing import databases, jobs
 from tools.testing.studio_workers import Studio
 
-KILLS = 10
+KILLS, PER_KILL = 10, 4
 CALLERS, JOBS = 20, 200
 WORKERS = (1, 2, 4)
 TAKEOVER_SECONDS = 20.0
@@ -28,21 +29,23 @@ SECONDS = 1800.0
 def kills(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
     """kill -9 of a worker at work, ten times, with another one beside it; every job must end, once."""
     with _studio(kind, folder) as studio:
-        with studio.database.use():
-            for number in range(4 * KILLS):
-                jobs.ask(f"user_{number % 4}", engine="second", cents_per_minute=600)
-        longest = 0.0
+        longest, asked = 0.0, PER_KILL * KILLS
         studio.start(2)
         for _ in progress.track(range(KILLS), description=f"{kind}: kills of a worker"):
             longest = max(longest, _kill_one(studio))
-        studio.await_statuses(SECONDS, succeeded=4 * KILLS)
-        yield exactly(f"jobs that became one track, of {4 * KILLS}, {KILLS} kills", kind, _made(studio), 4 * KILLS)
+        studio.await_(lambda: jobs.statuses().keys() <= {"succeeded", "failed"}, SECONDS)
+        dead = _dead(studio)
+        yield at_most(f"jobs that have seen three of {KILLS} kills, and failed", kind, dead, KILLS // 3)
+        yield exactly(f"other jobs that became one track, of {asked}", kind, _made(studio), asked - dead)
         yield at_most("kill -9 until another worker has the job", kind, longest, TAKEOVER_SECONDS, " s")
         yield _consistency(kind, studio)
 
 
 def _kill_one(studio: Studio) -> float:
     """Kills a worker at work, and starts another; returns the seconds until the job at hand is taken again."""
+    with studio.database.use():
+        for number in range(PER_KILL):
+            jobs.ask(f"user_{number}", engine="second", cents_per_minute=600)
     studio.await_(_running, SECONDS)
     time.sleep(random.uniform(0, 0.8))
     with studio.database.use():
@@ -60,9 +63,10 @@ def _running() -> dict[str, tuple[str, int]]:
 
 
 def _has_moved(before: dict[str, tuple[str, int]]) -> bool:
-    """Whether each of these jobs has ended, or was taken by another worker."""
+    """Whether each of these jobs has ended, or was taken again."""
     now = {job.id: job for job in jobs.rows("generations")}
-    return all(now[name].status == "succeeded" or now[name].attempt > attempt for name, (_, attempt) in before.items())
+    ended = ("succeeded", "failed")
+    return all(now[name].status in ended or now[name].attempt > attempt for name, (_, attempt) in before.items())
 
 
 def load(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]:
@@ -109,12 +113,22 @@ def _longest_wait(studio: Studio) -> int:
     return int(max(waits))
 
 
+def _dead(studio: Studio) -> int:
+    """The number of jobs that failed because workers died three times; no job may fail for another reason."""
+    with studio.database.use():
+        failed = [job for job in jobs.rows("generations") if job.status == "failed"]
+    assert all((job.error_message, job.attempt) == (DIED, 3) for job in failed), failed
+    return len(failed)
+
+
 def _made(studio: Studio) -> int:
     """The number of jobs with exactly one track, if no track has another job."""
     with studio.database.use():
         tracks = [track.id for track in jobs.rows("tracks")]
         by_track: dict[str, list[Any]] = defaultdict(list)
         for job in jobs.rows("generations"):
+            if job.status != "succeeded":
+                continue
             by_track[job.result_track_id].append(job)
     return len(tracks) if sorted(by_track) == sorted(tracks) and all(len(one) == 1 for one in by_track.values()) else 0
 
