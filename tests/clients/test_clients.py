@@ -80,8 +80,9 @@ def test_client_compiles(language: Language) -> None:
 @EVERY_LANGUAGE
 def test_client_passes_the_scenario(language: Language, driver: Driver, services: Services) -> None:
     actors = services.actors("sqlite")
-    key = actors.service.key(f"user_{secrets.token_hex(8)}")[1]  # a user without collections
-    known = {"track_1": actors.tracks[0], "track_2": actors.tracks[1], "key_1": secrets.token_hex(8)}
+    user = f"user_{secrets.token_hex(8)}"  # without collections
+    key, (first, second) = actors.service.key(user)[1], actors.service.make_tracks(2, creator=user)
+    known = {"track_1": first, "track_2": second, "key_1": secrets.token_hex(8)}
     for step in SCENARIO["live"]:
         asked = _filled(step, known)
         common = {"url": f"{actors.service.url}/v1", "api_key": key, "organization": HOME, "timeout": 20, "retries": 0}
