@@ -9,7 +9,7 @@ import settings
 from cli.options import AsJson, Database, named_group, open_database, report
 from ops import output
 
-group = named_group("Compare the audio store with the tracks, clean it up, and copy it.")
+group = named_group("Check, clean up and copy the audio store.")
 
 
 @group.command("check")

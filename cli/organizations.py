@@ -24,7 +24,9 @@ def limit(
     as_json: AsJson = False,
     database_url: Database = None,
 ) -> None:
-    """Set and show what an organization may spend in a day, a week from Monday and a month, in UTC.
+    """Set or show the spending limits of an organization.
+
+    They are for a day, a week from Monday and a month, in UTC.
 
     A request that would pass a limit is refused until the next window begins. What was spent before counts.
     """
@@ -44,7 +46,9 @@ def usage(
     as_json: AsJson = False,
     database_url: Database = None,
 ) -> None:
-    """Report tracks, seconds and cost by organization, user and engine: of this month, or from one day until another.
+    """Report tracks, seconds and cost of music.
+
+    By organization, user and engine: of this month, or from one day until another.
 
     The last day does not belong to the report. Jobs that ended without a track cost nothing. Jobs are kept for 90 days.
     """

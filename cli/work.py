@@ -20,10 +20,11 @@ PACKAGES = ("numpy", "re2", "scipy", "soundfile")
 
 @group.command()
 def work(database_url: Database = None) -> None:
-    """Make music: take jobs from the queue until SIGTERM or Ctrl+C.
+    """Make music until SIGTERM or Ctrl+C.
 
-    Any number of them may run, on any machine that reaches the database and the audio store; each makes one piece at a
-    time. `serve` and `up` start one beside the server. A worker that is stopped gives its job back.
+    Takes jobs from the queue. Any number of workers may run, on any machine that reaches the database and the audio
+    store; each makes one piece at a time. `serve` and `up` start one beside the server. A worker that is stopped gives
+    its job back.
     """
     chosen = settings.with_options(database_url=database_url)
     if missing := missing_package():

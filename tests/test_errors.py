@@ -15,6 +15,7 @@ from joserfc.jwk import OctKey
 import app
 from models import engines, spending, tracks
 from settings import Settings
+from tools.testing.played import sealed
 from tools.testing.service import (
     ALICE,
     HOME,
@@ -154,6 +155,13 @@ def _storage_full(context: Context) -> httpx.Response:
 def _precondition_failed(context: Context) -> httpx.Response:
     path = f"collections/{new_collection(context.alice)['id']}"
     return context.alice.patch(path, json={"name": "Late"}, headers={"If-Match": '"99"'})
+
+
+def _range_not_satisfiable(context: Context) -> httpx.Response:
+    with context.server.use_database():
+        short = tracks.add(HOME, ALICE, title="Short", audio=("short", 9, "audio/mpeg"))
+    assert short is not None
+    return context.server.client().get(context.server.url + sealed(short.id), headers={"Range": "bytes=9-"})
 
 
 def _payload_too_large(context: Context) -> httpx.Response:

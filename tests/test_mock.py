@@ -17,7 +17,7 @@ import yaml
 
 import app
 from mock.accounts import SECRETS
-from ops import demo
+from ops import demo, demo_jobs
 from settings import Settings
 from tools.testing import small_service
 from tools.testing.service import NO_TRACK, ROOT, Actors, assert_envelope, new_collection, operations, resolved
@@ -251,7 +251,7 @@ def test_service_ignores_mock_preferences(actors: Actors) -> None:
 @pytest.fixture
 def ids(collection: dict[str, Any]) -> dict[str, str]:
     made = {"collection_id": collection["id"], "track_id": NO_TRACK, "file": f"{NO_TRACK}.mp3"}
-    return {"organization_id": demo.ORGANIZATION, **made}
+    return {"organization_id": demo.ORGANIZATION, "job_id": demo_jobs.MADE, **made}
 
 
 def _send_with_prefer(
