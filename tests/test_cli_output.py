@@ -112,7 +112,8 @@ def test_database_commands_report_as_json(sqlite: Shell) -> None:
     assert written == {"file": str(copy), "bytes": copy.stat().st_size, "database_url": sqlite.url, "audio": None}
     sqlite.json("demo")
     restored = sqlite.json("restore", str(copy), "--force")
-    assert restored == {"file": str(copy), **migrated, "withdrawn_keys": [], "working_again": []}
+    audio = {"copied_audio": 0, "missing_audio": {"total": 0, "track_ids": []}, "reason": None}
+    assert restored == {"file": str(copy), **migrated, "withdrawn_keys": [], "working_again": [], **audio}
 
 
 @pytest.mark.slow
