@@ -186,13 +186,19 @@ def test_a_database_that_is_away_at_the_end_is_waited_for(scene: Scene, monkeypa
 def test_a_database_that_is_away_meanwhile_does_not_end_the_piece(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = ask("ida")
+    """It is away until the audio is stored."""
+    job, outage, write = ask("ida"), pytest.MonkeyPatch(), scene.store.write_file
 
     def unavailable(*_arguments: Any) -> None:
         raise Unavailable("The database does not answer")
 
-    monkeypatch.setattr(generation_work, "report_progress", unavailable)
-    monkeypatch.setattr(generation_work, "require_held", unavailable)
+    def write_after_the_outage(*arguments: Any) -> StoredAudio:
+        outage.undo()
+        return write(*arguments)
+
+    monkeypatch.setattr(scene.store, "write_file", write_after_the_outage)
+    outage.setattr(generation_work, "report_progress", unavailable)
+    outage.setattr(generation_work, "require_held", unavailable)
     scene.run()
     assert row(job).status == "succeeded"
 
