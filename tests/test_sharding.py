@@ -129,10 +129,18 @@ def partitioned() -> Iterator[Connection]:
         engine.dispose()
 
 
-# Statements of maintenance and of operator commands, for all organizations.
+# Statements of maintenance, of operator commands and of the queue, which is that of all organizations.
 ALL_ORGANIZATIONS = {
     "models.collection_versions.HIGHEST",
     "models.collection_versions.RENEW",
+    "models.generation_queue.BATCH_END",
+    "models.generation_queue.DELETE_BATCH_ROWS",
+    "models.generation_queue.OLDEST",
+    "models.generation_queue.QUEUED",
+    "models.generation_queue.RUNNING",
+    "models.generation_work.HELD_BY",
+    "models.generation_work.QUEUE",
+    "models.generation_work.RUNNING",
     "models.idempotency.BATCH_END",
     "models.idempotency.DELETE_BATCH_ROWS",
     "models.key_events.LIST_ALL",
