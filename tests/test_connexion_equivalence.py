@@ -69,6 +69,10 @@ DIFFERENCES = {
         "Ours refuses a query parameter that the contract does not name; Connexion ignores it.",
         lambda _request, _connexion, service: {code for _, code in service.violations()} == {"additionalProperties"},
     ),
+    "signed address": Difference(
+        "Ours gives one error for every invalid request to a signed address (`x-invalid-request`).",
+        lambda _request, _connexion, service: service.status == 403 and b"PLAYBACK_URL_INVALID" in service.body,
+    ),
     "Connexion fails": Difference(
         "Connexion fails with 500 on text that is no UTF-8 or holds control characters; ours refuses it.",
         lambda _request, connexion, service: connexion.status == 500 and 400 <= service.status < 500,
