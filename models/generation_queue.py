@@ -16,6 +16,7 @@ from sqlalchemy import (
 from models.base import now
 from models.db import connection
 from models.generation_tables import generations
+from models.retention import batch_end, delete_before
 
 _row = generations.c
 # SQLite uses a partial index only where its condition stands in the statement, as a text and without `= 1`.
@@ -32,15 +33,7 @@ OLDEST = (
     .limit(1)
 )
 
-# They are deleted in batches, so that no writer waits long.
-DELETE_BATCH = 500
-BATCH_END = (
-    select(_row.finished_at)
-    .where(_row.finished_at < bindparam("before"))
-    .order_by(_row.finished_at)
-    .limit(1)
-    .offset(DELETE_BATCH - 1)
-)
+BATCH_END = batch_end(_row.finished_at)
 DELETE_BATCH_ROWS = delete(generations).where(_row.finished_at < bindparam("before"))
 
 
@@ -61,11 +54,7 @@ def state() -> QueueState:
 
 def delete_ended(older_than_days: float) -> int:
     """Deletes the jobs, with their prompts, that ended so long ago; returns their number. Raises Unavailable."""
-    before, deleted = now() - timedelta(days=older_than_days), 0
-    while (batch_end := connection.fetch_one(BATCH_END, before=before)) is not None:
-        # One microsecond more, so that the last row of the batch and those of the same time are deleted too.
-        deleted += connection.execute(DELETE_BATCH_ROWS, before=batch_end.finished_at + timedelta(microseconds=1))
-    return deleted + connection.execute(DELETE_BATCH_ROWS, before=before)
+    return delete_before(BATCH_END, DELETE_BATCH_ROWS, now() - timedelta(days=older_than_days))
 
 
 def _age(created_at: datetime) -> float:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from models.base import BIGINT, now
 from models.db import connection
 from models.exceptions import IdempotencyKeyInUse, IdempotencyKeyReused
+from models.retention import batch_end, delete_before
 from models.schema import idempotency_keys
 
 
@@ -42,14 +43,7 @@ FIND = select(_rows.fingerprint, _rows.status, _rows.headers, _rows.body, _rows.
 INSERT = insert(idempotency_keys).values({column.name: bindparam(column.name) for column in _rows})
 
 # One day may have millions of responses: they are deleted in batches, so that no writer waits long.
-DELETE_BATCH = 500
-BATCH_END = (
-    select(_rows.created_at)
-    .where(_rows.created_at < bindparam("before"))
-    .order_by(_rows.created_at)
-    .limit(1)
-    .offset(DELETE_BATCH - 1)
-)
+BATCH_END = batch_end(_rows.created_at)
 DELETE_BATCH_ROWS = delete(idempotency_keys).where(_rows.created_at < bindparam("before"))
 
 # PostgreSQL only: SQLite runs one write transaction at a time.
@@ -92,11 +86,7 @@ def store(
 
 def delete_expired(older_than_hours: float = 24) -> int:
     """Deletes the responses older than `older_than_hours`; returns their number. Raises Unavailable."""
-    before, deleted = now() - timedelta(hours=older_than_hours), 0
-    while (batch_end := connection.fetch_one(BATCH_END, before=before)) is not None:
-        # One microsecond more, so that the last row of the batch and those of the same time are deleted too.
-        deleted += connection.execute(DELETE_BATCH_ROWS, before=batch_end.created_at + timedelta(microseconds=1))
-    return deleted + connection.execute(DELETE_BATCH_ROWS, before=before)
+    return delete_before(BATCH_END, DELETE_BATCH_ROWS, now() - timedelta(hours=older_than_hours))
 
 
 def _require_lock(organization_id: str, user_id: str, key: str) -> None:

@@ -13,7 +13,7 @@ from models import idempotency, organizations
 from models.base import now
 from models.db import connection as database
 from models.db import migrate
-from models.idempotency import DELETE_BATCH
+from models.retention import BATCH_ROWS
 from models.schema import idempotency_keys
 from ops import maintenance
 from tools.testing import databases
@@ -27,7 +27,7 @@ HOURS = (23, 25)
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_idempotency_keys_older_than_a_day_are_deleted(kind: str, tmp_path: Path) -> None:
     with databases.fresh(kind, tmp_path) as url:
-        _prepare(url, DELETE_BATCH * 2 + 7)
+        _prepare(url, BATCH_ROWS * 2 + 7)
         audio = maintenance.AudioOptions((tmp_path / "audio").as_uri(), 24, 900)
         with connected(url), PeriodicThread("maintenance", partial(maintenance.maintain, url, audio), 0.05):
             assert _remaining_keys() == ["young"]
@@ -37,9 +37,9 @@ def test_idempotency_keys_older_than_a_day_are_deleted(kind: str, tmp_path: Path
 
 def test_idempotency_keys_with_equal_timestamps_are_all_deleted(tmp_path: Path) -> None:
     with databases.fresh("sqlite", tmp_path) as url:
-        _prepare(url, DELETE_BATCH + 1)
+        _prepare(url, BATCH_ROWS + 1)
         with connected(url):
-            assert idempotency.delete_expired() == DELETE_BATCH + 1
+            assert idempotency.delete_expired() == BATCH_ROWS + 1
             assert idempotency.delete_expired() == 0
 
 

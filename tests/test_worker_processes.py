@@ -247,7 +247,7 @@ def test_the_queue_has_a_length_and_an_age(database: Database) -> None:
 
 
 def test_old_jobs_are_deleted_and_others_are_not(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation_queue, "DELETE_BATCH", 2)
+    monkeypatch.setattr(generation_queue, "BATCH_END", generation_queue.BATCH_END.offset(1))  # batches of two
     made = [ask("ida") for _ in range(8)]
     for job in made[:6]:
         generations.cancel(caller("ida"), HOME, job.id)
