@@ -12,7 +12,7 @@ from tests.deployments.targets import TARGETS
 from tools.testing import databases
 from tools.testing.cli_runner import Shell
 from tools.testing.probes import PROBES, Scene
-from tools.testing.service import HOME, Actors, Service, Services, add_all, new_collection
+from tools.testing.service import ALICE, HOME, Actors, Service, Services, add_all, new_collection
 
 # Fixtures that start PostgreSQL for every parameter of the test.
 POSTGRESQL_FIXTURES = {"breakable", "partitioned", "postgres"}
@@ -161,6 +161,7 @@ def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> 
 def scene(actors: Actors, alice: httpx.Client) -> Scene:
     made = new_collection(alice)["id"]
     track, other = actors.service.make_tracks(2)
+    actors.service.save_track(track, ALICE)
     add_all(alice, made, [track])
     job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
     ids = {

@@ -47,6 +47,8 @@ READS = ("get_collection", "list_collection_tracks")
 TRACK_FIELDS = {"track_id", "cover_track_id"}
 TRACK_ID = re.compile("mtrack_[0-9a-f]{12}")
 SPARE_TRACKS = 200
+# What an engine can do is told by list_engines, not by the schema.
+_POSSIBLE = {"engine": "studio", "duration_seconds": 30, "lyrics": None, "seed_track_id": None}
 # No generated request has a valid seal.
 SEALED = {"get_audio"}
 
@@ -116,7 +118,7 @@ def _configure_users(project: ProjectConfig, file: Path, secrets: dict[str, str]
 
 
 def _valid_references(track_ids: list[str]) -> Callable[..., None]:
-    """Hook for what OpenAPI cannot express: named tracks exist, and an idempotency key is unique.
+    """Hook for what OpenAPI cannot express: named tracks exist, engines can do what is asked, and keys are unique.
 
     All requests name the first track, except those that delete one: each of these names another, while there are any.
     """
@@ -132,6 +134,8 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
             for name in TRACK_FIELDS & case.body.keys():
                 if TRACK_ID.fullmatch(str(case.body[name])):
                     case.body[name] = track_id
+        if case.operation.definition.raw["operationId"] == "create_generation" and _is_positive(case):
+            case.body |= _POSSIBLE
         key = str((case.headers or {}).get("Idempotency-Key", ""))
         if key in used and re.fullmatch("[!-~]{1,255}", key):
             case.headers["Idempotency-Key"] = uuid4().hex
@@ -143,10 +147,14 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
 
 def _drop_wrong_tags(case: Any) -> None:
     """Removes invalid entity tags, because Schemathesis 4.32 generates no valid ones."""
-    if case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE:
+    if _is_positive(case):
         for name in TAGS:
             if (case.headers or {}).get(name) == "0":
                 del case.headers[name]
+
+
+def _is_positive(case: Any) -> bool:
+    return case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
 
 
 class Findings:
@@ -202,7 +210,7 @@ def test_generated_requests_conform_to_the_contract(kind: str, tmp_path_factory:
     print(f"{kind}: {found.cases} requests, seed {SEED or 'fixed'}")  # noqa: T201 - a long run reports it
     assert not found.failures, "\n\n".join(found.failures)
     assert not found.missing, f"{found.missing} only got unknown ids"
-    poor = {name for name, statuses in found.statuses.items() if not statuses & {200, 201}}
+    poor = {name for name, statuses in found.statuses.items() if min(statuses) >= 300}
     assert set(found.statuses) == {operation.id for operation in operations()}
     assert poor == SEALED, f"{poor} never succeeded"
 

@@ -14,6 +14,7 @@ import httpx
 import app
 from models import keys, organizations
 from models.access import Caller, require_membership
+from models.audio_store import AudioStore
 from models.base import is_id, new_id, now
 from models.collection_queries import Collection
 from models.collection_track_queries import CollectionTrack
@@ -240,7 +241,8 @@ def modelled() -> Iterator[Actors]:
         secrets = {name: _key(user, home) for name, (user, home) in PEOPLE.items()}
     dispatcher = Dispatcher(database, enforce=True)
     chosen = Settings(rate_limit="off")
-    application = app.assemble(chosen, document, dispatcher, PEPPER.encode(), partial(handler_on, rows))
+    audio = AudioStore("memory:///")
+    application = app.assemble(chosen, document, dispatcher, PEPPER.encode(), partial(handler_on, rows), audio)
     with serving(application) as url:
         yield Actors(ModelService(url, rows), secrets, own, foreign)
 
