@@ -210,7 +210,7 @@ def test_generated_requests_conform_to_the_contract(kind: str, tmp_path_factory:
     print(f"{kind}: {found.cases} requests, seed {SEED or 'fixed'}")  # noqa: T201 - a long run reports it
     assert not found.failures, "\n\n".join(found.failures)
     assert not found.missing, f"{found.missing} only got unknown ids"
-    poor = {name for name, statuses in found.statuses.items() if min(statuses) >= 300}
+    poor = {name for name, statuses in found.statuses.items() if not statuses & {200, 201, 202}}
     assert set(found.statuses) == {operation.id for operation in operations()}
     assert poor == SEALED, f"{poor} never succeeded"
 
