@@ -18,6 +18,7 @@ import settings
 from cli.settings import describe
 from models import organizations, tracks
 from ops import output
+from tools.testing import log_settings
 from tools.testing.cli_runner import ROOT, Shell
 from tools.testing.server_process import connected
 from web.redaction import mask_credentials, mask_url
@@ -175,13 +176,8 @@ def test_no_log_line_shows_a_secret(form: str, capfd: pytest.CaptureFixture[str]
 
 @pytest.fixture
 def restored_logs() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level, config = root.handlers[:], root.level, structlog.get_config()
-    yield
-    structlog.configure(**config)
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.captureWarnings(False)
+    with log_settings.restored():
+        yield
 
 
 def test_control_characters_are_printed_escaped() -> None:

@@ -33,7 +33,7 @@ from mock.accounts import SECRETS
 from models import keys, organizations, tracks
 from models.db import migrate
 from ops import demo
-from tools.testing import databases
+from tools.testing import databases, log_settings
 from tools.testing.service import ALICE, BOB, HOME, NO_TRACK, PEPPER, READ, WRITE, operations
 from web.asgi import App
 from web.telemetry import log_config
@@ -56,9 +56,10 @@ SEALED = {"get_audio"}
 @contextmanager
 def served(kind: str, folder_factory: pytest.TempPathFactory, project: ProjectConfig) -> Iterator[BaseSchema]:
     """The schema as the application publishes it, with two users and a track."""
-    log_config.configure(level="error")  # access logs would hide the findings
     folder = folder_factory.mktemp("generated")
-    with _mock() if kind == "mock" else _service(kind, folder) as (application, secrets, track_ids):
+    application_of_kind = _mock() if kind == "mock" else _service(kind, folder)
+    with log_settings.restored(), application_of_kind as (application, secrets, track_ids):
+        log_config.configure(level="error")  # access logs would hide the findings
         organization = demo.ORGANIZATION if kind == "mock" else HOME
         project.update(parameters={"path.organization_id": organization})
         _configure_users(project, folder / "users.json", secrets)

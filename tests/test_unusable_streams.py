@@ -92,8 +92,14 @@ def test_server_serves_without_usable_streams(tmp_path: Path, redirections: str,
 def test_workers_have_standard_streams_when_those_of_the_supervisor_are_closed(tmp_path: Path) -> None:
     with _serving(Program(tmp_path, "2>&- >&- <&-", workers=2)) as program:
         children = psutil.Process(program.process.pid).children()
-        workers = [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+        workers = [child.pid for child in children if _is_web_worker(child)]
         assert [_standard_files(pid) for pid in workers] == [["/dev/null"] * 3] * 2
+
+
+def _is_web_worker(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, a zombie too
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 def _standard_files(pid: int) -> list[str]:

