@@ -194,5 +194,5 @@ def free_port() -> int:
 def environment(database_url: str) -> Mapping[str, str]:
     """Environment of a command on that database."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUSIC_STUDIO_")}
-    given = {"DATABASE_URL": database_url, "KEY_PEPPER": PEPPER, "WORKERS_STUDIO": "0"}
+    given = {"DATABASE_URL": database_url, "KEY_PEPPER": PEPPER, "WORKERS_STUDIO": "0", "DEMO_AUDIO": "tone"}
     return own | {f"MUSIC_STUDIO_{name}": value for name, value in given.items()}
