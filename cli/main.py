@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import settings
-from cli import audio, database, engines, keys, organizations, serve, studio, tracks, work
+from cli import audio, database, engines, keys, members, organizations, serve, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help
@@ -91,6 +91,7 @@ cli.add_typer(tracks.group, name="tracks")
 cli.add_typer(audio.group, name="audio")
 cli.add_typer(studio.group, name="studio")
 cli.add_typer(engines.group, name="engines")
+cli.add_typer(members.group, name="members")
 cli.add_typer(organizations.group, name="organizations")
 cli.add_typer(organizations.reports)
 cli.add_typer(configuration.group)

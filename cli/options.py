@@ -15,6 +15,7 @@ Database = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Organization = Annotated[str, typer.Option(help="Organization, such as org_abc123.", metavar="ID")]
+OrganizationId = Annotated[str, typer.Argument(help="Organization, such as org_abc123.", metavar="ORG")]
 User = Annotated[str, typer.Option(help="User, such as user_alice.", metavar="ID")]
 
 

@@ -81,3 +81,10 @@ CANCEL = (
     .values(status="cancelled", finished_at=bindparam("now"))
     .returning(*COLUMNS)
 )
+
+CANCEL_ALL = (
+    update(generations)
+    .where(IS_OWN, generations.c.status.in_(ACTIVE))
+    .values(status="cancelled", finished_at=bindparam("now"))
+    .returning(*COLUMNS)
+)

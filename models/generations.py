@@ -11,9 +11,9 @@ from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
 from models.exceptions import IdempotencyKeyReused, InvalidValue, NotFound, StorageFull
-from models.generation_queries import CANCEL, FIND, FIND_BY_KEY, INSERT, LIST, Job
+from models.generation_queries import CANCEL, CANCEL_ALL, FIND, FIND_BY_KEY, INSERT, LIST, Job
 
-__all__ = ["Job", "JobLimits", "Order", "cancel", "create", "get", "list_page", "of_key"]
+__all__ = ["Job", "JobLimits", "Order", "cancel", "cancel_all", "create", "get", "list_page", "of_key"]
 
 # Signed 64 bits, and exact in JSON of every language.
 _SEED_BITS = 53
@@ -105,6 +105,15 @@ def cancel(caller: Caller, organization_id: str, job_id: str) -> Job:
     job = Job._make(row)
     spending.settle(organization_id, job.user_id, job.cost_cents, job.created_at, charged=False)
     return job
+
+
+@connection.transaction
+def cancel_all(organization_id: str, user_id: str) -> int:
+    """Cancels the queued and running jobs of a user, and gives their cost back; returns their number."""
+    rows = connection.fetch_all(CANCEL_ALL, organization=organization_id, user=user_id, now=now())
+    for job in map(Job._make, rows):
+        spending.settle(organization_id, user_id, job.cost_cents, job.created_at, charged=False)
+    return len(rows)
 
 
 def _require_seed_track(caller: Caller, organization_id: str, track_id: str | None) -> None:

@@ -20,7 +20,7 @@ from tools.testing.cli_runner import Shell
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 WHO = ("--organization", "org_real", "--user", "ida")
 # Command groups.
-GROUPS = ((), ("audio",), ("engines",), ("keys",), ("organizations",), ("studio",), ("tracks",))
+GROUPS = ((), ("audio",), ("engines",), ("keys",), ("members",), ("organizations",), ("studio",), ("tracks",))
 # A worker reports nothing; what it does is in its log, which is JSON.
 SILENT = (("work",),)
 
