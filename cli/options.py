@@ -19,6 +19,14 @@ OrganizationId = Annotated[str, typer.Argument(help="Organization, such as org_a
 User = Annotated[str, typer.Option(help="User, such as user_alice.", metavar="ID")]
 
 
+def version() -> str:
+    """The version of the contract, which is the project's: the package's metadata must say the same."""
+    import yaml
+
+    document = yaml.load(Path(settings.CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)
+    return str(document["info"]["version"])
+
+
 def named_group(summary: str) -> typer.Typer:
     """A group of commands under one name, which prints its help when it is given no command."""
     return typer.Typer(help=summary, callback=show_help, invoke_without_command=True)

@@ -16,6 +16,7 @@ from web import playback
 from web.context import current_request
 from web.http.idempotency import body_fingerprint
 from web.responses import WithStatus, format_timestamps
+from web.telemetry.tracing import trace_context
 
 ACCEPTED = 202
 DEFAULT_MODE: wire.TrackMode = "creation"
@@ -89,6 +90,7 @@ def _order(body: wire.GenerationCreate, engine: Capabilities, key: str | None, f
         title=body.get("title"),
         idempotency_key=key,
         fingerprint=fingerprint,
+        trace_context=trace_context(),
     )
 
 

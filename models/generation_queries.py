@@ -46,6 +46,7 @@ class Job(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    trace_context: str | None
 
 
 ACTIVE = ("queued", "running")

@@ -28,7 +28,10 @@ class JobLimits(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What a caller asks for. `fingerprint` is the SHA-256 digest of the request, without its key."""
+    """What a caller asks for. `fingerprint` is the SHA-256 digest of the request, without its key.
+
+    `trace_context` is the `traceparent` of the request, if it is traced.
+    """
 
     engine: str
     mode: str
@@ -41,6 +44,7 @@ class Order(NamedTuple):
     title: str | None
     idempotency_key: str | None
     fingerprint: bytes
+    trace_context: str | None = None
 
 
 def of_key(caller: Caller, organization_id: str, key: str | None, fingerprint: bytes) -> Job | None:

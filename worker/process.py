@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -30,6 +30,7 @@ from worker.heartbeat import Heartbeat, take_over
 from worker.identity import Identity
 from worker.jobs import Counts, Runner
 from worker.policy_file import PolicyFile
+from worker.tracing import NoTracing, Tracing
 
 NICE = 10
 POLL_SECONDS = 0.5
@@ -46,6 +47,7 @@ class Options:
     programs: Mapping[str, Program]
     policy: PolicyFile
     min_free_bytes: int
+    tracing: Tracing = field(default_factory=NoTracing)
 
 
 class Worker:
@@ -61,6 +63,7 @@ class Worker:
         self._runner = Runner(
             store, options.policy.current, options.programs, own.spool, lambda: self._is_stopping, self._wait
         )
+        self._runner.tracing = options.tracing
 
     @property
     def counts(self) -> Counts:
