@@ -71,11 +71,12 @@ def require_files(chosen: settings.Settings) -> None:
 
 
 def _programs(chosen: settings.Settings) -> Any:
-    from studio.engines import command_catalog
+    from studio.engines.command_catalog import BadEngines
+    from worker.program_file import ProgramFile
 
     try:
-        return command_catalog.read(Path(chosen.command_engines)) if chosen.command_engines else {}
-    except command_catalog.BadEngines as problem:
+        return ProgramFile(Path(chosen.command_engines) if chosen.command_engines else None)
+    except BadEngines as problem:
         raise CommandError(f"{problem}.") from None
 
 
