@@ -113,7 +113,14 @@ def test_database_commands_report_as_json(sqlite: Shell) -> None:
     sqlite.json("demo")
     restored = sqlite.json("restore", str(copy), "--force")
     audio = {"copied_audio": 0, "missing_audio": {"total": 0, "track_ids": []}, "reason": None}
-    assert restored == {"file": str(copy), **migrated, "withdrawn_keys": [], "working_again": [], **audio}
+    assert restored == {
+        "file": str(copy),
+        **migrated,
+        "withdrawn_keys": [],
+        "working_again": [],
+        "requeued_jobs": 0,
+        **audio,
+    }
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ FULL_SCANS = {
     "models.collection_versions.RENEW",
     "models.key_events.LIST_ALL",
     "models.key_queries.LIST",
+    "models.organizations.MEMBERS",  # all members of an organization, and the seed has one organization
     "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
     "models.track_audio.LIVE",
     "models.track_queries.LIST",
@@ -39,6 +40,7 @@ READS_THE_QUEUE = {
     "models.generation_queue.RUNNING",
     "models.generation_work.HELD_BY",
     "models.generation_work.QUEUE",
+    "models.generation_work.REQUEUE_ALL",
     "models.generation_work.RUNNING",
 }
 # Sorts the jobs that one caller has asked for in a month, to group them by engine.

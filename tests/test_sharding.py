@@ -140,6 +140,7 @@ ALL_ORGANIZATIONS = {
     "models.generation_queue.RUNNING",
     "models.generation_work.HELD_BY",
     "models.generation_work.QUEUE",
+    "models.generation_work.REQUEUE_ALL",
     "models.generation_work.RUNNING",
     "models.idempotency.BATCH_END",
     "models.idempotency.DELETE_BATCH_ROWS",
