@@ -119,11 +119,6 @@ REQUEUE = (
     .where(*_IS_MINE)
     .values(status="queued", worker_id=None, started_at=None, attempt=_row.attempt - _UNCOUNTED)
 )
-REQUEUE_ALL = (
-    update(generations)
-    .where(_IS_ACTIVE, _IS_RUNNING)
-    .values(status="queued", worker_id=None, started_at=None, attempt=_row.attempt - _UNCOUNTED)
-)
 MADE = select(_row.id).where(*_IS_JOB, _row.result_track_id == bindparam("track"))
 HELD_BY = select(*_COLUMNS).where(_IS_ACTIVE, _IS_RUNNING, _row.worker_id == bindparam("worker"))
 RUNNING = select(_row.worker_id).where(_IS_ACTIVE, _IS_RUNNING)
@@ -196,14 +191,6 @@ def refuse(work: Work, reason: str) -> None:
 def give_back(work: Work) -> None:
     """Puts the job back into the queue as if it had not been taken; its caller is next."""
     _requeue(work, uncounted=1)
-
-
-def give_back_all() -> int:
-    """Puts every job that is at work back into the queue, as after a restore; returns their number.
-
-    A worker that still works at one of them has lost it.
-    """
-    return connection.execute(REQUEUE_ALL, uncounted=1)
 
 
 def retry(work: Work, message: str) -> None:

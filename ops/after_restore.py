@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import collection_versions, generation_work, keys
+from models import collection_versions, generation_queue, keys
 from models.base import now
 from models.keys import Actor, ApiKey
 from ops.errors import CommandError
@@ -48,7 +48,7 @@ def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Re
     `url` is that of the current database. Raises Unavailable.
     """
     collection_versions.renew(url, lost.highest_version)
-    requeued = generation_work.give_back_all()
+    requeued = generation_queue.give_back_all()
     if lost.events is None:
         return Result([], None, requeued)
     withdrawn = [] if since is None else _withdraw(lost.events, since, by)

@@ -37,10 +37,11 @@ QUEUE_INDEX = "ix_generations_active"
 READS_THE_QUEUE = {
     "models.generation_queue.OLDEST",
     "models.generation_queue.QUEUED",
+    "models.generation_queue.REQUEUE_ALL",
+    "models.generation_queue.SECONDS",
     "models.generation_queue.RUNNING",
     "models.generation_work.HELD_BY",
     "models.generation_work.QUEUE",
-    "models.generation_work.REQUEUE_ALL",
     "models.generation_work.RUNNING",
 }
 # Sorts the jobs that one caller has asked for in a month, to group them by engine.
