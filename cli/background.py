@@ -1,15 +1,18 @@
 """What runs beside the requests of a server: its hourly maintenance, and the processes that make music."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 import settings
 from cli import work
 from ops import output
 
+# A context that returns what renews the processes in it.
+Background = AbstractContextManager[Callable[[], None]]
 
-def background(chosen: settings.Settings) -> AbstractContextManager[None]:
+
+def background(chosen: settings.Settings) -> Background:
     """Maintenance and workers inside the context. Raises CommandError for a file that a worker cannot use."""
     from ops.maintenance import INTERVAL_SECONDS
     from web.periodic_thread import PeriodicThread
@@ -18,14 +21,14 @@ def background(chosen: settings.Settings) -> AbstractContextManager[None]:
     return _together(hourly, studio_workers(chosen))
 
 
-def studio_workers(chosen: settings.Settings) -> AbstractContextManager[None]:
+def studio_workers(chosen: settings.Settings) -> Background:
     """The processes that make music beside the server. Raises CommandError for a file that they cannot use."""
     if not chosen.workers_studio:
-        return nullcontext()
+        return nullcontext(_renew_nothing)
     if missing := work.missing_package():
         text = f"No music is made here: the engines need the package {missing}. Install music-studio[studio]."
         output.echo(text, err=True)
-        return nullcontext()
+        return nullcontext(_renew_nothing)
     work.require_files(chosen)
     from worker.supervisor import Supervisor
 
@@ -41,8 +44,10 @@ def _maintain(chosen: settings.Settings) -> None:
 
 
 @contextmanager
-def _together(*contexts: AbstractContextManager[None]) -> Iterator[None]:
-    with ExitStack() as entered:
-        for one in contexts:
-            entered.enter_context(one)
-        yield
+def _together(hourly: AbstractContextManager[None], workers: Background) -> Iterator[Callable[[], None]]:
+    with hourly, workers as renew:
+        yield renew
+
+
+def _renew_nothing() -> None:
+    """There is no worker."""

@@ -4,18 +4,16 @@ import os
 import sys
 import traceback
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-import settings
-from cli import audio, database, engines, keys, organizations, serve, studio, tracks, work
+from cli import audio, database, engines, keys, members, organizations, serve, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
-from cli.options import show_help
+from cli.options import show_help, version
 from ops import errors, output
 from settings import BadSetting
 from web.exceptions import ContractError
@@ -54,12 +52,8 @@ class CommandLine(TyperGroup):
 
 
 def _show_version(wanted: bool) -> None:
-    """The contract's version is the project's: the package's metadata must say the same."""
     if wanted:
-        import yaml
-
-        document = yaml.load(Path(settings.CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)
-        output.echo(f"{NAME} {document['info']['version']}")
+        output.echo(f"{NAME} {version()}")
         raise typer.Exit
 
 
@@ -91,6 +85,7 @@ cli.add_typer(tracks.group, name="tracks")
 cli.add_typer(audio.group, name="audio")
 cli.add_typer(studio.group, name="studio")
 cli.add_typer(engines.group, name="engines")
+cli.add_typer(members.group, name="members")
 cli.add_typer(organizations.group, name="organizations")
 cli.add_typer(organizations.reports)
 cli.add_typer(configuration.group)

@@ -15,7 +15,16 @@ Database = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Organization = Annotated[str, typer.Option(help="Organization, such as org_abc123.", metavar="ID")]
+OrganizationId = Annotated[str, typer.Argument(help="Organization, such as org_abc123.", metavar="ORG")]
 User = Annotated[str, typer.Option(help="User, such as user_alice.", metavar="ID")]
+
+
+def version() -> str:
+    """The version of the contract, which is the project's: the package's metadata must say the same."""
+    import yaml
+
+    document = yaml.load(Path(settings.CONTRACT).read_bytes(), Loader=yaml.CSafeLoader)
+    return str(document["info"]["version"])
 
 
 def named_group(summary: str) -> typer.Typer:

@@ -9,7 +9,7 @@ import typer
 
 import settings
 from cli.metrics import with_metrics
-from cli.options import Database
+from cli.options import Database, version
 from ops import output
 from ops.errors import CommandError
 
@@ -71,11 +71,12 @@ def require_files(chosen: settings.Settings) -> None:
 
 
 def _programs(chosen: settings.Settings) -> Any:
-    from studio.engines import command_catalog
+    from studio.engines.command_catalog import BadEngines
+    from worker.program_file import ProgramFile
 
     try:
-        return command_catalog.read(Path(chosen.command_engines)) if chosen.command_engines else {}
-    except command_catalog.BadEngines as problem:
+        return ProgramFile(Path(chosen.command_engines) if chosen.command_engines else None)
+    except BadEngines as problem:
         raise CommandError(f"{problem}.") from None
 
 
@@ -95,7 +96,13 @@ def _options(chosen: settings.Settings) -> Any:
 
     home = database_setup.folder(chosen.database_url, settings.VAR)
     folder = Path(chosen.worker_dir) if chosen.worker_dir else home / "workers"
-    return Options(folder, _programs(chosen), _policy(chosen), chosen.min_free_mib * 2**20)
+    return Options(folder, _programs(chosen), _policy(chosen), chosen.min_free_mib * 2**20, _tracing(chosen))
+
+
+def _tracing(chosen: settings.Settings) -> Any:
+    from worker.tracing import JobTracing, NoTracing
+
+    return JobTracing(chosen.otlp_endpoint, version()) if chosen.otlp_endpoint else NoTracing()
 
 
 def _prepare(chosen: settings.Settings) -> None:

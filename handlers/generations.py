@@ -11,11 +11,12 @@ from models.engines import EngineSettings
 from models.exceptions import InvalidValue
 from models.generations import Job, JobLimits, Order
 from models.tracks import Track
-from studio.engines.catalog import Capabilities
+from studio.engines.catalog import BYTES_PER_SECOND, Capabilities
 from web import playback
 from web.context import current_request
 from web.http.idempotency import body_fingerprint
 from web.responses import WithStatus, format_timestamps
+from web.telemetry.tracing import trace_context
 
 ACCEPTED = 202
 DEFAULT_MODE: wire.TrackMode = "creation"
@@ -58,7 +59,9 @@ def _usable(key: str) -> tuple[Capabilities, EngineSettings]:
 
 def _limits(price: EngineSettings) -> JobLimits:
     settings = current_request.get().generation
-    return JobLimits(price.cents_per_minute, settings.max_active_jobs, settings.organization_audio_mib)
+    return JobLimits(
+        price.cents_per_minute, settings.max_active_jobs, settings.organization_audio_mib, BYTES_PER_SECOND
+    )
 
 
 def _require_possible(engine: Capabilities, body: wire.GenerationCreate) -> None:
@@ -89,6 +92,7 @@ def _order(body: wire.GenerationCreate, engine: Capabilities, key: str | None, f
         title=body.get("title"),
         idempotency_key=key,
         fingerprint=fingerprint,
+        trace_context=trace_context(),
     )
 
 

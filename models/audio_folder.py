@@ -6,19 +6,17 @@ what an interrupted write left behind can be listed, and a piece that the kernel
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from models.audio import StoredObject, read_pieces
 from models.exceptions import AudioUnavailable, NoAudio
+from models.file_reader import read_file
 
 PART = ".part"  # of a file that is being written
-# Linux reads only what is cached with it, and raises BlockingIOError for what it would have to wait for.
-NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 class Folder:
@@ -49,19 +47,16 @@ class Folder:
                 part.unlink(missing_ok=True)
         return size
 
-    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncGenerator[bytes, None]:
-        """The bytes [start, end) in pieces."""
-        path = str(self.path(name))
-        while start < end:
-            wanted = min(piece_bytes, end - start)
-            with self._found(name):
-                piece = _cached(path, start, wanted)
-                if piece is None:
-                    piece = await asyncio.to_thread(_piece, path, start, wanted)
-            if not piece:
-                raise AudioUnavailable(f"the file {name} is shorter than it was")
-            start += len(piece)
-            yield piece
+    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncGenerator[memoryview, None]:
+        """The bytes [start, end) in pieces, each no longer than the reader is fast."""
+        with self._found(name):
+            async with aclosing(read_file(self.path(name), start, end, piece_bytes)) as pieces:
+                async for piece in pieces:
+                    start += len(piece)
+                    yield piece
+                    del piece  # a client that reads slowly would keep it in memory
+        if start < end:
+            raise AudioUnavailable(f"the file {name} is shorter than it was")
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The whole object in pieces."""
@@ -135,27 +130,5 @@ def _flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _cached(path: str, start: int, size: int) -> bytes | None:
-    """What the kernel has cached of [start, start + size), without waiting for the disk; None if it has nothing."""
-    if NOWAIT is None:
-        return None
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        buffer = bytearray(size)
-        return bytes(memoryview(buffer)[: os.preadv(descriptor, [buffer], start, NOWAIT)])
-    except OSError:  # not cached, or a file system that cannot tell; if it is anything else, the next try shows it
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _piece(path: str, start: int, size: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.pread(descriptor, size, start)
     finally:
         os.close(descriptor)

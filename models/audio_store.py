@@ -68,16 +68,17 @@ class AudioStore:
 
     async def read(
         self, name: str, start: int, end: int, piece_bytes: int = PIECE_BYTES
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[bytes | memoryview, None]:
         """The bytes [start, end) of an object in pieces, each of at most `piece_bytes` and read when it is asked for.
 
-        No file and no connection stays open between two pieces, however slow the reader is. Raises NoAudio, and
+        A file stays open until the end; no connection to S3 does, however slow the reader is. Raises NoAudio, and
         AudioUnavailable also for an object that is shorter.
         """
         async with aclosing(self._backend.read(name, start, end, min(piece_bytes, PIECE_BYTES))) as pieces:
             try:
                 async for piece in pieces:
                     yield piece
+                    del piece  # a client that reads slowly would keep it in memory
             except AudioUnavailable as failure:  # what a client is told has no reason in it
                 log.warning("audio cannot be read", reason=failure.reason)
                 raise

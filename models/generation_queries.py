@@ -46,6 +46,7 @@ class Job(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    trace_context: str | None
 
 
 ACTIVE = ("queued", "running")
@@ -78,6 +79,13 @@ INSERT = insert_or_ignore(generations).values({name: bindparam(name) for name in
 CANCEL = (
     update(generations)
     .where(IS_IT, generations.c.status.in_(ACTIVE))
+    .values(status="cancelled", finished_at=bindparam("now"))
+    .returning(*COLUMNS)
+)
+
+CANCEL_ALL = (
+    update(generations)
+    .where(IS_OWN, generations.c.status.in_(ACTIVE))
     .values(status="cancelled", finished_at=bindparam("now"))
     .returning(*COLUMNS)
 )

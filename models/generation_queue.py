@@ -1,4 +1,4 @@
-"""The queue of jobs as operators see it: its length and its age; and the end of old jobs."""
+"""The queue of jobs as a whole: its length, age and seconds, the end of old jobs, and the queue after a restore."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    update,
 )
 
 from models.base import now
@@ -33,6 +34,16 @@ OLDEST = (
     .limit(1)
 )
 
+# What the jobs of one organization that wait or are at work will add to its audio.
+SECONDS = select(func.coalesce(func.sum(_row.duration_seconds), 0).label("seconds")).where(
+    _IS_ACTIVE, _row.organization_id == bindparam("organization")
+)
+REQUEUE_ALL = (
+    update(generations)
+    .where(_IS_ACTIVE, _IS_RUNNING)
+    .values(status="queued", worker_id=None, started_at=None, attempt=_row.attempt - bindparam("uncounted"))
+)
+
 BATCH_END = batch_end(_row.finished_at)
 DELETE_BATCH_ROWS = delete(generations).where(_row.finished_at < bindparam("before"))
 
@@ -50,6 +61,20 @@ def state() -> QueueState:
     oldest = connection.fetch_one(OLDEST)
     seconds = 0.0 if oldest is None else max(0.0, _age(oldest.created_at))
     return QueueState(_count(QUEUED), _count(RUNNING), seconds)
+
+
+def seconds(organization_id: str) -> int:
+    """The seconds of music that an organization has in the queue and at work."""
+    row = connection.fetch_one(SECONDS, organization=organization_id)
+    return 0 if row is None else int(row.seconds)
+
+
+def give_back_all() -> int:
+    """Puts every job that is at work back into the queue, as after a restore; returns their number.
+
+    A worker that still works at one of them has lost it. Raises Unavailable.
+    """
+    return connection.execute(REQUEUE_ALL, uncounted=1)
 
 
 def delete_ended(older_than_days: float) -> int:

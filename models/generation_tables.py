@@ -49,6 +49,7 @@ generations = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("started_at", UTCDateTime),
     Column("finished_at", UTCDateTime),
+    Column("trace_context", Text),  # `traceparent` of the request (W3C Trace Context)
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("organization_id", "user_id", "idempotency_key"),
     ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
@@ -77,6 +78,7 @@ generations = Table(
     CheckConstraint("length(error_message) BETWEEN 1 AND 256", name="error_message_length"),
     CheckConstraint("length(refusal_reason) BETWEEN 1 AND 256", name="refusal_reason_length"),
     CheckConstraint("attempt >= 0", name="attempt_range"),
+    CheckConstraint("length(trace_context) BETWEEN 55 AND 255", name="trace_context_length"),
     sqlite_strict=True,
 )
 

@@ -51,6 +51,7 @@ class Work(NamedTuple):
     attempt: int
     worker_id: str
     created_at: datetime
+    trace_context: str | None
 
     @property
     def tags(self) -> list[str]:

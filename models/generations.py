@@ -6,29 +6,36 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models import money, spending, track_audio, tracks
+from models import generation_queue, money, spending, track_audio, tracks
 from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
 from models.exceptions import IdempotencyKeyReused, InvalidValue, NotFound, StorageFull
-from models.generation_queries import CANCEL, FIND, FIND_BY_KEY, INSERT, LIST, Job
+from models.generation_queries import CANCEL, CANCEL_ALL, FIND, FIND_BY_KEY, INSERT, LIST, Job
 
-__all__ = ["Job", "JobLimits", "Order", "cancel", "create", "get", "list_page", "of_key"]
+__all__ = ["Job", "JobLimits", "Order", "cancel", "cancel_all", "create", "get", "list_page", "of_key"]
 
 # Signed 64 bits, and exact in JSON of every language.
 _SEED_BITS = 53
 
 
 class JobLimits(NamedTuple):
-    """What a new job costs and must fit into; `audio_mib` is for the organization, and 0 is no limit."""
+    """What a new job costs and must fit into.
+
+    `audio_mib` is for the organization, and 0 is no limit; a second of music takes up to `bytes_per_second`.
+    """
 
     cents_per_minute: int
     max_active_jobs: int
     audio_mib: int = 0
+    bytes_per_second: int = 0
 
 
 class Order(NamedTuple):
-    """What a caller asks for. `fingerprint` is the SHA-256 digest of the request, without its key."""
+    """What a caller asks for. `fingerprint` is the SHA-256 digest of the request, without its key.
+
+    `trace_context` is the `traceparent` of the request, if it is traced.
+    """
 
     engine: str
     mode: str
@@ -41,6 +48,7 @@ class Order(NamedTuple):
     title: str | None
     idempotency_key: str | None
     fingerprint: bytes
+    trace_context: str | None = None
 
 
 def of_key(caller: Caller, organization_id: str, key: str | None, fingerprint: bytes) -> Job | None:
@@ -73,8 +81,7 @@ def create(caller: Caller, organization_id: str, order: Order, limits: JobLimits
             raise RuntimeError("No free id was found for a job.")
         return found, False
     # After the row, whose key a parallel request waits for: so the two never reserve for one key.
-    if not track_audio.has_room(organization_id, 1, limits.audio_mib):
-        raise StorageFull("The audio of this organization has reached its limit")
+    _require_room(organization_id, limits)
     spending.take_place(organization_id, caller.user_id, limits.max_active_jobs)
     spending.reserve(organization_id, job.cost_cents, job.created_at)
     return job, True
@@ -107,9 +114,25 @@ def cancel(caller: Caller, organization_id: str, job_id: str) -> Job:
     return job
 
 
+@connection.transaction
+def cancel_all(organization_id: str, user_id: str) -> int:
+    """Cancels the queued and running jobs of a user, and gives their cost back; returns their number."""
+    rows = connection.fetch_all(CANCEL_ALL, organization=organization_id, user=user_id, now=now())
+    for job in map(Job._make, rows):
+        spending.settle(organization_id, user_id, job.cost_cents, job.created_at, charged=False)
+    return len(rows)
+
+
 def _require_seed_track(caller: Caller, organization_id: str, track_id: str | None) -> None:
     if track_id is not None and not tracks.is_audible(caller, organization_id, track_id):
         raise InvalidValue("/seed_track_id", "reference", "There is no such track in this organization.")
+
+
+def _require_room(organization_id: str, limits: JobLimits) -> None:
+    """Raises StorageFull unless all jobs that wait or are at work, and the new one, will fit beside what is stored."""
+    expected = generation_queue.seconds(organization_id) * limits.bytes_per_second if limits.audio_mib else 0
+    if not track_audio.has_room(organization_id, expected, limits.audio_mib):
+        raise StorageFull("The audio of this organization has no room for the piece within its limit")
 
 
 def _insert(caller: Caller, organization_id: str, order: Order, cost_cents: int) -> Job | None:

@@ -82,6 +82,17 @@ SET_STATE = (
     .returning(*_COLUMNS)
 )
 
+REVOKE_ALL = (
+    update(api_keys)
+    .where(
+        api_keys.c.organization_id == bindparam("organization"),
+        api_keys.c.user_id == bindparam("user"),
+        api_keys.c.state != "deactivated",
+    )
+    .values(state=bindparam("new_state"))
+    .returning(*_COLUMNS)
+)
+
 # A key is replaced once; of two concurrent rotations, one writes nothing.
 RETIRE = (
     update(api_keys)

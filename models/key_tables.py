@@ -23,7 +23,7 @@ api_keys = Table(
     Column("id", Text, nullable=False),
     Column("organization_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False, info={"secret": True}),
     Column("hint", Text, nullable=False),
     Column("scopes", WordSet, nullable=False),
     Column("state", Text, nullable=False),

@@ -31,12 +31,14 @@ organizations = Table(
     sqlite_strict=True,
 )
 
+# The row of a former member stays: tracks, collections and jobs refer to it.
 memberships = Table(
     "memberships",
     metadata,
     Column("organization_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
+    Column("ended_at", UTCDateTime),
     PrimaryKeyConstraint("organization_id", "user_id"),
     ForeignKeyConstraint(["organization_id"], ["organizations.id"]),
     CheckConstraint("length(user_id) BETWEEN 1 AND 64", name="user_id_length"),

@@ -1,4 +1,4 @@
-"""What a restored database needs before it serves: versions that no lost one equals, and keys that stay withdrawn."""
+"""What a restored database needs before it serves: new versions, keys that stay withdrawn, and no job at work."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import collection_versions, keys
+from models import collection_versions, generation_queue, keys
 from models.base import now
 from models.keys import Actor, ApiKey
 from ops.errors import CommandError
@@ -32,23 +32,27 @@ class LostHistory(NamedTuple):
 class Result(NamedTuple):
     """Ids of keys that were withdrawn in the lost history: those that are now again, and those that work again.
 
-    `working_again` is None if nobody knows.
+    `working_again` is None if nobody knows. `requeued_jobs` were at work at the backup, and wait in the queue now.
     """
 
     withdrawn_keys: list[str]
     working_again: list[str] | None
+    requeued_jobs: int
 
 
 def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Result:
     """Renews the versions, and withdraws the keys that were revoked, deleted or paused since then; None withdraws none.
 
+    Jobs that were at work go back into the queue: no worker of the lost history is at work on them any more.
+
     `url` is that of the current database. Raises Unavailable.
     """
     collection_versions.renew(url, lost.highest_version)
+    requeued = generation_queue.give_back_all()
     if lost.events is None:
-        return Result([], None)
+        return Result([], None, requeued)
     withdrawn = [] if since is None else _withdraw(lost.events, since, by)
-    return Result(withdrawn, [key.id for key, _ in _working_again(lost.events)])
+    return Result(withdrawn, [key.id for key, _ in _working_again(lost.events)], requeued)
 
 
 def read_key_log(file: Path) -> list[Event]:
@@ -80,6 +84,11 @@ def facts(result: Result) -> dict[str, Any]:
 
 def sentences(result: Result) -> list[str]:
     """The result for people."""
+    jobs = [f"{result.requeued_jobs} jobs that were at work are queued again."] if result.requeued_jobs else []
+    return jobs + _key_sentences(result)
+
+
+def _key_sentences(result: Result) -> list[str]:
     again = result.working_again
     if again is None:
         return ["Keys that were revoked after the backup work again: nobody knows which, so see docs/operating.md."]

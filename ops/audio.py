@@ -124,6 +124,15 @@ def remove_deleted(store: AudioStore, url_seconds: int) -> int:
     return removed
 
 
+def remove_all(store: AudioStore, organization_id: str) -> tuple[int, int]:
+    """Removes the audio of an organization whose rows are deleted; returns files and bytes. Raises Unavailable."""
+    files = size = 0
+    for found in list(_own_objects(store, organization_id)):
+        store.delete(found.name)
+        files, size = files + 1, size + found.size
+    return files, size
+
+
 def copy(source: AudioStore, target: AudioStore, rows: Iterable[TrackAudio], total: int, progress: Progress) -> Copied:
     """Copies the audio of tracks, but for what the target has already in the same size. Raises AudioUnavailable."""
     copied, size, already, missing = 0, 0, 0, list[TrackAudio]()
@@ -179,8 +188,8 @@ def _age(hours: float) -> datetime:
     return now() - timedelta(hours=hours)
 
 
-def _own_objects(store: AudioStore) -> Iterator[StoredObject]:
-    return (found for found in store.list() if _OWN.fullmatch(found.name))
+def _own_objects(store: AudioStore, organization_id: str = "") -> Iterator[StoredObject]:
+    return (found for found in store.list(organization_id) if _OWN.fullmatch(found.name))
 
 
 def _unnamed(objects: Iterator[StoredObject], before: datetime) -> Iterator[StoredObject]:

@@ -24,7 +24,7 @@ class PanicException(BaseException):  # as pyo3_runtime's, which cannot be impor
 
 def _read(store: AudioStore) -> None:
     async def pieces() -> list[bytes]:
-        return [piece async for piece in store.read(NAME, 0, 5)]
+        return [bytes(piece) async for piece in store.read(NAME, 0, 5)]
 
     asyncio.run(pieces())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models import audio_folder
+from models import file_reader
 from models.audio_store import EXTENSIONS, AudioStore, StoredAudio
 from models.exceptions import AudioUnavailable, NoAudio
 from tools.testing.service import AWAY, HOME
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> AudioStore:
 
 def read(store: AudioStore, name: str, start: int, end: int, piece_bytes: int = 256 * 1024) -> list[bytes]:
     async def pieces() -> list[bytes]:
-        return [piece async for piece in store.read(name, start, end, piece_bytes)]
+        return [bytes(piece) async for piece in store.read(name, start, end, piece_bytes)]
 
     return asyncio.run(pieces())
 
@@ -210,35 +210,48 @@ def test_a_folder_that_cannot_be_made_is_unavailable(place: str) -> None:
 def test_a_piece_that_is_not_cached_is_read_in_a_thread(folder: AudioStore, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = folder.write_bytes(HOME, TRACK, "audio/wav", CONTENT)
 
-    def not_cached(*_call: object) -> int:
-        raise BlockingIOError
+    preadv, waits = os.preadv, list[int]()
+
+    def not_cached(descriptor: int, buffers: list[bytearray], start: int, flags: int = 0) -> int:
+        if flags:
+            raise BlockingIOError
+        waits.append(start)
+        return preadv(descriptor, buffers, start)
 
     monkeypatch.setattr(os, "preadv", not_cached)
     assert b"".join(read(folder, stored.name, 3, 900_000)) == CONTENT[3:900_000]
-    monkeypatch.setattr(audio_folder, "NOWAIT", None)
+    assert waits, "no piece was read in a thread"
+    waits.clear()
+    monkeypatch.setattr(file_reader, "_NO_WAIT", None)
     assert b"".join(read(folder, stored.name, 3, 900_000)) == CONTENT[3:900_000]
+    assert waits
 
 
 def test_part_of_a_piece_that_is_cached_is_enough(folder: AudioStore, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = folder.write_bytes(HOME, TRACK, "audio/wav", CONTENT)
     preadv = os.preadv
 
-    def partly(descriptor: int, buffers: list[bytearray], start: int, flags: int) -> int:
+    def partly(descriptor: int, buffers: list[bytearray], start: int, flags: int = 0) -> int:
         return preadv(descriptor, [memoryview(buffers[0])[:1000]], start, flags)
 
     monkeypatch.setattr(os, "preadv", partly)
     assert b"".join(read(folder, stored.name, 3, 9000)) == CONTENT[3:9000]
 
 
-def test_no_file_stays_open_between_pieces(folder: AudioStore) -> None:
+def test_a_reader_has_one_open_file_until_it_ends_or_is_left(folder: AudioStore) -> None:
     stored = folder.write_bytes(HOME, TRACK, "audio/wav", CONTENT)
 
-    async def waiting() -> tuple[int, int]:
-        before = open_files()
+    async def counted() -> list[int]:
+        counts = [open_files()]
         readers = [folder.read(stored.name, 0, stored.size, 1000) for _ in range(50)]
         for reader in readers:
             await anext(reader)
-        return before, open_files()
+        counts.append(open_files())
+        for reader in readers[:25]:
+            await reader.aclose()
+        for reader in readers[25:]:
+            assert len(b"".join([bytes(piece) async for piece in reader])) == len(CONTENT) - 1000
+        return [*counts, open_files()]
 
-    before, after = asyncio.run(waiting())
-    assert after == before
+    before, meanwhile, after = asyncio.run(counted())
+    assert (meanwhile, after) == (before + 50, before)

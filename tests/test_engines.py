@@ -1,8 +1,14 @@
 """Engines: what they can do, and what operators have set."""
 
+from pathlib import Path
+
 import httpx
+import numpy as np
 
 from models import engines
+from studio import encoding
+from studio.engines.catalog import BYTES_PER_SECOND
+from studio.synthesis import RATE
 from tools.testing.service import Service, assert_envelope
 
 
@@ -35,3 +41,12 @@ def test_price_and_switch_of_an_operator_take_effect(server: Service, alice: htt
 
 def test_engines_are_for_members(mallory: httpx.Client) -> None:
     assert_envelope(mallory.get("engines"), "ORGANIZATION_ACCESS_DENIED")
+
+
+def test_no_piece_takes_more_bytes_than_is_reckoned_with(tmp_path: Path) -> None:
+    """Noise is the hardest to compress; music takes less."""
+    seconds, random = 5, np.random.default_rng(1)
+    noise = (random.uniform(-1, 1, (RATE, 2)).astype(np.float32) for _ in range(seconds))
+    assert encoding.write(noise, tmp_path / "noise.mp3") == seconds * RATE
+    size = (tmp_path / "noise.mp3").stat().st_size
+    assert seconds * BYTES_PER_SECOND / 2 < size <= seconds * BYTES_PER_SECOND

@@ -253,6 +253,24 @@ def test_an_organization_with_too_much_audio_gets_no_more(customer: Customer, se
 
 
 @ON_DATABASES
+def test_a_piece_must_fit_beside_what_is_stored_and_what_is_queued(customer: Customer, services: Services) -> None:
+    """A second takes up to 20,000 bytes, so 1 MiB has room for 52 seconds."""
+    server = services.variant(customer.server, ORGANIZATION_AUDIO_MIB="1")
+    customer.client.base_url = httpx.URL(f"{server.url}/v1/music/{customer.organization}/")
+    assert_envelope(customer.ask(duration_seconds=53), "STORAGE_FULL")
+    first = customer.ask(duration_seconds=22)
+    assert first.status_code == 202
+    assert_envelope(customer.ask(duration_seconds=31), "STORAGE_FULL")
+    assert customer.ask(duration_seconds=20).status_code == 202
+    with customer.server.use_database():
+        tracks.add(customer.organization, "user_customer", title="Small", audio=("b", 200_000, "audio/mpeg"))
+    assert_envelope(customer.ask(duration_seconds=1), "STORAGE_FULL")
+    assert customer.client.post(f"generations/{first.json()['id']}/cancel").status_code == 200
+    assert customer.ask(duration_seconds=22).status_code == 202, "what is cancelled takes no room"
+    assert (customer.active(), len(customer.jobs())) == (2, 3)
+
+
+@ON_DATABASES
 def test_cancelling_ends_a_job_at_once_and_gives_back_its_cost(customer: Customer) -> None:
     queued, running = (customer.ask().json()["id"] for _ in range(2))
     customer.finish(running, status="running", progress=60, attempt=1)

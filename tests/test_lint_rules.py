@@ -37,7 +37,20 @@ def _faulty(document: dict[str, Any]) -> dict[str, Any]:
     created = faulty["paths"]["/music/{organization_id}/collections"]["post"]["responses"]["201"]
     examples = created["content"]["application/json"]["examples"]
     examples["only_a_name"] = examples.pop("name_only")
+    _plant_faults_of_invalid_requests(faulty)
     return faulty
+
+
+def _plant_faults_of_invalid_requests(faulty: dict[str, Any]) -> None:
+    """`x-invalid-request` names the error that an operation gives in the place of its 422."""
+    audio = faulty["paths"]["/music/audio/{file}"]["get"]
+    audio["x-invalid-request"] = "NO_SUCH_CODE"
+    collections = faulty["paths"]["/music/{organization_id}/collections"]
+    collections["get"]["x-invalid-request"] = "ORGANIZATION_ACCESS_DENIED"  # and its 422 stays
+    tracks = faulty["paths"]["/music/{organization_id}/tracks"]["get"]
+    tracks["x-invalid-request"] = "RANGE_NOT_SATISFIABLE"
+    del tracks["responses"]["422"]
+    del collections["post"]["responses"]["422"]
 
 
 @pytest.mark.slow
@@ -51,6 +64,10 @@ def _faulty(document: dict[str, Any]) -> dict[str, Any]:
         "response-headers: 400 of list_collections has no header Link",
         "response-headers: 500 of list_collections has no header Retry-After",
         "response-example-paired: create_collection has the request examples name_and_description, name_only and",
+        "operation-invalid-request: get_audio has the x-invalid-request NO_SUCH_CODE, which is no code of x-errors",
+        "operation-invalid-request: list_collections lists a 422, and x-invalid-request replaces it",
+        "operation-invalid-request: list_tracks lists no 416, which is the status of its x-invalid-request",
+        "operation-statuses: create_collection lists no 422",
     ],
 )
 def test_fault_is_found(messages: list[str], expected: str) -> None:

@@ -21,6 +21,7 @@ FULL_SCANS = {
     "models.collection_versions.RENEW",
     "models.key_events.LIST_ALL",
     "models.key_queries.LIST",
+    "models.organizations.MEMBERS",  # all members of an organization, and the seed has one organization
     "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
     "models.track_audio.LIVE",
     "models.track_queries.LIST",
@@ -36,6 +37,8 @@ QUEUE_INDEX = "ix_generations_active"
 READS_THE_QUEUE = {
     "models.generation_queue.OLDEST",
     "models.generation_queue.QUEUED",
+    "models.generation_queue.REQUEUE_ALL",
+    "models.generation_queue.SECONDS",
     "models.generation_queue.RUNNING",
     "models.generation_work.HELD_BY",
     "models.generation_work.QUEUE",

@@ -137,6 +137,7 @@ ALL_ORGANIZATIONS = {
     "models.generation_queue.DELETE_BATCH_ROWS",
     "models.generation_queue.OLDEST",
     "models.generation_queue.QUEUED",
+    "models.generation_queue.REQUEUE_ALL",
     "models.generation_queue.RUNNING",
     "models.generation_work.HELD_BY",
     "models.generation_work.QUEUE",

@@ -14,10 +14,10 @@ import pytest
 from models import tracks
 from models.audio_store import AudioStore
 from models.base import new_id
+from models.file_reader import FAST_BYTES
 from models.tracks import Track
 from tools.testing.played import Played, noise, playing, sealed
 from tools.testing.service import ALICE, HOME, Services
-from web.http.file_reader import FAST_BYTES
 from web.server.memory_limiter import CONNECTION_BYTES
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,10 @@
 """Worker processes: killed, stopped, continued, told to end, without a database, without room, beside a server."""
 
 import os
+import pty
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -20,7 +23,7 @@ from tools.testing import databases, jobs
 from tools.testing.cli_runner import Shell
 from tools.testing.jobs import HOME, ask, caller, row, rows
 from tools.testing.server_process import Running
-from tools.testing.service import PEPPER, READ, WRITE
+from tools.testing.service import PEPPER, READ, ROOT, WRITE
 from tools.testing.studio_workers import Studio
 
 pytestmark = pytest.mark.slow
@@ -229,6 +232,65 @@ def test_a_file_of_the_operator_with_a_mistake_is_named(on_sqlite: Studio) -> No
     assert worker.wait(60) == 1
     assert f"music-studio: {broken}, rule 1: '(' is no expression of RE2" in on_sqlite.text()
     assert "Traceback" not in on_sqlite.text()
+
+
+def test_sighup_reads_the_files_again_before_the_next_job(on_sqlite: Studio) -> None:
+    """A program and a rule are added while a job is made; it goes on, and the next jobs know both."""
+    engines, rules = on_sqlite.folder / "engines.toml", on_sqlite.folder / "policy.toml"
+    rules.write_text("", encoding="utf-8")
+    [worker] = on_sqlite.start(POLICY=str(rules))
+    [at_work] = queue(on_sqlite, "second")
+    on_sqlite.await_(lambda: is_running(at_work))
+    text = engines.read_text(encoding="utf-8")
+    engines.write_text(text + text[: text.index("[engines.slow]")].replace("cat]", "fresh]"), encoding="utf-8")
+    rules.write_text('[[rules]]\nreason = "No storms."\nwords = ["storm"]', encoding="utf-8")
+    worker.send_signal(signal.SIGHUP)
+    queue(on_sqlite, "fresh")
+    queue(on_sqlite, "cat", prompt="a storm")
+    on_sqlite.await_statuses(succeeded=2, refused=1)
+    with on_sqlite.database.use():
+        assert row(at_work).attempt == 1
+    engines.write_text("broken", encoding="utf-8")
+    rules.write_text("broken", encoding="utf-8")
+    worker.send_signal(signal.SIGHUP)
+    on_sqlite.await_(lambda: "programs not read, those of before stay" in on_sqlite.text())
+    queue(on_sqlite, "fresh")
+    on_sqlite.await_statuses(succeeded=3, refused=1)
+    assert "policy not read, the one before stays" in on_sqlite.text()
+    on_sqlite.stop(worker)
+
+
+def test_a_worker_whose_terminal_was_closed_gives_its_job_back(on_sqlite: Studio) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cli", "work"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=on_sqlite.environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as worker:
+        os.close(theirs)
+        [slow] = queue(on_sqlite, "slow")
+        on_sqlite.await_(lambda: is_running(slow))
+        os.close(ours)
+        worker.send_signal(signal.SIGHUP)
+        assert worker.wait(60) == 0
+    with on_sqlite.database.use():
+        assert (row(slow).status, row(slow).attempt) == ("queued", 0)
+
+
+def test_the_supervisor_passes_sighup_on(on_sqlite: Studio, tmp_path: Path) -> None:
+    server = serving(on_sqlite, tmp_path, 2)
+    try:
+        server.await_ready()
+        queue(on_sqlite, "cat")
+        on_sqlite.await_statuses(succeeded=1)
+        before = studio_worker(server).pid
+        server.process.send_signal(signal.SIGHUP)
+        assert "programs read again" in server.await_log("worker renewed")
+        queue(on_sqlite, "cat")
+        on_sqlite.await_statuses(succeeded=2)
+        assert studio_worker(server).pid == before
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 def serving(studio: Studio, folder: Path, workers: int) -> Running:

@@ -8,6 +8,7 @@ it (`X-Accel-Redirect`), which is told only what it decides in the same way.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from hashlib import blake2b
 from math import ceil
 from typing import Any, NamedTuple
@@ -16,11 +17,11 @@ from urllib.parse import quote
 from models.audio import EXTENSIONS
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, NoAudio
+from models.file_reader import FAST_BYTES
 from models.tracks import Track
 from web.context import RequestContext, current_request
 from web.exceptions import PlaybackUrlInvalid
 from web.http import ranges
-from web.http.file_reader import FAST_BYTES, read_file
 from web.http.ranges import RangeRequest, Selection
 from web.responses import Piece, RawBody, StreamedBody, WithStatus
 from web.security.signed_urls import Grant, URLSealer
@@ -105,15 +106,13 @@ class Playback:
             return False
         return request.range is None or (selection.status == 206 and ranges.is_simple(request.range))
 
-    def _pieces(self, name: str, start: int, end: int) -> AsyncGenerator[Piece, None]:
-        path = self.store.path(name)
-        return self._from_store(name, start, end) if path is None else read_file(path, start, end)
-
-    async def _from_store(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, name: str, start: int, end: int) -> AsyncGenerator[Piece, None]:
         """Small pieces, because the connection of a slow client keeps what the client has not taken."""
         try:
-            async for piece in self.store.read(name, start, end, FAST_BYTES):
-                yield piece
+            async with aclosing(self.store.read(name, start, end, FAST_BYTES)) as pieces:
+                async for piece in pieces:
+                    yield piece
+                    del piece
         except NoAudio as missing:
             raise AudioUnavailable(f"there is no {name}, which a track names") from missing
 

@@ -30,6 +30,7 @@ from studio.engines.command_catalog import Program
 from worker import production, tracks
 from worker.policy import Policy
 from worker.production import Made
+from worker.tracing import NoTracing, Tracing
 
 R = TypeVar("R")
 PROGRESS_SECONDS = 1.0
@@ -66,20 +67,28 @@ class Runner:
     is_stopping: Callable[[], bool]
     wait: Callable[[float], None]
     counts: Counts = field(default_factory=Counts)
+    tracing: Tracing = field(default_factory=NoTracing)
 
     def run(self, work: Work) -> None:
         """Runs a job to its end. Raises Unavailable only if the worker is told to stop while the database is away."""
         started = time.monotonic()
         try:
-            self._run(work)
-        except Lost:
-            log.info("job lost, cancelled or taken over", job=work.id)
-        except Stopping:
-            self._end(lambda: generation_work.give_back(work))
-            log.info("job given back", job=work.id)
+            with self.tracing.job(work):
+                self._attempt(work)
         finally:
             _empty(self.spool)
             log.debug("job ended", job=work.id, seconds=round(time.monotonic() - started, 3))
+
+    def _attempt(self, work: Work) -> None:
+        try:
+            self._run(work)
+        except Lost:
+            log.info("job lost, cancelled or taken over", job=work.id)
+            self.tracing.end("lost")
+        except Stopping:
+            self._end(lambda: generation_work.give_back(work))
+            log.info("job given back", job=work.id)
+            self.tracing.end("given back")
 
     def _run(self, work: Work) -> None:
         try:
@@ -91,6 +100,7 @@ class Runner:
         except (OSError, MemoryError, AudioUnavailable) as problem:
             log.warning("job failed, another attempt follows", job=work.id, attempt=work.attempt, reason=repr(problem))
             self._end(lambda: generation_work.retry(work, NOT_STORED))
+            self.tracing.end("retried")
         except (Cancelled, Lost, Unavailable):
             raise
         except Exception as fault:
@@ -101,8 +111,10 @@ class Runner:
         reason = self.policy().refusal(work.prompt, work.lyrics or "", work.title or "", *work.tags)
         if reason is not None:
             raise EngineRefused(reason)
-        made = production.make(work, self.programs, self.spool, Reporter(work, self.is_stopping))
-        self._deliver(work, made)
+        with self.tracing.step("render"):
+            made = production.make(work, self.programs, self.spool, Reporter(work, self.is_stopping))
+        with self.tracing.step("store"):
+            self._deliver(work, made)
 
     def _deliver(self, work: Work, made: Made) -> None:
         """Writes the audio, then the track and the end of the job; removes the audio of a job that is lost."""
@@ -117,6 +129,7 @@ class Runner:
                 raise
         self.counts.pieces += 1
         self.counts.seconds += made.duration_ms / 1000
+        self.tracing.end("succeeded")
         log.info("piece made", job=work.id, track=track_id, engine=work.engine, seconds=made.duration_ms / 1000)
 
     def _stored(self, work: Work, track_id: str, made: Made) -> StoredAudio:
@@ -144,11 +157,13 @@ class Runner:
     def _refuse(self, work: Work, reason: str) -> None:
         self._end(lambda: generation_work.refuse(work, reason))
         self.counts.refusals += 1
+        self.tracing.end("refused")
         log.info("job refused", job=work.id, reason=reason)
 
     def _fail(self, work: Work, message: str, detail: str) -> None:
         self._end(lambda: generation_work.fail(work, message))
         self.counts.failures += 1
+        self.tracing.end("failed")
         log.warning("job failed", job=work.id, engine=work.engine, message=message, detail=detail)
 
     def _end(self, write: Callable[[], R]) -> R:

@@ -23,14 +23,20 @@ class PolicyFile:
     def current(self) -> Policy:
         """The policy of the file as it is now; while the file is broken, the one before."""
         version = self._stat()
-        if self._path is not None and version != self._version:
+        if version != self._version:
             self._version = version
-            try:
-                self._policy = policy.read(self._path)
-                log.info("policy read again")
-            except BadPolicy as problem:
-                log.error("policy not read, the one before stays", reason=str(problem))
+            self.read_again()
         return self._policy
+
+    def read_again(self) -> None:
+        """Takes what the file says now, also if it does not look changed; if it is broken, the one before stays."""
+        if self._path is None:
+            return
+        try:
+            self._policy = policy.read(self._path)
+            log.info("policy read again")
+        except BadPolicy as problem:
+            log.error("policy not read, the one before stays", reason=str(problem))
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:

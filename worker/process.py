@@ -2,6 +2,7 @@
 
 start     hold an identity, beat, take back what a killed process of this identity left
 loop      take the job whose caller has waited longest, run it; with an empty queue look again after half a second
+SIGHUP    the operator's files are read again, before the next job
 SIGTERM   the job at hand goes back, the row of the worker is removed
 """
 
@@ -10,8 +11,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -23,13 +24,15 @@ from models.audio_store import AudioStore
 from models.db.database import Database
 from models.exceptions import Unavailable
 from models.generation_work import Work
-from studio.engines.command_catalog import Program
 from web.periodic_thread import PeriodicThread
+from web.server.signals import Terminal
 from worker import identity, metrics
 from worker.heartbeat import Heartbeat, take_over
 from worker.identity import Identity
 from worker.jobs import Counts, Runner
 from worker.policy_file import PolicyFile
+from worker.program_file import ProgramFile
+from worker.tracing import NoTracing, Tracing
 
 NICE = 10
 POLL_SECONDS = 0.5
@@ -43,9 +46,10 @@ class Options:
     """What a worker needs to know: where its folder is, the operator's files, and the free disk space that stays."""
 
     folder: Path
-    programs: Mapping[str, Program]
+    programs: ProgramFile
     policy: PolicyFile
     min_free_bytes: int
+    tracing: Tracing = field(default_factory=NoTracing)
 
 
 class Worker:
@@ -56,11 +60,14 @@ class Worker:
         self._options = options
         self._is_stopping = False
         self._is_full = False
+        self._is_renewed = True
+        self._terminal = Terminal()
         self._stop: SimpleQueue[int] = SimpleQueue()
         self._heartbeat = Heartbeat(database, own.id)
         self._runner = Runner(
-            store, options.policy.current, options.programs, own.spool, lambda: self._is_stopping, self._wait
+            store, options.policy.current, options.programs.programs, own.spool, lambda: self._is_stopping, self._wait
         )
+        self._runner.tracing = options.tracing
 
     @property
     def counts(self) -> Counts:
@@ -71,6 +78,14 @@ class Worker:
         """Signal handler: the job at hand is given back. SimpleQueue.put is reentrant."""
         self._is_stopping = True
         self._stop.put(number)
+
+    def renew(self, number: int = 0, frame: object = None) -> None:
+        """Signal handler: the files are read again before the next job; a terminal that was closed stops the worker."""
+        if self._terminal.is_gone():
+            self.stop(number, frame)
+        else:
+            self._is_renewed = False
+            self._stop.put(number)  # ends a pause
 
     def run(self) -> None:
         """Works until `stop`, in the thread that calls it, with the current database."""
@@ -88,7 +103,16 @@ class Worker:
         take_over(self._own.id)
         self._heartbeat.beat()
 
+    def _read_again(self) -> None:
+        self._is_renewed = True
+        self._options.policy.read_again()
+        self._options.programs.read_again()
+        self._runner.programs = self._options.programs.programs
+        log.info("worker renewed", worker=self._own.id)
+
     def _work_once(self) -> None:
+        if not self._is_renewed:
+            self._read_again()
         work = self._next()
         if work is None:
             self._wait(POLL_SECONDS)
@@ -133,8 +157,9 @@ def run(
     os.nice(NICE)
     with database.use(), identity.held(options.folder) as own:
         worker = Worker(database, store, options, own)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, worker.stop)
+        signal.signal(signal.SIGHUP, worker.renew)
         if parent is not None:
             PeriodicThread("parent check", partial(_stop_without_parent, parent), PARENT_SECONDS).start()
         with metrics.written(worker.counts, metrics_dir):

@@ -5,9 +5,10 @@ A worker that ends soon after its start is replaced later and later, so that one
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 
@@ -47,6 +48,11 @@ class _Place:
         self._next = time.monotonic() + (0.0 if is_steady else self._pause)
         self._process = None
 
+    def renew(self) -> None:
+        """Tells the worker to read the operator's files again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def terminate(self) -> None:
         """Tells the worker to give its job back."""
         if self._process is not None:
@@ -72,8 +78,15 @@ class Supervisor:
         for place in self._places:
             place.keep_alive()
 
-    def __enter__(self) -> None:
+    def renew(self) -> None:
+        """Tells all workers to read the operator's files again."""
+        for place in self._places:
+            place.renew()
+
+    def __enter__(self) -> Callable[[], None]:
+        """Starts the workers; returns what renews them."""
         self._thread.start()
+        return self.renew
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A second of MP3 takes at most so much, whatever it sounds like; music takes three quarters of it.
+BYTES_PER_SECOND = 20_000
 PROMPT_LANGUAGES = ("en", "de", "fr")
 
 

@@ -92,6 +92,18 @@ def test_client_passes_the_scenario(language: Language, driver: Driver, services
         _compare(asked, response)
 
 
+@pytest.mark.parametrize("language", [LANGUAGES["python"], LANGUAGES["typescript"]], ids=["python", "typescript"])
+def test_a_list_with_another_field_is_paged(driver: Driver, services: Services) -> None:
+    """`jobs`, and not `items`; in the other languages the caller names the field."""
+    service = services.actors("sqlite").service
+    key = service.key(f"user_{secrets.token_hex(8)}")[1]
+    body = {"engine": "studio", "prompt": "rain", "duration_seconds": 1}
+    with service.client(key) as client:
+        made = [client.post("generations", json=body).json()["id"] for _ in range(3)]
+    step = {"do": "jobs", "limit": 1, "url": f"{service.url}/v1", "api_key": key, "organization": HOME}
+    assert driver.ask(step | {"timeout": 20, "retries": 0}) == {"value": made[::-1]}
+
+
 @EVERY_LANGUAGE
 def test_client_handles_the_misbehaving_server(
     language: Language, driver: Driver, misbehaving: MisbehavingServer

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from models.audio_store import AudioStore
 from models.tracks import Track
 from tests.deploy.test_nginx import assert_envelope
 from tools.deploy.nginx import Proxy, free_port, running
 from tools.testing.played import Played, playing, sealed
 from tools.testing.range_cases import CONTENT, EXAMPLES, Asked, check, requests
-from web import playback
 
 ACCEL = "/_audio/"
 # Header fields that differ from response to response, or that nginx adds.
@@ -67,7 +67,7 @@ async def _nothing(*_: object) -> AsyncIterator[bytes]:
 def test_nginx_sends_the_file(
     played: Played, client: httpx.Client, track: Track, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    monkeypatch.setattr(playback, "read_file", _nothing)
+    monkeypatch.setattr(AudioStore, "read", _nothing)
     response = client.get(sealed(track.id), headers={"Range": asked} if asked else {})
     assert response.content in (CONTENT, CONTENT[:100], CONTENT[5000:], CONTENT[-7:])
     assert response.status_code == (206 if asked else 200)

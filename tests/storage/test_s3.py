@@ -74,7 +74,7 @@ def store() -> Iterator[AudioStore]:
 
 def read(store: AudioStore, name: str, start: int, end: int, piece_bytes: int = 256 * 1024) -> list[bytes]:
     async def pieces() -> list[bytes]:
-        return [piece async for piece in store.read(name, start, end, piece_bytes)]
+        return [bytes(piece) async for piece in store.read(name, start, end, piece_bytes)]
 
     return asyncio.run(pieces())
 
@@ -212,7 +212,7 @@ def test_a_server_that_is_killed_while_it_is_read(store: AudioStore, server: S3S
 
     async def pieces() -> list[bytes]:
         reader, got = store.read(name, 0, len(CONTENT)), list[bytes]()
-        got.append(await anext(reader))
+        got.append(bytes(await anext(reader)))
         server.kill()
         with pytest.raises(AudioUnavailable):
             await anext(reader)

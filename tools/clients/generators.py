@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tools.clients import pages
 from web.contract import document as strict
 from web.contract import relaxed_contract
 
@@ -128,8 +129,12 @@ def _report_progress(lines: Any, done: Done) -> Iterator[str]:
 
 
 def _in_camel_case(document: dict[str, Any]) -> dict[str, Any]:
-    """The contract with operationIds in camel case, without links and `x-related`, which use the original names."""
+    """The contract with operationIds in camel case, without links and `x-related`, which use the original names.
+
+    It says how its lists are paged.
+    """
     renamed: dict[str, Any] = json.loads(json.dumps(document))
+    pages.describe(renamed)
     for operation in relaxed_contract.operations(renamed):
         operation["operationId"] = re.sub(r"_([a-z])", lambda match: match[1].upper(), operation["operationId"])
         operation.pop("x-related", None)

@@ -148,7 +148,7 @@ def serve(
     sockets: list[socket.socket],
     options: Mapping[str, Any],
     on_ready: Callable[[], None],
-    background: AbstractContextManager[None],
+    background: AbstractContextManager[object],
 ) -> int:
     """Serves in this process until a signal, inside the context `background`; returns the exit status.
 

@@ -108,11 +108,13 @@ class Supervisor:
         self._replacement: Worker | None = None  # of the first outdated one
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._terminal = signals.Terminal()
+        self._renew_background: Callable[[], None] = lambda: None
         self._status: int | None = None
         self._deadline = ShutdownDeadline(config.timeout_graceful_shutdown or 0, self._kill_all)
 
-    def run(self) -> int:
-        """Runs the workers until a signal; returns the exit status."""
+    def run(self, renew_background: Callable[[], None]) -> int:
+        """Runs the workers until a signal; returns the exit status. SIGHUP calls `renew_background` too."""
+        self._renew_background = renew_background
         signals.handle(self._stop_on_signal, self._queue_signal)
         for number in signals.OF_TERMINALS:
             signal.signal(number, self._queue_signal)
@@ -138,6 +140,7 @@ class Supervisor:
         match number:
             case signal.SIGHUP if not self._terminal.is_gone():
                 self._outdated = [*self._workers]
+                self._renew_background()
             case signal.SIGTTIN:
                 self._workers.append(self._new_worker())
             case signal.SIGTTOU if len(self._workers) > 1:
@@ -216,12 +219,15 @@ def supervise(
     workers: int,
     options: Mapping[str, Any],
     on_ready: Callable[[], None],
-    background: AbstractContextManager[None],
+    background: AbstractContextManager[Callable[[], None]],
 ) -> int:
-    """Serves in several processes, each with its own application, until a signal; returns the exit status."""
+    """Serves in several processes, each with its own application, until a signal; returns the exit status.
+
+    `background` returns what renews its processes, at SIGHUP.
+    """
     supervisor = Supervisor(server_config(FACTORY, workers, options), sockets, on_ready)
-    with background:
-        return supervisor.run()
+    with background as renew_background:
+        return supervisor.run(renew_background)
 
 
 def stop_without_parent(parent: int) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 TRACE = "music_studio.trace"
+TRACE_CONTEXT = "music_studio.trace_context"
 TIMEOUT_SECONDS = 3
 # The methods that semantic conventions know; any other is a text of the client.
 METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
@@ -31,8 +32,7 @@ class TracingMiddleware:
         self.app = app
         self._kind = SpanKind.SERVER
         self._propagator = TraceContextTextMapPropagator()
-        self._provider = _provider(endpoint, version)
-        self._tracer = self._provider.get_tracer("music-studio", version)
+        self._tracer = tracer(endpoint, version)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,8 +46,22 @@ class TracingMiddleware:
         )
         with opened as span:
             trace = f"{span.get_span_context().trace_id:032x}"
-            await self.app({**scope, TRACE: trace}, receive, _record_status(span, send))
+            own: dict[str, str] = {}
+            self._propagator.inject(own)
+            extended = {**scope, TRACE: trace, TRACE_CONTEXT: own.get("traceparent")}
+            await self.app(extended, receive, _record_status(span, send))
             _describe(span)
+
+
+def trace_context() -> str | None:
+    """The `traceparent` of the current request's span, for what goes on after the response; None without tracing."""
+    found: str | None = current_request.get().scope.get(TRACE_CONTEXT)
+    return found
+
+
+def tracer(endpoint: str, version: str) -> Any:
+    """A tracer of OpenTelemetry that sends its spans to a collector, by OTLP over HTTP."""
+    return _provider(endpoint, version).get_tracer("music-studio", version)
 
 
 def _provider(endpoint: str, version: str) -> Any:

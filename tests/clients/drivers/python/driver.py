@@ -13,6 +13,7 @@ from music_studio_client import (
     CollectionPatch,
     CollectionsApi,
     CollectionTrackCreate,
+    GenerationsApi,
 )
 from music_studio_client.studio import MusicStudio, every
 
@@ -42,6 +43,9 @@ ACTIONS: dict[str, Callable[[CollectionsApi, str, dict[str, Any]], Any]] = {
     "delete": lambda api, home, step: api.delete_collection(home, step["collection"]).id,
     "list": lambda api, home, step: [seen(one) for one in api.list_collections(home, limit=step["limit"]).items],
     "every": lambda api, home, step: [seen(one) for one in every(api.list_collections, home, limit=step["limit"])],
+    "jobs": lambda api, home, step: [
+        one.id for one in every(GenerationsApi(api.api_client).list_generations, home, limit=step["limit"])
+    ],
     "tracks": lambda api, home, step: [
         one.track_id for one in api.list_collection_tracks(home, step["collection"]).items
     ],

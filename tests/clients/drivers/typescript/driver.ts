@@ -61,6 +61,11 @@ async function act(step: Step): Promise<[unknown, Answer?]> {
       for await (const one of api.listCollections.items({ path: home, query: { limit: step.limit } })) all.push(seen(one));
       return [all];
     }
+    case 'jobs': {
+      const all = [];
+      for await (const one of api.listGenerations.items({ path: home, query: { limit: step.limit } })) all.push(one.id);
+      return [all];
+    }
     case 'tracks': {
       const page = await api.listCollectionTracks({ path });
       return [page.data?.items.map((item) => item.track_id), page];

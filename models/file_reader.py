@@ -16,10 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
-from models.exceptions import Unavailable
-
 T = TypeVar("T")
 
 FAST_BYTES, SLOW_BYTES = 32 * 1024, 8 * 1024
@@ -31,27 +27,24 @@ TURN_PIECES = 8
 AHEAD_BYTES = 1024 * 1024
 _NO_WAIT = getattr(os, "RWF_NOWAIT", None)  # of Linux
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
-log = structlog.get_logger("web.http.file_reader")
 
 
-async def read_file(file: Path, start: int, end: int) -> AsyncGenerator[memoryview, None]:
-    """The bytes of a file from `start` to before `end`, after an empty piece once it is open. Raises Unavailable."""
-    try:
-        with await _in_thread(open, file, "rb", 0) as opened:
-            reader, pace = _Reader(opened.fileno()), _Pace()
-            yield memoryview(b"")
-            while start < end:
-                piece = await reader.read(start, min(pace.size, end - start))
-                if not piece:
-                    raise OSError(f"{file} is shorter than it was")
-                start += len(piece)
-                yield piece
-                del piece
-                if pace.is_turn_over():
-                    await asyncio.sleep(0)
-    except OSError as error:
-        log.error("file cannot be read", error=str(error))
-        raise Unavailable("The file cannot be read") from error
+async def read_file(file: Path, start: int, end: int, piece_bytes: int) -> AsyncGenerator[memoryview, None]:
+    """The bytes of a file from `start` to before `end`, in pieces of at most `piece_bytes`, with one open file.
+
+    Ends early if the file is shorter. Raises OSError.
+    """
+    with await _in_thread(open, file, "rb", 0) as opened:
+        reader, pace = _Reader(opened.fileno()), _Pace()
+        while start < end:
+            piece = await reader.read(start, min(pace.size, piece_bytes, end - start))
+            if not piece:
+                return
+            start += len(piece)
+            yield piece
+            del piece
+            if pace.is_turn_over():
+                await asyncio.sleep(0)
 
 
 class _Reader:
