@@ -18,7 +18,8 @@ from sqlalchemy import (
 )
 
 import models.generation_tables
-import models.key_tables  # noqa: F401 - the imports put their tables into the metadata
+import models.key_tables
+import models.share_tables  # noqa: F401 - the imports put their tables into the metadata
 from models.base import BIGINT, Bool, UTCDateTime, metadata
 
 organizations = Table(

@@ -34,6 +34,7 @@ __all__ = [
     "is_audible",
     "list_all",
     "lock",
+    "lock_any",
     "new_track_id",
     "not_found",
     "tracks",
@@ -109,6 +110,12 @@ def get(caller: Caller, organization_id: str, track_id: str) -> Track:
 def lock(caller: Caller, organization_id: str, track_id: str) -> Track:
     """The same track; its deletion waits until the transaction ends. Raises NotFound."""
     return _find(caller, organization_id, track_id, LOCK, LOCK_ANY)
+
+
+def lock_any(organization_id: str, track_id: str) -> Track | None:
+    """A track that is not deleted; its deletion waits until the transaction ends. Does not ask who may hear it."""
+    row = connection.fetch_one(LOCK_ANY, organization=organization_id, track=track_id)
+    return None if row is None else Track._make(row)
 
 
 def is_audible(caller: Caller, organization_id: str, track_id: str) -> bool:

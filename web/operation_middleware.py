@@ -115,8 +115,7 @@ class OperationMiddleware(SpecMiddleware):
             return self._options(context)
         operation, context.path_values = self.router.find(context.method, context.path)
         context.operation = operation
-        if not operation.public:
-            await self._authenticate(operation, context)
+        await self._admit(operation, context)
         request_checks.negotiate(operation, context)
         if b"content-length" in context.headers or b"transfer-encoding" in context.headers:
             await self._read_body(operation, context, receive)
@@ -156,6 +155,13 @@ class OperationMiddleware(SpecMiddleware):
                 return await self.dispatcher.dispatch(operation, context)
             except CallerChanged:
                 continue
+
+    async def _admit(self, operation: Operation, context: RequestContext) -> None:
+        """Authenticates the request unless the operation is public, and counts it against its quotas."""
+        if not operation.public:
+            await self._authenticate(operation, context)
+        if operation.token_quota:
+            self.limiter.check_token(operation, context)
 
     async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
         """Authenticates the request, then counts it against the quota of its credential."""

@@ -17,7 +17,7 @@ from models.audio import EXTENSIONS
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, NoAudio
 from models.tracks import Track
-from web.context import RequestContext, current_request
+from web.context import RequestContext, current_request, request_origin
 from web.exceptions import PlaybackUrlInvalid
 from web.http import ranges
 from web.http.file_reader import FAST_BYTES, read_file
@@ -64,7 +64,7 @@ class Playback:
             return self.store.signed_url(track.audio_name, min(seconds, MAX_DIRECT_SECONDS))
         file = f"{track.id}.{EXTENSIONS[track.mime_type]}"
         seal = self._sealer.seal(file, Grant(track.organization_id, MASTER, int(context.arrived) + seconds))
-        address = self._options.public_url or _address(context)
+        address = self._options.public_url or request_origin(context)
         return f"{address}{self._options.path.format(file=file)}?sig={seal}"
 
     def grant(self, context: RequestContext, file: str, seal: str) -> Grant:
@@ -149,10 +149,3 @@ def _of(context: RequestContext) -> Playback:
     if not isinstance(context.playback, Playback):
         raise RuntimeError("This application has no audio store")
     return context.playback
-
-
-def _address(context: RequestContext) -> str:
-    """Scheme and host of the request."""
-    scope = context.scope
-    host = context.headers.get(b"host", b"").decode("latin-1")
-    return f"{scope['scheme']}://{host or ':'.join(map(str, scope['server']))}"

@@ -60,6 +60,7 @@ class Operation:
         self.public = node.is_public
         self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
+        self.token_quota: str = node.node.get("x-token-rate-limit", "")
         self.invalid_request: str | None = node.node.get("x-invalid-request")
         fields = deprecation.headers(node.node, public_path)
         self.deprecation_link = fields.pop("link", "")
