@@ -16,7 +16,7 @@ from connexion.spec import Specification
 
 from models.db.context import current_lease
 from models.exceptions import Failure, InvalidValue, NotFound
-from web import binding, docs_pages
+from web import binding, docs_pages, error_page
 from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
@@ -102,7 +102,7 @@ class OperationMiddleware(SpecMiddleware):
             raise
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
             error = self.errors.to_response(_as_shown(context, failure), context.request_id)
-            response = self._checked_error(context, error)
+            response = self._checked_error(context, error_page.as_preferred(context, error))
         await send_response(context, response, send)
         if response.pieces is not None and context.method != "HEAD":
             with self.dispatcher.database.use():

@@ -7,13 +7,13 @@ it (`X-Accel-Redirect`), which is told only what it decides in the same way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from hashlib import blake2b
 from math import ceil
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from models.audio import EXTENSIONS
+from models.audio import EXTENSIONS, StoredAudio
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, NoAudio
 from models.tracks import Track
@@ -67,6 +67,11 @@ class Playback:
         address = self._options.public_url or request_origin(context)
         return f"{address}{self._options.path.format(file=file)}?sig={seal}"
 
+    def direct_url(self, context: RequestContext, tracks: Iterable[Track]) -> str:
+        """The URL of one of the tracks where the store signs them; else an empty text."""
+        urls = (self.url(context, track) for track in tracks) if self._options.direct else iter(())
+        return next(filter(None, urls), "")
+
     def grant(self, context: RequestContext, file: str, seal: str) -> Grant:
         """What the seal of a URL grants at this moment. Raises PlaybackUrlInvalid."""
         grant = self._sealer.open(file, seal)
@@ -81,23 +86,43 @@ class Playback:
 
         Raises PlaybackUrlInvalid for no track and for one without audio; RangeNotSatisfiable.
         """
-        if track is None or track.audio_name is None or track.audio_bytes is None or track.mime_type is None:
+        audio = None if track is None else _audio(track)
+        if audio is None:
             raise PlaybackUrlInvalid
-        tag = entity_tag(track.audio_name)
-        selection = ranges.select(request, track.audio_bytes, tag)
         left = max(0, grant.expires - ceil(context.arrived))
-        headers = {"etag": tag, "cache-control": f"private, max-age={left}"} | selection.headers(track.audio_bytes)
+        kept = {"cache-control": f"private, max-age={left}"}
+        return self._send(context, request, audio, ranges.select(request, audio.size, entity_tag(audio.name)), kept)
+
+    def part(self, context: RequestContext, track: Track, request: RangeRequest) -> WithStatus[Any] | None:
+        """The range of a track's audio that is asked for, which no cache keeps.
+
+        None for the whole, for a track without audio, and where the store signs the URLs. Raises RangeNotSatisfiable.
+        """
+        audio = _audio(track)
+        if audio is None or self._options.direct:
+            return None
+        selection = ranges.select(request, audio.size, entity_tag(audio.name))
+        return self._send(context, request, audio, selection, {}) if selection.status == 206 else None
+
+    def _send(
+        self,
+        context: RequestContext,
+        request: RangeRequest,
+        audio: StoredAudio,
+        selection: Selection,
+        headers: dict[str, str],
+    ) -> WithStatus[Any]:
+        headers |= {"etag": entity_tag(audio.name)} | selection.headers(audio.size)
         if selection.status == 304:
             return WithStatus(None, 304, headers)
         if self._is_for_proxy(context, request, selection):
-            headers["x-accel-redirect"] = self._options.accel + quote(track.audio_name)
+            headers["x-accel-redirect"] = self._options.accel + quote(audio.name)
             if selection.status == 200:
                 del headers["accept-ranges"]  # nginx adds its own to a whole file, and to nothing else
-            return WithStatus(RawBody(b"", track.mime_type), selection.status, headers)
-        pieces = self._pieces(track.audio_name, selection.start, selection.end)
-        return WithStatus(
-            StreamedBody(pieces, track.mime_type, selection.end - selection.start), selection.status, headers
-        )
+            return WithStatus(RawBody(b"", audio.mime_type), selection.status, headers)
+        pieces = self._pieces(audio.name, selection.start, selection.end)
+        body = StreamedBody(pieces, audio.mime_type, selection.end - selection.start)
+        return WithStatus(body, selection.status, headers)
 
     def _is_for_proxy(self, context: RequestContext, request: RangeRequest, selection: Selection) -> bool:
         """Whether the proxy sends the audio: only what it understands in the same way."""
@@ -143,6 +168,27 @@ def response(
     context = current_request.get()
     request = RangeRequest(context.method, if_none_match, range_, if_range)
     return _of(context).response(context, track, grant, request)
+
+
+def part(track: Track, *, range_: str | None, if_range: str | None) -> WithStatus[Any] | None:
+    """The range of a track's audio that this request asks for; None if it is to be led to the track's URL.
+
+    Raises RangeNotSatisfiable.
+    """
+    context = current_request.get()
+    return _of(context).part(context, track, RangeRequest(context.method, None, range_, if_range))
+
+
+def direct_url(tracks: Iterable[Track]) -> str:
+    """A URL of the host that serves the audio of these tracks, where it is not this one; else an empty text."""
+    context = current_request.get()
+    return _of(context).direct_url(context, tracks)
+
+
+def _audio(track: Track) -> StoredAudio | None:
+    if track.audio_name is None or track.audio_bytes is None or track.mime_type is None:
+        return None
+    return StoredAudio(track.audio_name, track.audio_bytes, track.mime_type)
 
 
 def _of(context: RequestContext) -> Playback:

@@ -151,6 +151,7 @@ def _document() -> dict[Row, Case]:
     there = _changed(_getting(), "servers", value=[{"url": "/v2"}])
     seldom = _changed(_getting(), "x-rate-limits", "default", "requests", value=1)
     elsewhere = document({"/other": {"get": operation("get_thing")}})
+    elsewhere_below = _changed(_getting(), "paths", "/things", "servers", value=[{"url": "/v2"}])
     named, other = ({"Name": {"type": kind}} for kind in ("string", "integer"))
     reference = {"$ref": "#/components/schemas/Name"}
     components = Case(
@@ -158,6 +159,7 @@ def _document() -> dict[Row, Case]:
     )
     return {
         ("OpenAPI", "servers"): Case(_getting(), there),
+        ("PathItem", "servers"): Case(elsewhere_below, _getting()),
         ("Server", "url"): Case(_getting(), there),
         ("Server", "variables"): Case(_based("v1"), _based("v2")),
         ("ServerVariable", "default"): Case(_based("v1"), _based("v2")),

@@ -159,6 +159,7 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Server", "variable that is not declared"): _set("servers", "servers", 0, "url", value="/{base}"),
         ("Paths", "two templates of one form"): _path("/things/{other}"),
         ("Paths", "template below the documentation"): _below_docs,
+        ("PathItem", "other than one server"): _set(THING, "paths", THING, "servers", value=[]),
         ("Operation", "no operationId"): _set(AT_GET, *GET, "operationId"),
         ("Operation", "other than one tag"): _set(AT_GET, *GET, "tags", value=["things", "others"]),
         ("Operation", "no quota"): _set(AT_GET, *GET, "x-rate-limit", value="other"),

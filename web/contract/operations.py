@@ -92,6 +92,7 @@ class ResponseObject:
     def __init__(self, operation: OperationObject, status: int, validators: ValidatorCache, public_path: str) -> None:
         node = operation.by_status[status]
         self.status = status
+        self.description: str = node["description"]
         self.media_types = {
             name: MediaType(name, operation.follow(media), validators, "writeOnly")
             for name, media in node.get("content", {}).items()
