@@ -34,7 +34,7 @@ def get_shared_audio(
 ) -> WithStatus[Any]:
     """A player gets ranges from here, because it would not come back to an address that leads it elsewhere."""
     tracks = _tracks(sharing.resolve(token, counts=False))
-    track = tracks[int(position) - 1] if int(position) <= len(tracks) else None
+    track = {str(number): track for number, track in enumerate(tracks, 1)}.get(position)
     url = None if track is None else playback.url(track)
     if track is None or url is None:
         raise NotFound(NO_LINK)
