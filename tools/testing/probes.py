@@ -35,7 +35,7 @@ PROBES: dict[str, dict[str, Any] | None] = {
 
 
 class Scene(NamedTuple):
-    """A service, alice's client, and ids: of a collection with one saved track, of another track, and of a queued job."""
+    """A service, alice's client, and ids: a collection with one saved track, another track, a queued job."""
 
     service: Service
     alice: httpx.Client
