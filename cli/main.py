@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import settings
-from cli import audio, database, engines, keys, organizations, serve, studio, tracks, work
+from cli import audio, database, engines, keys, organizations, serve, shares, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help
@@ -92,6 +92,7 @@ cli.add_typer(audio.group, name="audio")
 cli.add_typer(studio.group, name="studio")
 cli.add_typer(engines.group, name="engines")
 cli.add_typer(organizations.group, name="organizations")
+cli.add_typer(shares.group, name="shares")
 cli.add_typer(organizations.reports)
 cli.add_typer(configuration.group)
 

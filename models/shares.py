@@ -4,7 +4,7 @@ A token is a secret that is shown once. The caller of these functions makes it a
 (web.security.share_tokens); only the digest is stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ __all__ = [
     "resolve",
     "revoke",
     "revoke_all_of",
+    "revoke_links",
     "save",
     "share_collection",
     "share_track",
@@ -110,6 +111,13 @@ def revoke(caller: Caller, organization_id: str, share_id: str) -> None:
 def revoke_all_of(organization_id: str, user_id: str) -> int:
     """Ends every link of a user in an organization; returns how many were not revoked before."""
     return connection.execute(REVOKE_ALL, organization=organization_id, user=user_id, now=now())
+
+
+@connection.transaction
+def revoke_links(links: Iterable[ShareLink]) -> None:
+    """Ends these links, whoever owns them."""
+    for link in links:
+        connection.fetch_one(REVOKE, organization=link.organization_id, user=link.user_id, link=link.id, now=now())
 
 
 def list_all(organization_id: str | None = None, user_id: str | None = None) -> list[ShareLink]:

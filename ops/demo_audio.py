@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from models import tracks
 from models.audio_store import AudioStore
 from models.tracks import Track
-from ops.demo import ORGANIZATION, TRACKS, Piece
+from ops.demo import ORGANIZATION, PIECES, Piece
 
 MOST_PROCESSES = 4
 TONE_RATE = 8000
@@ -63,7 +63,7 @@ def tone(hertz: int, seconds: int) -> bytes:
 def _lacking(store: AudioStore) -> dict[Piece, Track]:
     """The tracks of the demo that name no audio, or audio that is not in the store."""
     by_id = {track.id: track for track in tracks.list_all(ORGANIZATION)}
-    found = {piece: by_id[piece.track_id] for piece in TRACKS if piece.track_id in by_id}
+    found = {piece: by_id[piece.track_id] for piece in PIECES if piece.track_id in by_id}
     return {piece: track for piece, track in found.items() if not _has_audio(store, track)}
 
 
@@ -81,7 +81,7 @@ def _tones(wanted: Collection[Piece], folder: Path) -> Iterator[Made]:
     """A tone for each, of its own pitch and of the duration of the piece."""
     for piece in wanted:
         path = folder / f"{piece.track_id}.wav"
-        path.write_bytes(tone(LOWEST_HERTZ + 20 * TRACKS.index(piece), piece.seconds))
+        path.write_bytes(tone(LOWEST_HERTZ + 20 * PIECES.index(piece), piece.seconds))
         yield piece, "audio/wav", path
 
 

@@ -34,6 +34,8 @@ IDS = {
     "track_id": "mtrack_8d2e1f6a3c9b",
     "job_id": "mjob_3e8b5d1f7a2c",
     "file": "mtrack_8d2e1f6a3c9b.mp3",
+    "share_id": "mslink_5d2f8c1a7e94",
+    "token": "shr_9f4c1e7a2b8d5063c8e1f72a4b9d0e36",
 }
 _OPERATIONS: Any = schemathesis.openapi.from_dict(contract.document()).get_all_operations()
 GENERATED: dict[str, Any] = {

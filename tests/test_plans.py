@@ -21,6 +21,7 @@ FULL_SCANS = {
     "models.collection_versions.RENEW",
     "models.key_events.LIST_ALL",
     "models.key_queries.LIST",
+    "models.share_queries.LIST_ALL",
     "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
     "models.track_audio.LIVE",
     "models.track_queries.LIST",

@@ -2,25 +2,31 @@
 
 import re
 import secrets
+import time
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import bindparam, update
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from sqlalchemy import bindparam, select, update
 
+from models import shares
 from models.base import now
 from models.db import connection
 from models.schema import tracks
-from models.share_tables import share_links
+from models.share_tables import share_links, share_tokens
 from tools.testing.service import (
     AWAY,
     HOME,
     NO_COLLECTION,
     NO_TRACK,
     Service,
+    Services,
     add_all,
     assert_envelope,
+    at_once,
     new_collection,
     violations,
 )
@@ -356,3 +362,162 @@ def test_the_way_to_the_page_tells_nothing_about_the_link(owner: Person, anyone:
         else:
             assert_envelope(response, "RESOURCE_NOT_FOUND")
     assert_envelope(anyone.get(UNKNOWN, headers={"Accept": "image/png"}), "NOT_ACCEPTABLE")
+
+
+def _shared(service: Service, token: str) -> str:
+    return f"{service.url}/v1/music/shared/{token}/save"
+
+
+def test_saved_track_is_the_recipients_after_the_link_is_revoked(owner: Person, guest: Person) -> None:
+    [track] = owner.make()
+    link = owner.share(f"tracks/{track}")
+    response = guest.client.post(_shared(owner.service, link["token"]))
+    assert response.status_code == 201, response.text
+    entry = response.json()
+    assert list(entry) == SAVED
+    assert re.fullmatch("mlib_[0-9a-f]{12}", entry["id"])
+    assert (entry["track_id"], entry["source"], entry["share_link_id"]) == (track, "shared", link["id"])
+    assert response.headers["Location"] == f"/v1/music/{AWAY}/tracks/{track}"
+    assert guest.client.post(_shared(owner.service, link["token"])).json() == entry
+    owner.client.delete(f"share/{link['id']}")
+    assert guest.client.get(owner.service.url + response.headers["Location"]).json()["playback_url"]
+    assert [one["id"] for one in guest.client.get("tracks").json()["items"]] == [track]
+    assert guest.client.post(f"tracks/{track}/save").json()["share_link_id"] == link["id"]
+    assert_envelope(guest.client.post(_shared(owner.service, link["token"])), "RESOURCE_NOT_FOUND")
+
+
+def test_own_track_and_one_in_the_library_already_keep_their_source(owner: Person) -> None:
+    saved, unsaved = owner.make(2)
+    entry = owner.service.save_track(saved, owner.user)
+    again = owner.client.post(_shared(owner.service, owner.share(f"tracks/{saved}")["token"])).json()
+    assert (again["id"], again["source"], again["share_link_id"]) == (entry, "own", None)
+    link = owner.share(f"tracks/{unsaved}")
+    own = owner.client.post(_shared(owner.service, link["token"])).json()
+    assert (own["source"], own["share_link_id"]) == ("own", link["id"])
+
+
+def test_track_taken_out_of_the_library_is_saved_anew(owner: Person, guest: Person) -> None:
+    [track] = owner.make()
+    first, second = owner.share(f"tracks/{track}"), owner.share(f"tracks/{track}")
+    entry = guest.client.post(_shared(owner.service, first["token"])).json()
+    guest.client.delete(f"tracks/{track}/save")
+    assert_envelope(guest.client.get(f"tracks/{track}"), "RESOURCE_NOT_FOUND")
+    again = guest.client.post(_shared(owner.service, second["token"])).json()
+    assert (again["id"], again["share_link_id"]) == (entry["id"], second["id"])
+    assert guest.client.get(f"tracks/{track}").status_code == 200
+
+
+def test_what_cannot_be_saved(owner: Person, guest: Person) -> None:
+    [track] = owner.make()
+    collection, gone = new_collection(owner.client)["id"], owner.share(f"tracks/{track}")
+    link = owner.share(f"collections/{collection}")
+    assert_envelope(guest.client.post(_shared(owner.service, link["token"])), "NOT_SAVABLE")
+    owner.client.delete(f"tracks/{track}")
+    error = assert_envelope(guest.client.post(_shared(owner.service, gone["token"])), "RESOURCE_NOT_FOUND")
+    assert error["details"] == {}
+    assert guest.client.get("tracks").json()["items"] == []
+
+
+def test_caller_with_several_organizations_names_one(owner: Person, services: Services) -> None:
+    guest, [track] = _person(owner.service, AWAY), owner.make()
+    service = services.variant(owner.service, JWT_SECRET=SECRET)
+    claims = {"sub": guest.user, "exp": int(time.time()) + 60, "scope": "music:read music:write"}
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET))
+    client, url = service.client(), _shared(service, owner.share(f"tracks/{track}")["token"])
+    client.headers["Authorization"] = f"Bearer {token}"
+    assert client.post(url).headers["Location"].startswith(f"/v1/music/{AWAY}/")
+    service.key(guest.user, HOME)
+    assert_envelope(client.post(url), "AMBIGUOUS_ORGANIZATION")
+    assert_envelope(client.post(url, json={}), "AMBIGUOUS_ORGANIZATION")
+    for theirs in ("org_none1", "org_abc123"):
+        error = assert_envelope(client.post(url, json={"organization_id": theirs}), "ORGANIZATION_ACCESS_DENIED")
+        assert error["details"] == {"organization_id": theirs}
+    for organization in (HOME, AWAY):
+        response = client.post(url, json={"organization_id": organization})
+        assert response.headers["Location"] == f"/v1/music/{organization}/tracks/{track}"
+    assert violations(client.post(url, json={"organization_id": "home"})) == {("/organization_id", "pattern")}
+
+
+def test_parallel_saves_make_one_entry(owner: Person, guest: Person) -> None:
+    url = _shared(owner.service, owner.share(f"tracks/{owner.make()[0]}")["token"])
+    made = at_once(8, lambda _index: guest.client.post(url).json())
+    assert len({entry["id"] for entry in made}) == 1
+
+
+def _counted(owner: Person, expected: int) -> int:
+    """The count of the only link, at most a few seconds after it was resolved."""
+    for _ in range(100):
+        count: int = owner.links()[0]["resolve_count"]
+        if count >= expected:
+            break
+        time.sleep(0.05)
+    return count
+
+
+def test_resolves_are_counted(owner: Person, anyone: httpx.Client, guest: Person) -> None:
+    [track] = owner.make()
+    token = owner.share(f"tracks/{track}")["token"]
+    for _ in range(3):
+        anyone.get(token)
+    anyone.head(token)
+    anyone.get(token, headers={"Accept": BROWSER})
+    anyone.get(token, params={"colour": "red"})
+    guest.client.post(_shared(owner.service, token))
+    owner.client.delete(f"tracks/{track}")
+    anyone.get(token)
+    assert _counted(owner, 4) == 4
+
+
+def test_resolves_of_the_last_second_are_written_at_the_end(owner: Person, services: Services) -> None:
+    token = owner.share(f"tracks/{owner.make()[0]}")["token"]
+    ending = services.start(owner.service.database_url)
+    for _ in range(5):
+        assert httpx.get(f"{ending.url}/v1/music/shared/{token}", trust_env=False).status_code == 200
+    ending.terminate()
+    ending.process.wait(30)
+    assert owner.links()[0]["resolve_count"] == 5
+
+
+def test_quota_of_a_token_holds_whether_or_not_it_exists(owner: Person, services: Services) -> None:
+    link = owner.share(f"tracks/{owner.make()[0]}")
+    limited = services.variant(owner.service, RATE_LIMIT="", RATE_LIMIT_SHARES="3/day")
+    client, answers = limited.client(), {}
+    for token in (link["token"], *_dead(owner).values()):
+        responses = [client.get(f"{limited.url}/v1/music/shared/{token}") for _ in range(4)]
+        assert len({response.status_code for response in responses[:3]}) == 1
+        error = assert_envelope(responses[3], "RATE_LIMIT_EXCEEDED")
+        assert responses[3].headers["RateLimit-Policy"] == '"shares";q=3;w=86400'
+        assert error["details"].keys() == {"retry_after"}
+        answers[token] = responses[3].headers["RateLimit"].partition(";t=")[0]
+    assert {*answers.values()} == {'"shares";r=0'}
+
+
+def test_token_is_in_no_log_line(owner: Person, anyone: httpx.Client) -> None:
+    tokens = [owner.share(f"tracks/{owner.make()[0]}")["token"], *_dead(owner).values()]
+    for token in tokens[:4]:
+        anyone.get(token, headers={"X-Request-ID": token, "Referer": f"{owner.service.url}/shared/{token}"})
+        anyone.get(f"{token}/nothing")
+        owner.client.post(_shared(owner.service, token), content=b"{")
+        shown = anyone.get("shr_0", params={token: token}).text
+        assert token not in shown
+    owner.service.await_log("resolve_share")
+    assert not [token for token in tokens[:4] if token in owner.service.log_text()]
+
+
+def test_database_has_no_token(owner: Person) -> None:
+    token = owner.share(f"tracks/{owner.make()[0]}")["token"]
+    with owner.service.use_database():
+        digests = [row.digest for row in connection.fetch_all(select(share_tokens.c.digest))]
+    assert digests
+    assert all(len(digest) == 32 and token.encode() not in digest for digest in digests)
+
+
+def test_links_of_one_who_leaves_are_revoked(owner: Person, anyone: httpx.Client) -> None:
+    mine = [owner.share(f"tracks/{track}") for track in owner.make(3)]
+    owner.client.delete(f"share/{mine[0]['id']}")
+    colleague = _person(owner.service)
+    theirs = colleague.share(f"tracks/{colleague.make()[0]}")
+    with owner.service.use_database():
+        assert shares.revoke_all_of(HOME, owner.user) == 2
+        assert shares.revoke_all_of(HOME, owner.user) == 0
+    assert [anyone.get(link["token"]).status_code for link in [*mine, theirs]] == [404, 404, 404, 200]

@@ -17,7 +17,7 @@ PAGE = "/shared/{token}"
 
 
 class Sharing(NamedTuple):
-    """The tokens of an installation, how often their links are resolved, and the path of that operation, with `{token}`.
+    """The tokens of an installation, the count of their resolves, and the path of that operation, with `{token}`.
 
     `public_url` is empty where the address is that of the request.
     """

@@ -166,6 +166,9 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Operation", "quota of a public operation with variables in its path"): _set(
             AT_GET, *GET, "security", value=[]
         ),
+        ("Operation", "x-token-rate-limit that is no quota per token, or without {token} in the path"): _set(
+            AT_GET, *GET, "x-token-rate-limit", value="default"
+        ),
         ("Operation", "requestBody of GET, HEAD or DELETE"): _set(AT_GET, *GET, "requestBody", value=body({})),
         ("Operation", "x-scope of a public operation"): _set(
             AT_GET, *GET, value=operation("get_thing", security=[], **{"x-scope": "music:read"})

@@ -47,6 +47,8 @@ PEPPER = "pepper-of-the-tests-of-32-bytes-or-more"
 NO_COLLECTION = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 NO_JOB = "mjob_000000000000"
+NO_SHARE = "mslink_000000000000"
+NO_TOKEN = "shr_00000000000000000000000000000000"
 START_SECONDS = 30
 PROGRAM = ("-m", "cli")
 # Texts in the log that mean a fault of the service.
