@@ -29,8 +29,8 @@ from web.contract.reading import OperationObject
 PUBLIC = {"get_liveness", "get_readiness", "get_openapi_json", "get_openapi_client_json", "get_openapi_v31_json"}
 # Public by the seal in the address.
 SEALED = {"get_audio"}
-# Open to whoever has the token in the address: one to everybody, one to everybody with a credential.
-TOKEN_IS_ENOUGH = {"resolve_share", "save_shared_track"}
+# Open to whoever has the token in the address: to everybody, and save_shared_track to everybody with a credential.
+TOKEN_IS_ENOUGH = {"get_shared_audio", "get_shared_page", "resolve_share", "save_shared_track"}
 # Response to an unknown id and to one of another organization, by operation and body field.
 IDS_IN_BODIES = {
     ("create_collection", "cover_track_id"): (422, "VALIDATION_ERROR"),

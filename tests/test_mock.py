@@ -251,7 +251,7 @@ def test_service_ignores_mock_preferences(actors: Actors) -> None:
 @pytest.fixture
 def ids(collection: dict[str, Any]) -> dict[str, str]:
     made = {"collection_id": collection["id"], "track_id": NO_TRACK, "file": f"{NO_TRACK}.mp3"}
-    link = {"share_id": demo_shares.COLLECTION_LINK, "token": demo_shares.TOKEN}
+    link = {"share_id": demo_shares.COLLECTION_LINK, "token": demo_shares.TOKEN, "position": "1"}
     return {"organization_id": demo.ORGANIZATION, "job_id": demo_jobs.MADE, **link, **made}
 
 

@@ -186,8 +186,9 @@ def test_static_site_equals_the_served_pages_but_for_the_address(reader: httpx.C
     written = {file: (tmp_path / file).read_bytes() for file in files}
     assert len(files) == 2 * (5 + len(OPERATIONS)) + 6
     assert json.loads(written[Path("docs/openapi.json")])["servers"][0]["url"] == f"{origin}/v1"
-    for file in files:
-        assert written[file].replace(absolute, relative) == served[file].replace(absolute, relative), file
+    for file in files:  # pages for browsers are beside the API
+        found, other = (page[file].replace(absolute, relative) for page in (written, served))
+        assert found.replace(f'"{origin}/"'.encode(), b'"/"') == other, file
 
 
 def test_literals_are_formatted_per_language() -> None:

@@ -54,7 +54,7 @@ def ids(alice: httpx.Client, tracks: list[str]) -> dict[str, str]:
     job = alice.post("generations", json={"engine": "studio", "prompt": "A job", "duration_seconds": 30}).json()["id"]
     own = {"collection_id": made, "track_id": tracks[0], "file": f"{tracks[0]}.mp3", "job_id": job}
     link = alice.post(f"collections/{made}/share").json()
-    return {"organization_id": HOME, "share_id": link["id"], "token": link["token"], **own}
+    return {"organization_id": HOME, "share_id": link["id"], "token": link["token"], "position": "1", **own}
 
 
 def test_the_service_is_alive_and_ready(anonymous: httpx.Client) -> None:

@@ -61,8 +61,9 @@ class Servers:
         track = self.service.make_tracks(1)[0]
         piece = {"engine": "drift", "prompt": "A status", "duration_seconds": 30}
         job = self.alice.post("generations", json=piece).json()["id"]
+        self.service.give_audio(track, b"some audio")
         link = self.alice.post(f"tracks/{track}/share").json()
-        shared = {"share_id": link["id"], "token": link["token"]}
+        shared = {"share_id": link["id"], "token": link["token"], "position": "1"}
         named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job} | shared
         return named | {"file": f"{track}.mp3"}
 
@@ -182,7 +183,7 @@ def _partial(client: OperationClient) -> RawResponse:
 
 
 def _see_other(client: OperationClient) -> RawResponse:
-    return client.response(b"Accept: text/html")
+    return client.response(b"Accept: text/html, */*;q=0.5")
 
 
 def _not_modified(client: OperationClient) -> RawResponse:

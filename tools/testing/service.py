@@ -24,13 +24,16 @@ import httpx
 import pytest
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
+import settings as environment
 from models import keys, library, organizations, revocation, schema
 from models import tracks as models_tracks
+from models.audio_store import AudioStore
 from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
 from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
+from settings import Settings
 from tools.testing import contract_coverage, databases, fork_server
 from tools.testing.fork_server import Forked
 from web.contract import document as contract
@@ -87,6 +90,7 @@ class Service:
     ) -> None:
         self.database_url = url
         self.settings = settings
+        self.audio_url = _audio(url, folder).get("AUDIO_URL") or environment.audio_url(Settings(database_url=url))
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
         self.process = self._start(
@@ -218,6 +222,13 @@ class Service:
             organizations.join(organization, creator)
             self._write(schema.tracks, rows)
         return [str(row["id"]) for row in rows]
+
+    def give_audio(self, track_id: str, content: bytes, organization: str = HOME) -> None:
+        """Stores audio of a minute, and gives it to a track."""
+        stored = AudioStore(self.audio_url).write_bytes(organization, track_id, "audio/mpeg", content)
+        with self.use_database():
+            track = models_tracks.find_all(organization, [track_id])[track_id]
+            assert models_tracks.attach_audio(track, stored, 60_000) is not None
 
     def save_track(self, track_id: str, user: str, organization: str = HOME, track_organization: str = HOME) -> str:
         """Puts a track into a member's library, also one of another organization; returns the id of the entry."""
