@@ -1,4 +1,4 @@
-"""The page of a share link in Chromium: light, dark and phone, by keyboard, without scripts; what its player asks for."""
+"""The page of a share link in Chromium: light, dark, phone, by keyboard, without scripts; what its player asks for."""
 
 from __future__ import annotations
 
