@@ -8,6 +8,7 @@ import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from models.audio_store import AudioStore
 from models.db.database import Database
+from models.share_tokens import ShareTokens
 from settings import Settings
 from studio.engines import command_catalog
 from studio.engines.catalog import Capabilities
@@ -22,7 +23,6 @@ from web.ratelimit.limiter import RateLimiter
 from web.resolve_counter import ResolveCounter
 from web.security.authentication import Authenticator
 from web.security.key_usage import KeyUsageRecorder
-from web.security.share_tokens import ShareTokens
 from web.security.signed_urls import URLSealer
 from web.server.memory_limiter import MIB, MemoryLimiter
 from web.sharing import RESOLVE_OPERATION, Sharing

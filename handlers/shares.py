@@ -116,7 +116,7 @@ def _track(track: Track) -> wire.SharedTrack:
         "mode": cast("wire.TrackMode", track.mode),
         "measured_duration_seconds": None if track.duration_ms is None else track.duration_ms / 1000,
         "instrumental": track.instrumental,
-        "playback_url": playback.url(track),
+        "playback_url": playback.url(track, is_shared=True),
         "licence": {
             "licence_class": cast("wire.LicenceClass", track.licence_class),
             "licence_version": None,

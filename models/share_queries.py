@@ -104,6 +104,12 @@ REVOKE = (
     .returning(_rows.id)
 )
 
+REVOKE_LIVE = (
+    update(share_links)
+    .where(_IS_OWN, _rows.id == bindparam("link"), _rows.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+)
+
 REVOKE_ALL = update(share_links).where(_IS_OWN, _rows.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
 
 _ORGANIZATION, _USER = bindparam("organization", type_=Text()), bindparam("user", type_=Text())

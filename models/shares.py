@@ -1,7 +1,7 @@
 """Share links: each opens one track or one collection of its owner to whoever has its token.
 
 A token is a secret that is shown once. The caller of these functions makes it and computes its keyed digest
-(web.security.share_tokens); only the digest is stored.
+(models.share_tokens); only the digest is stored.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ from models.share_queries import (
     RESOLVE,
     REVOKE,
     REVOKE_ALL,
+    REVOKE_LIVE,
     TRACKS,
     ShareLink,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "MAX_DAYS",
     "NO_LINK",
     "LinkKey",
+    "OwnedLink",
     "ShareLink",
     "Shared",
     "Terms",
@@ -53,6 +55,8 @@ MAX_DAYS = 90
 NO_LINK = "Share link not found, revoked or expired"
 LinkKey = tuple[str, str]
 """Organization and id of a link."""
+OwnedLink = tuple[str, str, str]
+"""Organization, user and id of a link."""
 
 
 class Terms(NamedTuple):
@@ -114,10 +118,13 @@ def revoke_all_of(organization_id: str, user_id: str) -> int:
 
 
 @connection.transaction
-def revoke_links(links: Iterable[ShareLink]) -> None:
-    """Ends these links, whoever owns them."""
-    for link in links:
-        connection.fetch_one(REVOKE, organization=link.organization_id, user=link.user_id, link=link.id, now=now())
+def revoke_links(links: Iterable[OwnedLink]) -> int:
+    """Ends these links, whoever owns them; returns how many there are and were not revoked before."""
+    ended = (
+        connection.execute(REVOKE_LIVE, organization=organization_id, user=user_id, link=link_id, now=now())
+        for organization_id, user_id, link_id in links
+    )
+    return sum(ended)
 
 
 def list_all(organization_id: str | None = None, user_id: str | None = None) -> list[ShareLink]:

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select
 
 from models.db import connection
 from models.share_tables import share_links, share_tokens
-from web.security.share_tokens import ShareTokens
+from models.share_tokens import ShareTokens
 
 TRACK_LINK, COLLECTION_LINK = "mslink_5d2f8c1a7e94", "mslink_b07e3d6f19ac"
 # That of the track is on the reference pages. Nobody knows the other one, so its link opens nothing.

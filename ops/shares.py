@@ -27,7 +27,7 @@ def revoke(share_ids: list[str], organization_id: str | None, user_id: str | Non
     if missing := sorted(set(share_ids) - {link.id for link in links}):
         raise CommandError(f"There is no such share link {missing[0]}: `music-studio shares list` shows all links.")
     chosen = {(link.organization_id, link.id): link for link in links if not share_ids or link.id in share_ids}
-    shares.revoke_links(chosen.values())
+    shares.revoke_links((link.organization_id, link.user_id, link.id) for link in chosen.values())
     after = shares.list_all(organization_id, user_id)
     return [_view(link) for link in after if (link.organization_id, link.id) in chosen]
 

@@ -20,7 +20,7 @@ from tools.testing.cli_runner import Shell
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 WHO = ("--organization", "org_real", "--user", "ida")
 # Command groups.
-GROUPS = ((), ("audio",), ("engines",), ("keys",), ("organizations",), ("studio",), ("tracks",))
+GROUPS = ((), ("audio",), ("engines",), ("keys",), ("organizations",), ("shares",), ("studio",), ("tracks",))
 # A worker reports nothing; what it does is in its log, which is JSON.
 SILENT = (("work",),)
 
@@ -67,7 +67,7 @@ def test_shell_completion_works(sqlite: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("srve",), "No such command 'srve'. Did you mean 'serve'? See `music-studio --help`."),
+        (("mgrate",), "No such command 'mgrate'. Did you mean 'migrate'? See `music-studio --help`."),
         (("serve", "--bogus"), "No such option: --bogus"),
         (("keys", "pause"), "Missing argument 'KEY_ID'. See `music-studio keys pause --help`."),
         (("keys", "create", *WHO, "--expires-in-days", "0"), "See `music-studio keys create --help`."),
@@ -113,7 +113,14 @@ def test_database_commands_report_as_json(sqlite: Shell) -> None:
     sqlite.json("demo")
     restored = sqlite.json("restore", str(copy), "--force")
     audio = {"copied_audio": 0, "missing_audio": {"total": 0, "track_ids": []}, "reason": None}
-    assert restored == {"file": str(copy), **migrated, "withdrawn_keys": [], "working_again": [], **audio}
+    assert restored == {
+        "file": str(copy),
+        **migrated,
+        "withdrawn_keys": [],
+        "working_again": [],
+        "revoked_links": 0,
+        **audio,
+    }
 
 
 @pytest.mark.slow

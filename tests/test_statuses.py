@@ -164,7 +164,7 @@ class OperationClient:
             sorted(set(re.findall(r"mtrack_[0-9a-f]{12}", shown))), self.servers.actors.tracks, strict=False
         ):
             shown = shown.replace(name, track)
-        return shown.encode()
+        return shown.replace("org_abc123", HOME).encode()
 
     def response(self, *fields: bytes, on: Service | None = None, **otherwise: Any) -> RawResponse:
         return self.send(self.request(*fields, **otherwise), on)

@@ -55,12 +55,15 @@ class Playback:
         self.store = store
         self._sealer, self._options = sealer, options
 
-    def url(self, context: RequestContext, track: Track) -> str | None:
-        """The URL of a track for whoever has made this request; None if the track has no audio."""
+    def url(self, context: RequestContext, track: Track, *, is_shared: bool = False) -> str | None:
+        """The URL of a track for whoever has made this request; None if the track has no audio.
+
+        `is_shared`: for strangers, who must not learn whose the track is. A URL of the store names the organization.
+        """
         if track.audio_name is None or track.mime_type is None:
             return None
         seconds = max(self._options.seconds, ceil((track.duration_ms or 0) / 500))
-        if self._options.direct:
+        if self._options.direct and not is_shared:
             return self.store.signed_url(track.audio_name, min(seconds, MAX_DIRECT_SECONDS))
         file = f"{track.id}.{EXTENSIONS[track.mime_type]}"
         seal = self._sealer.seal(file, Grant(track.organization_id, MASTER, int(context.arrived) + seconds))
@@ -149,10 +152,13 @@ def entity_tag(audio_name: str) -> str:
     return f'"{blake2b(file.encode(), digest_size=8).hexdigest()}"'
 
 
-def url(track: Track) -> str | None:
-    """The address at which the track can be played for a short time; None if it has no audio."""
+def url(track: Track, *, is_shared: bool = False) -> str | None:
+    """The address at which the track can be played for a short time; None if it has no audio.
+
+    `is_shared`: the address is for strangers, and does not tell them whose the track is.
+    """
     context = current_request.get()
-    return _of(context).url(context, track)
+    return _of(context).url(context, track, is_shared=is_shared)
 
 
 def grant(file: str, seal: str) -> Grant:

@@ -8,7 +8,8 @@ from urllib.parse import unquote_plus
 _WORD = "[0-9A-Za-z_-]"
 # A token is looked for at the beginning of a word only, and its words are taken whole: the time is that of one pass.
 _SECRET = re.compile(
-    rf"(?<!{_WORD})(?={_WORD}*?eyJ){_WORD}++\.{_WORD}++\.?{_WORD}*+|msk_[0-9A-Za-z]{{8,}}|mseal_{_WORD}{{8,}}|shr_[0-9A-Za-z]{{8,}}"
+    rf"(?<!{_WORD})(?={_WORD}*?eyJ){_WORD}++\.{_WORD}++\.?{_WORD}*+"
+    rf"|(?:msk|shr)_[0-9A-Za-z]{{8,}}|mseal_{_WORD}{{8,}}"
 )
 
 

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from models import shares
 from models.exceptions import NotFound
+from models.share_tokens import ShareTokens, is_well_formed, new_token
 from models.shares import Shared
 from web.context import RequestContext, current_request, request_origin
 from web.resolve_counter import ResolveCounter
-from web.security.share_tokens import ShareTokens, is_well_formed, new_token
 
 RESOLVE_OPERATION = "resolve_share"
 PAGE = "/shared/{token}"
