@@ -22,8 +22,7 @@ def get_shared_page(token: str) -> WithStatus[str]:
     if shared.track is None and shared.collection is None:
         return _page(unavailable_page(GONE))
     content = _content(shared, token)
-    media = playback.direct_url(_tracks(shared))
-    return _page(share_page(content), media=media, image=content.cover_url or "")
+    return _page(share_page(content), image=content.cover_url or "")
 
 
 def get_shared_audio(
@@ -35,14 +34,14 @@ def get_shared_audio(
     """A player gets ranges from here, because it would not come back to an address that leads it elsewhere."""
     tracks = _tracks(sharing.resolve(token, counts=False))
     track = {str(number): track for number, track in enumerate(tracks, 1)}.get(position)
-    url = None if track is None else playback.url(track)
+    url = None if track is None else playback.url(track, is_shared=True)
     if track is None or url is None:
         raise NotFound(NO_LINK)
     return playback.part(track, range_=range, if_range=if_range) or redirect(url)
 
 
-def _page(html: str, *, media: str = "", image: str = "") -> WithStatus[str]:
-    return WithStatus(html, 200, {"content-security-policy": content_security_policy(media=media, image=image)})
+def _page(html: str, *, image: str = "") -> WithStatus[str]:
+    return WithStatus(html, 200, {"content-security-policy": content_security_policy(image=image)})
 
 
 def _content(shared: Shared, token: str) -> SharedContent:

@@ -24,17 +24,17 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
-def content_security_policy(*, media: str = "", image: str = "") -> str:
+def content_security_policy(*, image: str = "") -> str:
     """The policy of a page: its own style by its hash, players of this origin, and no script at all.
 
-    `media` and `image` are the addresses of audio and of an image on other hosts, or empty.
+    `image` is the address of an image on another host, or empty.
     """
     digest = b64encode(sha256(_style().encode()).digest()).decode()
     return "; ".join(
         (
             "default-src 'none'",
             f"style-src 'sha256-{digest}'",
-            f"media-src 'self'{origin(media)}",
+            "media-src 'self'",
             f"img-src data:{origin(image)}",
             "base-uri 'none'",
             "form-action 'none'",

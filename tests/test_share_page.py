@@ -100,7 +100,7 @@ def test_five_hundred_pieces_fit_what_the_contract_allows() -> None:
 
 @pytest.mark.parametrize("field", ["title", "name", "description"])
 def test_no_text_becomes_markup(field: str) -> None:
-    texts = {"name": "N", "description": "D"} | ({field: HOSTILE} if field != "title" else {})
+    texts: dict[str, Any] = {"name": "N", "description": "D"} | ({field: HOSTILE} if field != "title" else {})
     made = piece(title=HOSTILE) if field == "title" else piece()
     seen = Seen(share_page(SharedContent([made], is_collection=True, **texts)))
     assert not seen.all("script")

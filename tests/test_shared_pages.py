@@ -231,8 +231,7 @@ def _resolves(played: Played, link: str) -> int:
 
 
 def test_too_many_requests_with_one_token_get_a_page(tmp_path: Path) -> None:
-    limits = {"rate_limit": "", "rate_limit_shares": "2/minute"}
-    with playing(tmp_path, **limits) as played:
+    with playing(tmp_path, rate_limit="", rate_limit_shares="2/minute") as played:
         answers = [played.client.get(f"/shared/{UNKNOWN}", headers={"Accept": BROWSER}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [404, 404, 429]
         assert "<h1>This link is opened too often right now</h1>" in answers[2].text

@@ -7,7 +7,7 @@ it (`X-Accel-Redirect`), which is told only what it decides in the same way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from hashlib import blake2b
 from math import ceil
 from typing import Any, NamedTuple
@@ -70,11 +70,6 @@ class Playback:
         address = self._options.public_url or request_origin(context)
         return f"{address}{self._options.path.format(file=file)}?sig={seal}"
 
-    def direct_url(self, context: RequestContext, tracks: Iterable[Track]) -> str:
-        """The URL of one of the tracks where the store signs them; else an empty text."""
-        urls = (self.url(context, track) for track in tracks) if self._options.direct else iter(())
-        return next(filter(None, urls), "")
-
     def grant(self, context: RequestContext, file: str, seal: str) -> Grant:
         """What the seal of a URL grants at this moment. Raises PlaybackUrlInvalid."""
         grant = self._sealer.open(file, seal)
@@ -99,10 +94,10 @@ class Playback:
     def part(self, context: RequestContext, track: Track, request: RangeRequest) -> WithStatus[Any] | None:
         """The range of a track's audio that is asked for, which no cache keeps.
 
-        None for the whole, for a track without audio, and where the store signs the URLs. Raises RangeNotSatisfiable.
+        None for the whole, and for a track without audio. Raises RangeNotSatisfiable.
         """
         audio = _audio(track)
-        if audio is None or self._options.direct:
+        if audio is None:
             return None
         selection = ranges.select(request, audio.size, entity_tag(audio.name))
         return self._send(context, request, audio, selection, {}) if selection.status == 206 else None
@@ -183,12 +178,6 @@ def part(track: Track, *, range_: str | None, if_range: str | None) -> WithStatu
     """
     context = current_request.get()
     return _of(context).part(context, track, RangeRequest(context.method, None, range_, if_range))
-
-
-def direct_url(tracks: Iterable[Track]) -> str:
-    """A URL of the host that serves the audio of these tracks, where it is not this one; else an empty text."""
-    context = current_request.get()
-    return _of(context).direct_url(context, tracks)
 
 
 def _audio(track: Track) -> StoredAudio | None:
