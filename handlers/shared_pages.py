@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from models import tracks
 from models.exceptions import NotFound
 from models.shares import NO_LINK, Shared
 from models.tracks import Track
@@ -32,8 +33,8 @@ def get_shared_audio(
     if_range: str | None,
 ) -> WithStatus[Any]:
     """A player gets ranges from here, because it would not come back to an address that leads it elsewhere."""
-    tracks = _tracks(sharing.resolve(token, counts=False))
-    track = {str(number): track for number, track in enumerate(tracks, 1)}.get(position)
+    shown = _tracks(sharing.resolve(token, counts=False))
+    track = {str(number): track for number, track in enumerate(shown, 1)}.get(position)
     url = None if track is None else playback.url(track, is_shared=True)
     if track is None or url is None:
         raise NotFound(NO_LINK)
@@ -45,9 +46,10 @@ def _page(html: str, *, image: str = "") -> WithStatus[str]:
 
 
 def _content(shared: Shared, token: str) -> SharedContent:
-    collection = shared.collection
+    collection, shown = shared.collection, _tracks(shared)
+    waveforms = tracks.waveforms(shared.link.organization_id, [track.id for track in shown])
     return SharedContent(
-        pieces=[_piece(track, token, number) for number, track in enumerate(_tracks(shared), 1)],
+        pieces=[_piece(track, token, number, waveforms.get(track.id)) for number, track in enumerate(shown, 1)],
         name=None if collection is None else collection.name,
         description=None if collection is None else collection.description,
         cover_url=None if collection is None else collection.cover_image_url,
@@ -61,7 +63,7 @@ def _tracks(shared: Shared) -> Sequence[Track]:
     return shared.tracks if shared.track is None else [shared.track]
 
 
-def _piece(track: Track, token: str, number: int) -> Piece:
+def _piece(track: Track, token: str, number: int, waveform: bytes | None) -> Piece:
     rights = {"commercial_use": track.commercial_use, "requires_attribution": track.requires_attribution}
     return Piece(
         id=track.id,
@@ -70,4 +72,5 @@ def _piece(track: Track, token: str, number: int) -> Piece:
         instrumental=track.instrumental,
         licence=licence.describe(track.licence_class, **rights),
         audio_url=None if track.audio_name is None else sharing.public_path(f"/shared/{token}/audio/{number}"),
+        levels=waveform,
     )

@@ -65,6 +65,7 @@ tracks = Table(
     Column("mime_type", Text),
     Column("created_at", UTCDateTime, nullable=False),
     Column("deleted_at", UTCDateTime),
+    Column("waveform", LargeBinary),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("source_digest", "organization_id"),
     ForeignKeyConstraint(["organization_id", "creator_id"], ["memberships.organization_id", "memberships.user_id"]),
@@ -80,6 +81,7 @@ tracks = Table(
     CheckConstraint("length(audio_name) BETWEEN 1 AND 255", name="audio_name_length"),
     CheckConstraint("length(mime_type) BETWEEN 1 AND 64", name="mime_type_length"),
     CheckConstraint("audio_bytes >= 0", name="audio_bytes_range"),
+    CheckConstraint("length(waveform) = 96", name="waveform_length"),
     CheckConstraint(
         "(audio_name IS NULL) = (audio_bytes IS NULL) AND (audio_name IS NULL) = (mime_type IS NULL)",
         name="audio_complete",

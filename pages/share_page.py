@@ -16,7 +16,7 @@ UNTITLED = "Untitled"
 class Piece(NamedTuple):
     """A track on a page. `audio_url` is the source of its player, or None where there is no audio.
 
-    `peaks` are the peaks of waveform.PARTS parts, or None where nobody has measured them: the page then draws some.
+    `levels` are those of waveform.PARTS parts, or None where nobody has measured them: the page then draws some.
     """
 
     id: str
@@ -25,7 +25,7 @@ class Piece(NamedTuple):
     instrumental: bool
     licence: Licence
     audio_url: str | None
-    peaks: bytes | None = None
+    levels: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -44,7 +44,7 @@ class Piece(NamedTuple):
 
     @property
     def waveform(self) -> str:
-        return waveform.path(self.peaks or waveform.drawn(self.id))
+        return waveform.path(self.levels or waveform.drawn(self.id))
 
 
 class SharedContent(NamedTuple):

@@ -84,7 +84,7 @@ def test_music_has_the_durations_of_the_tracks_and_is_the_same_each_time(tmp_pat
     for run in ("first", "second"):
         folder = tmp_path / run
         folder.mkdir()
-        made[run] = {piece: path for piece, _, path in demo_audio._pieces(pieces, folder)}
+        made[run] = {piece: path for piece, _, path, _ in demo_audio._pieces(pieces, folder)}
     for piece in pieces:
         described = audio_reader.read(made["first"][piece], DECODE)
         assert described == ("audio/mpeg", piece.seconds * 1000, "")

@@ -167,7 +167,7 @@ def test_every_licence_class_of_the_contract_has_words() -> None:
     assert len(found) == len(CLASSES)
 
 
-def test_waveform_follows_the_peaks_and_stays_inside() -> None:
+def test_waveform_follows_the_levels_and_stays_inside() -> None:
     quiet, loud = waveform.path(b"\x00\xff").split("M")[1:]
     assert quiet == "0.5 15.4v1.2"
     assert loud == "1.5 1.0v30.0"

@@ -12,10 +12,13 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, update
 
+from models import tracks
+from models.audio import StoredAudio
 from models.base import now
 from models.db import connection
 from models.share_tables import share_links
 from models.tracks import Track
+from pages import waveform
 from tools.testing.played import SIZE, Played, noise, playing
 from tools.testing.service import HOME, Service, Services, add_all, assert_envelope, new_collection
 
@@ -167,6 +170,16 @@ def test_collection_has_a_player_for_each_track_in_order(played: Played, track: 
     first, second = (played.client.get(path, headers={"Range": "bytes=0-99"}) for path in paths)
     assert first.content == b"other audio"
     assert second.content == AUDIO[:100]
+
+
+def test_page_draws_the_waveform_of_the_track(played: Played, track: Track) -> None:
+    levels = bytes(range(160, 256))
+    with played.database.use():
+        stored = StoredAudio(str(track.audio_name), SIZE, "audio/mpeg")
+        assert tracks.attach_audio(track, stored, 60_000, levels) is not None
+        assert tracks.waveforms(HOME, [track.id, "mtrack_000000000000"]) == {track.id: levels}
+    token = share(played.api, f"music/{HOME}/tracks/{track.id}")["token"]
+    assert f'<path d="{waveform.path(levels)}"/>' in played.client.get(f"/shared/{token}").text
 
 
 def test_player_gets_ranges_without_being_led_elsewhere(played: Played, track: Track) -> None:
