@@ -3,20 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    LargeBinary,
-    Text,
-    and_,
-    bindparam,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Integer, LargeBinary, Text, and_, bindparam, delete, insert, or_, select, update
 
 from models.base import BIGINT, UTCDateTime, insert_or_ignore
 from models.collection_track_queries import IS_IN
@@ -53,27 +40,23 @@ INSERT = (
 )
 
 ADD_TOKEN = insert(share_tokens).values(
-    digest=bindparam("digest"), organization_id=bindparam("organization_id"), link_id=bindparam("link_id")
+    digest=bindparam("digest"),
+    organization_id=bindparam("organization_id"),
+    link_id=bindparam("link_id"),
+    ends_at=bindparam("end"),
 )
 
-
-def _of_token(column: ColumnElement[str], otherwise: str) -> ColumnElement[str]:
-    named = select(column).where(share_tokens.c.digest == bindparam("digest", type_=LargeBinary())).scalar_subquery()
-    return func.coalesce(named, literal(otherwise, Text()))
-
-
-# One row in any case: an unknown token names a link that cannot exist, so the same statements run for it, with as many
-# rows, as for a link that is revoked or has expired.
-FIND_TOKEN = select(
-    _of_token(share_tokens.c.organization_id, "org_").label("organization_id"),
-    _of_token(share_tokens.c.link_id, "mslink_").label("link_id"),
+# The one statement of a token that is unknown, revoked or expired.
+FIND_TOKEN = select(share_tokens.c.organization_id, share_tokens.c.link_id).where(
+    share_tokens.c.digest == bindparam("digest", type_=LargeBinary()),
+    share_tokens.c.ends_at > bindparam("now", type_=UTCDateTime()),
 )
 
-RESOLVE = select(*_COLUMNS).where(
-    _IS_LINK,
-    _rows.revoked_at.is_(None),
-    or_(_rows.expires_at.is_(None), _rows.expires_at > bindparam("now", type_=UTCDateTime())),
+DELETE_TOKEN = delete(share_tokens).where(
+    share_tokens.c.organization_id == bindparam("organization"), share_tokens.c.link_id == bindparam("link")
 )
+
+RESOLVE = select(*_COLUMNS).where(_IS_LINK, _rows.revoked_at.is_(None))
 
 ADD_RESOLVES = (
     update(share_links).where(_IS_LINK).values(resolve_count=_rows.resolve_count + bindparam("more", type_=BIGINT))
@@ -96,21 +79,21 @@ LIST = (
     .offset(bindparam("offset", type_=Integer()))
 )
 
-# A link that is revoked again keeps its time.
-REVOKE = (
-    update(share_links)
-    .where(_IS_OWN, _rows.id == bindparam("link"))
-    .values(revoked_at=func.coalesce(_rows.revoked_at, bindparam("now", type_=UTCDateTime())))
-    .returning(_rows.id)
-)
+FIND = select(*_COLUMNS).where(_IS_OWN, _rows.id == bindparam("link"))
 
-REVOKE_LIVE = (
+REVOKE = (
     update(share_links)
     .where(_IS_OWN, _rows.id == bindparam("link"), _rows.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
+    .returning(_rows.id)
 )
 
-REVOKE_ALL = update(share_links).where(_IS_OWN, _rows.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
+REVOKE_ALL = (
+    update(share_links)
+    .where(_IS_OWN, _rows.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+    .returning(_rows.id)
+)
 
 _ORGANIZATION, _USER = bindparam("organization", type_=Text()), bindparam("user", type_=Text())
 

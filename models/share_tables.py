@@ -12,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from models.base import BIGINT, UTCDateTime, metadata
@@ -31,6 +32,8 @@ share_links = Table(
     Column("revoked_at", UTCDateTime),
     Column("resolve_count", BIGINT, nullable=False),
     PrimaryKeyConstraint("organization_id", "id"),
+    # A link of another user is not in the place where it is looked for, as one that never was.
+    UniqueConstraint("organization_id", "user_id", "id"),
     ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
     ForeignKeyConstraint(["organization_id", "track_id"], ["tracks.organization_id", "tracks.id"]),
     ForeignKeyConstraint(
@@ -52,14 +55,17 @@ Index(
 )
 
 # A token names no organization, so this table says which link it belongs to. It has no foreign key, because a copy of
-# it is on every node of a distributed database.
+# it is on every node of a distributed database. A revoked link has no row, and the key contains the end: so a token
+# that has expired is missed by one look at one index, as is one that never was.
 share_tokens = Table(
     "share_tokens",
     metadata,
     Column("digest", LargeBinary, nullable=False),
     Column("organization_id", Text, nullable=False),
     Column("link_id", Text, nullable=False),
-    PrimaryKeyConstraint("digest"),
+    Column("ends_at", UTCDateTime, nullable=False),
+    PrimaryKeyConstraint("digest", "ends_at"),
+    UniqueConstraint("organization_id", "link_id"),
     CheckConstraint("length(digest) = 32", name="digest_length"),
     sqlite_strict=True,
 )

@@ -4,8 +4,8 @@ A token is a secret that is shown once. The caller of these functions makes it a
 (models.share_tokens); only the digest is stored.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from models import collections, library, tracks
@@ -23,12 +23,10 @@ from models.share_queries import (
     LIST,
     LIST_ALL,
     RESOLVE,
-    REVOKE,
-    REVOKE_ALL,
-    REVOKE_LIVE,
     TRACKS,
     ShareLink,
 )
+from models.share_revocation import OwnedLink, revoke, revoke_all_of, revoke_links
 from models.tracks import Track
 
 __all__ = [
@@ -52,11 +50,10 @@ __all__ = [
 ]
 
 MAX_DAYS = 90
+NEVER = datetime.max.replace(tzinfo=UTC)
 NO_LINK = "Share link not found, revoked or expired"
 LinkKey = tuple[str, str]
 """Organization and id of a link."""
-OwnedLink = tuple[str, str, str]
-"""Organization, user and id of a link."""
 
 
 class Terms(NamedTuple):
@@ -101,30 +98,6 @@ def list_page(caller: Caller, organization_id: str, limit: int, offset: int) -> 
     require_membership(caller, organization_id)
     rows = connection.fetch_all(LIST, organization=organization_id, user=caller.user_id, limit=limit, offset=offset)
     return [ShareLink._make(row) for row in rows]
-
-
-def revoke(caller: Caller, organization_id: str, share_id: str) -> None:
-    """Ends a link of the caller; no effect if it is revoked already. Raises NotFound."""
-    if organization_id in caller.organizations:
-        binds = {"organization": organization_id, "user": caller.user_id, "link": share_id}
-        if connection.fetch_one(REVOKE, **binds, now=now()) is not None:
-            return
-    raise NotFound("Share link not found or not owned by caller", share_id=share_id)
-
-
-def revoke_all_of(organization_id: str, user_id: str) -> int:
-    """Ends every link of a user in an organization; returns how many were not revoked before."""
-    return connection.execute(REVOKE_ALL, organization=organization_id, user=user_id, now=now())
-
-
-@connection.transaction
-def revoke_links(links: Iterable[OwnedLink]) -> int:
-    """Ends these links, whoever owns them; returns how many there are and were not revoked before."""
-    ended = (
-        connection.execute(REVOKE_LIVE, organization=organization_id, user=user_id, link=link_id, now=now())
-        for organization_id, user_id, link_id in links
-    )
-    return sum(ended)
 
 
 def list_all(organization_id: str | None = None, user_id: str | None = None) -> list[ShareLink]:
@@ -199,16 +172,20 @@ def _create(
     for _ in range(ID_TRIES):
         row = connection.fetch_one(INSERT, **fields, id=new_id("mslink_"))
         if row is not None:
-            connection.execute(ADD_TOKEN, digest=digest, organization_id=organization_id, link_id=row.id)
-            return ShareLink._make(row)
+            link = ShareLink._make(row)
+            end = link.expires_at or NEVER
+            connection.execute(ADD_TOKEN, digest=digest, organization_id=organization_id, link_id=link.id, end=end)
+            return link
     raise RuntimeError("No free id was found for a share link.")
 
 
 def _find(digest: bytes) -> ShareLink:
-    """The link of a token, if it is valid. Raises NotFound, after the same statements in every case."""
-    [named] = connection.fetch_all(FIND_TOKEN, digest=digest)
-    row = connection.fetch_one(RESOLVE, organization=named.organization_id, link=named.link_id, now=now())
-    if row is None:
+    """The link of a token. Raises NotFound, after one statement, for one that is unknown, revoked or expired."""
+    named = connection.fetch_one(FIND_TOKEN, digest=digest, now=now())
+    if named is None:
+        raise _not_found()
+    row = connection.fetch_one(RESOLVE, organization=named.organization_id, link=named.link_id)
+    if row is None:  # revoked between the two statements
         raise _not_found()
     return ShareLink._make(row)
 

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select
 from models.db import connection
 from models.share_tables import share_links, share_tokens
 from models.share_tokens import ShareTokens
+from models.shares import NEVER
 
 TRACK_LINK, COLLECTION_LINK = "mslink_5d2f8c1a7e94", "mslink_b07e3d6f19ac"
 # That of the track is on the reference pages. Nobody knows the other one, so its link opens nothing.
@@ -43,4 +44,6 @@ def add(organization_id: str, track: tuple[str, str], collection: tuple[str, str
     rows = [common | link | {"created_at": time} for link, time in zip(links, times, strict=True)]
     connection.execute_many(ADD_LINK, rows)
     digest = ShareTokens(pepper).digest(TOKEN)
-    connection.execute_many(ADD_TOKEN, [{"digest": digest, "organization_id": organization_id, "link_id": TRACK_LINK}])
+    connection.execute_many(
+        ADD_TOKEN, [{"digest": digest, "organization_id": organization_id, "link_id": TRACK_LINK, "ends_at": NEVER}]
+    )

@@ -76,9 +76,9 @@ GIVE_AUDIO = (
     .values(audio_name="a.mp3", audio_bytes=5, mime_type="audio/mpeg", duration_ms=61_250)
 )
 EXPIRE = (
-    update(share_links)
-    .where(share_links.c.organization_id == bindparam("organization"), share_links.c.id == bindparam("link"))
-    .values(expires_at=bindparam("end"))
+    update(share_tokens)
+    .where(share_tokens.c.organization_id == bindparam("organization"), share_tokens.c.link_id == bindparam("link"))
+    .values(ends_at=bindparam("end"))
 )
 
 

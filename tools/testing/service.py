@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
 import settings as environment
 from models import keys, library, organizations, revocation, schema
@@ -33,6 +33,7 @@ from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
 from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
+from models.share_tables import share_links
 from settings import Settings
 from tools.testing import contract_coverage, databases, fork_server
 from tools.testing.fork_server import Forked
@@ -235,6 +236,11 @@ class Service:
         with self.use_database():
             found = models_tracks.find_all(track_organization, [track_id])[track_id]
             return library.put(organization, user, found).id
+
+    def forget_links(self, user: str) -> None:
+        """Deletes the share links of a user."""
+        with self.use_database():
+            connection.execute(delete(share_links).where(share_links.c.user_id == user))
 
     def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Inserts rows directly into the database."""

@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("link_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_share_tokens")),
+        sa.Column("ends_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("digest", "ends_at", name=op.f("pk_share_tokens")),
+        sa.UniqueConstraint("organization_id", "link_id", name=op.f("uq_share_tokens_organization_id_link_id")),
         check("share_tokens", "digest_length", "length(digest) = 32"),
         sqlite_strict=True,
     )
@@ -45,6 +47,7 @@ def create_share_links() -> None:
         sa.Column("revoked_at", INSTANT),
         sa.Column("resolve_count", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_share_links")),
+        sa.UniqueConstraint("organization_id", "user_id", "id", name=op.f("uq_share_links_organization_id_user_id_id")),
         reference("memberships", ["organization_id", "user_id"], ["organization_id", "user_id"]),
         reference("tracks", ["organization_id", "track_id"], ["organization_id", "id"]),
         reference(
