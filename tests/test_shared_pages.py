@@ -16,7 +16,7 @@ from models import tracks
 from models.audio import StoredAudio
 from models.base import now
 from models.db import connection
-from models.share_tables import share_links
+from models.share_tables import share_tokens
 from models.tracks import Track
 from pages import waveform
 from tools.testing.played import SIZE, Played, noise, playing
@@ -25,9 +25,9 @@ from tools.testing.service import HOME, Service, Services, add_all, assert_envel
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
 UNKNOWN = "shr_" + "0" * 32
 EXPIRE = (
-    update(share_links)
-    .where(share_links.c.organization_id == bindparam("organization"), share_links.c.id == bindparam("link"))
-    .values(expires_at=bindparam("end"))
+    update(share_tokens)
+    .where(share_tokens.c.organization_id == bindparam("organization"), share_tokens.c.link_id == bindparam("link"))
+    .values(ends_at=bindparam("end"))
 )
 AUDIO = noise(SIZE)
 
