@@ -115,6 +115,7 @@ class Servers:
         server = self.services.start(self.services.fresh_database(ONE_DATABASE))
         with server.use_database():
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(text("ALTER TABLE share_tokens RENAME TO tokens_of_shares"))
         return server
 
     @cached_property
