@@ -70,7 +70,7 @@ def test_the_url_of_a_link_leads_a_browser_to_its_page(newcomer: httpx.Client, n
     response = httpx.get(link["url"], headers={"Accept": BROWSER}, follow_redirects=True, trust_env=False)
     assert [step.status_code for step in (*response.history, response)] == [303, 200]
     assert response.url.path == f"/shared/{link['token']}"
-    assert response.headers["Content-Type"] == "text/html"
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<h1" in response.text
 
 

@@ -17,7 +17,7 @@ def as_preferred(context: RequestContext, response: Response) -> Response:
     """The error response, or the page in its place. The text of the page is the description of the response."""
     operation = context.operation
     documented = None if operation is None else operation.responses.get(response.status)
-    if documented is None or HTML not in documented.media_types or not prefers(context, HTML, JSON):
+    if documented is None or HTML not in documented.media_types or not prefers(context, "text/html", JSON):
         return response
     # Only a fault of the service is to be found in its log: all other pages of an error are alike.
     page = error_page(documented.description, context.request_id if response.status >= 500 else None)

@@ -16,7 +16,7 @@ const examplesOf = ({ example, examples }) =>
 const isAudio = (types) => types.length > 0 && types.every((type) => /^audio\//i.test(type));
 
 // The page of an error, for people, stands beside its envelope.
-const PAGE = "text/html";
+const PAGE = "text/html; charset=utf-8";
 const isRedirect = (status) => status > 300 && status < 400 && status !== 304;
 
 const errorExamples = (response) => {

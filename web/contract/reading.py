@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from web.contract.document import METHODS, lookup
 
 JSON = "application/json"
-HTML = "text/html"
+HTML = "text/html; charset=utf-8"
 VARIABLE = re.compile(r"\{([^{}/]+)\}")
 """A template expression of a path (OpenAPI 3.0.3, Path Templating)."""
 
@@ -20,15 +20,16 @@ class OperationObject:
     """An Operation Object (OpenAPI 3.0.3) with its path and the parameters of its path item; `$ref`s are resolved.
 
     `template` is the path in the document, `path` the same prefixed with the path of the server's URL, which is that of
-    the path item or else of the document. `method` is in upper case. `has_own_idempotency`: the handler does what
-    Idempotency-Key asks for.
+    the path item (`has_own_server`) or else of the document. `method` is in upper case. `has_own_idempotency`: the
+    handler does what Idempotency-Key asks for.
     """
 
     def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
         item = document["paths"][template]
         self.document = document
         self.template = template
-        self.path: str = base_path(item if "servers" in item else document) + template
+        self.has_own_server = "servers" in item
+        self.path: str = base_path(item if self.has_own_server else document) + template
         self.method = method.upper()
         self.node: dict[str, Any] = item[method]
         self.id = str(self.node.get("operationId", f"{method} {template}"))
