@@ -18,7 +18,6 @@ from settings import Settings
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
-from web.concurrency import ConcurrencyLimiter
 from web.contract import conformance, signatures
 from web.contract import document as contract
 from web.contract.reading import operations
@@ -110,8 +109,7 @@ def assemble(
     """The application of a contract; `find` returns the handler for a tag and an operationId."""
     errors, cors = ErrorCatalog(document, settings.public_url), CORSPolicy(settings.cors_origins, document)
     database, proxies = dispatcher.database, TrustedProxies(settings.trusted_proxies)
-    limiter = factories.rate_limiter(document, settings, proxies)
-    concurrency = ConcurrencyLimiter(settings.max_concurrency, settings.max_bodies_per_credential)
+    limiter, concurrency = factories.rate_limiter(document, settings, proxies), factories.concurrency(settings)
     connexion = connexion_app.create_connexion_app(
         document,
         _by_operation(document, find),
@@ -135,6 +133,7 @@ def assemble(
         errors,
         concurrency=concurrency,
         playback=factories.playback(settings, document, pepper, audio),
+        sharing=factories.sharing(settings, document, pepper, database),
         memory=factories.memory_limiter(settings, proxies),
         generation=factories.generation_settings(settings),
         server_timing=settings.server_timing,

@@ -8,9 +8,11 @@ import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from models.audio_store import AudioStore
 from models.db.database import Database
+from models.share_tokens import ShareTokens
 from settings import Settings
 from studio.engines import command_catalog
 from studio.engines.catalog import Capabilities
+from web.concurrency import ConcurrencyLimiter
 from web.contract.reading import operations
 from web.generation_settings import GenerationSettings
 from web.playback import AUDIO_OPERATION, Playback, PlaybackOptions
@@ -18,10 +20,12 @@ from web.ratelimit import quotas
 from web.ratelimit.client_address import TrustedProxies
 from web.ratelimit.counters import RedisCounter
 from web.ratelimit.limiter import RateLimiter
+from web.resolve_counter import ResolveCounter
 from web.security.authentication import Authenticator
 from web.security.key_usage import KeyUsageRecorder
 from web.security.signed_urls import URLSealer
 from web.server.memory_limiter import MIB, MemoryLimiter
+from web.sharing import RESOLVE_OPERATION, Sharing
 
 if TYPE_CHECKING:
     from web.security.jwt import JWTVerifier
@@ -70,6 +74,7 @@ def rate_limiter(document: dict[str, Any], settings: Settings, proxies: TrustedP
         quotas.CREDENTIAL: settings.rate_limit,
         quotas.ADDRESS: settings.rate_limit_address,
         quotas.AUTH_FAILURES: settings.rate_limit_auth_failures,
+        quotas.SHARES: settings.rate_limit_shares,
     }
     enabled = {} if settings.rate_limit == quotas.OFF else quotas.quotas(document, rates)
     shared = RedisCounter(settings.rate_limit_storage) if settings.rate_limit_storage else None
@@ -77,13 +82,28 @@ def rate_limiter(document: dict[str, Any], settings: Settings, proxies: TrustedP
 
 
 def playback(settings: Settings, document: dict[str, Any], pepper: bytes, audio: AudioStore | None) -> Playback | None:
-    path = next((operation.path for operation in operations(document) if operation.id == AUDIO_OPERATION), None)
+    path = _path_of(AUDIO_OPERATION, document)
     if path is None or audio is None:
         return None
     options = PlaybackOptions(
         path, settings.public_url, settings.audio_url_seconds, settings.audio_accel, settings.audio_direct
     )
     return Playback(audio, URLSealer(pepper), options)
+
+
+def sharing(settings: Settings, document: dict[str, Any], pepper: bytes, database: Database) -> Sharing | None:
+    path = _path_of(RESOLVE_OPERATION, document)
+    if path is None:
+        return None
+    return Sharing(ShareTokens(pepper), ResolveCounter(database), path, settings.public_url)
+
+
+def _path_of(operation_id: str, document: dict[str, Any]) -> str | None:
+    return next((operation.path for operation in operations(document) if operation.id == operation_id), None)
+
+
+def concurrency(settings: Settings) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter(settings.max_concurrency, settings.max_bodies_per_credential)
 
 
 def memory_limiter(settings: Settings, proxies: TrustedProxies) -> MemoryLimiter:

@@ -128,6 +128,9 @@ class Settings:
     rate_limit_auth_failures: str = _setting(
         "", "refused credentials of one client address; empty: the contract's limit; off: no limit of this kind", quota
     )
+    rate_limit_shares: str = _setting(
+        "", "requests with one token of a share link; empty: the contract's limit; off: no limit of this kind", quota
+    )
     rate_limit_storage: str = _setting(
         "",
         "Redis that counts for all workers: redis://HOST:PORT/DB or redis+unix://PATH; empty: each counts alone",

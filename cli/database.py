@@ -47,9 +47,10 @@ def demo(as_json: AsJson = False, database_url: Database = None) -> None:
         from ops import demo as rows
         from ops import demo_keys
 
-        rows.load()
+        pepper = settings.pepper(chosen)
+        rows.load(pepper)
         add_demo_audio(chosen)
-        printed = demo_keys.renew(demo_file(chosen), settings.pepper(chosen))
+        printed = demo_keys.renew(demo_file(chosen), pepper)
         if as_json:
             output.show_json(printed)
         else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audio, database, engines, keys, members, organizations, serve, studio, tracks, work
+from cli import audio, database, engines, keys, members, organizations, serve, shares, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help, version
@@ -87,6 +87,7 @@ cli.add_typer(studio.group, name="studio")
 cli.add_typer(engines.group, name="engines")
 cli.add_typer(members.group, name="members")
 cli.add_typer(organizations.group, name="organizations")
+cli.add_typer(shares.group, name="shares")
 cli.add_typer(organizations.reports)
 cli.add_typer(configuration.group)
 

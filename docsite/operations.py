@@ -83,9 +83,9 @@ class Operation(OperationObject):
 
     def _examples(self, status: int) -> Iterator[Example]:
         title = f"{status} {HTTPStatus(status).phrase}"
-        for media in self.by_status[status].get("content", {}).values():
-            if status >= 400 and not media.keys() & {"example", "examples"}:
-                continue  # one made from the schema would show the code of another status
+        for name, media in self.by_status[status].get("content", {}).items():
+            if status >= 400 and (name == reading.HTML or not media.keys() & {"example", "examples"}):
+                continue  # a page says the same, and an example made from the schema shows the code of another status
             for index, example in enumerate(self.examples(media)):
                 summary = example.get("summary", "")
                 # The title of a second example of a status has its summary.

@@ -31,9 +31,11 @@ class Language(NamedTuple):
     template: str
 
 
+SDK = "Python SDK"
+"""The label of the samples that use the generated client."""
 LANGUAGES = (
     Language("cURL", "bash", "curl.sh"),
-    Language("Python SDK", "python", "client.py"),
+    Language(SDK, "python", "client.py"),
     Language("Python", "python", "requests.py"),
     Language("JavaScript", "javascript", "fetch.mjs"),
     Language("TypeScript", "typescript", "fetch.mts"),
@@ -104,11 +106,16 @@ def write(operation: Operation, language: Language, origin: str) -> str:
     return _template(language.template).render(request=request(operation, origin), operation=operation).strip()
 
 
+def languages(operation: Operation) -> list[Language]:
+    """The languages of an operation; one beside the API is no method of the generated client."""
+    return [language for language in LANGUAGES if language.label != SDK or not operation.has_own_server]
+
+
 def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
     """The samples as the value of the extension `x-codeSamples`."""
     return [
         {"lang": language.word, "label": language.label, "source": write(operation, language, origin)}
-        for language in LANGUAGES
+        for language in languages(operation)
     ]
 
 

@@ -163,6 +163,7 @@ ErrorCode: TypeAlias = Literal[
     "TOKEN_INVALID",
     "ORGANIZATION_ACCESS_DENIED",
     "INSUFFICIENT_PERMISSIONS",
+    "AMBIGUOUS_ORGANIZATION",
     "PLAYBACK_URL_INVALID",
     "RESOURCE_NOT_FOUND",
     "ENDPOINT_NOT_FOUND",
@@ -179,6 +180,7 @@ ErrorCode: TypeAlias = Literal[
     "RANGE_NOT_SATISFIABLE",
     "VALIDATION_ERROR",
     "IDEMPOTENCY_KEY_REUSED",
+    "NOT_SAVABLE",
     "PRECONDITION_REQUIRED",
     "RATE_LIMIT_EXCEEDED",
     "SPEND_LIMIT_EXCEEDED",
@@ -205,6 +207,90 @@ class ContractDocument(TypedDict):
     openapi: str
     info: dict[str, Any]
     paths: dict[str, Any]
+
+
+ShareId: TypeAlias = str
+
+
+ShareVisibility: TypeAlias = Literal["link_only", "public"]
+
+
+ShareTarget: TypeAlias = Literal["track", "collection"]
+
+
+class ShareCreate(TypedDict, closed=True):
+    """
+    How long the link is valid, and for whom it is meant.
+    """
+
+    visibility: NotRequired[ShareVisibility]
+    expires_in_days: NotRequired[int]
+
+
+class ShareLinkCreated(TypedDict, closed=True):
+    """
+    A new link with its token, which is shown this once. Whoever has it hears the music.
+    """
+
+    id: ShareId
+    token: str
+    url: str
+    target_type: ShareTarget
+    visibility: ShareVisibility
+    expires_at: str | None
+    created_at: Timestamp
+
+
+class ShareLink(TypedDict, closed=True):
+    """
+    A link of the caller, without its token.
+    """
+
+    id: ShareId
+    target_type: ShareTarget
+    visibility: ShareVisibility
+    expires_at: str | None
+    created_at: Timestamp
+    revoked_at: str | None
+    resolve_count: int
+
+
+class ShareLinkPage(TypedDict, closed=True):
+    """
+    A part of the caller's links, newest first.
+    """
+
+    items: list[ShareLink]
+    limit: int
+    offset: int
+
+
+class ShareConditions(TypedDict, closed=True):
+    """
+    What whoever has a link may know about it. Nothing tells whose it is.
+    """
+
+    target_type: ShareTarget
+    visibility: ShareVisibility
+    expires_at: str | None
+
+
+class ResolvedCollection(TypedDict, closed=True):
+    """
+    The collection of a link to a collection, as whoever has the link sees it. Null for another link.
+    """
+
+    id: CollectionId
+    name: CollectionName
+    description: str | None
+
+
+class SharedTrackSave(TypedDict, closed=True):
+    """
+    Where the track is to be saved.
+    """
+
+    organization_id: NotRequired[OrganizationId]
 
 
 TrackMode: TypeAlias = Literal["creation", "focus"]
@@ -391,6 +477,7 @@ class ErrorDetails(TypedDict):
     collection_id: NotRequired[str]
     track_id: NotRequired[str]
     job_id: NotRequired[str]
+    share_id: NotRequired[str]
     scope: NotRequired[str]
     version: NotRequired[int]
     errors: NotRequired[list[Violation]]
@@ -403,6 +490,73 @@ class ErrorDetails(TypedDict):
     limit_chf: NotRequired[str]
     resets_at: NotRequired[str]
     retry_after: NotRequired[int]
+
+
+class TrackLicence(TypedDict, closed=True):
+    """
+    What is known of the rights to a track.
+    """
+
+    licence_class: LicenceClass
+    licence_version: str | None
+    commercial_use: bool
+    requires_attribution: bool
+
+
+class SharedTrack(TypedDict, closed=True):
+    """
+    A track of a shared collection, as whoever has the link sees it.
+    """
+
+    id: TrackId
+    title: str | None
+    engine: EngineKey
+    mode: TrackMode
+    measured_duration_seconds: float | None
+    instrumental: bool
+    playback_url: str | None
+    licence: TrackLicence
+
+
+class ResolvedTrack(TypedDict, closed=True):
+    """
+    The track of a link to a track, as whoever has the link sees it. Null for another link.
+    """
+
+    id: TrackId
+    title: str | None
+    engine: EngineKey
+    mode: TrackMode
+    measured_duration_seconds: float | None
+    instrumental: bool
+    playback_url: str | None
+    licence: TrackLicence
+
+
+class ResolvedShare(TypedDict, closed=True):
+    """
+    What a link opens: a `track`, or a `collection` with its `tracks`. If the owner has removed it, `available` is false, `message` says so, and all three are null.
+    """
+
+    kind: ShareTarget
+    available: bool
+    message: str | None
+    share: ShareConditions
+    track: ResolvedTrack | None
+    collection: ResolvedCollection | None
+    tracks: list[SharedTrack] | None
+
+
+class SavedSharedTrack(TypedDict, closed=True):
+    """
+    The place of a shared track in the caller's library.
+    """
+
+    id: str
+    track_id: TrackId
+    source: EntrySource
+    share_link_id: str | None
+    created_at: Timestamp
 
 
 class ErrorBody(TypedDict, closed=True):

@@ -22,7 +22,7 @@ def open_demo_database(store: AudioStore) -> Database:
     database = Database("sqlite://")
     migrate.upgrade(database.url)
     with database.use():
-        demo.load()
+        demo.load(PEPPER)
         demo_audio.add("tone", store)
         for name, (organization_id, user_id) in demo.USERS.items():
             organizations.join(organization_id, user_id)

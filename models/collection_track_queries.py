@@ -33,16 +33,16 @@ class CollectionTrack(NamedTuple):
 
 _rows = collection_tracks.c
 
-_IS_IN = and_(
+IS_IN = and_(
     _rows.organization_id == bindparam("organization"),
     _rows.owner_id == bindparam("owner"),
     _rows.collection_id == bindparam("collection"),
 )
-_IS_MEMBER = and_(_IS_IN, _rows.track_id == bindparam("track"))
+_IS_MEMBER = and_(IS_IN, _rows.track_id == bindparam("track"))
 
 _PAGE = (
     select(_rows.track_id, _rows.added_at, _rows.rank)
-    .where(_IS_IN)
+    .where(IS_IN)
     .order_by(_rows.rank)
     .limit(bindparam("limit", type_=Integer()))
     .offset(bindparam("offset", type_=Integer()))
@@ -57,7 +57,7 @@ LIST = (
     .order_by(_PAGE.c.rank)
 )
 
-_LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(_IS_IN).scalar_subquery()
+_LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(IS_IN).scalar_subquery()
 
 # INSERT ... SELECT from tracks, so that a track that the owner may not hear is never added.
 APPEND = (
@@ -80,13 +80,13 @@ MEMBER = select(_rows.track_id).where(_IS_MEMBER)
 
 REMOVE = delete(collection_tracks).where(_IS_MEMBER)
 
-FIRST = select(_rows.track_id, _rows.rank).where(_IS_IN).order_by(_rows.rank).limit(bindparam("count", type_=Integer()))
+FIRST = select(_rows.track_id, _rows.rank).where(IS_IN).order_by(_rows.rank).limit(bindparam("count", type_=Integer()))
 
-LISTED = select(_rows.track_id, _rows.rank).where(_IS_IN, _rows.track_id.in_(bindparam("track_ids", expanding=True)))
+LISTED = select(_rows.track_id, _rows.rank).where(IS_IN, _rows.track_id.in_(bindparam("track_ids", expanding=True)))
 
 MOVE = update(collection_tracks).where(_IS_MEMBER).values(rank=bindparam("new_rank"))
 
 # PostgreSQL only: 10,000 single statements would take 1.4 s prepared and 4.5 s unprepared. Decision 26.
 _MOVED, _NEW_RANKS = bindparam("moved", type_=ARRAY(Text())), bindparam("new_ranks", type_=ARRAY(BIGINT))
 _MOVES = func.unnest(_MOVED, _NEW_RANKS).table_valued("track_id", "rank").render_derived(name="moves")
-MOVE_ALL = update(collection_tracks).where(_IS_IN, _rows.track_id == _MOVES.c.track_id).values(rank=_MOVES.c.rank)
+MOVE_ALL = update(collection_tracks).where(IS_IN, _rows.track_id == _MOVES.c.track_id).values(rank=_MOVES.c.rank)

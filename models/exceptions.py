@@ -30,6 +30,18 @@ class NotCreator(Failure):
     code = "INSUFFICIENT_PERMISSIONS"
 
 
+class AmbiguousOrganization(Failure):
+    """The caller belongs to several organizations, and the request names none of them."""
+
+    code = "AMBIGUOUS_ORGANIZATION"
+
+
+class NotSavable(Failure):
+    """The share link opens a collection, and only a track can be saved."""
+
+    code = "NOT_SAVABLE"
+
+
 class CollectionFull(Failure):
     """The collection has its maximum of 10,000 tracks."""
 

@@ -18,7 +18,8 @@ from sqlalchemy import (
 )
 
 import models.generation_tables
-import models.key_tables  # noqa: F401 - the imports put their tables into the metadata
+import models.key_tables
+import models.share_tables  # noqa: F401 - the imports put their tables into the metadata
 from models.base import BIGINT, Bool, UTCDateTime, metadata
 
 organizations = Table(
@@ -66,6 +67,7 @@ tracks = Table(
     Column("mime_type", Text),
     Column("created_at", UTCDateTime, nullable=False),
     Column("deleted_at", UTCDateTime),
+    Column("waveform", LargeBinary),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("source_digest", "organization_id"),
     ForeignKeyConstraint(["organization_id", "creator_id"], ["memberships.organization_id", "memberships.user_id"]),
@@ -81,6 +83,7 @@ tracks = Table(
     CheckConstraint("length(audio_name) BETWEEN 1 AND 255", name="audio_name_length"),
     CheckConstraint("length(mime_type) BETWEEN 1 AND 64", name="mime_type_length"),
     CheckConstraint("audio_bytes >= 0", name="audio_bytes_range"),
+    CheckConstraint("length(waveform) = 96", name="waveform_length"),
     CheckConstraint(
         "(audio_name IS NULL) = (audio_bytes IS NULL) AND (audio_name IS NULL) = (mime_type IS NULL)",
         name="audio_complete",

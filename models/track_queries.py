@@ -60,7 +60,11 @@ def is_audible(track_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 _TRACK: BindParameter[str] = bindparam("track", type_=Text())
 
-INSERT = insert_or_ignore(tracks).values({name: bindparam(name) for name in Track._fields}).returning(*COLUMNS)
+INSERT = (
+    insert_or_ignore(tracks)
+    .values({name: bindparam(name) for name in (*Track._fields, "waveform")})
+    .returning(*COLUMNS)
+)
 
 FIND = select(*COLUMNS).where(is_audible(_TRACK))
 
@@ -72,6 +76,11 @@ FIND_ANY = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.id == _TRACK, _IS_L
 LOCK_ANY = FIND_ANY.with_for_update(read=True)
 
 FIND_ALL = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.id.in_(bindparam("track_ids", expanding=True)), _IS_LIVE)
+
+# Apart from the other columns: only pages show them.
+WAVEFORMS = select(tracks.c.id, tracks.c.waveform).where(
+    _IN_ORGANIZATION, tracks.c.id.in_(bindparam("track_ids", expanding=True)), tracks.c.waveform.is_not(None)
+)
 
 WITH_DIGEST = select(*COLUMNS).where(_IN_ORGANIZATION, tracks.c.source_digest == bindparam("digest"), _IS_LIVE)
 
@@ -85,6 +94,7 @@ ATTACH_AUDIO = (
         audio_bytes=bindparam("new_bytes"),
         mime_type=bindparam("new_type"),
         duration_ms=bindparam("new_duration"),
+        waveform=bindparam("new_waveform"),
     )
     .returning(*COLUMNS)
 )

@@ -20,6 +20,7 @@ from models.track_queries import (
     LIST,
     LOCK,
     LOCK_ANY,
+    WAVEFORMS,
     WITH_DIGEST,
     Track,
 )
@@ -34,9 +35,11 @@ __all__ = [
     "is_audible",
     "list_all",
     "lock",
+    "lock_any",
     "new_track_id",
     "not_found",
     "tracks",
+    "waveforms",
     "with_digest",
 ]
 
@@ -55,12 +58,14 @@ def add(
     commercial_use: bool = False,
     requires_attribution: bool = True,
     audio: tuple[str, int, str] | None = None,
+    waveform: bytes | None = None,
     track_id: str | None = None,
 ) -> Track | None:
     """Adds a track; None if the organization already has a live track with this SHA-256 digest of the audio.
 
     `audio` is the name in the store, the size in bytes and the media type, as audio_store.StoredAudio has them; what is
-    stored before has a name with the `track_id`, a new_track_id(). The track is in no library: see library.put.
+    stored before has a name with the `track_id`, a new_track_id(). `waveform` is the level of each of its 96 equal
+    parts, from 0 to 255. The track is in no library: see library.put.
     """
     audio_name, audio_bytes, mime_type = audio or (None, None, None)
     values = {
@@ -68,7 +73,7 @@ def add(
         "engine": engine, "mode": mode, "instrumental": instrumental, "licence_class": licence_class,
         "commercial_use": commercial_use, "requires_attribution": requires_attribution, "source_digest": source_digest,
         "audio_name": audio_name, "audio_bytes": audio_bytes, "mime_type": mime_type, "created_at": now(),
-        "deleted_at": None,
+        "deleted_at": None, "waveform": waveform,
     }  # fmt: skip
     for _ in range(ID_TRIES):
         row = connection.fetch_one(INSERT, **values, id=track_id or new_track_id())
@@ -85,7 +90,9 @@ def new_track_id() -> str:
 
 
 @connection.transaction
-def attach_audio(track: Track, audio: tuple[str, int, str], duration_ms: int) -> Track | None:
+def attach_audio(
+    track: Track, audio: tuple[str, int, str], duration_ms: int, waveform: bytes | None = None
+) -> Track | None:
     """Gives a track audio in the place of that which it names, or of none; None if it has changed meanwhile."""
     audio_name, audio_bytes, mime_type = audio
     row = connection.fetch_one(
@@ -97,6 +104,7 @@ def attach_audio(track: Track, audio: tuple[str, int, str], duration_ms: int) ->
         new_bytes=audio_bytes,
         new_type=mime_type,
         new_duration=duration_ms,
+        new_waveform=waveform,
     )
     return None if row is None else Track._make(row)
 
@@ -109,6 +117,12 @@ def get(caller: Caller, organization_id: str, track_id: str) -> Track:
 def lock(caller: Caller, organization_id: str, track_id: str) -> Track:
     """The same track; its deletion waits until the transaction ends. Raises NotFound."""
     return _find(caller, organization_id, track_id, LOCK, LOCK_ANY)
+
+
+def lock_any(organization_id: str, track_id: str) -> Track | None:
+    """A track that is not deleted; its deletion waits until the transaction ends. Does not ask who may hear it."""
+    row = connection.fetch_one(LOCK_ANY, organization=organization_id, track=track_id)
+    return None if row is None else Track._make(row)
 
 
 def is_audible(caller: Caller, organization_id: str, track_id: str) -> bool:
@@ -131,6 +145,12 @@ def find_all(organization_id: str, track_ids: Sequence[str]) -> dict[str, Track]
     """The tracks of the organization that have these ids and are not deleted, by id."""
     rows = connection.fetch_all(FIND_ALL, organization=organization_id, track_ids=track_ids)
     return {row.id: Track._make(row) for row in rows}
+
+
+def waveforms(organization_id: str, track_ids: Sequence[str]) -> dict[str, bytes]:
+    """The waveforms of those of these tracks that have one, by id."""
+    rows = connection.fetch_all(WAVEFORMS, organization=organization_id, track_ids=track_ids)
+    return {row.id: bytes(row.waveform) for row in rows}
 
 
 def with_digest(organization_id: str, source_digest: bytes) -> Track | None:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import collection_versions, generation_queue, keys
+from models import collection_versions, generation_queue, keys, shares
 from models.base import now
 from models.keys import Actor, ApiKey
+from models.shares import OwnedLink
 from ops.errors import CommandError
 
 FINAL = ("revoked", "deleted")
@@ -23,21 +24,27 @@ class Event(NamedTuple):
 
 
 class LostHistory(NamedTuple):
-    """What is known of the database that was replaced; `events` is None if its key log cannot be read."""
+    """What is known of the database that was replaced; `events` is None if its key log cannot be read.
+
+    `revoked_links` are share links, which whoever has them should not be able to open again.
+    """
 
     events: Sequence[Event] | None = None
     highest_version: int = 0
+    revoked_links: Sequence[OwnedLink] = ()
 
 
 class Result(NamedTuple):
     """Ids of keys that were withdrawn in the lost history: those that are now again, and those that work again.
 
-    `working_again` is None if nobody knows. `requeued_jobs` were at work at the backup, and wait in the queue now.
+    `working_again` is None if nobody knows. `requeued_jobs` were at work at the backup, and wait in the queue now;
+    `revoked_links` is the number of share links that were revoked again.
     """
 
     withdrawn_keys: list[str]
     working_again: list[str] | None
     requeued_jobs: int
+    revoked_links: int
 
 
 def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Result:
@@ -48,11 +55,11 @@ def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Re
     `url` is that of the current database. Raises Unavailable.
     """
     collection_versions.renew(url, lost.highest_version)
-    requeued = generation_queue.give_back_all()
+    requeued, revoked = generation_queue.give_back_all(), shares.revoke_links(lost.revoked_links)
     if lost.events is None:
-        return Result([], None, requeued)
+        return Result([], None, requeued, revoked)
     withdrawn = [] if since is None else _withdraw(lost.events, since, by)
-    return Result(withdrawn, [key.id for key, _ in _working_again(lost.events)], requeued)
+    return Result(withdrawn, [key.id for key, _ in _working_again(lost.events)], requeued, revoked)
 
 
 def read_key_log(file: Path) -> list[Event]:
@@ -90,9 +97,12 @@ def sentences(result: Result) -> list[str]:
 
 def _key_sentences(result: Result) -> list[str]:
     again = result.working_again
+    lines = [f"{result.revoked_links} share links were revoked again."] if result.revoked_links else []
     if again is None:
-        return ["Keys that were revoked after the backup work again: nobody knows which, so see docs/operating.md."]
-    lines = [f"{len(result.withdrawn_keys)} keys were withdrawn again."] if result.withdrawn_keys else []
+        text = "Keys that were revoked after the backup work again: nobody knows which, so see docs/operating.md."
+        return [*lines, text]
+    if result.withdrawn_keys:
+        lines.append(f"{len(result.withdrawn_keys)} keys were withdrawn again.")
     if again:
         lines.append(f"{len(again)} keys that were revoked or paused after the backup work again: {', '.join(again)}.")
     return lines

@@ -14,7 +14,7 @@ def facts(url: str, metrics_url: str | None) -> dict[str, Any]:
 def demo_facts(key_file: Path, pepper: bytes) -> dict[str, Any] | None:
     """Loads the demo into an empty database and returns its keys; None for a database with other data."""
     if demo.contents() == "nothing":
-        demo.load()
+        demo.load(pepper)
     return demo_keys.current(key_file, pepper) if demo.contents() == "demo" else None
 
 

@@ -10,16 +10,16 @@ from models.db import connection
 from models.organizations import join
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, organizations, tracks
-from ops import demo_jobs
+from ops import demo_jobs, demo_shares
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
 COLLECTION = "mcoll_4a1f9c7e2b8d"
 PAGE = f"/v1/music/{ORGANIZATION}/collections/{COLLECTION}"
-ALICE = "user_alice"
+ALICE, BOB = "user_alice", "user_bob"
 USERS = {
     "alice": (ORGANIZATION, ALICE),
-    "bob": (ORGANIZATION, "user_bob"),
+    "bob": (ORGANIZATION, BOB),
     "mallory": (OTHER_ORGANIZATION, "user_mallory"),
 }
 
@@ -57,6 +57,12 @@ TRACKS = (
     Piece("mtrack_b3a10d9e8f26", "Evening Merge", 26, "studio", "creation", "hopeful evening, house, 120 bpm"),
 )
 
+# That of bob, who shares it.
+SHARED = Piece(
+    "mtrack_a4c19e7d2b56", "Borrowed Light", 20, "studio", "creation", "bright morning, harp and flute, 90 bpm"
+)
+PIECES = (*TRACKS, SHARED)
+
 ORGANIZATIONS = select(organizations.c.id)
 ADD_TRACK = insert_or_ignore(tracks)
 RESET_TRACK = (
@@ -90,21 +96,26 @@ def contents() -> Literal["nothing", "demo", "other"]:
 
 
 @connection.transaction
-def load() -> None:
-    """Loads the demo data, or resets it. Raises CommandError if the database contains other data."""
+def load(pepper: bytes) -> None:
+    """Loads the demo data, or resets it; `pepper` is the key pepper.
+
+    Raises CommandError if the database contains other data.
+    """
     if contents() == "other":
         raise CommandError("The database contains other data than the demo: use a separate database for the demo.")
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
-    connection.execute_many(ADD_TRACK, [track(index) for index in range(len(TRACKS))])
-    connection.execute_many(RESET_TRACK, [_reset(piece) for piece in TRACKS])
+    connection.execute_many(ADD_TRACK, [*(track(index) for index in range(len(TRACKS))), shared_track()])
+    connection.execute_many(RESET_TRACK, [_reset(piece) for piece in PIECES])
     connection.execute(EMPTY_LIBRARY, organization_id=ORGANIZATION, user_id=ALICE)
     connection.execute_many(ADD_ENTRY, [entry(index) for index in range(len(TRACKS))])
+    demo_shares.clear(ORGANIZATION, COLLECTION)
     connection.execute(EMPTY_COLLECTION, **OWN)
     connection.execute(DROP_COLLECTION, **OWN)
     connection.execute_many(ADD_COLLECTION, [collection()])
     connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
     demo_jobs.reset(ORGANIZATION, ALICE, TRACKS[0].track_id, track(0)["created_at"])
+    demo_shares.add(ORGANIZATION, (BOB, SHARED.track_id), (ALICE, COLLECTION), DAY + timedelta(hours=12), pepper)
 
 
 def _reset(piece: Piece) -> dict[str, object]:
@@ -118,11 +129,19 @@ def _reset(piece: Piece) -> dict[str, object]:
 
 def track(index: int) -> dict[str, Any]:
     """The row of the track with that index."""
-    piece = TRACKS[index]
+    return _track(TRACKS[index], ALICE, DAY + timedelta(hours=9, minutes=index))
+
+
+def shared_track() -> dict[str, Any]:
+    """The row of bob's track."""
+    return _track(SHARED, BOB, DAY + timedelta(hours=9, minutes=len(TRACKS)))
+
+
+def _track(piece: Piece, creator_id: str, created_at: datetime) -> dict[str, Any]:
     return {
         "organization_id": ORGANIZATION,
         "id": piece.track_id,
-        "creator_id": ALICE,
+        "creator_id": creator_id,
         "title": piece.title,
         "engine": piece.engine,
         "mode": piece.mode,
@@ -131,7 +150,7 @@ def track(index: int) -> dict[str, Any]:
         "licence_class": "commercial_cleared",
         "commercial_use": True,
         "requires_attribution": False,
-        "created_at": DAY + timedelta(hours=9, minutes=index),
+        "created_at": created_at,
     }
 
 

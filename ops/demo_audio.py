@@ -18,15 +18,15 @@ from tempfile import TemporaryDirectory
 from models import tracks
 from models.audio_store import AudioStore
 from models.tracks import Track
-from ops.demo import ORGANIZATION, TRACKS, Piece
+from ops.demo import ORGANIZATION, PIECES, Piece
 
 MOST_PROCESSES = 4
 TONE_RATE = 8000
 LOWEST_HERTZ = 220
 SEED = 1
 PACKAGES = ("numpy", "scipy", "soundfile")
-Made = tuple[Piece, str, Path]
-"""A piece, the media type of its audio, and the file with it."""
+Made = tuple[Piece, str, Path, bytes | None]
+"""A piece, the media type of its audio, the file with it, and its waveform if that is measured."""
 
 
 def add(kind: str, store: AudioStore, update: Callable[[int, int], None] = lambda _done, _total: None) -> str | None:
@@ -41,8 +41,9 @@ def add(kind: str, store: AudioStore, update: Callable[[int, int], None] = lambd
     with TemporaryDirectory(prefix="music-studio-") as folder:
         make = _pieces if kind == "music" else _tones
         try:
-            for done, (piece, mime_type, path) in enumerate(make(lacking, Path(folder)), start=1):
-                _attach(store, lacking[piece], piece.seconds, mime_type, path)
+            for done, made in enumerate(make(lacking, Path(folder)), start=1):
+                piece, _, path, _ = made
+                _attach(store, lacking[piece], made)
                 path.unlink()
                 update(done, len(lacking))
         except BrokenProcessPool:
@@ -63,7 +64,7 @@ def tone(hertz: int, seconds: int) -> bytes:
 def _lacking(store: AudioStore) -> dict[Piece, Track]:
     """The tracks of the demo that name no audio, or audio that is not in the store."""
     by_id = {track.id: track for track in tracks.list_all(ORGANIZATION)}
-    found = {piece: by_id[piece.track_id] for piece in TRACKS if piece.track_id in by_id}
+    found = {piece: by_id[piece.track_id] for piece in PIECES if piece.track_id in by_id}
     return {piece: track for piece, track in found.items() if not _has_audio(store, track)}
 
 
@@ -71,9 +72,10 @@ def _has_audio(store: AudioStore, track: Track) -> bool:
     return track.audio_name is not None and store.exists(track.audio_name)
 
 
-def _attach(store: AudioStore, track: Track, seconds: int, mime_type: str, path: Path) -> None:
+def _attach(store: AudioStore, track: Track, made: Made) -> None:
+    piece, mime_type, path, waveform = made
     audio = store.write_file(track.organization_id, track.id, mime_type, path)
-    if tracks.attach_audio(track, audio, seconds * 1000) is None:
+    if tracks.attach_audio(track, audio, piece.seconds * 1000, waveform) is None:
         store.delete(audio.name)  # another command was faster
 
 
@@ -81,8 +83,8 @@ def _tones(wanted: Collection[Piece], folder: Path) -> Iterator[Made]:
     """A tone for each, of its own pitch and of the duration of the piece."""
     for piece in wanted:
         path = folder / f"{piece.track_id}.wav"
-        path.write_bytes(tone(LOWEST_HERTZ + 20 * TRACKS.index(piece), piece.seconds))
-        yield piece, "audio/wav", path
+        path.write_bytes(tone(LOWEST_HERTZ + 20 * PIECES.index(piece), piece.seconds))
+        yield piece, "audio/wav", path, None
 
 
 def _pieces(wanted: Collection[Piece], folder: Path) -> Iterator[Made]:
@@ -93,7 +95,7 @@ def _pieces(wanted: Collection[Piece], folder: Path) -> Iterator[Made]:
         pieces = {pool.submit(_render, piece, folder): piece for piece in wanted}
         try:
             for finished in as_completed(pieces):
-                yield pieces[finished], "audio/mpeg", finished.result()
+                yield pieces[finished], "audio/mpeg", *finished.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -111,12 +113,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _render(piece: Piece, folder: Path) -> Path:
+def _render(piece: Piece, folder: Path) -> tuple[Path, bytes]:
     from studio import brief
     from studio.engines.computed import ENGINES
     from studio.production import produce
 
     path = folder / f"{piece.track_id}.mp3"
     score = brief.read(piece.prompt, piece.seconds, mode=piece.mode, seed=SEED)
-    produce(ENGINES[piece.engine], score, path, lambda _share: None, folder)
-    return path
+    made = produce(ENGINES[piece.engine], score, path, lambda _share: None, folder)
+    return path, made.waveform

@@ -19,6 +19,7 @@ from models.db.database import Database
 from models.exceptions import Unavailable
 from models.keys import Actor
 from models.revocation import key_cache_seconds
+from models.shares import OwnedLink
 from ops import after_restore
 from ops.after_restore import LostHistory, Result
 from ops.backup import PAGES_AT_ONCE, Progress, callback, create, integrity_errors, open_file, sqlite_file
@@ -80,9 +81,18 @@ def _read_history(replaced: sqlite3.Connection) -> LostHistory:
     try:
         events = replaced.execute("SELECT key_id, event, happened_at FROM key_events").fetchall()
         [(highest,)] = replaced.execute("SELECT max(version) FROM collections")
-        return LostHistory([after_restore.event(*event) for event in events], highest or 0)
+        return LostHistory([after_restore.event(*event) for event in events], highest or 0, _revoked_links(replaced))
     except (sqlite3.Error, ValueError, TypeError):  # damaged, or without these tables
         return LostHistory()
+
+
+def _revoked_links(replaced: sqlite3.Connection) -> list[OwnedLink]:
+    try:
+        return replaced.execute(
+            "SELECT organization_id, user_id, id FROM share_links WHERE revoked_at IS NOT NULL"
+        ).fetchall()
+    except sqlite3.OperationalError:  # of a version without share links
+        return []
 
 
 def _copy_backup(file: Path, copy: Path, progress: Progress) -> None:
@@ -96,6 +106,8 @@ def _copy_backup(file: Path, copy: Path, progress: Progress) -> None:
                 raise CommandError(
                     f"The file {file} is a damaged backup of Music Studio ({errors[0]}): name another one."
                 )
+    except UnicodeDecodeError as error:  # SQLite quotes the damaged text in its error
+        raise _no_backup(file) from error
     except sqlite3.Error as error:
         if error.sqlite_errorcode & 0xFF in OF_ANOTHER_KIND:  # the low byte is the primary result code
             raise _no_backup(file) from error

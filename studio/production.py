@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from studio import encoding
 from studio.brief import Brief
@@ -13,18 +14,27 @@ from studio.mastering.master import TARGET_LUFS, mastered, rendered
 from studio.score import Score
 from studio.synthesis import RATE
 from studio.synthesis.signals import Samples
+from studio.waveform import WaveformMeter
 
 # The shares of the whole work, measured with MP3 on one core.
 _RENDERING, _MASTERING = 0.25, 0.2
 _PASSES = 3
 
 
+class Finished(NamedTuple):
+    """What is known of a finished file: its exact length in seconds, and its waveform (studio.waveform)."""
+
+    seconds: float
+    waveform: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A finished piece: its score, its exact length in seconds, its media type."""
+    """A finished piece: its score, its exact length in seconds, its waveform, its media type."""
 
     score: Score
     seconds: float
+    waveform: bytes
     media_type: str
 
 
@@ -36,12 +46,14 @@ def produce(engine: Engine, brief: Brief, path: Path, progress: Progress, folder
     """
     score = engine.compose(brief)
     stages = _Stages(progress)
-    seconds = _finish(engine.render(score, stages.rendering), score.mode, path, stages, folder)
-    return Piece(score, seconds, media_type(path))
+    finished = _finish(engine.render(score, stages.rendering), score.mode, path, stages, folder)
+    return Piece(score, *finished, media_type(path))
 
 
-def finish(blocks: Iterator[Samples], mode: str, path: Path, progress: Progress, folder: Path | None = None) -> float:
-    """Masters and encodes samples that come from elsewhere, as `produce` does; returns their length in seconds."""
+def finish(
+    blocks: Iterator[Samples], mode: str, path: Path, progress: Progress, folder: Path | None = None
+) -> Finished:
+    """Masters and encodes samples that come from elsewhere, as `produce` does."""
     return _finish(blocks, mode, path, _Stages(progress), folder)
 
 
@@ -50,10 +62,12 @@ def media_type(path: Path) -> str:
     return encoding.MEDIA_TYPES[path.suffix.lstrip(".")]
 
 
-def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> float:
+def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> Finished:
     with rendered(blocks, folder) as mix:
         louder = mastered(mix, TARGET_LUFS[mode], stages.measuring(mix.count))
-        return encoding.write(stages.encoding(louder, mix.count), path) / RATE
+        meter = WaveformMeter(mix.count)
+        samples = encoding.write(meter.measuring(stages.encoding(louder, mix.count)), path)
+        return Finished(samples / RATE, meter.levels())
 
 
 class _Stages:

@@ -164,8 +164,10 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
     actors.service.save_track(track, ALICE)
     add_all(alice, made, [track])
     job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
+    link = alice.post(f"tracks/{track}/share").json()
     ids = {
         "organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other, "job_id": job,
+        "share_id": link["id"], "token": link["token"],
     }  # fmt: skip
     return Scene(actors.service, alice, ids)
 

@@ -25,6 +25,7 @@ from models import (
     keys,
     library,
     organizations,
+    shares,
     spending,
     tracks,
 )
@@ -466,6 +467,7 @@ def _populate(url: str, user: str = "alice") -> None:
         made = collections.create(caller, HOME, name="Focus", cover_track_id=track.id)
         collection_tracks.add(caller, HOME, made.id, track.id, None)
         library.save(caller, HOME, track.id)
+        shares.share_track(caller, HOME, track.id, shares.Terms(), user.encode().ljust(32))
         transaction(idempotency.store)(HOME, user, "key", b"1" * 32, 201, {}, b"{}")
         engines.change("studio", cents_per_minute=25)
         spending.set_limits(HOME, {"day": 1000})

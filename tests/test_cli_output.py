@@ -20,7 +20,8 @@ from tools.testing.cli_runner import Shell
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 WHO = ("--organization", "org_real", "--user", "ida")
 # Command groups.
-GROUPS = ((), ("audio",), ("engines",), ("keys",), ("members",), ("organizations",), ("studio",), ("tracks",))
+NAMES_OF_GROUPS = ("audio", "engines", "keys", "members", "organizations", "shares", "studio", "tracks")
+GROUPS = [(), *((name,) for name in NAMES_OF_GROUPS)]
 # A worker reports nothing; what it does is in its log, which is JSON.
 SILENT = (("work",),)
 
@@ -67,7 +68,7 @@ def test_shell_completion_works(sqlite: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("srve",), "No such command 'srve'. Did you mean 'serve'? See `music-studio --help`."),
+        (("mgrate",), "No such command 'mgrate'. Did you mean 'migrate'? See `music-studio --help`."),
         (("serve", "--bogus"), "No such option: --bogus"),
         (("keys", "pause"), "Missing argument 'KEY_ID'. See `music-studio keys pause --help`."),
         (("keys", "create", *WHO, "--expires-in-days", "0"), "See `music-studio keys create --help`."),
@@ -119,6 +120,7 @@ def test_database_commands_report_as_json(sqlite: Shell) -> None:
         "withdrawn_keys": [],
         "working_again": [],
         "requeued_jobs": 0,
+        "revoked_links": 0,
         **audio,
     }
 

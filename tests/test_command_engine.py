@@ -61,8 +61,9 @@ def run(program: Program, tmp_path: Path, *, seconds: int = 1, progress: Any = l
 def test_a_program_makes_a_piece(make: Make, tmp_path: Path, output: str, arguments: tuple[str, ...]) -> None:
     written = run(make(TONE + f"tone({output})", *arguments), tmp_path, seconds=3)
     piece = tmp_path / "piece.mp3"
-    seconds = finish(wave_file.blocks(written, 3), "creation", piece, lambda _share: None, tmp_path)
-    assert seconds == 3
+    finished = finish(wave_file.blocks(written, 3), "creation", piece, lambda _share: None, tmp_path)
+    assert finished.seconds == 3
+    assert min(finished.waveform) > 0
     samples, rate = soundfile.read(piece)
     assert rate == RATE
     assert np.abs(samples).max() < 1

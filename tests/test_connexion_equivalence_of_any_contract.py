@@ -27,6 +27,7 @@ DIFFERENCES: dict[Row, str] = {
     ("Operation", "x-scope"): "The extension is ours.",
     ("Operation", "x-invalid-request"): "The extension is ours.",
     ("Operation", "x-rate-limit"): "The extension is ours.",
+    ("Operation", "x-token-rate-limit"): "The extension is ours.",
     ("Parameter", "explode"): "Connexion answers 500 to a list whose items have no type.",
     ("RequestBody", "required", "false"): "Connexion refuses a request without the optional body.",
     ("SecurityScheme", "type", "openIdConnect"): "Connexion has no implementation of OpenID Connect.",

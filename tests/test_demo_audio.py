@@ -30,19 +30,19 @@ def test_each_track_gets_a_tone_of_its_duration(shell: Shell, tmp_path: Path) ->
     shell.text("demo")
     listed = {track["id"]: track for track in shell.json("tracks", "list", "--organization", demo.ORGANIZATION)}
     objects = _objects(tmp_path)
-    assert set(listed) == set(objects) == {piece.track_id for piece in demo.TRACKS}
-    for piece in demo.TRACKS:
+    assert set(listed) == set(objects) == {piece.track_id for piece in demo.PIECES}
+    for piece in demo.PIECES:
         described = audio_reader.read(objects[piece.track_id], DECODE)
         assert described == ("audio/wav", piece.seconds * 1000, "")
         assert listed[piece.track_id]["duration_ms"] == piece.seconds * 1000
         assert listed[piece.track_id]["audio_bytes"] == objects[piece.track_id].stat().st_size
-    assert len({path.read_bytes() for path in objects.values()}) == len(demo.TRACKS)
+    assert len({path.read_bytes() for path in objects.values()}) == len(demo.PIECES)
 
 
 def test_a_second_run_makes_only_what_is_missing(shell: Shell, tmp_path: Path) -> None:
     shell.text("demo")
     before = _objects(tmp_path)
-    lost = demo.TRACKS[3].track_id
+    lost = demo.PIECES[3].track_id
     before.pop(lost).unlink()
     shell.text("demo")
     after = _objects(tmp_path)
@@ -54,7 +54,7 @@ def test_a_demo_without_audio_has_the_same_tracks(shell: Shell, tmp_path: Path) 
     done = shell.run("demo", MUSIC_STUDIO_DEMO_AUDIO="none")
     assert (done.returncode, done.stderr) == (0, "")
     assert not _objects(tmp_path)
-    assert len(shell.json("tracks", "list", "--organization", demo.ORGANIZATION)) == len(demo.TRACKS)
+    assert len(shell.json("tracks", "list", "--organization", demo.ORGANIZATION)) == len(demo.PIECES)
 
 
 def test_without_the_engines_one_sentence_says_so(
@@ -72,19 +72,19 @@ def test_the_mock_has_tones_in_memory() -> None:
     with open_demo_database(store).use():
         named = {track.audio_name: track.audio_bytes for track in tracks.list_all(demo.ORGANIZATION)}
     assert {stored.name: stored.size for stored in store.list()} == named
-    assert len(named) == len(demo.TRACKS)
+    assert len(named) == len(demo.PIECES)
 
 
 @pytest.mark.slow
 def test_music_has_the_durations_of_the_tracks_and_is_the_same_each_time(tmp_path: Path) -> None:
     pieces = [
-        min(demo.TRACKS, key=lambda piece: (piece.engine != engine, piece.seconds)) for engine in ("studio", "drift")
+        min(demo.PIECES, key=lambda piece: (piece.engine != engine, piece.seconds)) for engine in ("studio", "drift")
     ]
     made = {}
     for run in ("first", "second"):
         folder = tmp_path / run
         folder.mkdir()
-        made[run] = {piece: path for piece, _, path in demo_audio._pieces(pieces, folder)}
+        made[run] = {piece: path for piece, _, path, _ in demo_audio._pieces(pieces, folder)}
     for piece in pieces:
         described = audio_reader.read(made["first"][piece], DECODE)
         assert described == ("audio/mpeg", piece.seconds * 1000, "")

@@ -95,6 +95,23 @@ def _playback_url_invalid(context: Context) -> httpx.Response:
     return context.server.client().get(f"{context.server.url}/v1/music/audio/{context.tracks[0]}.mp3?sig=forged")
 
 
+def _ambiguous_organization(context: Context) -> httpx.Response:
+    context.server.key(ALICE, f"org_{secrets.token_hex(6)}")
+    server = context.services.variant(context.server, JWT_SECRET=SECRET)
+    url = _save_url(context, "tracks", context.tracks[0]).replace(context.server.url, server.url)
+    claims = {"sub": ALICE, "exp": int(time.time()) + 60, "scope": "music:write"}
+    return server.client().post(url, headers=_bearer(claims))
+
+
+def _not_savable(context: Context) -> httpx.Response:
+    return context.alice.post(_save_url(context, "collections", new_collection(context.alice)["id"]))
+
+
+def _save_url(context: Context, kind: str, target: str) -> str:
+    token = context.alice.post(f"{kind}/{target}/share").json()["token"]
+    return f"{context.server.url}/v1/music/shared/{token}/save"
+
+
 def _endpoint_not_found(context: Context) -> httpx.Response:
     return context.alice.get("nothing")
 
@@ -459,8 +476,12 @@ def test_application_failure_gets_the_error_envelope() -> None:
 
 def _with_token(context: Context, claims: dict[str, Any]) -> httpx.Response:
     server = context.services.variant(context.server, JWT_SECRET=SECRET)
+    return server.client().get("collections", headers=_bearer(claims))
+
+
+def _bearer(claims: dict[str, Any]) -> dict[str, str]:
     token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET))
-    return server.client().get("collections", headers={"Authorization": f"Bearer {token}"})
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _create_once(context: Context, name: str, key: str | None = None) -> httpx.Response:

@@ -52,6 +52,7 @@ def test_members_are_added_listed_removed_and_added_again(home: Shell) -> None:
     removed = home.json("members", "remove", HOME, "carol")
     assert removed == {
         "organization_id": HOME, "user_id": "carol", "was_member": True, "revoked_keys": 0, "cancelled_jobs": 0,
+        "revoked_links": 0,
     }  # fmt: skip
     assert [row["user_id"] for row in home.json("members", "list", HOME)] == ["alice", "bob"]
     listed = {row["user_id"]: row["removed_at"] for row in home.json("members", "list", HOME, "--removed")}

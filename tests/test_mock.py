@@ -17,7 +17,7 @@ import yaml
 
 import app
 from mock.accounts import SECRETS
-from ops import demo, demo_jobs
+from ops import demo, demo_jobs, demo_shares
 from settings import Settings
 from tools.testing import small_service
 from tools.testing.service import NO_TRACK, ROOT, Actors, assert_envelope, new_collection, operations, resolved
@@ -251,7 +251,8 @@ def test_service_ignores_mock_preferences(actors: Actors) -> None:
 @pytest.fixture
 def ids(collection: dict[str, Any]) -> dict[str, str]:
     made = {"collection_id": collection["id"], "track_id": NO_TRACK, "file": f"{NO_TRACK}.mp3"}
-    return {"organization_id": demo.ORGANIZATION, "job_id": demo_jobs.MADE, **made}
+    link = {"share_id": demo_shares.COLLECTION_LINK, "token": demo_shares.TOKEN, "position": "1"}
+    return {"organization_id": demo.ORGANIZATION, "job_id": demo_jobs.MADE, **link, **made}
 
 
 def _send_with_prefer(

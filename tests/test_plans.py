@@ -22,6 +22,7 @@ FULL_SCANS = {
     "models.key_events.LIST_ALL",
     "models.key_queries.LIST",
     "models.organizations.MEMBERS",  # all members of an organization, and the seed has one organization
+    "models.share_queries.LIST_ALL",
     "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
     "models.track_audio.LIVE",
     "models.track_queries.LIST",
@@ -30,8 +31,9 @@ FULL_SCANS = {
 # A row for each engine that an operator has changed.
 SMALL_TABLES = {"models.engines.LIST"}
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
-# Sorts a page of at most 500 rows, because a join does not guarantee the order.
-SORTS_ITS_PAGE = {"models.collection_track_queries.LIST"}
+# The first sorts a page of at most 500 rows, because a join does not guarantee the order. The second sorts a collection
+# where that is as large as its organization, so that all tracks are read at once.
+SORTS_ITS_PAGE = {"models.collection_track_queries.LIST", "models.share_queries.TRACKS"}
 # Read the queue from its beginning, in an index that has the jobs that wait or are at work, and no others.
 QUEUE_INDEX = "ix_generations_active"
 READS_THE_QUEUE = {

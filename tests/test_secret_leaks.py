@@ -19,6 +19,7 @@ from tools.testing.raw_client import RawClient, address
 from tools.testing.service import ALICE, PEPPER, READ, WRITE, Actors, Service, Services
 
 AUDIO = b"/v1/music/audio/mtrack_000000000000.mp3"
+SHARED = b"/v1/music/shared/"
 JWT_SECRET = "canary-secret-of-the-tokens-0123456789"
 
 
@@ -70,6 +71,12 @@ def _requests(canary: bytes, key: bytes) -> Iterator[bytes]:
     yield get(AUDIO + b"?a=1&sig=" + canary)
     yield get(AUDIO + b"?sig=" + canary + b"&" + canary + b"=" + canary, b"Range: bytes=0-1", b"Accept: text/html")
     yield get(b"/v1/music/audio/" + canary + b"?sig=" + canary)
+    yield get(SHARED + canary)
+    yield get(SHARED + canary + b"/save", as_alice)
+    yield get(SHARED + canary + b"?" + canary + b"=1", b"Referer: https://music.example/shared/" + canary)
+    yield get(SHARED + canary.replace(b"s", b"%73", 1), b"Accept: image/png")
+    yield head(b"POST", SHARED + canary + b"/save", as_alice, JSON, b"Content-Length: 1") + b"{"
+    yield head(b"POST", SHARED + canary + b"/save", as_alice)
     yield get(b"http://user:" + canary + b"@localhost" + LIST)
     yield head(canary[:20], LIST)
     for target, body in (
@@ -96,7 +103,8 @@ def _response(where: tuple[str, int], request: bytes) -> tuple[int, str]:
 
 def test_secrets_are_in_no_response_log_or_database(watched: Service, actors: Actors) -> None:
     key_id, key = watched.key(ALICE)
-    canaries = [key, _token(), sealed("mtrack_000000000000").partition("=")[2]]
+    link = watched.client(key).post(f"tracks/{watched.make_tracks(1)[0]}/share").json()
+    canaries = [key, _token(), sealed("mtrack_000000000000").partition("=")[2], link["token"]]
     responses = [
         _response(address(watched), request) for c in canaries for request in _requests(c.encode(), key.encode())
     ]
@@ -113,8 +121,20 @@ def test_secrets_are_in_no_response_log_or_database(watched: Service, actors: Ac
 
 def _secrets(canaries: list[str]) -> list[str]:
     """Texts that must not be found: the canaries, their secret parts, and the server's secrets."""
-    key, token, seal = canaries
-    return [key, key[HINT_LENGTH:], token, token.rpartition(".")[2], seal, seal[10:40], seal[-30:], JWT_SECRET, PEPPER]
+    key, token, seal, shared = canaries
+    return [
+        shared,
+        shared[8:],
+        key,
+        key[HINT_LENGTH:],
+        token,
+        token.rpartition(".")[2],
+        seal,
+        seal[10:40],
+        seal[-30:],
+        JWT_SECRET,
+        PEPPER,
+    ]
 
 
 def _around(text: str, secret: str) -> str:

@@ -25,6 +25,8 @@ from tools.testing.service import (
     HOME,
     NO_COLLECTION,
     NO_JOB,
+    NO_SHARE,
+    NO_TOKEN,
     NO_TRACK,
     ON_ONE_DATABASE,
     READ,
@@ -59,7 +61,10 @@ class Servers:
         track = self.service.make_tracks(1)[0]
         piece = {"engine": "drift", "prompt": "A status", "duration_seconds": 30}
         job = self.alice.post("generations", json=piece).json()["id"]
-        named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job}
+        self.service.give_audio(track, b"some audio")
+        link = self.alice.post(f"tracks/{track}/share").json()
+        shared = {"share_id": link["id"], "token": link["token"], "position": "1"}
+        named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job} | shared
         return named | {"file": f"{track}.mp3"}
 
     @cached_property
@@ -111,6 +116,7 @@ class Servers:
         server = self.services.start(self.services.fresh_database(ONE_DATABASE))
         with server.use_database():
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+            connection.execute(text("ALTER TABLE share_tokens RENAME TO tokens_of_shares"))
         return server
 
     @cached_property
@@ -158,7 +164,7 @@ class OperationClient:
             sorted(set(re.findall(r"mtrack_[0-9a-f]{12}", shown))), self.servers.actors.tracks, strict=False
         ):
             shown = shown.replace(name, track)
-        return shown.encode()
+        return shown.replace("org_abc123", HOME).encode()
 
     def response(self, *fields: bytes, on: Service | None = None, **otherwise: Any) -> RawResponse:
         return self.send(self.request(*fields, **otherwise), on)
@@ -175,6 +181,10 @@ def _success(client: OperationClient) -> RawResponse:
 
 def _partial(client: OperationClient) -> RawResponse:
     return client.response(b"Range: bytes=0-0")
+
+
+def _see_other(client: OperationClient) -> RawResponse:
+    return client.response(b"Accept: text/html, */*;q=0.5")
 
 
 def _not_modified(client: OperationClient) -> RawResponse:
@@ -204,6 +214,10 @@ def _not_found(client: OperationClient) -> RawResponse:
         return client.response(track_id=NO_TRACK)
     if "job_id" in client.operation.parameter_names("path"):
         return client.response(job_id=NO_JOB)
+    if "share_id" in client.operation.parameter_names("path"):
+        return client.response(share_id=NO_SHARE)
+    if "token" in client.operation.parameter_names("path"):
+        return client.response(token=NO_TOKEN)
     if "collection_id" in client.operation.parameter_names("query"):
         return client.response(tail=f"?collection_id={NO_COLLECTION}")
     return client.response(tail="/")
@@ -214,7 +228,7 @@ def _method_not_allowed(client: OperationClient) -> RawResponse:
 
 
 def _not_acceptable(client: OperationClient) -> RawResponse:
-    return client.response(b"Accept: text/html")
+    return client.response(b"Accept: image/png")
 
 
 def _timeout(client: OperationClient) -> RawResponse:
@@ -314,6 +328,7 @@ PROVOCATIONS: dict[int, Callable[[OperationClient], RawResponse]] = {
     201: _success,
     202: _success,
     206: _partial,
+    303: _see_other,
     304: _not_modified,
     400: _malformed,
     401: _unauthorized,

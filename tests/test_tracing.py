@@ -1,5 +1,6 @@
 """Tracing: one span per request in a real OTLP collector, as part of the client's trace."""
 
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -146,6 +147,16 @@ def test_tracing_is_off_without_a_collector(services: Services) -> None:
         "collections", headers={"traceparent": f"00-{THEIRS}-{PARENT}-01"}
     )
     assert ["trace" in line for line in service.log_lines(response.headers["X-Request-ID"])] == [False]
+
+
+@pytest.mark.parametrize("before", ["shr_", "%73hr_", "sh%72%5F"])
+def test_span_contains_no_token_of_a_share_link(traced: Service, collector: Collector, before: str) -> None:
+    token = f"{before}{secrets.token_hex(16)}"
+    response = traced.client().get(f"{traced.url}/v1/music/shared/{token}")
+    span = collector.span(response.headers["X-Request-ID"])
+    assert span is not None
+    assert attributes(span)["url.path"] == "/v1/music/shared/***"
+    assert token[-32:] not in str(span)
 
 
 def test_no_span_holds_a_key_or_a_text_for_a_method(traced: Service, collector: Collector) -> None:

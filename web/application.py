@@ -12,7 +12,7 @@ import structlog
 from models.db.database import Database
 from models.exceptions import Unavailable
 from web import response_headers
-from web.asgi import App, Receive, Scope, Send
+from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract.views import Contract
@@ -26,6 +26,7 @@ from web.playback import Playback
 from web.ratelimit.limiter import RateLimiter
 from web.server import lifespan_state
 from web.server.memory_limiter import MemoryLimiter
+from web.sharing import Sharing
 
 log = structlog.get_logger("web.application")
 
@@ -44,6 +45,7 @@ class Application:
         *,
         concurrency: ConcurrencyLimiter,
         playback: Playback | None,
+        sharing: Sharing | None,
         memory: MemoryLimiter,
         generation: GenerationSettings,
         server_timing: bool,
@@ -57,6 +59,7 @@ class Application:
         self.errors = errors
         self.concurrency = concurrency
         self.playback = playback
+        self.sharing = sharing
         self.memory = memory
         self.generation = generation
         self.server_timing = server_timing
@@ -70,16 +73,27 @@ class Application:
             state[lifespan_state.ERROR_CATALOG] = self.errors
             state[lifespan_state.DEFAULT_HEADERS] = self.default_headers
             state[lifespan_state.MEMORY_LIMITER] = self.memory
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, self._after_last_counts(send))
             self.database.close()
         else:
             await send({"type": "websocket.close", "code": 1003})
+
+    def _after_last_counts(self, send: Send) -> Send:
+        """A `send` that writes what was counted before it says that the shutdown is complete."""
+
+        async def flush_and_send(message: Message) -> None:
+            if self.sharing is not None and message["type"].startswith("lifespan.shutdown"):
+                await self.sharing.resolves.flush()
+            await send(message)
+
+        return flush_and_send
 
     async def _handle(self, context: RequestContext, receive: Receive, send: Send) -> None:
         current_request.set(context)
         context.send_timing = self.server_timing
         context.generation = self.generation
         context.playback = self.playback
+        context.sharing = self.sharing
         try:
             context.cors_headers = self.cors.headers(context.headers)
             exceeded = self.limiter.check_address(context)
@@ -97,6 +111,8 @@ class Application:
             await self._send_error(context, failure, send)
         if context.status is not None:
             response_headers.record_request(context, context.status)
+        if self.sharing is not None:
+            self.sharing.record(context)
 
     async def _send_error(self, context: RequestContext, failure: Exception, send: Send) -> None:
         if context.status is None:

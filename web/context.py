@@ -27,8 +27,8 @@ class RequestContext:
 
     `started` is in seconds of time.perf_counter(), `arrived` in Unix seconds. `operation` is None until the request is
     routed, `caller` until it is authenticated, `status` until the response is sent. `arguments` are the handler's,
-    `body` is the raw request body, `rate_limit_headers` are encoded header lines, `generation` and `playback` are the
-    application's.
+    `body` is the raw request body, `rate_limit_headers` are encoded header lines, `generation`, `playback` and
+    `sharing` are the application's. `resolved` is the share link that was resolved, by organization and id.
     """
 
     generation: GenerationSettings
@@ -36,7 +36,7 @@ class RequestContext:
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "generation",
         "headers", "method", "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id",
-        "scope", "send_timing", "started", "status", "violations",
+        "resolved", "scope", "send_timing", "sharing", "started", "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract, default_headers: DefaultHeaders) -> None:
@@ -60,9 +60,18 @@ class RequestContext:
         self.violations: list[Violation] = []
         self.status: int | None = None
         self.playback: object = None
+        self.sharing: object = None
+        self.resolved: tuple[str, str] | None = None
 
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
+
+
+def request_origin(context: RequestContext) -> str:
+    """Scheme and host of the request."""
+    scope = context.scope
+    host = context.headers.get(b"host", b"").decode("latin-1")
+    return f"{scope['scheme']}://{host or ':'.join(map(str, scope['server']))}"
 
 
 def new_request_id() -> str:

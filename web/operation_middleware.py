@@ -16,7 +16,7 @@ from connexion.spec import Specification
 
 from models.db.context import current_lease
 from models.exceptions import Failure, InvalidValue, NotFound
-from web import binding, docs_pages
+from web import binding, docs_pages, error_page
 from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
@@ -102,7 +102,7 @@ class OperationMiddleware(SpecMiddleware):
             raise
         except Exception as failure:  # noqa: BLE001 - to_response logs every exception that is no Failure
             error = self.errors.to_response(_as_shown(context, failure), context.request_id)
-            response = self._checked_error(context, error)
+            response = self._checked_error(context, error_page.as_preferred(context, error))
         await send_response(context, response, send)
         if response.pieces is not None and context.method != "HEAD":
             with self.dispatcher.database.use():
@@ -115,8 +115,7 @@ class OperationMiddleware(SpecMiddleware):
             return self._options(context)
         operation, context.path_values = self.router.find(context.method, context.path)
         context.operation = operation
-        if not operation.public:
-            await self._authenticate(operation, context)
+        await self._admit(operation, context)
         request_checks.negotiate(operation, context)
         if b"content-length" in context.headers or b"transfer-encoding" in context.headers:
             await self._read_body(operation, context, receive)
@@ -156,6 +155,13 @@ class OperationMiddleware(SpecMiddleware):
                 return await self.dispatcher.dispatch(operation, context)
             except CallerChanged:
                 continue
+
+    async def _admit(self, operation: Operation, context: RequestContext) -> None:
+        """Authenticates the request unless the operation is public, and counts it against its quotas."""
+        if not operation.public:
+            await self._authenticate(operation, context)
+        if operation.token_quota:
+            self.limiter.check_token(operation, context)
 
     async def _authenticate(self, operation: Operation, context: RequestContext) -> None:
         """Authenticates the request, then counts it against the quota of its credential."""

@@ -14,12 +14,12 @@ from math import ceil
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from models.audio import EXTENSIONS
+from models.audio import EXTENSIONS, StoredAudio
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, NoAudio
 from models.file_reader import FAST_BYTES
 from models.tracks import Track
-from web.context import RequestContext, current_request
+from web.context import RequestContext, current_request, request_origin
 from web.exceptions import PlaybackUrlInvalid
 from web.http import ranges
 from web.http.ranges import RangeRequest, Selection
@@ -56,16 +56,19 @@ class Playback:
         self.store = store
         self._sealer, self._options = sealer, options
 
-    def url(self, context: RequestContext, track: Track) -> str | None:
-        """The URL of a track for whoever has made this request; None if the track has no audio."""
+    def url(self, context: RequestContext, track: Track, *, is_shared: bool = False) -> str | None:
+        """The URL of a track for whoever has made this request; None if the track has no audio.
+
+        `is_shared`: for strangers, who must not learn whose the track is. A URL of the store names the organization.
+        """
         if track.audio_name is None or track.mime_type is None:
             return None
         seconds = max(self._options.seconds, ceil((track.duration_ms or 0) / 500))
-        if self._options.direct:
+        if self._options.direct and not is_shared:
             return self.store.signed_url(track.audio_name, min(seconds, MAX_DIRECT_SECONDS))
         file = f"{track.id}.{EXTENSIONS[track.mime_type]}"
         seal = self._sealer.seal(file, Grant(track.organization_id, MASTER, int(context.arrived) + seconds))
-        address = self._options.public_url or _address(context)
+        address = self._options.public_url or request_origin(context)
         return f"{address}{self._options.path.format(file=file)}?sig={seal}"
 
     def grant(self, context: RequestContext, file: str, seal: str) -> Grant:
@@ -82,23 +85,43 @@ class Playback:
 
         Raises PlaybackUrlInvalid for no track and for one without audio; RangeNotSatisfiable.
         """
-        if track is None or track.audio_name is None or track.audio_bytes is None or track.mime_type is None:
+        audio = None if track is None else _audio(track)
+        if audio is None:
             raise PlaybackUrlInvalid
-        tag = entity_tag(track.audio_name)
-        selection = ranges.select(request, track.audio_bytes, tag)
         left = max(0, grant.expires - ceil(context.arrived))
-        headers = {"etag": tag, "cache-control": f"private, max-age={left}"} | selection.headers(track.audio_bytes)
+        kept = {"cache-control": f"private, max-age={left}"}
+        return self._send(context, request, audio, ranges.select(request, audio.size, entity_tag(audio.name)), kept)
+
+    def part(self, context: RequestContext, track: Track, request: RangeRequest) -> WithStatus[Any] | None:
+        """The range of a track's audio that is asked for, which no cache keeps.
+
+        None for the whole, and for a track without audio. Raises RangeNotSatisfiable.
+        """
+        audio = _audio(track)
+        if audio is None:
+            return None
+        selection = ranges.select(request, audio.size, entity_tag(audio.name))
+        return self._send(context, request, audio, selection, {}) if selection.status == 206 else None
+
+    def _send(
+        self,
+        context: RequestContext,
+        request: RangeRequest,
+        audio: StoredAudio,
+        selection: Selection,
+        headers: dict[str, str],
+    ) -> WithStatus[Any]:
+        headers |= {"etag": entity_tag(audio.name)} | selection.headers(audio.size)
         if selection.status == 304:
             return WithStatus(None, 304, headers)
         if self._is_for_proxy(context, request, selection):
-            headers["x-accel-redirect"] = self._options.accel + quote(track.audio_name)
+            headers["x-accel-redirect"] = self._options.accel + quote(audio.name)
             if selection.status == 200:
                 del headers["accept-ranges"]  # nginx adds its own to a whole file, and to nothing else
-            return WithStatus(RawBody(b"", track.mime_type), selection.status, headers)
-        pieces = self._pieces(track.audio_name, selection.start, selection.end)
-        return WithStatus(
-            StreamedBody(pieces, track.mime_type, selection.end - selection.start), selection.status, headers
-        )
+            return WithStatus(RawBody(b"", audio.mime_type), selection.status, headers)
+        pieces = self._pieces(audio.name, selection.start, selection.end)
+        body = StreamedBody(pieces, audio.mime_type, selection.end - selection.start)
+        return WithStatus(body, selection.status, headers)
 
     def _is_for_proxy(self, context: RequestContext, request: RangeRequest, selection: Selection) -> bool:
         """Whether the proxy sends the audio: only what it understands in the same way."""
@@ -123,10 +146,13 @@ def entity_tag(audio_name: str) -> str:
     return f'"{blake2b(file.encode(), digest_size=8).hexdigest()}"'
 
 
-def url(track: Track) -> str | None:
-    """The address at which the track can be played for a short time; None if it has no audio."""
+def url(track: Track, *, is_shared: bool = False) -> str | None:
+    """The address at which the track can be played for a short time; None if it has no audio.
+
+    `is_shared`: the address is for strangers, and does not tell them whose the track is.
+    """
     context = current_request.get()
-    return _of(context).url(context, track)
+    return _of(context).url(context, track, is_shared=is_shared)
 
 
 def grant(file: str, seal: str) -> Grant:
@@ -144,14 +170,22 @@ def response(
     return _of(context).response(context, track, grant, request)
 
 
+def part(track: Track, *, range_: str | None, if_range: str | None) -> WithStatus[Any] | None:
+    """The range of a track's audio that this request asks for; None if it is to be led to the track's URL.
+
+    Raises RangeNotSatisfiable.
+    """
+    context = current_request.get()
+    return _of(context).part(context, track, RangeRequest(context.method, None, range_, if_range))
+
+
+def _audio(track: Track) -> StoredAudio | None:
+    if track.audio_name is None or track.audio_bytes is None or track.mime_type is None:
+        return None
+    return StoredAudio(track.audio_name, track.audio_bytes, track.mime_type)
+
+
 def _of(context: RequestContext) -> Playback:
     if not isinstance(context.playback, Playback):
         raise RuntimeError("This application has no audio store")
     return context.playback
-
-
-def _address(context: RequestContext) -> str:
-    """Scheme and host of the request."""
-    scope = context.scope
-    host = context.headers.get(b"host", b"").decode("latin-1")
-    return f"{scope['scheme']}://{host or ':'.join(map(str, scope['server']))}"

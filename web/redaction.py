@@ -8,12 +8,13 @@ from urllib.parse import unquote_plus
 _WORD = "[0-9A-Za-z_-]"
 # A token is looked for at the beginning of a word only, and its words are taken whole: the time is that of one pass.
 _SECRET = re.compile(
-    rf"(?<!{_WORD})(?={_WORD}*?eyJ){_WORD}++\.{_WORD}++\.?{_WORD}*+|msk_[0-9A-Za-z]{{8,}}|mseal_{_WORD}{{8,}}"
+    rf"(?<!{_WORD})(?={_WORD}*?eyJ){_WORD}++\.{_WORD}++\.?{_WORD}*+"
+    rf"|(?:msk|shr)_[0-9A-Za-z]{{8,}}|mseal_{_WORD}{{8,}}"
 )
 
 
 def redact(text: str) -> str:
-    """The text with every API key, token and seal of a playback URL replaced by `***`."""
+    """The text with every API key, token, seal of a playback URL and token of a share link replaced by `***`."""
     return _SECRET.sub("***", text)
 
 

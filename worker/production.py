@@ -16,17 +16,19 @@ from studio.engines.base import EngineFailed, EngineRefused, Progress
 from studio.engines.catalog import COMPUTED, Capabilities
 from studio.engines.command_catalog import Program
 from studio.engines.computed import ENGINES
+from studio.production import Finished
 
 SUFFIX = ".mp3"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished audio file, its media type, its measured duration in milliseconds, and the engine that made it."""
+    """A finished audio file: its media type, its measured duration in milliseconds, its waveform, and its engine."""
 
     path: Path
     media_type: str
     duration_ms: int
+    waveform: bytes
     engine: Capabilities
 
 
@@ -39,10 +41,12 @@ def make(work: Work, programs: Mapping[str, Program], spool: Path, progress: Pro
     capabilities = _capabilities(work, programs)
     brief = briefs.read(work.prompt, work.duration_seconds, tags=work.tags, mode=work.mode, seed=work.seed)
     if work.engine in ENGINES:
-        seconds = production.produce(ENGINES[work.engine], brief, path, progress, spool).seconds
+        piece = production.produce(ENGINES[work.engine], brief, path, progress, spool)
+        finished = Finished(piece.seconds, piece.waveform)
     else:
-        seconds = _by_program(work, programs[work.engine], brief, path, progress)
-    return Made(path, production.media_type(path), round(seconds * 1000), capabilities)
+        finished = _by_program(work, programs[work.engine], brief, path, progress)
+    duration_ms = round(finished.seconds * 1000)
+    return Made(path, production.media_type(path), duration_ms, finished.waveform, capabilities)
 
 
 def _capabilities(work: Work, programs: Mapping[str, Program]) -> Capabilities:
@@ -56,7 +60,7 @@ def _capabilities(work: Work, programs: Mapping[str, Program]) -> Capabilities:
     return found
 
 
-def _by_program(work: Work, program: Program, brief: Brief, path: Path, progress: Progress) -> float:
+def _by_program(work: Work, program: Program, brief: Brief, path: Path, progress: Progress) -> Finished:
     folder = path.parent / "program"
     folder.mkdir(mode=0o700)
     written = command.run(program, _request(work, brief), folder, progress)

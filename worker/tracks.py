@@ -29,6 +29,7 @@ def add(work: Work, track_id: str, made: Made, stored: StoredAudio) -> str:
         commercial_use=made.engine.commercial_use,
         requires_attribution=made.engine.requires_attribution,
         audio=stored,
+        waveform=made.waveform,
     )
     return track_id
 

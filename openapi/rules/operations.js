@@ -55,6 +55,9 @@ const CHECKS = {
     const name = operation["x-rate-limit"];
     if (!quotas[name]) return [[`needs x-rate-limit, one of ${Object.keys(quotas).join(", ")}`, "x-rate-limit"]];
     const per = secured ? "credential" : "address";
+    const token = operation["x-token-rate-limit"];
+    if (token !== undefined && quotas[token]?.per !== "token")
+      return [["has an x-token-rate-limit that is no quota per token", "x-token-rate-limit"]];
     return quotas[name].per === per ? [] : [[`has a quota per ${quotas[name].per}; ${secured ? "a secured" : "a public"} one counts per ${per}`, "x-rate-limit"]];
   },
   invalid_request({ operation, errors }) {
@@ -88,7 +91,7 @@ const CHECKS = {
     const body = operation.requestBody;
     if (!body) return [];
     if (["get", "head", "delete"].includes(method)) return [["takes a body, which GET, HEAD and DELETE do not", "requestBody"]];
-    const found = body.required === true ? [] : [["has an optional body; set required: true", "requestBody"]];
+    const found = typeof body.required === "boolean" ? [] : [["does not say whether its body is required", "requestBody"]];
     const types = Object.keys(body.content ?? {});
     const known = ["application/json", ...(method === "patch" ? ["application/merge-patch+json"] : [])];
     if (types[0] !== known[0] || types.some((type) => !known.includes(type)))
@@ -126,8 +129,8 @@ const CHECKS = {
 const quotas = (doc) =>
   Object.entries(doc["x-rate-limits"] ?? {}).flatMap(([name, { per, requests, seconds, description }]) => {
     const whole = [requests, seconds].every((number) => Number.isInteger(number) && number > 0);
-    const right = /^[a-z]{1,16}$/.test(name) && ["credential", "address"].includes(per) && whole && description;
-    const message = `${name} needs a name of up to 16 letters, per: credential or address, requests and seconds above 0, and a description`;
+    const right = /^[a-z]{1,16}$/.test(name) && ["credential", "address", "token"].includes(per) && whole && description;
+    const message = `${name} needs a name of up to 16 letters, per: credential, address or token, requests and seconds above 0, and a description`;
     return right ? [] : [{ message, path: ["x-rate-limits", name] }];
   });
 

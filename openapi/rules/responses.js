@@ -15,6 +15,10 @@ const examplesOf = ({ example, examples }) =>
 // Audio is stored in one of several formats, and sent as it is.
 const isAudio = (types) => types.length > 0 && types.every((type) => /^audio\//i.test(type));
 
+// The page of an error, for people, stands beside its envelope.
+const PAGE = "text/html; charset=utf-8";
+const isRedirect = (status) => status > 300 && status < 400 && status !== 304;
+
 const errorExamples = (response) => {
   const media = response.content?.["application/json"] ?? {};
   return examplesOf(media).map(([at, value]) => [["content", "application/json", ...at], value?.error ?? {}]);
@@ -33,7 +37,9 @@ const CHECKS = {
   body({ status, response }) {
     const types = Object.keys(response.content ?? {});
     if ([204, 304].includes(status)) return types.length ? [["has a body, which 204 and 304 cannot have", "content"]] : [];
-    if (types.length !== 1 && !isAudio(types)) return [["needs exactly one media type, unless all are audio"]];
+    if (isRedirect(status) && types.length === 0) return [];
+    const needed = status >= 400 ? types.filter((type) => type !== PAGE) : types;
+    if (needed.length !== 1 && !isAudio(types)) return [["needs exactly one media type, unless all are audio or one is the page of an error"]];
     return types.filter((type) => type !== type.toLowerCase()).map((type) => [`has the media type ${type}; write it in lower case`, "content"]);
   },
   status: ({ key }) => (/^[1-5][0-9]{2}$/.test(key) ? [] : [["is not one status; list each status by its number, so that nothing undocumented passes"]]),

@@ -1,7 +1,8 @@
-"""nginx in front of the service sends the audio (X-Accel-Redirect), as the service would, and logs no seal."""
+"""nginx in front of the service sends the audio (X-Accel-Redirect), as the service would, and logs no secret."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -136,16 +137,21 @@ def test_invalid_url_and_the_internal_location_are_refused(client: httpx.Client,
 
 def test_no_log_has_a_seal(proxy: Proxy, client: httpx.Client, track: Track, tmp_path: Path) -> None:
     target = sealed(track.id)
-    seal = target.partition("=")[2]
-    for sent in (target, f"{target}&a=1", f"{target[:-1]}", target.replace("?sig", "?a=1&sig")):
-        client.get(sent)
+    seal, token = target.partition("=")[2], f"shr_{secrets.token_hex(16)}"
+    shared = [f"/v1/music/shared/{token}{rest}" for rest in ("", "/save", "?a=1", f"?{token}", f"/{token}")]
+    shared += [f"/shared/{token}", f"/shared/{token}/audio/1", f"/v1/music/shared/%73hr_{token[4:]}"]
+    for sent in (*shared, target, f"{target}&a=1", f"{target[:-1]}", target.replace("?sig", "?a=1&sig")):
+        client.get(sent, headers={"X-Request-ID": token})
     assert seal[10:60] not in _await_log(proxy)
+    assert token[4:] not in _await_log(proxy)
     with (
         running(tmp_path, free_port()) as without_service,
         httpx.Client(base_url=without_service.url, verify=False, trust_env=False) as other,  # noqa: S501 - on loopback
     ):
+        assert_envelope(other.get(shared[0]), "SERVICE_UNAVAILABLE")
         assert_envelope(other.get(target), "SERVICE_UNAVAILABLE")
         assert seal[10:60] not in _await_log(without_service)
+        assert token[4:] not in _await_log(without_service)
 
 
 def _await_log(proxy: Proxy) -> str:

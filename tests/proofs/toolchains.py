@@ -81,6 +81,7 @@ class Programs:
     """The samples of one language, written and built."""
 
     def __init__(self, language: samples.Language, operations: list[Operation], origin: str, key: str) -> None:
+        self.language = language
         self.toolchain = TOOLCHAINS[language.label]
         self.chatty = language.label == "cURL"  # curl prints its progress to stderr
         self.folder = WORK / language.label.lower().replace(" ", "-")
@@ -97,7 +98,7 @@ class Programs:
 
     def _write(self, language: samples.Language, operations: list[Operation], origin: str) -> None:
         _empty(self.folder)
-        for operation in operations:
+        for operation in (o for o in operations if language in samples.languages(o)):
             file = self.folder / self.toolchain.file(operation)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(samples.write(operation, language, origin) + "\n", encoding="utf-8")

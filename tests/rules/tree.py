@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("cli", "docsite", "web", "handlers", "mock", "models", "ops", "studio", "worker")
+PACKAGES = ("cli", "docsite", "web", "handlers", "mock", "models", "ops", "pages", "studio", "worker")
 ENTRY_POINTS = ("app.py", "factories.py", "setting_checks.py", "setting_parsers.py", "settings.py")
 EXCLUDED = {".venv", ".venv-bench", ".venv-sbom", "node_modules", "dist", "var"}
 

@@ -18,20 +18,24 @@ from typing import Any
 
 from models import organizations, tracks
 from models.db.database import Database
-from tools.bench import data, databases, servers
+from tools.bench import data, databases, servers, timing_data
 from tools.bench.progress import Bar
 from tools.bench.targets import BY_NAME, OURS
 from tools.bench.workloads import AT, Request
 
 PER_CLASS, CHECKED, FOREIGN_TRACKS, ELSEWHERE = 20_000, 100, 500, "org_elsewhere"
+HOME, SHARED, TOKEN = AT.removesuffix("/collections"), "/v1/music/shared", "shr_"
 MAX_T, MAX_AUC, CROP = 4.5, 0.02, 0.9
 CLASSES = ("foreign", "absent", "absent again")
 # The parts that differ between any two responses: request id, times, and the id in the request.
-_VARIABLE = re.compile(rb"req_[0-9a-f]{16}|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=date: )[^\r]+|(?:mcoll|mtrack)_[0-9a-f]{12}")
+_VARIABLE = re.compile(
+    rb"req_[0-9a-f]{16}|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=date: )[^\r]+|(?:mcoll|mtrack|mslink)_[0-9a-f]{12}"
+)
 METHOD = f"""\
-Method: one keep-alive connection; ids of three classes in random order: of another user of the organization, unused (a
-new one each time), and unused again, which is the control. The bytes must be equal except for ids and times. The
-slowest tenth of all times is cropped; then Welch's t, the AUC of Mann and Whitney, and the difference of the medians.
+Method: one keep-alive connection; ids of three classes in random order: of another user of the organization (tokens:
+of a revoked or expired link), unused (a new one each time), and unused again, which is the control. The bytes must be
+equal except for ids and times. The slowest tenth of all times is cropped; then Welch's t, the AUC of Mann and Whitney,
+and the difference of the medians.
 Goal: |t| < {MAX_T} and |AUC - 0.5| < {MAX_AUC} (with few requests: 4.5 standard errors), for the control too."""
 HEAD = f"\n\n{'':32}{'median':>10}{'t':>8}{'AUC':>8}{'difference':>11}   control: t, AUC, difference\n"
 
@@ -46,12 +50,19 @@ class TestedRequest:
     body: str = ""
     more: str = ""
     prefix: str = "mcoll_"
+    at: str = AT
+    foreign: str = "collections"
 
     def to_bytes(self, key: str, identifier: str) -> bytes:
         body = self.body.replace("{}", identifier)
         typed = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
-        head = f"{self.method} {AT}{self.path.replace('{}', identifier)} HTTP/1.1\r\nHost: localhost\r\n"
+        head = f"{self.method} {self.at}{self.path.replace('{}', identifier)} HTTP/1.1\r\nHost: localhost\r\n"
         return f"{head}X-API-Key: {key}\r\n{self.more}{typed}\r\n{body}".encode()
+
+    def unused(self) -> str:
+        """A new id, or a new token."""
+        bits = 128 if self.prefix == TOKEN else 48
+        return f"{self.prefix}{random.getrandbits(bits):0{bits // 4}x}"
 
 
 @dataclass(frozen=True)
@@ -118,26 +129,27 @@ def _measure(kind: str, per_class: int) -> Iterator[dict[str, Any]]:
     core, _, another = databases.cores()
     with databases.fresh(kind, another) as url, tempfile.TemporaryDirectory() as folder:
         loaded = data.load(url)
-        elsewhere = _tracks_elsewhere(url)
+        with Database(url):
+            foreign = {"collections": loaded.read, "tracks": _tracks_elsewhere()} | timing_data.links(loaded.read)
         first = Request("GET", f"{AT}/{loaded.big}/tracks?limit=100", loaded.reader)
         with servers.running(BY_NAME[OURS], url, data.PEPPER, first, Path(folder) / "log", core) as server:
             listed = [item["track_id"] for item in json.loads(servers.send(server.port, first)[1])["items"]]
             for request in _tested_requests(loaded.written[0], listed):
-                foreign = loaded.read if request.prefix == "mcoll_" else elsewhere
-                result = _compare(Line(server.port), request, loaded.writer, foreign, per_class, kind)
+                theirs = foreign[request.foreign]
+                result = _compare(Line(server.port), request, loaded.writer, theirs, per_class, kind)
                 yield {"database": kind, "request": request.name} | result
 
 
-def _tracks_elsewhere(url: str) -> list[str]:
+def _tracks_elsewhere() -> list[str]:
     """Ids of tracks of another organization."""
-    with Database(url):
-        organizations.join(ELSEWHERE, "user_elsewhere")
-        added = [tracks.add(ELSEWHERE, "user_elsewhere", title="Theirs") for _ in range(FOREIGN_TRACKS)]
-        return [track.id for track in added if track is not None]
+    organizations.join(ELSEWHERE, "user_elsewhere")
+    added = [tracks.add(ELSEWHERE, "user_elsewhere", title="Theirs") for _ in range(FOREIGN_TRACKS)]
+    return [track.id for track in added if track is not None]
 
 
 def _tested_requests(mine: str, listed: list[str]) -> Iterator[TestedRequest]:
-    """Every request with a collection id, and the two with a track id in the body."""
+    """Every request with a collection id, the two with a track id in the body, and those of share links."""
+    of_track = {"prefix": "mtrack_", "foreign": "tracks"}
     renamed, matched = '{"name": "Renamed"}', 'If-Match: "1"\r\n'
     yield TestedRequest("get", "GET", "/{}")
     yield TestedRequest("change", "PATCH", "/{}", renamed)
@@ -147,8 +159,16 @@ def _tested_requests(mine: str, listed: list[str]) -> Iterator[TestedRequest]:
     yield TestedRequest("add a track", "POST", "/{}/tracks", json.dumps({"track_id": listed[0]}))
     yield TestedRequest("remove a track", "DELETE", f"/{{}}/tracks/{listed[0]}")
     yield TestedRequest("reorder", "PATCH", "/{}/order", json.dumps({"ordered_track_ids": listed[:12]}))
-    yield TestedRequest("add a foreign track", "POST", f"/{mine}/tracks", '{"track_id": "{}"}', prefix="mtrack_")
-    yield TestedRequest("foreign cover", "POST", "", '{"name": "A", "cover_track_id": "{}"}', prefix="mtrack_")
+    yield TestedRequest("add a foreign track", "POST", f"/{mine}/tracks", '{"track_id": "{}"}', **of_track)
+    yield TestedRequest("foreign cover", "POST", "", '{"name": "A", "cover_track_id": "{}"}', **of_track)
+    yield TestedRequest("share a collection", "POST", "/{}/share")
+    of_link = {"prefix": "mslink_", "foreign": "links"}
+    yield TestedRequest("share a track", "POST", "/tracks/{}/share", at=HOME, **of_track)
+    yield TestedRequest("revoke a link", "DELETE", "/share/{}", at=HOME, **of_link)
+    for state in ("revoked", "expired"):
+        of_token = {"prefix": TOKEN, "foreign": state, "at": SHARED}
+        yield TestedRequest(f"open a {state} link", "GET", "/{}", **of_token)
+        yield TestedRequest(f"save from a {state} one", "POST", "/{}/save", **of_token)
 
 
 def _compare(
@@ -177,7 +197,7 @@ def _timed(
     for number in range(rounds):
         for name in random.sample(CLASSES, len(CLASSES)):
             # Both ids for every class: a longer pause of the client would change the response time of the server.
-            theirs, unused = random.choice(foreign), f"{request.prefix}{random.getrandbits(48):012x}"
+            theirs, unused = random.choice(foreign), request.unused()
             raw = request.to_bytes(key, theirs if name == CLASSES[0] else unused)
             nanoseconds, response = line.send(raw)
             yield name, nanoseconds, _VARIABLE.sub(b"*", response)

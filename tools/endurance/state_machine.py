@@ -12,11 +12,11 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
-from tools.testing.service import BOB, NO_COLLECTION, NO_TRACK, Actors
+from tools.testing.service import ALICE, AWAY, BOB, NO_COLLECTION, NO_SHARE, NO_TOKEN, NO_TRACK, Actors
 
 PEOPLE = ("alice", "bob", "mallory")
 # Values that differ between server and model; ids are replaced by placeholders, all else must be equal.
-CHOSEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|req_[0-9a-f]{16}|mlib_[0-9a-f]{12}")
+CHOSEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|req_[0-9a-f]{16}|mlib_[0-9a-f]{12}|(?<=\"resolve_count\":)\d+")
 COMPARED = ("Allow", "Content-Type", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate")
 
 people = st.sampled_from(("alice", "alice", "bob", "mallory"))
@@ -36,6 +36,9 @@ changes = st.fixed_dictionaries(
         "cover_image_url": st.none() | st.just("https://a.example/b"),
     },
 )
+terms = st.none() | st.fixed_dictionaries(
+    {}, optional={"visibility": st.sampled_from(["link_only", "public", "x"]), "expires_in_days": st.integers(0, 200)}
+)
 # Values of If-Match, relative to the current version.
 matches = st.sampled_from([None] * 6 + ["any", "current", "current", "older", "newer", "nonsense"])
 
@@ -47,9 +50,14 @@ class Side:
         self.service = actors.service
         self.clients = {name: actors.service.client(actors.secrets[name]) for name in PEOPLE}
         own = {f"<track {index}>": track for index, track in enumerate(actors.tracks)}
-        self.ids = own | {"<foreign track>": actors.foreign_track, "<no track>": NO_TRACK, "<nothing>": NO_COLLECTION}
+        absent = {"<no track>": NO_TRACK, "<nothing>": NO_COLLECTION, "<no link>": NO_SHARE, "<no token>": NO_TOKEN}
+        self.ids = own | absent | {"<foreign track>": actors.foreign_track, "<server>": actors.service.url}
         for name in ("alice", "bob"):
             _clear(self.clients[name])
+        with actors.service.client(actors.secrets["mallory"], AWAY) as away:
+            _clear(away)
+        for user in (ALICE, BOB):
+            self.service.forget_links(user)
 
     def ask(self, who: str, method: str, path: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
         content = None if body is None else self._own(json.dumps(body)).encode()
@@ -61,8 +69,8 @@ class Side:
             text = text.replace(placeholder, own)
         return text
 
-    def share(self, track: str) -> None:
-        """Puts a track of alice's into bob's library, as an import or a share link does."""
+    def give(self, track: str) -> None:
+        """Puts a track of alice's into bob's library, as an import does."""
         self.service.save_track(self._own(track), BOB)
 
     def plain(self, response: httpx.Response) -> tuple[int, str, dict[str, str]]:
@@ -83,7 +91,16 @@ class CollectionRef(NamedTuple):
     owner: str
 
 
+class LinkRef(NamedTuple):
+    """A share link by the placeholders of its id and its token."""
+
+    placeholder: str
+    token: str
+    owner: str
+
+
 NOTHING = CollectionRef("<nothing>", "alice")
+NO_LINK = LinkRef("<no link>", "<no token>", "alice")
 
 
 class Machine(RuleBasedStateMachine):
@@ -98,7 +115,13 @@ class Machine(RuleBasedStateMachine):
         self.made = 0
 
     names = Bundle("names")
+    links = Bundle("links")
+    shared = st.integers(0, 9).flatmap(lambda number: Machine.links if number else st.just(NO_LINK))
     known = st.integers(0, 9).flatmap(lambda number: Machine.names if number else st.just(NOTHING))
+
+    @initialize(target=links, track=tracks)
+    def create_link(self, track: str) -> Any:
+        return self._share("alice", f"tracks/{track}", None)
 
     @initialize(target=names, members=st.lists(tracks, min_size=3, max_size=6, unique=True))
     def create_filled_collection(self, members: list[str]) -> CollectionRef:
@@ -190,15 +213,42 @@ class Machine(RuleBasedStateMachine):
         self._ask(who, "DELETE", f"tracks/{track}")
 
     @rule(track=tracks)
-    def share_track(self, track: str) -> None:
+    def give_track(self, track: str) -> None:
         for side in self.sides:
-            side.share(track)
+            side.give(track)
+
+    @rule(target=links, who=people, track=some_tracks, terms=terms)
+    def share_track(self, who: str, track: str, terms: dict[str, Any] | None) -> Any:
+        return self._share(who, f"tracks/{track}", terms)
+
+    @rule(target=links, who=senders, name=known, terms=terms)
+    def share_collection(self, who: str, name: CollectionRef, terms: dict[str, Any] | None) -> Any:
+        return self._share(_person(who, name), f"collections/{name.placeholder}", terms)
+
+    @rule(who=people, limit=st.integers(1, 4), offset=st.integers(0, 4))
+    def list_shares(self, who: str, limit: int, offset: int) -> None:
+        self._ask(who, "GET", f"share?limit={limit}&offset={offset}")
+
+    @rule(who=people, link=shared)
+    def resolve_share(self, who: str, link: LinkRef) -> None:
+        self._ask(who, "GET", f"<server>/v1/music/shared/{link.token}")
+
+    @rule(who=people, link=shared)
+    def save_shared_track(self, who: str, link: LinkRef) -> None:
+        self._ask(who, "POST", f"<server>/v1/music/shared/{link.token}/save")
+        self._ask(who, "GET", "tracks")
+
+    @rule(who=senders, link=shared)
+    def revoke_share(self, who: str, link: LinkRef) -> None:
+        self._ask(link.owner if who == "owner" else who, "DELETE", f"share/{link.placeholder}")
+        self._ask(link.owner, "GET", f"<server>/v1/music/shared/{link.token}")
 
     def teardown(self) -> None:
         """Compares the lists at the end."""
         for name in ("alice", "bob"):
             self._ask(name, "GET", "collections")
             self._ask(name, "GET", "tracks?limit=100")
+            self._ask(name, "GET", "share?limit=100")
         for side in self.sides:
             for client in side.clients.values():
                 client.close()
@@ -214,6 +264,20 @@ class Machine(RuleBasedStateMachine):
                 side.ids[placeholder] = response.json()["id"]
         self._compare(responses, f"{who} POST collections {body}")
         return placeholder
+
+    def _share(self, who: str, target: str, terms: dict[str, Any] | None) -> Any:
+        """The created link, or nothing."""
+        responses = [side.ask(who, "POST", f"{target}/share", terms, {}) for side in self.sides]
+        made = all(response.status_code == 201 for response in responses)
+        if made:
+            self.made += 1
+            for side, response in zip(self.sides, responses, strict=True):
+                side.ids |= {
+                    f"<link {self.made}>": response.json()["id"],
+                    f"<token {self.made}>": response.json()["token"],
+                }
+        self._compare(responses, f"{who} POST {target}/share {terms}")
+        return LinkRef(f"<link {self.made}>", f"<token {self.made}>", who) if made else multiple()
 
     def _change(
         self,

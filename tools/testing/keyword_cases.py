@@ -151,6 +151,7 @@ def _document() -> dict[Row, Case]:
     there = _changed(_getting(), "servers", value=[{"url": "/v2"}])
     seldom = _changed(_getting(), "x-rate-limits", "default", "requests", value=1)
     elsewhere = document({"/other": {"get": operation("get_thing")}})
+    elsewhere_below = _changed(_getting(), "paths", "/things", "servers", value=[{"url": "/v2"}])
     named, other = ({"Name": {"type": kind}} for kind in ("string", "integer"))
     reference = {"$ref": "#/components/schemas/Name"}
     components = Case(
@@ -158,6 +159,7 @@ def _document() -> dict[Row, Case]:
     )
     return {
         ("OpenAPI", "servers"): Case(_getting(), there),
+        ("PathItem", "servers"): Case(elsewhere_below, _getting()),
         ("Server", "url"): Case(_getting(), there),
         ("Server", "variables"): Case(_based("v1"), _based("v2")),
         ("ServerVariable", "default"): Case(_based("v1"), _based("v2")),
@@ -234,6 +236,7 @@ def _operations() -> dict[Row, Case]:
     later, since = {"x-sunset": "2028-06-30"}, {"x-deprecation": {"since": "2026-11-01"}}
     created = {"responses": {"202": response({})} | errors()}
     keyed = {"X-API-Key": SECRET, "Idempotency-Key": "a"}
+    opened = Request(path="/v1/things/a")
     once = tuple(Request("POST", headers=keyed, json=number) for number in (1, 2))
     return {
         ("Operation", "tags"): Case(_getting(), tagged),
@@ -253,8 +256,20 @@ def _operations() -> dict[Row, Case]:
         ("Operation", "x-invalid-request"): Case(
             _getting(**{"x-invalid-request": "NOT_ACCEPTABLE"}), _getting(), (Request(path="/v1/things?a=1"),)
         ),
+        ("Operation", "x-token-rate-limit"): Case(
+            _of_token(**{"x-token-rate-limit": "scarce"}), _of_token(), (opened, opened), settings={"rate_limit": ""}
+        ),
         ("Operation", "x-rate-limit"): Case(limited, _getting(), (Request(), Request()), settings={"rate_limit": ""}),
     }
+
+
+def _of_token(**fields: Any) -> Document:
+    """A contract with a quota of one request per token, and an operation with a token in its path."""
+    found = document(
+        {"/things/{token}": {"get": operation("get_thing", parameters=[parameter("token", "path")], **fields)}}
+    )
+    found["x-rate-limits"]["scarce"] = {"per": "token", "requests": 1, "seconds": 60}
+    return found
 
 
 def _keyed(**fields: Any) -> Document:

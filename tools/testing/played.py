@@ -46,13 +46,20 @@ class Played:
     client: httpx.Client
     api: httpx.Client
 
-    def add(self, content: bytes, mime_type: str = "audio/mpeg", duration_ms: int | None = 60_000) -> Track:
+    def add(
+        self,
+        content: bytes,
+        mime_type: str = "audio/mpeg",
+        duration_ms: int | None = 60_000,
+        *,
+        title: str | None = "A",
+    ) -> Track:
         """A new track of alice's with this content."""
         playback = self.application.playback
         assert isinstance(playback, Playback)
         stored = playback.store.write_bytes(HOME, new_id("mtrack_"), mime_type, content)
         with self.database.use():
-            made = tracks.add(HOME, ALICE, title="A", audio=stored, duration_ms=duration_ms)
+            made = tracks.add(HOME, ALICE, title=title, audio=stored, duration_ms=duration_ms)
         assert made is not None
         return made
 

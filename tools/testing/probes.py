@@ -31,11 +31,16 @@ PROBES: dict[str, dict[str, Any] | None] = {
     "get_generation": None,
     "cancel_generation": None,
     "get_usage": None,
+    "share_track": {"visibility": "public", "expires_in_days": 7},
+    "share_collection": None,
+    "list_shares": None,
+    "revoke_share": None,
+    "save_shared_track": None,
 }
 
 
 class Scene(NamedTuple):
-    """A service, alice's client, and the ids of a collection with a saved track, of another, and of a queued job."""
+    """A service, alice's client, and ids: a collection with one saved track, another track, a job, a link, a token."""
 
     service: Service
     alice: httpx.Client
@@ -45,7 +50,7 @@ class Scene(NamedTuple):
         self, client: httpx.Client, operation: OperationObject, headers: dict[str, str] | None = None, **ids: str
     ) -> httpx.Response:
         """Sends the probe of an operation, with some ids replaced."""
-        return self.send(client, operation, PROBES[operation.id], headers, **ids)
+        return self.send(client, operation, PROBES.get(operation.id), headers, **ids)
 
     def send(
         self,

@@ -32,6 +32,7 @@ BINDS: dict[str, Any] = {
     "mine": 1,
     "worker": "worker-1",
     "share": 5,
+    "link": "mslink_000000000000",
     "uncounted": 0,
     "new_status": "failed",
     "which": "day",

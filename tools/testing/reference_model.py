@@ -1,4 +1,4 @@
-"""Reference model of collections and libraries in plain Python, with the responses of the service on every database."""
+"""Reference model of collections, libraries and links in plain Python, with the responses of every database."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from models.db import migrate
 from models.db.database import Database
 from models.exceptions import NotCreator
 from models.library_queries import LibraryEntry
+from models.shares import ShareLink
 from models.track_queries import Track
 from models.tracks import not_found as track_not_available
 from settings import Settings
+from tools.testing.reference_shares import Shares, SharingOnModel
 from tools.testing.service import ALICE, AWAY, HOME, MALLORY, PEOPLE, PEPPER, READ, WRITE, Actors, Service
 from tools.testing.thread_server import serving
 from web.contract import document as contract
@@ -36,7 +38,8 @@ from web.dispatch import Dispatcher
 class Rows:
     """Rows of the model: tracks and collections by id, their tracks in order, and libraries by user and track.
 
-    All tracks that a library can have are of its own organization; an entry that was removed is in `removed`.
+    A track of another organization is in a library only by a share link, and is asked for by nobody; an entry that was
+    removed is in `removed`. Links have the digest of their token.
     """
 
     def __init__(self) -> None:
@@ -45,6 +48,7 @@ class Rows:
         self.members: dict[str, dict[str, datetime]] = {}
         self.entries: dict[tuple[str, str], LibraryEntry] = {}
         self.removed: dict[tuple[str, str], LibraryEntry] = {}
+        self.links: dict[bytes, ShareLink] = {}
 
     def add_track(self, organization_id: str, creator_id: str) -> str:
         track = Track(
@@ -61,13 +65,16 @@ class Rows:
             return False
         return track.creator_id == caller.user_id or (caller.user_id, track_id) in self.entries
 
-    def put(self, user_id: str, track_id: str) -> LibraryEntry:
+    def put(self, user_id: str, track_id: str, link_id: str | None = None) -> LibraryEntry:
         key, track = (user_id, track_id), self.tracks[track_id]
         source = "own" if track.creator_id == user_id else "shared"
         home = track.organization_id
-        made = LibraryEntry(home, user_id, new_id("mlib_"), home, track_id, source, None, "import", "creation", now())
+        made = LibraryEntry(
+            home, user_id, new_id("mlib_"), home, track_id, source, link_id, "import", "creation", now()
+        )
         restored = self.removed.pop(key, None)
-        return self.entries.setdefault(key, made if restored is None else restored._replace(saved_at=now()))
+        again = made if restored is None else restored._replace(saved_at=now(), share_link_id=link_id)
+        return self.entries.setdefault(key, again)
 
 
 class Tracks:
@@ -262,6 +269,9 @@ class ModelService(Service):
     def save_track(self, track_id: str, user: str, organization: str = HOME, track_organization: str = HOME) -> str:
         return self._rows.put(user, track_id).id
 
+    def forget_links(self, user: str) -> None:
+        self._rows.links = {digest: link for digest, link in self._rows.links.items() if link.user_id != user}
+
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         headers = {} if secret is None else {"X-API-Key": secret}
         base = f"{self.url}/v1/music/{organization}/"
@@ -272,11 +282,14 @@ def handler_on(rows: Rows, tag: str, name: str) -> app.Handler:
     """The service's handler, with the model instead of `models`."""
     handler: Any = app.find_handler(tag, name)
     collections, tracks = Collections(rows), Tracks(rows)
+    shares = Shares(rows, tracks, collections)
     names = {
         "collections": collections,
         "collection_tracks": CollectionTracks(rows, collections),
         "tracks": tracks,
         "library": Library(rows, tracks),
+        "shares": shares,
+        "sharing": SharingOnModel(shares.resolve),
     }
     on_model = FunctionType(handler.__code__, {**handler.__globals__, **names}, handler.__name__, handler.__defaults__)
     on_model.__annotations__ = handler.__annotations__

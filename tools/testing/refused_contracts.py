@@ -159,11 +159,15 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Server", "variable that is not declared"): _set("servers", "servers", 0, "url", value="/{base}"),
         ("Paths", "two templates of one form"): _path("/things/{other}"),
         ("Paths", "template below the documentation"): _below_docs,
+        ("PathItem", "other than one server"): _set(THING, "paths", THING, "servers", value=[]),
         ("Operation", "no operationId"): _set(AT_GET, *GET, "operationId"),
         ("Operation", "other than one tag"): _set(AT_GET, *GET, "tags", value=["things", "others"]),
         ("Operation", "no quota"): _set(AT_GET, *GET, "x-rate-limit", value="other"),
         ("Operation", "quota of a public operation with variables in its path"): _set(
             AT_GET, *GET, "security", value=[]
+        ),
+        ("Operation", "x-token-rate-limit that is no quota per token, or without {token} in the path"): _set(
+            AT_GET, *GET, "x-token-rate-limit", value="default"
         ),
         ("Operation", "requestBody of GET, HEAD or DELETE"): _set(AT_GET, *GET, "requestBody", value=body({})),
         ("Operation", "x-scope of a public operation"): _set(

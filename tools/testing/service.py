@@ -22,15 +22,19 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
+import settings as environment
 from models import keys, library, organizations, revocation, schema
 from models import tracks as models_tracks
+from models.audio_store import AudioStore
 from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
 from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
+from models.share_tables import share_links
+from settings import Settings
 from tools.testing import contract_coverage, databases, fork_server
 from tools.testing.fork_server import Forked
 from web.contract import document as contract
@@ -47,6 +51,8 @@ PEPPER = "pepper-of-the-tests-of-32-bytes-or-more"
 NO_COLLECTION = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 NO_JOB = "mjob_000000000000"
+NO_SHARE = "mslink_000000000000"
+NO_TOKEN = "shr_00000000000000000000000000000000"
 START_SECONDS = 30
 PROGRAM = ("-m", "cli")
 # Texts in the log that mean a fault of the service.
@@ -85,6 +91,7 @@ class Service:
     ) -> None:
         self.database_url = url
         self.settings = settings
+        self.audio_url = _audio(url, folder).get("AUDIO_URL") or environment.audio_url(Settings(database_url=url))
         self.expected = expected
         self.log = folder / f"server-{secrets.token_hex(4)}.log"
         self.process = self._start(
@@ -217,11 +224,23 @@ class Service:
             self._write(schema.tracks, rows)
         return [str(row["id"]) for row in rows]
 
+    def give_audio(self, track_id: str, content: bytes, organization: str = HOME) -> None:
+        """Stores audio of a minute, and gives it to a track."""
+        stored = AudioStore(self.audio_url).write_bytes(organization, track_id, "audio/mpeg", content)
+        with self.use_database():
+            track = models_tracks.find_all(organization, [track_id])[track_id]
+            assert models_tracks.attach_audio(track, stored, 60_000) is not None
+
     def save_track(self, track_id: str, user: str, organization: str = HOME, track_organization: str = HOME) -> str:
         """Puts a track into a member's library, also one of another organization; returns the id of the entry."""
         with self.use_database():
             found = models_tracks.find_all(track_organization, [track_id])[track_id]
             return library.put(organization, user, found).id
+
+    def forget_links(self, user: str) -> None:
+        """Deletes the share links of a user."""
+        with self.use_database():
+            connection.execute(delete(share_links).where(share_links.c.user_id == user))
 
     def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Inserts rows directly into the database."""

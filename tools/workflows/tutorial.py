@@ -22,6 +22,7 @@ KEY = "2f1d9c4e-7b3a-4c58-9e60-d1a8f7b25c34"
 _VALUE = re.compile(r"\$(?:inputs|steps\.\w+\.outputs)\.(\w+)")
 _SHOWN_HEADERS = ("location", "etag", "idempotent-replayed")
 _PLAYBACK_URL = re.compile(r'http://[^/"]+(/v1/music/audio/[^?"]+\?sig=)[A-Za-z0-9_-]+')
+_SHARE_URL = re.compile(r'http://[^/"]+(/v1/music/shared/shr_)')
 _SEAL = "3q2-7wAAAAB5b3VyLXNlYWw"
 _TIMESTAMP, _REQUEST_ID = "2026-06-28T12:00:00Z", "req_jkl012abc"
 
@@ -140,11 +141,14 @@ def _quoted(value: str) -> str:
 
 def _normalize(page: str) -> str:
     """The page with fixed ids, times and progress; those of the demo data are fixed already."""
-    created = dict.fromkeys(re.findall(r"export (?:COLLECTION|JOB)_ID=(m[a-z]+_[0-9a-f]{12})", page))
+    created = dict.fromkeys(re.findall(r"export (?:COLLECTION|JOB|SHARE)_ID=(m[a-z]+_[0-9a-f]{12})", page))
     for number, made in enumerate(created):
         page = page.replace(made, f"{made.partition('_')[0]}_{sha256(str(number).encode()).hexdigest()[:12]}")
     page = re.sub(r'("status": )"running"(,\s+"progress": [0-9])', r'\1"queued"\2', page)
     page = re.sub(r'("status": "(?:queued|cancelled)",\s+"progress": )[0-9]+', r"\g<1>0", page)
+    for number, token in enumerate(dict.fromkeys(re.findall("shr_[0-9a-f]{32}", page))):
+        page = page.replace(token, f"shr_{sha256(str(number).encode()).hexdigest()[:32]}")
+    page = _SHARE_URL.sub(rf"{SERVER}\g<1>", page)
     page = _PLAYBACK_URL.sub(rf"{SERVER}\g<1>{_SEAL}", page)
     page = re.sub(
         r'"20[0-9-]{8}T[0-9:]{8}Z"', lambda match: match[0] if "-06-28T" in match[0] else f'"{_TIMESTAMP}"', page

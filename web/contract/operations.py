@@ -60,6 +60,7 @@ class Operation:
         self.public = node.is_public
         self.security = Security(node.document, node.security_requirements, node.scope)
         self.quota: str = node.node["x-rate-limit"]
+        self.token_quota: str = node.node.get("x-token-rate-limit", "")
         self.invalid_request: str | None = node.node.get("x-invalid-request")
         fields = deprecation.headers(node.node, public_path)
         self.deprecation_link = fields.pop("link", "")
@@ -91,6 +92,7 @@ class ResponseObject:
     def __init__(self, operation: OperationObject, status: int, validators: ValidatorCache, public_path: str) -> None:
         node = operation.by_status[status]
         self.status = status
+        self.description: str = node["description"]
         self.media_types = {
             name: MediaType(name, operation.follow(media), validators, "writeOnly")
             for name, media in node.get("content", {}).items()

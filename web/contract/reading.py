@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from web.contract.document import METHODS, lookup
 
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 VARIABLE = re.compile(r"\{([^{}/]+)\}")
 """A template expression of a path (OpenAPI 3.0.3, Path Templating)."""
 
@@ -18,15 +19,17 @@ VARIABLE = re.compile(r"\{([^{}/]+)\}")
 class OperationObject:
     """An Operation Object (OpenAPI 3.0.3) with its path and the parameters of its path item; `$ref`s are resolved.
 
-    `template` is the path in the document, `path` the same prefixed with the path of the server's URL, `method` is in
-    upper case. `has_own_idempotency`: the handler does what Idempotency-Key asks for.
+    `template` is the path in the document, `path` the same prefixed with the path of the server's URL, which is that of
+    the path item (`has_own_server`) or else of the document. `method` is in upper case. `has_own_idempotency`: the
+    handler does what Idempotency-Key asks for.
     """
 
     def __init__(self, document: dict[str, Any], template: str, method: str) -> None:
         item = document["paths"][template]
         self.document = document
         self.template = template
-        self.path: str = base_path(document) + template
+        self.has_own_server = "servers" in item
+        self.path: str = base_path(item if self.has_own_server else document) + template
         self.method = method.upper()
         self.node: dict[str, Any] = item[method]
         self.id = str(self.node.get("operationId", f"{method} {template}"))
@@ -136,9 +139,12 @@ def encode_path(template: str) -> str:
     return quote(template, safe="/{}%!$&'()*+,;=:@")
 
 
-def base_path(document: dict[str, Any]) -> str:
-    """The path of the first server's URL, without a slash at its end; its variables have their defaults."""
-    server: dict[str, Any] = next(iter(document.get("servers", ())), {"url": ""})
+def base_path(holder: dict[str, Any]) -> str:
+    """The path of the first server's URL, without a slash at its end; its variables have their defaults.
+
+    `holder` is a document or a Path Item Object.
+    """
+    server: dict[str, Any] = next(iter(holder.get("servers", ())), {"url": ""})
     variables: dict[str, Any] = server.get("variables", {})
     url = VARIABLE.sub(lambda name: variables.get(name[1], {}).get("default", name[0]), server["url"])
     return urlsplit(url).path.rstrip("/")

@@ -31,13 +31,14 @@ def relax(document: dict[str, Any]) -> dict[str, Any]:
     Limits are dropped; an enumeration becomes text, and its values stay as a schema of their own; objects are open,
     except those that occur in requests only, where an unknown field is a mistake of the caller. All responses of 400
     and above are one `default` response with the error envelope. A media type of a request body whose schema is that of
-    its JSON is dropped, because many generators make a type for each media type, or take one only.
+    its JSON is dropped, because many generators make a type for each media type, or take one only. A path with a server
+    of its own is dropped: it is for browsers, and generated clients call one server.
     """
     components = document["components"]
     rules = _Rules(document)
     relaxed = {
         **document,
-        "paths": {path: rules.path_item(item) for path, item in document["paths"].items()},
+        "paths": {path: rules.path_item(item) for path, item in document["paths"].items() if "servers" not in item},
         "components": {
             **{name: rules.section(name, nodes) for name, nodes in components.items()},
             "schemas": {name: rules.schema(name) for name in components["schemas"]},

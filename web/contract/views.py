@@ -51,12 +51,20 @@ def yaml_path(document: dict[str, Any]) -> str:
 
 
 def with_server(document: dict[str, Any], public_url: str) -> dict[str, Any]:
-    """The document with `public_url` before each server URL that is a path."""
+    """The document with `public_url` before each server URL that is a path, also of single paths."""
     if not public_url:
         return document
-    servers = document.get("servers", [])
+    paths = {template: _absolute(item, public_url) for template, item in document["paths"].items()}
+    return _absolute(document, public_url) | {"paths": paths}
+
+
+def _absolute(holder: dict[str, Any], public_url: str) -> dict[str, Any]:
+    """A document or a Path Item Object with the absolute URLs of its servers."""
+    if "servers" not in holder:
+        return holder
+    servers = holder["servers"]
     absolute = [s | {"url": public_url + s["url"]} if s["url"].startswith("/") else s for s in servers]
-    return document | {"servers": absolute}
+    return holder | {"servers": absolute}
 
 
 def _json(document: dict[str, Any]) -> Published:

@@ -26,7 +26,7 @@ _ORIGIN_FORM = re.compile(rb"/[!$-;=?-Z_a-z~]*")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)((?:[/?][!$-;=?-Z_a-z~]*)?)", re.IGNORECASE)
 _HOST = re.compile(rb"(?:[!$&-.0-9;=A-Z_a-z~%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _RANGE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*((?:;[^,]*)?)")
-_ZERO_WEIGHT = re.compile(r";\s*q=0(\.0{0,3})?\s*(;|$)", re.IGNORECASE)
+_WEIGHT = re.compile(r";\s*q=([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 
 
 def normalize_target(method: bytes, target: bytes) -> bytes:
@@ -128,15 +128,32 @@ def has_body(headers: dict[bytes, bytes]) -> bool:
 
 def accepts(context: RequestContext, produced: Sequence[str]) -> bool:
     """Whether Accept allows one of the media types; the most specific range decides (RFC 9110 section 12.5.1)."""
-    text = ",".join(value.decode("latin-1") for name, value in context.scope["headers"] if name == b"accept")
+    text = _accept(context)
     if text == "*/*" or not text.strip() or not produced:
         return True
-    ranges = {m[1].lower(): m[2] for m in map(_RANGE.fullmatch, text.split(",")) if m}
-    return any(_allows(ranges, media_type) for media_type in produced)
+    ranges = _ranges(text)
+    return any(_weight(ranges, media_type) > 0 for media_type in produced)
 
 
-def _allows(ranges: dict[str, str], produced: str) -> bool:
+def prefers(context: RequestContext, wanted: str, other: str) -> bool:
+    """Whether Accept gives one media type a greater weight than the other."""
+    ranges = _ranges(_accept(context))
+    return _weight(ranges, wanted) > _weight(ranges, other)
+
+
+def _accept(context: RequestContext) -> str:
+    return ",".join(value.decode("latin-1") for name, value in context.scope["headers"] if name == b"accept")
+
+
+def _ranges(text: str) -> dict[str, str]:
+    """The parameters of each media range."""
+    return {m[1].lower(): m[2] for m in map(_RANGE.fullmatch, text.split(",")) if m}
+
+
+def _weight(ranges: dict[str, str], produced: str) -> float:
+    """From 0, not acceptable, to 1; a weight that is none counts as 1."""
     for candidate in (produced, produced.partition("/")[0] + "/*", "*/*"):
         if candidate in ranges:
-            return not _ZERO_WEIGHT.search(ranges[candidate])
-    return False
+            weight = _WEIGHT.search(ranges[candidate])
+            return min(float(weight[1]), 1.0) if weight else 1.0
+    return 0.0

@@ -6,26 +6,29 @@ Callers in the order of a request, and what each counts:
     application            check_address               every request, per address, before any other check
     operation_middleware   count_auth_failure          a 401, per address, in a separate quota
     operation_middleware   check_credential            an authenticated request, per API key or user
+    operation_middleware   check_token                 a public request with a token in its path, per token
 
-Addresses are counted in this process: a request costs no access to Redis before it is authenticated. Credentials and
-authentication failures are counted in Redis if it is configured, so that all workers share a count. While Redis is
-unavailable, each worker counts in memory (fails open), and `is_degraded` reports that to the metrics. Each count
-stores its encoded headers in the request context, and the last one is sent.
+Addresses and tokens are counted in this process: a request costs no access to Redis before it is authenticated.
+Credentials and authentication failures are counted in Redis if it is configured, so that all workers share a count.
+While Redis is unavailable, each worker counts in memory (fails open), and `is_degraded` reports that to the metrics.
+Each count stores its encoded headers in the request context, and the last one is sent.
 What may not happen: an outage of Redis refuses a request, or a request is counted twice in one quota.
 Decisions 40 and 41.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from web.exceptions import RateLimited
 from web.ratelimit.client_address import TrustedProxies, rate_limit_key
 from web.ratelimit.counters import RedisCounter, Window
-from web.ratelimit.quotas import ADDRESS, AUTH_FAILURES, OFF, Quota, seconds_until
+from web.ratelimit.quotas import ADDRESS, AUTH_FAILURES, OFF, TOKEN, Quota, seconds_until
 
 if TYPE_CHECKING:
     from models.access import Caller
@@ -52,6 +55,7 @@ class RateLimiter:
         self._by_path = {o.path.encode(): quotas.get(o.node["x-rate-limit"]) for o in operations if o.is_public}
         self._trusted_proxies = proxies
         self._shared = shared
+        self._token_key = secrets.token_bytes(32)
         self._quota_of_key = lru_cache(MAX_KEY_QUOTAS)(lambda name, rate: quotas[name].with_rate(rate))
         self.rejected = dict.fromkeys(quotas, 0)
 
@@ -97,6 +101,13 @@ class RateLimiter:
             return self._count_shared(context, quota, client)
         self._require_within_quota(context, quota, quota.counter.count(client, context.arrived))
         return None
+
+    def check_token(self, operation: Operation, context: RequestContext) -> None:
+        """Counts a request against the token in its path, whether or not there is such a token. Raises RateLimited."""
+        quota = self._quotas.get(operation.token_quota)
+        if quota is not None:
+            token = blake2b(context.path_values[TOKEN].encode(), digest_size=16, key=self._token_key).hexdigest()
+            self._require_within_quota(context, quota, quota.counter.count(token, context.arrived))
 
     async def count_auth_failure(self, context: RequestContext) -> None:
         """Counts an authentication failure against its address. Raises RateLimited, which replaces the 401."""

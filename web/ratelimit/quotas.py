@@ -17,13 +17,14 @@ from web.ratelimit.counters import FixedWindowCounter, Window
 
 OFF = "off"
 ADDRESS, CREDENTIAL, AUTH_FAILURES = "address", "credential", "refusals"
-# Strangers choose addresses: whoever has 16,384 of them has as many quotas, and a higher limit would only cost memory.
-# Credentials are those of the database.
-MAX_CLIENTS = {ADDRESS: 16_384, CREDENTIAL: 262_144}
+TOKEN, SHARES = "token", "shares"
+# Strangers choose addresses and tokens: whoever has 16,384 of them has as many quotas, and a higher limit would only
+# cost memory. Credentials are those of the database.
+MAX_CLIENTS = {ADDRESS: 16_384, CREDENTIAL: 262_144, TOKEN: 16_384}
 
 
 class Quota:
-    """A number of requests in a window of seconds; `per` is `address` or `credential`."""
+    """A number of requests in a window of seconds; `per` is `address`, `credential` or `token`."""
 
     __slots__ = ("_header_template", "counter", "name", "per", "requests", "seconds")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from web.asgi import App, Message, Receive, Scope, Send
 from web.context import current_request
@@ -100,11 +101,18 @@ def _method(method: str) -> str:
     return method if method in METHODS else OTHER
 
 
+def _without_secrets(path: str) -> str:
+    """The path as it was sent; decoded where an escape could hide a secret."""
+    plain = unquote(path)
+    masked = redact(plain)
+    return path if masked == plain else masked
+
+
 def _describe(span: Span) -> None:
     """Sets attributes of OpenTelemetry's semantic conventions; none contains the query or a credential."""
     context = current_request.get()
     span.set_attribute("http.request.method", _method(context.method))
-    span.set_attribute("url.path", redact(context.path.decode("latin-1")))
+    span.set_attribute("url.path", _without_secrets(context.path.decode("latin-1")))
     span.set_attribute("request.id", context.request_id)
     if context.operation is not None:
         span.update_name(f"{context.method} {context.operation.path}")

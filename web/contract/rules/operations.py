@@ -38,6 +38,14 @@ def _public_quota(node: Node) -> Iterator[str]:
     return when(broken=public and node.value.get("x-rate-limit") != "address")
 
 
+@rule("Operation", "x-token-rate-limit that is no quota per token, or without {token} in the path")
+def _token_quota(node: Node) -> Iterator[str]:
+    name, quotas = node.value.get("x-token-rate-limit"), node.document.get("x-rate-limits", {})
+    per = quotas[name].get("per") if isinstance(name, str) and name in quotas else None
+    right = per == "token" and "token" in node.operation().path_names
+    return when(broken=name is not None and not right, detail=f"`{name}`")
+
+
 @rule("Operation", "requestBody of GET, HEAD or DELETE")
 def _body(node: Node) -> Iterator[str]:
     return when(broken="requestBody" in node.value and node.name.upper() in _BODILESS)

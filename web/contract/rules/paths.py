@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from web.contract.nodes import Node
 from web.contract.reading import VARIABLE, operations
-from web.contract.rules.registry import rule
+from web.contract.rules.registry import rule, when
 
 DOCS = "/docs"
 
@@ -25,6 +25,11 @@ def _twins(node: Node) -> Iterator[str]:
 def _below_docs(node: Node) -> Iterator[str]:
     below = (o.template for o in operations(node.document) if o.path == DOCS or o.path.startswith(f"{DOCS}/"))
     yield from (f"`{template}`" for template in dict.fromkeys(below))
+
+
+@rule("PathItem", "other than one server")
+def _servers(node: Node) -> Iterator[str]:
+    return when(broken="servers" in node.value and len(node.value["servers"]) != 1)
 
 
 def _templates(node: Node) -> list[str]:

@@ -10,7 +10,7 @@ from web.contract.media_types import is_json
 from web.contract.nodes import Node
 from web.contract.operations import ADDED_LATER
 from web.contract.parameters import types
-from web.contract.reading import JSON
+from web.contract.reading import HTML, JSON
 from web.contract.rules.registry import rule, when
 from web.contract.schemas import ValidatorCache
 
@@ -25,7 +25,10 @@ def _bodies(node: Node) -> Iterator[str]:
 
 @rule("Response", "several media types with different schemas")
 def _contents(node: Node) -> Iterator[str]:
-    return when(broken=_differ(node.value.get("content", {})))
+    """The page of an error stands beside its envelope."""
+    content = node.value.get("content", {})
+    is_error = content.get(JSON, {}).get("schema") == {"$ref": _ENVELOPE}
+    return when(broken=_differ({name: media for name, media in content.items() if not (is_error and name == HTML)}))
 
 
 @rule("MediaType", "no schema")

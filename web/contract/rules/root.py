@@ -80,7 +80,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def _is_quota(quota: Any) -> bool:
-    if not isinstance(quota, dict) or quota.get("per") not in ("credential", "address"):
+    if not isinstance(quota, dict) or quota.get("per") not in ("credential", "address", "token"):
         return False
     numbers = [quota.get("requests"), quota.get("seconds")]
     return all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers)
