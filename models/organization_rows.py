@@ -13,6 +13,7 @@ from sqlalchemy import (
     Delete,
     Select,
     Table,
+    UniqueConstraint,
     bindparam,
     delete,
     select,
@@ -84,7 +85,8 @@ def read_batch(table: Table, *, first: bool) -> Select[Any]:
 def order(table: Table) -> list[Column[Any]]:
     """The columns of an index that begins with the organization, and the primary key: they order the rows."""
     key, owner = list(table.primary_key.columns), _naming(table)[0]
-    indexes = [key, *(list(index.columns) for index in table.indexes)]
+    unique = [list(rule.columns) for rule in table.constraints if isinstance(rule, UniqueConstraint)]
+    indexes = [key, *unique, *(list(index.columns) for index in table.indexes)]
     first = next((columns for columns in indexes if columns[0] is owner), [])
     return list(dict.fromkeys([*first, *key]))
 

@@ -60,7 +60,7 @@ Index(
 share_tokens = Table(
     "share_tokens",
     metadata,
-    Column("digest", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False, info={"secret": True}),
     Column("organization_id", Text, nullable=False),
     Column("link_id", Text, nullable=False),
     Column("ends_at", UTCDateTime, nullable=False),

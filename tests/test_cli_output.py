@@ -21,7 +21,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 WHO = ("--organization", "org_real", "--user", "ida")
 # Command groups.
 NAMES_OF_GROUPS = ("audio", "engines", "keys", "members", "organizations", "shares", "studio", "tracks")
-GROUPS = [(), *((name,) for name in NAMES_OF_GROUPS)]
+GROUPS = ((), *((name,) for name in NAMES_OF_GROUPS))
 # A worker reports nothing; what it does is in its log, which is JSON.
 SILENT = (("work",),)
 

@@ -30,9 +30,10 @@ OTHER = "org_other1"
 MALLORY = caller("mallory", OTHER)
 # They hold for every organization.
 OF_NOBODY = {"engine_settings", "workers"}
-# Bytes that are no secret: digests of audio and of requests, and a stored answer.
+# Bytes that are no secret: digests of audio and of requests, waveforms, and a stored answer.
 EXPORTED_BYTES = {
     "generations.fingerprint", "idempotency_keys.body", "idempotency_keys.fingerprint", "tracks.source_digest",
+    "tracks.waveform",
 }  # fmt: skip
 AUDIO = b"a piece of music" * 1000
 
@@ -206,8 +207,9 @@ def test_a_deletion_leaves_nothing_of_the_organization_and_all_of_the_others(hom
         kept = [row for row in before[name] if HOME not in row]
         assert after[name] == kept, table.name
         assert kept or name not in ("organizations", "memberships", "tracks", "collections", "collection_tracks")
-    event_of_the_revoked_key = 1
-    assert facts["rows"] == sum(len(before[name]) - len(after[name]) for name in before) + event_of_the_revoked_key
+    event_of_the_revoked_key = token_of_the_revoked_link = 1
+    gone = sum(len(before[name]) - len(after[name]) for name in before)
+    assert facts["rows"] == gone + event_of_the_revoked_key - token_of_the_revoked_link
     assert (facts["audio_files"], facts["audio_bytes"]) == (1, len(AUDIO))
     assert [file.parent.name for file in store.rglob("*") if file.is_file()] == [OTHER]
     assert "There is no organization" in home.error("organizations", "delete", HOME, "--yes", HOME)
