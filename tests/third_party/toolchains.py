@@ -112,7 +112,7 @@ _ALL = (
         build=[
             _sh(
                 f'PATH="$PWD/venv/bin:$PATH" openapi-python-client generate --path {CONTRACT} --meta none '
-                "--output-path generated/client --overwrite --fail-on-warning"
+                "--config openapi_python_client.yaml --output-path generated/client --overwrite --fail-on-warning"
             ),
             _sh(f"{OPENAPI_GENERATOR} -g python -o generated/stock --package-name stock_client"),
             _sh(
