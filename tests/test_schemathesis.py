@@ -30,9 +30,13 @@ from schemathesis.schemas import BaseSchema
 import app
 import settings
 from mock.accounts import SECRETS
-from models import keys, organizations, tracks
+from models import keys, organizations, shares, tracks
+from models.access import Caller
 from models.db import migrate
+from models.share_tokens import ShareTokens
+from models.shares import Terms
 from ops import demo
+from ops.demo_shares import TOKEN
 from tools.testing import databases
 from tools.testing.service import ALICE, BOB, HOME, NO_TRACK, PEPPER, READ, WRITE, operations
 from web.asgi import App
@@ -95,7 +99,10 @@ def _mock() -> Iterator[tuple[App, dict[str, str], list[str]]]:
 def _create_users() -> tuple[dict[str, str], list[str]]:
     secrets = {user: _key(user) for user in (ALICE, BOB)}
     made = [tracks.add(HOME, ALICE, title=f"Track {number}") for number in range(SPARE_TRACKS)]
-    return secrets, [track.id for track in made if track is not None]
+    track_ids = [track.id for track in made if track is not None]
+    alice, digest = Caller(ALICE, frozenset({HOME}), frozenset(), None), ShareTokens(PEPPER.encode()).digest(TOKEN)
+    shares.share_track(alice, HOME, track_ids[0], Terms(), digest)
+    return secrets, track_ids
 
 
 def _settings(**given: str) -> settings.Settings:
@@ -118,7 +125,7 @@ def _configure_users(project: ProjectConfig, file: Path, secrets: dict[str, str]
 
 
 def _valid_references(track_ids: list[str]) -> Callable[..., None]:
-    """Hook for what OpenAPI cannot express: named tracks exist, engines can do what is asked, and keys are unique.
+    """Hook for what OpenAPI cannot express: tracks and tokens exist, engines can do what is asked, keys are unique.
 
     All requests name the first track, except those that delete one: each of these names another, while there are any.
     """
@@ -130,6 +137,7 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
         if TRACK_ID.fullmatch(str(path.get("track_id"))):
             deletes = case.operation.definition.raw["operationId"] == "delete_track"
             path["track_id"] = track_id if not deletes else spare.pop() if spare else NO_TRACK
+        path |= _valid_token(path)
         if isinstance(case.body, dict):
             for name in TRACK_FIELDS & case.body.keys():
                 if TRACK_ID.fullmatch(str(case.body[name])):
@@ -143,6 +151,16 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
         _drop_wrong_tags(case)
 
     return before_call
+
+
+def _valid_token(path: dict[str, Any]) -> dict[str, str]:
+    """The token of a link, in the place of one that nobody has."""
+    return {"token": TOKEN} if re.fullmatch("shr_[0-9a-f]{32}", str(path.get("token"))) else {}
+
+
+def _method(recorder: Any, case_id: str) -> str:
+    """The method of the operation; the request may have another one, which is answered as that of no operation."""
+    return str(recorder.cases[case_id].value.operation.method).upper()
 
 
 def _drop_wrong_tags(case: Any) -> None:
@@ -186,7 +204,7 @@ class Findings:
             ]
         self.cases += len(recorder.interactions)
         for case_id, interaction in recorder.interactions.items():
-            if interaction.response is not None:
+            if interaction.response is not None and interaction.request.method in (_method(recorder, case_id), "HEAD"):
                 label = recorder.cases[case_id].value.operation.definition.raw["operationId"]
                 self.statuses.setdefault(label, set()).add(interaction.response.status_code)
                 self.asked_as.setdefault(recorder.cases[case_id].value.auth_identity, set()).add(label)
