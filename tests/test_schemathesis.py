@@ -39,7 +39,9 @@ from ops import demo
 from ops.demo_shares import TOKEN
 from tools.testing import databases
 from tools.testing.service import ALICE, BOB, HOME, NO_TRACK, PEPPER, READ, WRITE, operations
+from web.application import Application
 from web.asgi import App
+from web.playback import Playback
 from web.telemetry import log_config
 
 pytestmark = pytest.mark.slow
@@ -81,9 +83,12 @@ def _service(kind: str, folder: Path) -> Iterator[tuple[App, dict[str, str], lis
     """The service on a new database, keys of two users, and a track id."""
     with databases.fresh(kind, folder) as url:
         migrate.upgrade(url)
-        application = app.create_app(_settings(DATABASE_URL=url, KEY_PEPPER=PEPPER))
+        application = app.create_app(
+            _settings(DATABASE_URL=url, KEY_PEPPER=PEPPER, AUDIO_URL=(folder / "audio").as_uri())
+        )
         with application.database.use():
             secrets, track_ids = _create_users()
+            _give_audio(application, track_ids[0])
         yield application, secrets, track_ids
         application.database.close()
 
@@ -103,6 +108,13 @@ def _create_users() -> tuple[dict[str, str], list[str]]:
     alice, digest = Caller(ALICE, frozenset({HOME}), frozenset(), None), ShareTokens(PEPPER.encode()).digest(TOKEN)
     shares.share_track(alice, HOME, track_ids[0], Terms(), digest)
     return secrets, track_ids
+
+
+def _give_audio(application: Application, track_id: str) -> None:
+    playback = application.playback
+    assert isinstance(playback, Playback)
+    stored = playback.store.write_bytes(HOME, track_id, "audio/mpeg", b"some audio")
+    assert tracks.attach_audio(tracks.find_all(HOME, [track_id])[track_id], stored, 1000) is not None
 
 
 def _settings(**given: str) -> settings.Settings:
@@ -154,8 +166,9 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
 
 
 def _valid_token(path: dict[str, Any]) -> dict[str, str]:
-    """The token of a link, in the place of one that nobody has."""
-    return {"token": TOKEN} if re.fullmatch("shr_[0-9a-f]{32}", str(path.get("token"))) else {}
+    """The token of a link, in the place of one that nobody has, and the place of its only track."""
+    known = {"token": ("shr_[0-9a-f]{32}", TOKEN), "position": ("[1-9][0-9]{0,2}", "1")}
+    return {name: value for name, (form, value) in known.items() if re.fullmatch(form, str(path.get(name)))}
 
 
 def _method(recorder: Any, case_id: str) -> str:
