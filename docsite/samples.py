@@ -123,9 +123,11 @@ def _printed_response(operation: Operation) -> PrintedResponse:
     content = operation.by_status[operation.success].get("content", {})
     media_type, media = next(iter(content.items()), NO_CONTENT)
     schema = operation.follow(media.get("schema", {}))
-    field, items = _items(operation, schema)
-    properties = _properties(operation, items or schema)
-    shown = [name for name in schema.get("x-shown", []) if name in properties]
+    wanted, own = schema.get("x-shown", []), _properties(operation, schema)
+    # A response that shows fields of its own is no page, although it may have a list.
+    field, items = ("", {}) if own.keys() & set(wanted) else _items(operation, schema)
+    properties = _properties(operation, items) or own
+    shown = [name for name in wanted if name in properties]
     types = {name: _type(operation.follow(properties[name])) for name in shown}
     name = _name(media.get("schema", {})) or "Answer"
     return PrintedResponse(name, media_type, shown, bool(items and shown), types, field)

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 MAX_DAYS = 90
-NEVER = datetime.max.replace(tzinfo=UTC)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 NO_LINK = "Share link not found, revoked or expired"
 LinkKey = tuple[str, str]
 """Organization and id of a link."""

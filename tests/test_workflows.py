@@ -17,7 +17,8 @@ from tools.workflows.servers import Served
 @pytest.fixture
 def served(actors: Actors) -> Served:
     first, second, *_ = actors.tracks
-    given = {"api_key": actors.secrets["alice"], "organization_id": HOME}
+    keys = {"api_key": actors.secrets["alice"], "guest_api_key": actors.secrets["bob"]}
+    given = keys | {"organization_id": HOME}
     [spare] = actors.service.make_tracks(1)
     chosen = {"first_track_id": first, "second_track_id": second, "spare_track_id": spare}
     return Served(actors.service.url, given | chosen)

@@ -41,8 +41,7 @@ class ResolveCounter:
         """Writes what was counted, after the batch that is being written."""
         if self._task is not None:
             await self._task
-        if self._counts:
-            await self._write()
+        await self._write()
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -59,6 +58,8 @@ class ResolveCounter:
 
     async def _write(self) -> None:
         counts, self._counts = self._counts, Counter()
+        if not counts:
+            return
         try:
             await self._database.call(shares.add_resolves, counts, writes=True, reserved=True)
         except Unavailable:

@@ -33,7 +33,7 @@ class Served(NamedTuple):
 def running_mock() -> Iterator[Served]:
     """Runs the mock. Raises RuntimeError if it does not start."""
     with _running(["mock", "--port", "0"]) as url:
-        yield Served(url, inputs(SECRETS["alice"]))
+        yield Served(url, inputs(SECRETS["alice"], SECRETS["bob"]))
 
 
 @contextmanager
@@ -44,14 +44,16 @@ def running_service() -> Iterator[Served]:
         _output(["migrate", *database])
         keys = json.loads(_output(["demo", "--json", *database]))
         with _running(["serve", "--port", "0", *database]) as url:
-            yield Served(url, inputs(keys["users"]["alice"]["api_key"]))
+            alice, bob = (keys["users"][name]["api_key"] for name in ("alice", "bob"))
+            yield Served(url, inputs(alice, bob))
 
 
-def inputs(secret: str) -> dict[str, str]:
-    """The inputs of the workflows, in the demo's organization."""
+def inputs(secret: str, guest: str) -> dict[str, str]:
+    """The inputs of the workflows, in the demo's organization; `guest` is the key of another user."""
     first, second, *_, spare = (piece.track_id for piece in demo.TRACKS)
     return {
         "api_key": secret,
+        "guest_api_key": guest,
         "organization_id": demo.ORGANIZATION,
         "first_track_id": first,
         "second_track_id": second,
