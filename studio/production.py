@@ -8,7 +8,9 @@ from pathlib import Path
 
 from studio import encoding
 from studio.brief import Brief
+from studio.composing.draws import Draws
 from studio.engines.base import Engine, Progress
+from studio.mastering.edges import levelled
 from studio.mastering.master import TARGET_LUFS, mastered, rendered
 from studio.score import Score
 from studio.synthesis import RATE
@@ -28,21 +30,31 @@ class Piece:
     media_type: str
 
 
-def produce(engine: Engine, brief: Brief, path: Path, progress: Progress, folder: Path | None = None) -> Piece:
+def produce(
+    engine: Engine, brief: Brief, path: Path, progress: Progress, folder: Path | None = None, draws: Draws | None = None
+) -> Piece:
     """Writes the piece to `path` (.mp3, .flac or .wav). Uncompressed audio is kept in `folder` meanwhile.
 
-    `progress` is called with the finished share, which never falls, and may raise Cancelled; an unfinished file is left
-    to the caller. Raises OSError when a disk is full.
+    `draws` are those of a segment of a focus session. `progress` is called with the finished share, which never falls,
+    and may raise Cancelled; an unfinished file is left to the caller. Raises OSError when a disk is full.
     """
-    score = engine.compose(brief)
+    score = engine.compose(brief, draws)
     stages = _Stages(progress)
-    seconds = _finish(engine.render(score, stages.rendering), score.mode, path, stages, folder)
+    blocks = engine.render(score, stages.rendering)
+    seconds = _finish(blocks, score.mode, path, stages, folder, brief.fade_seconds)
     return Piece(score, seconds, media_type(path))
 
 
-def finish(blocks: Iterator[Samples], mode: str, path: Path, progress: Progress, folder: Path | None = None) -> float:
+def finish(
+    blocks: Iterator[Samples],
+    mode: str,
+    path: Path,
+    progress: Progress,
+    folder: Path | None = None,
+    fade_seconds: float = 0.0,
+) -> float:
     """Masters and encodes samples that come from elsewhere, as `produce` does; returns their length in seconds."""
-    return _finish(blocks, mode, path, _Stages(progress), folder)
+    return _finish(blocks, mode, path, _Stages(progress), folder, fade_seconds)
 
 
 def media_type(path: Path) -> str:
@@ -50,9 +62,12 @@ def media_type(path: Path) -> str:
     return encoding.MEDIA_TYPES[path.suffix.lstrip(".")]
 
 
-def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> float:
+def _finish(
+    blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None, fade_seconds: float
+) -> float:
     with rendered(blocks, folder) as mix:
-        louder = mastered(mix, TARGET_LUFS[mode], stages.measuring(mix.count))
+        ready = levelled(mix, fade_seconds) if fade_seconds else mix
+        louder = mastered(ready, TARGET_LUFS[mode], stages.measuring(mix.count))
         return encoding.write(stages.encoding(louder, mix.count), path) / RATE
 
 

@@ -9,8 +9,10 @@ import asyncio
 
 import structlog
 
+from models import focus_sessions
 from models.db.database import Database
 from models.exceptions import Unavailable
+from models.focus_sessions import SEEN_SECONDS, Seen
 from web import response_headers
 from web.asgi import App, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
@@ -26,6 +28,7 @@ from web.playback import Playback
 from web.ratelimit.limiter import RateLimiter
 from web.server import lifespan_state
 from web.server.memory_limiter import MemoryLimiter
+from web.usage import UsageRecorder
 
 log = structlog.get_logger("web.application")
 
@@ -60,6 +63,7 @@ class Application:
         self.memory = memory
         self.generation = generation
         self.server_timing = server_timing
+        self._seen = UsageRecorder[Seen](database, "focus sessions", focus_sessions.note_seen, SEEN_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -97,6 +101,8 @@ class Application:
             await self._send_error(context, failure, send)
         if context.status is not None:
             response_headers.record_request(context, context.status)
+        if context.seen is not None:
+            self._seen.record(context.seen)
 
     async def _send_error(self, context: RequestContext, failure: Exception, send: Send) -> None:
         if context.status is None:

@@ -55,5 +55,16 @@ class LoudnessMeter:
         return float(_lufs(np.float64(mean))) if mean > 0 else _ABSOLUTE_GATE
 
 
+def weighted_energy(samples: Samples) -> float:
+    """The mean K-weighted energy of both channels together, without gates."""
+    weighted = signal.sosfilt(np.array((_SHELF, _HIGH_PASS)), samples, axis=0)
+    return float((weighted**2).mean(axis=0).sum()) if len(weighted) else 0.0
+
+
+def energy_at(lufs: float) -> float:
+    """The mean K-weighted energy of a steady sound of that loudness."""
+    return float(10 ** ((lufs - _OFFSET) / 10))
+
+
 def _lufs(energy: Samples | np.float64) -> Samples:
     return np.asarray(_OFFSET + 10 * np.log10(np.maximum(energy, 1e-12)))
