@@ -30,7 +30,7 @@ NAMED = select(_segment.audio_name).where(
 UNPURGED = (
     select(_session.organization_id, _session.id)
     .where(_session.ended_at.is_not(None), _session.purged_at.is_(None), _session.ended_at < bindparam("before"))
-    .order_by(_session.ended_at, _session.organization_id, _session.id)
+    .order_by(_session.ended_at)
     .limit(BATCH)
 )
 NAMES = select(_segment.audio_name).where(*_IS_OF_SESSION, _HAS_AUDIO)

@@ -134,15 +134,19 @@ SEGMENTS = (
     select(*_SEGMENT_COLUMNS).where(_IS_OF_SESSION, _segment.audio_name.is_not(None)).order_by(_segment.segment_index)
 )
 
-RESERVE = insert_or_ignore(focus_segments).values(
-    organization_id=bindparam("organization"),
-    session_id=bindparam("session"),
-    segment_index=bindparam("index"),
-    user_id=bindparam("user"),
-    engine=bindparam("engine"),
-    cost_cents=bindparam("cost"),
-    seconds=bindparam("seconds"),
-    reserved_at=bindparam("now"),
+RESERVE = (
+    insert_or_ignore(focus_segments)
+    .values(
+        organization_id=bindparam("organization"),
+        session_id=bindparam("session"),
+        segment_index=bindparam("index"),
+        user_id=bindparam("user"),
+        engine=bindparam("engine"),
+        cost_cents=bindparam("cost"),
+        seconds=bindparam("seconds"),
+        reserved_at=bindparam("now"),
+    )
+    .returning(_segment.segment_index)
 )
 
 # A segment that was begun and will not be made.

@@ -167,7 +167,7 @@ def next_ready_at(session: Session, moment: datetime) -> datetime | None:
 def reserve(session: Session) -> None:
     """Reserves the next segment, unless that is done already. In an open transaction. Raises SpendLimitExceeded."""
     moment = now()
-    is_new = connection.execute(
+    row = connection.fetch_one(
         RESERVE,
         organization=session.organization_id,
         session=session.id,
@@ -178,7 +178,7 @@ def reserve(session: Session) -> None:
         seconds=session.segment_seconds,
         now=moment,
     )
-    if is_new:
+    if row is not None:
         spending.reserve(session.organization_id, session.segment_cents, moment)
 
 

@@ -164,8 +164,10 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
     actors.service.save_track(track, ALICE)
     add_all(alice, made, [track])
     job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
+    session = alice.post("focus/sessions", json=PROBES["start_focus_session"]).json()["session_id"]
     ids = {
         "organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other, "job_id": job,
+        "session_id": session,
     }  # fmt: skip
     return Scene(actors.service, alice, ids)
 

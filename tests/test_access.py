@@ -14,6 +14,7 @@ from tools.testing.service import (
     HOME,
     NO_COLLECTION,
     NO_JOB,
+    NO_SESSION,
     NO_TRACK,
     READ,
     WRITE,
@@ -40,10 +41,11 @@ MALFORMED = {
     "collection_id": ["mcoll_", "mcoll_4A1F9C7E2B8D", "mcoll_4a1f9c7e2b8d0", "mtrack_4a1f9c7e2b8d", "1"],
     "track_id": ["mtrack_", "mtrack_8D2E1F6A3C9B", "mtrack_8d2e1f6a3c9b0", "mcoll_8d2e1f6a3c9b", "1"],
     "job_id": ["mjob_", "mjob_3E8B5D1F7A2C", "mjob_3e8b5d1f7a2c0", "mtrack_3e8b5d1f7a2c", "1"],
+    "session_id": ["mfocus_", "mfocus_5D0B7E3A9C14", "mfocus_5d0b7e3a9c140", "mjob_5d0b7e3a9c14", "1"],
 }
 ON_NO_RESOURCE = {
     "list_collections", "create_collection", "list_tracks", "list_engines", "list_generations", "create_generation",
-    "get_usage",
+    "get_usage", "list_focus_sessions", "start_focus_session",
 }  # fmt: skip
 # The operations of a track, which others than its creator may hear: its status for each caller. The saver has the track
 # in the library, the guest has it in the library of another organization, the neighbour belongs to the organization.
@@ -164,6 +166,9 @@ def test_unknown_id_in_a_path_is_not_found(scene: Scene, operation: OperationObj
     if "job_id" in operation.parameter_names("path"):
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", job_id=NO_JOB)
         assert response.json()["error"]["details"] == {"job_id": NO_JOB}
+    if "session_id" in operation.parameter_names("path"):
+        response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", session_id=NO_SESSION)
+        assert response.json()["error"]["details"] == {"session_id": NO_SESSION}
     if operation.id in HEARD:
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", track_id=NO_TRACK)
         assert response.json()["error"]["details"] == {"track_id": NO_TRACK}
@@ -266,15 +271,16 @@ def _absent_id(operation: OperationObject) -> dict[str, str]:
     """An id that never was, in the place of the one that decides whether there is a resource."""
     if operation.id in HEARD:
         return {"track_id": _random_id("mtrack_")}
-    is_job = "job_id" in operation.parameter_names("path")
-    return {"job_id": _random_id("mjob_")} if is_job else {"collection_id": _random_id("mcoll_")}
+    names = operation.parameter_names("path")
+    found = [(name, prefix) for name, prefix in (("job_id", "mjob_"), ("session_id", "mfocus_")) if name in names]
+    return {name: _random_id(prefix) for name, prefix in found or [("collection_id", "mcoll_")]}
 
 
 def _normalized(response: httpx.Response) -> tuple[int, list[tuple[str, str]], str]:
     """The response without request id, timestamps and the requested id."""
     headers = [(n, v) for n, v in response.headers.multi_items() if n.lower() not in {"x-request-id", "date"}]
     text = re.sub(r'"(trace_id|timestamp)":"[^"]*"', r'"\1":""', response.text)
-    return response.status_code, headers, re.sub(r"(mcoll|mtrack|mjob)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
+    return response.status_code, headers, re.sub(r"(mcoll|mtrack|mjob|mfocus)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
 
 
 def _random_id(prefix: str) -> str:

@@ -33,6 +33,7 @@ IDS = {
     "collection_id": "mcoll_4a1f9c7e2b8d",
     "track_id": "mtrack_8d2e1f6a3c9b",
     "job_id": "mjob_3e8b5d1f7a2c",
+    "session_id": "mfocus_5d0b7e3a9c14",
     "file": "mtrack_8d2e1f6a3c9b.mp3",
 }
 _OPERATIONS: Any = schemathesis.openapi.from_dict(contract.document()).get_all_operations()

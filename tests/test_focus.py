@@ -29,7 +29,7 @@ from tools.testing.service import HOME, ON_DATABASES, Service, Services, assert_
 HALF_AN_HOUR = {"goal": "focus", "target_minutes": 30}
 AUDIO = b"ID3" + bytes(3000)
 MANY = 12
-ME, OTHER = "worker_me", "worker_other"
+OTHER = "worker_other"
 EVERY_FIELD = [
     "session_id", "status", "goal", "engine", "target_minutes", "total_segments", "ready_count", "segments",
     "more_pending", "next_ready_at",
@@ -42,9 +42,10 @@ class Listener:
     def __init__(self, server: Service, organization: str) -> None:
         self.server = server
         self.organization = organization
+        self.worker = f"worker_{secrets.token_hex(6)}"
         self.client = server.client(server.key("user_listener", organization)[1], organization)
 
-    def start(self, key: str | None = None, **fields: object) -> httpx.Response:
+    def start(self, key: str | None = None, **fields: Any) -> httpx.Response:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.client.post("focus/sessions", json=HALF_AN_HOUR | fields, headers=headers)
 
@@ -92,15 +93,15 @@ class Listener:
     def objects(self) -> list[str]:
         return [found.name for found in self.store().list(self.organization)]
 
-    def take(self, worker: str = ME) -> SegmentWork | None:
+    def take(self, worker: str = "") -> SegmentWork | None:
         """The next segment of this organization."""
         with self.server.use_database():
             for row in focus_work.waiting(now()):
                 if row.organization_id == self.organization:
-                    return focus_work.take(row.organization_id, row.id, worker)
+                    return focus_work.take(row.organization_id, row.id, worker or self.worker)
         return None
 
-    def make(self, worker: str = ME) -> SegmentWork | None:
+    def make(self, worker: str = "") -> SegmentWork | None:
         """Makes the next segment, with some bytes as its audio."""
         work = self.take(worker)
         if work is not None:
@@ -177,7 +178,7 @@ def test_what_cannot_be_played_is_refused(
 
 
 def test_a_prompt_is_for_its_goal_only(listener: Listener) -> None:
-    asked = {"custom_prompt": "harp", "divergence": 1, "intensity": "high"}
+    asked: dict[str, Any] = {"custom_prompt": "harp", "divergence": 1, "intensity": "high"}
     own = listener.start(goal="custom_prompt", **asked).json()["session_id"]
     assert listener.row(own).custom_prompt == "harp"
     other = listener.start(goal="sleep", **asked).json()["session_id"]
@@ -377,12 +378,12 @@ def test_sessions_are_listed_newest_first_and_by_status(listener: Listener) -> N
 @ON_DATABASES
 def test_a_segment_is_made_and_charged_once_whatever_happens_to_its_workers(listener: Listener) -> None:
     session_id = listener.start().json()["session_id"]
-    first = listener.take(ME)
+    first = listener.take()
     assert first is not None
     assert listener.take(OTHER) is None
     with listener.server.use_database():
-        assert ME in turns.holders()
-        assert [work.id for work in focus_work.take_over(ME)] == [f"{session_id}-0"]
+        assert listener.worker in turns.holders()
+        assert [work.id for work in focus_work.take_over(listener.worker)] == [f"{session_id}-0"]
     second = listener.make(OTHER)
     assert second is not None
     assert (second.id, second.attempt) == (first.id, 2)
@@ -404,8 +405,16 @@ def test_a_segment_is_made_and_charged_once_whatever_happens_to_its_workers(list
 def test_workers_at_once_make_each_segment_once(listener: Listener) -> None:
     session_id = listener.start().json()["session_id"]
     listener.age(session_id, 3600)
-    made = at_once(4, lambda number: [work.id for work in iter(lambda: listener.make(f"worker_{number}"), None)])
-    assert Counter(one for some in made for one in some) == {f"{session_id}-{index}": 1 for index in range(15)}
+
+    def work(number: int) -> list[str]:
+        made = []
+        while (segment := listener.make(f"worker_{number}")) is not None:
+            made.append(segment.id)
+        return made
+
+    assert Counter(one for some in at_once(4, work) for one in some) == {
+        f"{session_id}-{index}": 1 for index in range(15)
+    }
     assert (listener.session(session_id)["ready_count"], listener.spent()) == (15, [3000] * 3)
 
 
@@ -427,7 +436,7 @@ def test_three_deaths_end_a_session_at_no_cost(listener: Listener) -> None:
         assert work is not None
         assert work.attempt == attempt
         with listener.server.use_database():
-            focus_work.take_over(ME)
+            focus_work.take_over(listener.worker)
     assert (listener.session(session_id)["status"], listener.spent()) == ("ended", [0] * 3)
 
 
@@ -436,9 +445,10 @@ def test_a_listener_comes_before_the_jobs_of_the_same_caller_and_others_take_tur
     for client in (listener.client, listener.client, other.client):
         client.post("generations", json={"engine": "studio", "prompt": "rain", "duration_seconds": 30})
     listener.start()
-    mine, order = {listener.organization, other.organization}, []
+    mine = {listener.organization, other.organization}
+    order: list[tuple[bool, bool]] = []
     with listener.server.use_database():
-        while len(order) < 6 and (work := turns.take(ME)) is not None:
+        while len(order) < 6 and (work := turns.take(listener.worker)) is not None:
             if work.organization_id not in mine:
                 continue
             order.append((work.organization_id == other.organization, isinstance(work, SegmentWork)))

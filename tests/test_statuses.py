@@ -25,6 +25,7 @@ from tools.testing.service import (
     HOME,
     NO_COLLECTION,
     NO_JOB,
+    NO_SESSION,
     NO_TRACK,
     ON_ONE_DATABASE,
     READ,
@@ -59,8 +60,9 @@ class Servers:
         track = self.service.make_tracks(1)[0]
         piece = {"engine": "drift", "prompt": "A status", "duration_seconds": 30}
         job = self.alice.post("generations", json=piece).json()["id"]
+        session = self.alice.post("focus/sessions", json={"goal": "relax", "target_minutes": 2}).json()["session_id"]
         named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job}
-        return named | {"file": f"{track}.mp3"}
+        return named | {"session_id": session, "file": f"{track}.mp3"}
 
     @cached_property
     def without_scope(self) -> dict[str, str]:
@@ -204,6 +206,8 @@ def _not_found(client: OperationClient) -> RawResponse:
         return client.response(track_id=NO_TRACK)
     if "job_id" in client.operation.parameter_names("path"):
         return client.response(job_id=NO_JOB)
+    if "session_id" in client.operation.parameter_names("path"):
+        return client.response(session_id=NO_SESSION)
     if "collection_id" in client.operation.parameter_names("query"):
         return client.response(tail=f"?collection_id={NO_COLLECTION}")
     return client.response(tail="/")

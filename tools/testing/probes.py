@@ -31,11 +31,18 @@ PROBES: dict[str, dict[str, Any] | None] = {
     "get_generation": None,
     "cancel_generation": None,
     "get_usage": None,
+    "list_focus_sessions": None,
+    "start_focus_session": {"goal": "focus", "target_minutes": 30},
+    "get_focus_session": None,
+    "end_focus_session": None,
 }
 
 
 class Scene(NamedTuple):
-    """A service, alice's client, and the ids of a collection with one track, which is saved, of another, and of a queued job."""
+    """A service, alice's client, and her ids.
+
+    Those of a collection with one track, which is saved, of another track, of a queued job, and of a focus session.
+    """
 
     service: Service
     alice: httpx.Client

@@ -29,6 +29,7 @@ from models import tracks as models_tracks
 from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
+from models.focus_tables import focus_sessions
 from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
 from tools.testing import contract_coverage, databases, fork_server
@@ -47,6 +48,7 @@ PEPPER = "pepper-of-the-tests-of-32-bytes-or-more"
 NO_COLLECTION = "mcoll_000000000000"
 NO_TRACK = "mtrack_000000000000"
 NO_JOB = "mjob_000000000000"
+NO_SESSION = "mfocus_000000000000"
 START_SECONDS = 30
 PROGRAM = ("-m", "cli")
 # Texts in the log that mean a fault of the service.
@@ -64,6 +66,7 @@ SNAPSHOT = (
     select(func.count(library_entries.c.removed_at), func.max(library_entries.c.saved_at)),
     select(generations.c.status, func.count()).group_by(generations.c.status).order_by(generations.c.status),
     select(func.sum(active_jobs.c.job_count)),
+    select(focus_sessions.c.status, func.count()).group_by(focus_sessions.c.status).order_by(focus_sessions.c.status),
     *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATOR_TABLES),
 )
 # For tests that do not depend on the database.
