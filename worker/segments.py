@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from models.focus_queries import Session
 from models.focus_work import SegmentWork
 from models.generation_work import Work
 from studio import focus, production
 from studio.composing import draws
+from studio.composing.draws import Draws
 from studio.engines.base import Progress
 from studio.engines.command_catalog import Program
 from studio.engines.computed import ENGINES
@@ -28,12 +30,17 @@ def make(work: SegmentWork, programs: Mapping[str, Program], spool: Path, progre
     wish = _wish(work)
     brief = focus.session_brief(wish)
     if session.engine in ENGINES:
-        streams = draws.of_segment(session.seed, session.next_index, session.divergence_percent / 100)
-        seconds = production.produce(ENGINES[session.engine], brief, path, progress, spool, streams).seconds
+        streams = _draws(session, session.next_index)
+        before = _draws(session, session.next_index - 1) if session.next_index else None
+        seconds = production.produce(ENGINES[session.engine], brief, path, progress, spool, streams, before).seconds
     else:
         seconds = by_program(_as_job(work, focus.words(wish)), programs[session.engine], brief, path, progress)
     fade_ms = round(brief.fade_seconds * 1000)
     return Made(path, production.media_type(path), round(seconds * 1000), capabilities, fade_ms)
+
+
+def _draws(session: Session, index: int) -> Draws:
+    return draws.of_segment(session.seed, index, session.divergence_percent / 100)
 
 
 def _wish(work: SegmentWork) -> Wish:

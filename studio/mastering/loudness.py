@@ -55,10 +55,9 @@ class LoudnessMeter:
         return float(_lufs(np.float64(mean))) if mean > 0 else _ABSOLUTE_GATE
 
 
-def weighted_energy(samples: Samples) -> float:
-    """The mean K-weighted energy of both channels together, without gates."""
-    weighted = signal.sosfilt(np.array((_SHELF, _HIGH_PASS)), samples, axis=0)
-    return float((weighted**2).mean(axis=0).sum()) if len(weighted) else 0.0
+def weighted(samples: Samples) -> Samples:
+    """The K-weighted samples; the sum of the mean squares of their channels is their energy."""
+    return np.asarray(signal.sosfilt(np.array((_SHELF, _HIGH_PASS)), samples, axis=0))
 
 
 def energy_at(lufs: float) -> float:
