@@ -35,7 +35,7 @@ def make(work: SegmentWork, programs: Mapping[str, Program], spool: Path, progre
         seconds = production.produce(ENGINES[session.engine], brief, path, progress, spool, streams, before).seconds
     else:
         seconds = by_program(_as_job(work, focus.words(wish)), programs[session.engine], brief, path, progress)
-    fade_ms = round(brief.fade_seconds * 1000)
+    fade_ms = round(1000 * min(brief.fade_seconds, seconds / 2))  # a program may have made less than asked
     return Made(path, production.media_type(path), round(seconds * 1000), capabilities, fade_ms)
 
 
