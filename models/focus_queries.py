@@ -87,7 +87,7 @@ IS_OWN = and_(_session.organization_id == bindparam("organization"), _session.us
 IS_IT = and_(IS_OWN, _session.id == bindparam("session"))
 
 # NULL means any status; PostgreSQL needs the type of the NULL.
-_STATUS = bindparam("wanted", type_=Text())
+_STATUS = bindparam("wanted_status", type_=Text())
 
 LIST = (
     select(*COLUMNS)

@@ -112,7 +112,7 @@ def list_page(caller: Caller, organization_id: str, status: str | None, limit: i
     """A page of the caller's sessions, newest first. Raises AccessDenied."""
     require_membership(caller, organization_id)
     own = {"organization": organization_id, "user": caller.user_id}
-    rows = connection.fetch_all(LIST, **own, wanted=status, limit=limit, offset=offset)
+    rows = connection.fetch_all(LIST, **own, wanted_status=status, limit=limit, offset=offset)
     return [Session._make(row) for row in rows]
 
 

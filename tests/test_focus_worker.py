@@ -30,11 +30,6 @@ def start(engine: str = "studio", **fields: Any) -> Session:
     """A new session of short segments, all of which may be made at once."""
     usual = {"goal": "focus", "custom_prompt": None, "intensity": "medium", "target_minutes": 1}
     values: dict[str, Any] = usual | {"segment_seconds": SECONDS} | fields
-        "goal": "focus",
-        "custom_prompt": None,
-        "intensity": "medium",
-        "target_minutes": 1,
-    } | fields
     wish = Wish(
         engine=engine,
         divergence_percent=40,
