@@ -37,7 +37,7 @@ BINDS: dict[str, Any] = {
     "new_bytes": 5,
     "new_type": "audio/mpeg",
     "wanted": "queued",
-    "wanted_status": "active",
+    "wanted_status": "ended",
     "mine": 1,
     "worker": "worker-1",
     "share": 5,
