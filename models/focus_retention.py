@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, bindparam, delete, literal_column, select, update
 
+from models import focus_audio
 from models import focus_sessions as sessions
 from models.base import now
 from models.db import connection
@@ -51,6 +52,14 @@ def _end(organization_id: str, user_id: str, session_id: str, before: object) ->
     ended = connection.execute(END_ABANDONED, **it, before=before, now=now())
     if ended:
         sessions.release(organization_id, user_id, [session_id])
+    return ended
+
+
+def end_all() -> int:
+    """Ends every active session and forgets all audio of sessions, which is in no backup; returns how many ended."""
+    ended = end_abandoned(timedelta(0))
+    for _ in focus_audio.forget_ended(now()):
+        continue  # what no row names is removed by the maintenance
     return ended
 
 

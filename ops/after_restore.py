@@ -1,4 +1,4 @@
-"""What a restored database needs before it serves: versions that no lost one equals, and keys that stay withdrawn."""
+"""What a restored database needs before it serves: new versions, no session without audio, keys that stay withdrawn."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import collection_versions, keys
+from models import collection_versions, focus_retention, keys
 from models.base import now
 from models.keys import Actor, ApiKey
 from ops.errors import CommandError
@@ -40,11 +40,13 @@ class Result(NamedTuple):
 
 
 def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Result:
-    """Renews the versions, and withdraws the keys that were revoked, deleted or paused since then; None withdraws none.
+    """Renews the versions, ends the focus sessions, whose audio is lost, and withdraws keys.
 
-    `url` is that of the current database. Raises Unavailable.
+    Those that were revoked, deleted or paused since then; None withdraws none. `url` is that of the current database.
+    Raises Unavailable.
     """
     collection_versions.renew(url, lost.highest_version)
+    focus_retention.end_all()
     if lost.events is None:
         return Result([], None)
     withdrawn = [] if since is None else _withdraw(lost.events, since, by)

@@ -13,6 +13,10 @@ from models.db.database import Database
 from models.exceptions import AudioUnavailable
 from models.focus_sessions import Session, Wish
 from models.focus_work import SegmentWork
+from models.keys import Actor
+from ops import after_restore
+from ops import audio as ops_audio
+from ops.after_restore import LostHistory
 from studio.engines.base import EngineFailed
 from tools.testing import databases
 from tools.testing.jobs import HOME, caller, rows
@@ -58,7 +62,8 @@ def require_consistent(objects: list[str]) -> None:
 class Scene:
     """A worker's runner on a new database, with a store in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
         self.store = AudioStore((folder / "audio").as_uri())
         self.spool = folder / "spool"
         self.spool.mkdir()
@@ -80,8 +85,8 @@ class Scene:
 
 @pytest.fixture(params=databases.KINDS)
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    with databases.migrated(request.param, tmp_path) as url, Database(url, pool_size=4):
-        yield Scene(tmp_path)
+    with databases.migrated(request.param, tmp_path) as url, Database(url, pool_size=4) as database:
+        yield Scene(database, tmp_path)
 
 
 def test_a_worker_makes_segments_in_order(scene: Scene) -> None:
@@ -172,6 +177,18 @@ def test_a_store_that_fails_three_times_ends_the_session(scene: Scene, monkeypat
         scene.run()
     assert now_of(session).status == "ended"
     require_consistent([])
+
+
+def test_a_restore_ends_sessions_whose_audio_is_in_no_backup(scene: Scene) -> None:
+    session = start()
+    scene.run()
+    assert turns.take(ME) is not None
+    after_restore.finish(scene.database.url, LostHistory(), None, Actor("ida", "restore"))
+    assert (now_of(session).status, focus_sessions.segments(now_of(session))) == ("ended", [])
+    assert [row.segment_index for row in rows("focus_segments")] == [0], "what was made is paid, and nothing else"
+    assert {row.spent_cents for row in rows("spend_windows")} == {session.segment_cents}
+    ops_audio.clean(scene.store, 0, everything=True)
+    assert scene.objects() == []
 
 
 @pytest.fixture(params=databases.KINDS)
