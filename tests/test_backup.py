@@ -464,7 +464,7 @@ def test_postgresql_backup_refers_to_pg_dump(tmp_path: Path) -> None:
 def _play_a_session(caller: Caller) -> None:
     """A focus session with one segment, which has ended and lost its audio, as those of a restored database have."""
     wish = Wish("focus", "studio", None, "low", 40, 30, None, b"1" * 32)
-    session, _ = focus_sessions.start(caller, HOME, wish, 25)
+    session, _ = focus_sessions.start(caller, HOME, wish, 0)
     work = focus_work.take(HOME, session.id, "worker")
     assert work is not None
     focus_work.succeed(work, StoredAudio(f"{HOME}/{work.id}-00000000.mp3", 5, "audio/mpeg"), 120_000, 3000)
