@@ -130,6 +130,47 @@ JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "canc
 StyleTag: TypeAlias = str
 
 
+FocusSessionId: TypeAlias = str
+
+
+FocusStatus: TypeAlias = Literal["active", "ended", "stopped_cap"]
+
+
+FocusGoal: TypeAlias = Literal["focus", "relax", "sleep", "energize", "custom_prompt"]
+
+
+FocusIntensity: TypeAlias = Literal["low", "medium", "high"]
+
+
+FocusEngine: TypeAlias = str
+
+
+class FocusSessionCreate(TypedDict, closed=True):
+    """
+    What a session is for, and how long it lasts.
+    """
+
+    goal: FocusGoal
+    target_minutes: int
+    custom_prompt: NotRequired[str | None]
+    intensity: NotRequired[FocusIntensity]
+    divergence: NotRequired[float]
+    engine: NotRequired[FocusEngine]
+
+
+class FocusSegment(TypedDict, closed=True):
+    """
+    A part of a session that is ready, and how it is joined to its neighbours.
+    """
+
+    segment_index: int
+    playback_url: str
+    measured_duration_seconds: float
+    target_lufs: float
+    fade_in_ms: int
+    fade_out_ms: int
+
+
 UsageSpan: TypeAlias = Literal["day", "week", "month"]
 
 
@@ -437,6 +478,33 @@ class JobPage(TypedDict, closed=True):
     offset: int
 
 
+class FocusSession(TypedDict, closed=True):
+    """
+    Music that goes on, and how much of it is ready. Only its caller sees it.
+    """
+
+    session_id: FocusSessionId
+    status: FocusStatus
+    goal: FocusGoal
+    engine: EngineKey
+    target_minutes: int
+    total_segments: int
+    ready_count: int
+    segments: list[FocusSegment]
+    more_pending: bool
+    next_ready_at: str | None
+
+
+class FocusSessionPage(TypedDict, closed=True):
+    """
+    A part of the caller's focus sessions, newest first.
+    """
+
+    items: list[FocusSession]
+    limit: int
+    offset: int
+
+
 class EngineUsage(TypedDict, closed=True):
     """
     What the caller has used of one engine in a window.
@@ -478,6 +546,7 @@ class ErrorDetails(TypedDict):
     track_id: NotRequired[str]
     job_id: NotRequired[str]
     share_id: NotRequired[str]
+    session_id: NotRequired[str]
     scope: NotRequired[str]
     version: NotRequired[int]
     errors: NotRequired[list[Violation]]

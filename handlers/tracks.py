@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 from generated import wire
-from models import library, tracks
+from models import focus_sessions, library, tracks
 from models.access import Caller
+from models.focus_sessions import Segment
 from models.library import LibraryEntry
 from models.tracks import Track
 from web import playback
 from web.responses import WithStatus, format_timestamps
+from web.security.signed_urls import Grant
 
 
 def list_tracks(
@@ -57,9 +59,15 @@ def get_audio(
     if_none_match: str | None,
 ) -> WithStatus[Any]:
     grant = playback.grant(file, sig)
-    track_id = file.partition(".")[0]
-    track = tracks.find_all(grant.organization_id, [track_id]).get(track_id)
-    return playback.response(track, grant, if_none_match=if_none_match, range_=range, if_range=if_range)
+    heard = _heard(grant, file.partition(".")[0])
+    return playback.response(heard, grant, if_none_match=if_none_match, range_=range, if_range=if_range)
+
+
+def _heard(grant: Grant, id_: str) -> Track | Segment | None:
+    """What a seal lets its holder play."""
+    if grant.part == playback.SEGMENT:
+        return focus_sessions.playable(grant.organization_id, id_)
+    return tracks.find_all(grant.organization_id, [id_]).get(id_)
 
 
 def _view(track: Track, created_at: str, playback_url: str | None = None) -> wire.Track:

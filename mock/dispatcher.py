@@ -17,7 +17,7 @@ from web.dispatch import Dispatcher
 from web.responses import Response
 
 PREFERENCES = "preferences"
-CREATION = "create_generation"
+STARTS = ("create_generation", "start_focus_session")
 
 
 def not_implemented() -> NoReturn:
@@ -49,7 +49,7 @@ class MockDispatcher(Dispatcher):
     async def _let_time_pass(self, operation: Operation) -> None:
         if not operation.public:
             await self.database.call(self.worker.advance, writes=True, user_id="")
-        if operation.id == CREATION:
+        if operation.id in STARTS:
             self.worker.note_request()
 
     def _preferred(self, operation: Operation, context: RequestContext) -> Response | None:

@@ -5,9 +5,9 @@ row is the only truth: a job is lost or made twice only if this module is wrong.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -128,21 +128,13 @@ class Lost(Exception):
     """The job is no longer this worker's: it was cancelled, or another worker has taken it over."""
 
 
-def take(worker_id: str) -> Work | None:
-    """Takes the next job; None if the queue is empty. The caller whose last turn is the longest ago comes first."""
-    moment = now()
-    rows = connection.fetch_all(QUEUE, count=CANDIDATES)
-    # A turn in the future was before the clock was set back, and would keep its caller waiting until then.
-    turns = sorted(rows, key=lambda row: (row.taken_at is not None and row.taken_at <= moment, row.taken_at or moment))
-    for row in turns:
-        work = _take(row.organization_id, row.id, row.user_id, worker_id)
-        if work is not None:
-            return work
-    return None
+def waiting() -> Sequence[Any]:
+    """The oldest jobs in the queue, with the turns of their callers."""
+    return connection.fetch_all(QUEUE, count=CANDIDATES)
 
 
 @connection.transaction
-def _take(organization_id: str, job_id: str, user_id: str, worker_id: str) -> Work | None:
+def take(organization_id: str, job_id: str, user_id: str, worker_id: str) -> Work | None:
     """The job; None if another worker took it first, or its caller has cancelled it."""
     row = connection.fetch_one(TAKE, organization=organization_id, job=job_id, worker=worker_id, now=now())
     if row is None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
 )
 
+import models.focus_tables
 import models.generation_tables
 import models.key_tables
 import models.share_tables  # noqa: F401 - the imports put their tables into the metadata

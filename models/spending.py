@@ -95,10 +95,15 @@ def windows(at: datetime) -> list[Window]:
     return [Window(*each) for each in zip(SPANS, (day, week, month), ends, strict=True)]
 
 
+def begin_count(organization_id: str, user_id: str) -> None:
+    """Makes the row of the user's turns and active jobs, unless there is one."""
+    connection.execute(BEGIN_COUNT, organization=organization_id, user=user_id)
+
+
 def take_place(organization_id: str, user_id: str, most: int) -> None:
     """Counts one more active job of the user. Raises TooManyActiveJobs if there are `most` already."""
     user = {"organization": organization_id, "user": user_id}
-    connection.execute(BEGIN_COUNT, **user)
+    begin_count(organization_id, user_id)
     if not connection.execute(TAKE_PLACE, **user, most=most):
         text = f"The caller has {most} queued or running jobs, and may have no more"
         raise TooManyActiveJobs(text, active_jobs=most)

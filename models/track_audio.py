@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Text, bindparam, func, null, select, tuple_, update
 
+from models import focus_audio
 from models.audio import StoredAudio
 from models.base import BIGINT, UTCDateTime, now
 from models.db import connection
@@ -79,11 +80,14 @@ def used_bytes(organization_id: str) -> int:
 
 
 def has_room(organization_id: str, more_bytes: int, limit_mib: int) -> bool:
-    """Whether the organization may have so many bytes of audio more; 0 MiB is no limit.
+    """Whether the organization may have so many bytes of audio more, in tracks and segments; 0 MiB is no limit.
 
     Two writers that ask at the same time may pass the limit together, each by one file.
     """
-    return not limit_mib or used_bytes(organization_id) + more_bytes <= limit_mib * MIB
+    if not limit_mib:
+        return True
+    used = used_bytes(organization_id) + focus_audio.used_bytes(organization_id)
+    return used + more_bytes <= limit_mib * MIB
 
 
 def named(organization_id: str, names: Sequence[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a restored database needs before it serves: new versions, keys that stay withdrawn, and no job at work."""
+"""What a restored database needs before it serves: new versions, keys and links that stay revoked, no job at work."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models import collection_versions, generation_queue, keys, shares
+from models import collection_versions, focus_retention, generation_queue, keys, shares
 from models.base import now
 from models.keys import Actor, ApiKey
 from models.shares import OwnedLink
@@ -48,13 +48,13 @@ class Result(NamedTuple):
 
 
 def finish(url: str, lost: LostHistory, since: datetime | None, by: Actor) -> Result:
-    """Renews the versions, and withdraws the keys that were revoked, deleted or paused since then; None withdraws none.
+    """Renews the versions, ends the focus sessions, whose audio is lost, and withdraws keys.
 
-    Jobs that were at work go back into the queue: no worker of the lost history is at work on them any more.
-
-    `url` is that of the current database. Raises Unavailable.
+    Jobs that were at work go back into the queue: no worker of the lost history is at work on them any more. Focus
+    sessions end, because their audio is in no backup. `url` is that of the current database. Raises Unavailable.
     """
     collection_versions.renew(url, lost.highest_version)
+    focus_retention.end_all()
     requeued, revoked = generation_queue.give_back_all(), shares.revoke_links(lost.revoked_links)
     if lost.events is None:
         return Result([], None, requeued, revoked)

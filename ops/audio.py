@@ -1,4 +1,4 @@
-"""What operators do with audio: compare it with the tracks, delete what no track names, and copy it for a backup."""
+"""What operators do with audio: compare it with the rows, delete what no row names, and copy it for a backup."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
-from models import track_audio
+from models import focus_audio, track_audio
 from models.audio_store import AudioStore, StoredObject
 from models.base import now
 from models.exceptions import NoAudio
@@ -18,7 +18,10 @@ BATCH = 500
 SHOWN = 5  # tracks that a sentence or a list names
 MAX_DELETED = 10_000  # in one clean-up, so that their names need little memory
 # What AudioStore writes; nothing else in the folder or bucket is ever touched.
-_OWN = re.compile(r"(?:(org_[A-Za-z0-9]{1,32})/mtrack_[0-9a-f]{12}-|probe-)[0-9a-f]{8}(?:\.[a-z0-9]{3,4})?(?:\.part)?")
+_OWN = re.compile(
+    r"(?:(org_[A-Za-z0-9]{1,32})/(?:mtrack_[0-9a-f]{12}|mfocus_[0-9a-f]{12}-[0-9]{1,3})-|probe-)"
+    r"[0-9a-f]{8}(?:\.[a-z0-9]{3,4})?(?:\.part)?"
+)
 
 
 class Missing(NamedTuple):
@@ -133,6 +136,15 @@ def remove_all(store: AudioStore, organization_id: str) -> tuple[int, int]:
     return files, size
 
 
+def remove_of_ended_sessions(store: AudioStore, hours: float) -> int:
+    """Removes the audio of focus sessions that ended so long ago; returns the number. Raises Unavailable."""
+    removed = 0
+    for name in focus_audio.forget_ended(_age(hours)):
+        store.delete(name)
+        removed += 1
+    return removed
+
+
 def copy(source: AudioStore, target: AudioStore, rows: Iterable[TrackAudio], total: int, progress: Progress) -> Copied:
     """Copies the audio of tracks, but for what the target has already in the same size. Raises AudioUnavailable."""
     copied, size, already, missing = 0, 0, 0, list[TrackAudio]()
@@ -205,4 +217,9 @@ def _named(batch: list[StoredObject]) -> set[str]:
     for found in batch:
         if (own := _OWN.fullmatch(found.name)) and own[1]:
             names.setdefault(own[1], []).append(found.name)
-    return set().union(*(track_audio.named(organization_id, some) for organization_id, some in names.items()))
+    known = [
+        named(organization_id, some)
+        for organization_id, some in names.items()
+        for named in (track_audio.named, focus_audio.named)
+    ]
+    return set().union(*known)

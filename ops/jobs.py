@@ -2,7 +2,7 @@
 
 import structlog
 
-from models import generation_queue
+from models import focus_retention, generation_queue
 from models.db.database import Database
 from models.exceptions import Unavailable
 from models.generation_queue import QueueState
@@ -20,10 +20,12 @@ def queue_state(database_url: str) -> QueueState | None:
 
 
 def delete_old(database_url: str, days: int) -> None:
-    """Deletes the jobs that ended so many days ago, with its own Database."""
+    """Deletes the jobs and focus sessions that ended so many days ago, with its own Database."""
     with Database(database_url, pool_size=1):
         try:
             if deleted := generation_queue.delete_ended(days):
                 log.info("old jobs deleted", count=deleted)
+            if deleted := focus_retention.delete_ended(days):
+                log.info("old focus sessions deleted", count=deleted)
         except Unavailable as reason:
             log.warning("old jobs not deleted, next try in an hour", reason=reason.system_message)

@@ -1,15 +1,20 @@
 """Hourly maintenance of a server: deletes what has expired, and audio that nothing needs any more."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
 
-from models import idempotency, keys
+from models import focus_retention, idempotency, keys
 from models.db.database import Database
 from models.exceptions import AudioUnavailable, Unavailable
 from ops import audio
 
 INTERVAL_SECONDS = 3600.0
+ABANDONED = timedelta(hours=1)
+"""How long a focus session goes on without a sign of life."""
+SESSION_AUDIO_HOURS = 24.0
+"""How long the audio of an ended focus session is kept."""
 SERVER = keys.Actor("server", "serve")
 log = structlog.get_logger("ops.maintenance")
 
@@ -37,6 +42,8 @@ def maintain(database_url: str, audio_options: AudioOptions) -> None:
 def _clean_up() -> None:
     if deleted := idempotency.delete_expired():
         log.info("expired idempotency keys deleted", count=deleted)
+    if ended := focus_retention.end_abandoned(ABANDONED):
+        log.info("focus sessions without a listener ended", count=ended)
     if expired := keys.log_expired(SERVER):
         log.info("API keys expired", keys=expired)
 
@@ -45,6 +52,8 @@ def _clean_up_audio(options: AudioOptions) -> None:
     store = audio.open_store(options.url)
     if removed := audio.remove_deleted(store, options.url_seconds):
         log.info("audio of deleted tracks removed", count=removed)
+    if removed := audio.remove_of_ended_sessions(store, SESSION_AUDIO_HOURS):
+        log.info("audio of ended focus sessions removed", count=removed)
     cleaned = audio.clean(store, options.orphan_hours)
     if cleaned.deleted:
         log.info("audio without a track deleted", count=cleaned.deleted, bytes=cleaned.deleted_bytes)

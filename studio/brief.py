@@ -33,7 +33,8 @@ _SHARPS = frozenset(("#", "♯", "sharp", "-sharp", "is"))
 class Brief:
     """What is to be composed. `valence` and `energy` from -1 to 1, `tempo` in beats per minute, `tonic` 0 (C) to 11.
 
-    `drums` names a pattern of studio.composing.drums, empty for none. One seed and one brief give one score.
+    `drums` names a pattern of studio.composing.drums, empty for none. A segment of a focus session overlaps its
+    neighbours for `fade_seconds`. One seed and one brief give one score.
     """
 
     seconds: float
@@ -48,6 +49,7 @@ class Brief:
     drums: str
     swing: float
     seed: int
+    fade_seconds: float = 0.0
 
 
 class _Words(NamedTuple):

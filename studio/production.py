@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from studio import encoding
 from studio.brief import Brief
+from studio.composing.draws import Draws
+from studio.composing.form import joining_bars
 from studio.engines.base import Engine, Progress
+from studio.mastering.edges import levelled
 from studio.mastering.master import TARGET_LUFS, mastered, rendered
-from studio.score import Score
+from studio.score import Score, last_bars
 from studio.synthesis import RATE
 from studio.synthesis.signals import Samples
 from studio.waveform import WaveformMeter
@@ -19,6 +24,8 @@ from studio.waveform import WaveformMeter
 # The shares of the whole work, measured with MP3 on one core.
 _RENDERING, _MASTERING = 0.25, 0.2
 _PASSES = 3
+LEAD_IN_BARS = 2
+"""Bars before a join that leave their reverberation in it."""
 
 
 class Finished(NamedTuple):
@@ -38,23 +45,39 @@ class Piece:
     media_type: str
 
 
-def produce(engine: Engine, brief: Brief, path: Path, progress: Progress, folder: Path | None = None) -> Piece:
+def produce(
+    engine: Engine,
+    brief: Brief,
+    path: Path,
+    progress: Progress,
+    folder: Path | None = None,
+    draws: Draws | None = None,
+    before: Draws | None = None,
+) -> Piece:
     """Writes the piece to `path` (.mp3, .flac or .wav). Uncompressed audio is kept in `folder` meanwhile.
 
-    `progress` is called with the finished share, which never falls, and may raise Cancelled; an unfinished file is left
-    to the caller. Raises OSError when a disk is full.
+    `draws` are those of a segment of a focus session, `before` those of the segment before it. `progress` is called
+    with the finished share, which never falls, and may raise Cancelled; an unfinished file is left to the caller.
+    Raises OSError when a disk is full.
     """
-    score = engine.compose(brief)
+    score = engine.compose(brief, draws)
     stages = _Stages(progress)
-    finished = _finish(engine.render(score, stages.rendering), score.mode, path, stages, folder)
+    end = None if before is None else _end(engine, engine.compose(brief, before), brief)
+    blocks = engine.render(score, stages.rendering)
+    finished = _finish(blocks, score.mode, path, stages, folder, brief.fade_seconds, end)
     return Piece(score, *finished, media_type(path))
 
 
 def finish(
-    blocks: Iterator[Samples], mode: str, path: Path, progress: Progress, folder: Path | None = None
+    blocks: Iterator[Samples],
+    mode: str,
+    path: Path,
+    progress: Progress,
+    folder: Path | None = None,
+    fade_seconds: float = 0.0,
 ) -> Finished:
     """Masters and encodes samples that come from elsewhere, as `produce` does."""
-    return _finish(blocks, mode, path, _Stages(progress), folder)
+    return _finish(blocks, mode, path, _Stages(progress), folder, fade_seconds)
 
 
 def media_type(path: Path) -> str:
@@ -62,12 +85,27 @@ def media_type(path: Path) -> str:
     return encoding.MEDIA_TYPES[path.suffix.lstrip(".")]
 
 
-def _finish(blocks: Iterator[Samples], mode: str, path: Path, stages: _Stages, folder: Path | None) -> Finished:
+def _finish(
+    blocks: Iterator[Samples],
+    mode: str,
+    path: Path,
+    stages: _Stages,
+    folder: Path | None,
+    fade_seconds: float,
+    before: Samples | None = None,
+) -> Finished:
     with rendered(blocks, folder) as mix:
-        louder = mastered(mix, TARGET_LUFS[mode], stages.measuring(mix.count))
+        ready = levelled(mix, fade_seconds, before) if fade_seconds else mix
+        louder = mastered(ready, TARGET_LUFS[mode], stages.measuring(mix.count))
         meter = WaveformMeter(mix.count)
         samples = encoding.write(meter.measuring(stages.encoding(louder, mix.count)), path)
         return Finished(samples / RATE, meter.levels())
+
+
+def _end(engine: Engine, score: Score, brief: Brief) -> Samples:
+    """The end of a segment before mastering, some bars that a join sounds with; rendered without what leads there."""
+    score = last_bars(score, joining_bars(brief) + LEAD_IN_BARS)
+    return np.concatenate(list(engine.render(score, lambda _share: None)))
 
 
 class _Stages:

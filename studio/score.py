@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
 DRUM_PITCHES = {"kick": 36, "snare": 38, "rim": 37, "hat": 42, "open_hat": 46, "shaker": 70, "tom": 45, "crash": 49}
 TICKS = 480
+_EARLY = 0.1
+"""How many beats a note of a bar may begin before its bar line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,22 @@ class Score:
         """Every note with its start in seconds and its voice, in order of time."""
         found = [(note.start * self.beat_seconds, voice, note) for voice in self.voices for note in voice.notes]
         return sorted(found, key=lambda event: event[0])
+
+
+def last_bars(score: Score, bars: int) -> Score:
+    """The last bars of a score, without what began before them."""
+    start = float(max(0, score.bars - bars) * score.beats_per_bar)
+    early = start - _EARLY
+    voices = tuple(
+        replace(
+            voice,
+            notes=tuple(
+                replace(note, start=max(0.0, note.start - start)) for note in voice.notes if note.start >= early
+            ),
+        )
+        for voice in score.voices
+    )
+    return replace(score, voices=voices, seconds=score.seconds - start * score.beat_seconds)
 
 
 def to_midi(score: Score) -> bytes:

@@ -165,9 +165,10 @@ def scene(actors: Actors, alice: httpx.Client) -> Scene:
     add_all(alice, made, [track])
     job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
     link = alice.post(f"tracks/{track}/share").json()
+    session = alice.post("focus/sessions", json=PROBES["start_focus_session"]).json()["session_id"]
     ids = {
         "organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other, "job_id": job,
-        "share_id": link["id"], "token": link["token"],
+        "share_id": link["id"], "token": link["token"], "session_id": session,
     }  # fmt: skip
     return Scene(actors.service, alice, ids)
 

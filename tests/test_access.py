@@ -14,6 +14,7 @@ from tools.testing.service import (
     HOME,
     NO_COLLECTION,
     NO_JOB,
+    NO_SESSION,
     NO_SHARE,
     NO_TOKEN,
     NO_TRACK,
@@ -48,10 +49,11 @@ MALFORMED = {
     "share_id": ["mslink_", "mslink_5D2F8C1A7E94", "mslink_5d2f8c1a7e940", "mlib_5d2f8c1a7e94", "1"],
     "token": ["shr_", "shr_" + "A" * 32, "shr_" + "0" * 33, "0" * 32, "msk_" + "0" * 32, "%27%20OR%201=1--"],
     "job_id": ["mjob_", "mjob_3E8B5D1F7A2C", "mjob_3e8b5d1f7a2c0", "mtrack_3e8b5d1f7a2c", "1"],
+    "session_id": ["mfocus_", "mfocus_5D0B7E3A9C14", "mfocus_5d0b7e3a9c140", "mjob_5d0b7e3a9c14", "1"],
 }
 ON_NO_RESOURCE = {
     "list_collections", "create_collection", "list_tracks", "list_engines", "list_generations", "create_generation",
-    "get_usage", "list_shares",
+    "get_usage", "list_focus_sessions", "list_shares", "start_focus_session",
 }  # fmt: skip
 # The operations of a track, which others than its creator may hear: its status for each caller. The saver has the track
 # in the library, the guest has it in the library of another organization, the neighbour belongs to the organization.
@@ -186,6 +188,9 @@ def test_unknown_id_in_a_path_is_not_found(scene: Scene, operation: OperationObj
     if "token" in operation.parameter_names("path"):
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", token=NO_TOKEN)
         assert response.json()["error"]["details"] == {}
+    if "session_id" in operation.parameter_names("path"):
+        response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", session_id=NO_SESSION)
+        assert response.json()["error"]["details"] == {"session_id": NO_SESSION}
     if operation.id in HEARD:
         response = scene.refused(scene.alice, operation, "RESOURCE_NOT_FOUND", track_id=NO_TRACK)
         assert response.json()["error"]["details"] == {"track_id": NO_TRACK}
@@ -366,7 +371,7 @@ def _absent_id(operation: OperationObject) -> dict[str, str]:
     """An id that never was, in the place of the one that decides whether there is a resource."""
     if operation.id in HEARD:
         return {"track_id": _random_id("mtrack_")}
-    prefixes = {"job_id": "mjob_", "share_id": "mslink_", "collection_id": "mcoll_"}
+    prefixes = {"job_id": "mjob_", "session_id": "mfocus_", "share_id": "mslink_", "collection_id": "mcoll_"}
     name = next(name for name in prefixes if name in operation.parameter_names("path"))
     return {name: _random_id(prefixes[name])}
 
@@ -375,7 +380,8 @@ def _normalized(response: httpx.Response) -> tuple[int, list[tuple[str, str]], s
     """The response without request id, timestamps and the requested id."""
     headers = [(n, v) for n, v in response.headers.multi_items() if n.lower() not in {"x-request-id", "date"}]
     text = re.sub(r'"(trace_id|timestamp)":"[^"]*"', r'"\1":""', response.text)
-    return response.status_code, headers, re.sub(r"(mcoll|mtrack|mjob|mslink)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
+    text = re.sub(r"(mcoll|mtrack|mjob|mfocus|mslink)_[0-9a-f]{12}|org_[a-z]+[0-9]", "ID", text)
+    return response.status_code, headers, text
 
 
 def _random_id(prefix: str) -> str:

@@ -19,6 +19,9 @@ from models import (
     collection_tracks,
     collections,
     engines,
+    focus_retention,
+    focus_sessions,
+    focus_work,
     generations,
     idempotency,
     key_events,
@@ -30,9 +33,11 @@ from models import (
     tracks,
 )
 from models.access import Caller
+from models.audio import StoredAudio
 from models.base import insert_or_ignore, metadata, now
 from models.db import migrate
 from models.db.connection import execute, transaction
+from models.focus_sessions import Wish
 from models.generation_tables import workers
 from models.generations import JobLimits, Order
 from ops import after_restore, backup
@@ -457,6 +462,16 @@ def test_postgresql_backup_refers_to_pg_dump(tmp_path: Path) -> None:
         restore(tmp_path / "copy", POSTGRESQL_URL)
 
 
+def _play_a_session(caller: Caller) -> None:
+    """A focus session with one segment, which has ended and lost its audio, as those of a restored database have."""
+    wish = Wish("focus", "studio", None, "low", 40, 30, None, b"1" * 32)
+    session, _ = focus_sessions.start(caller, HOME, wish, 0)
+    work = focus_work.take(HOME, session.id, "worker")
+    assert work is not None
+    focus_work.succeed(work, StoredAudio(f"{HOME}/{work.id}-00000000.mp3", 5, "audio/mpeg"), 120_000, 3000)
+    focus_retention.end_all()
+
+
 def _populate(url: str, user: str = "alice") -> None:
     caller = Caller(user, frozenset({HOME}), frozenset(), None)
     with connected(url):
@@ -473,5 +488,6 @@ def _populate(url: str, user: str = "alice") -> None:
         spending.set_limits(HOME, {"day": 1000})
         order = Order("studio", "creation", "rain", 30, True, None, track.id, ["calm"], "Rain", user, b"1" * 32)
         generations.create(caller, HOME, order, JobLimits(25, 10))
+        _play_a_session(caller)
         at = now()
         execute(insert_or_ignore(workers).values(id=user, started_at=at, heartbeat_at=at))

@@ -33,6 +33,7 @@ IDS = {
     "collection_id": "mcoll_4a1f9c7e2b8d",
     "track_id": "mtrack_8d2e1f6a3c9b",
     "job_id": "mjob_3e8b5d1f7a2c",
+    "session_id": "mfocus_5d0b7e3a9c14",
     "file": "mtrack_8d2e1f6a3c9b.mp3",
     "share_id": "mslink_5d2f8c1a7e94",
     "token": "shr_9f4c1e7a2b8d5063c8e1f72a4b9d0e36",

@@ -27,7 +27,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 def take(worker: str = ME) -> Work:
-    work = generation_work.take(worker)
+    work = jobs.take(worker)
     assert work is not None
     return work
 
@@ -50,7 +50,7 @@ def test_a_job_is_taken_reported_and_ended(database: Database) -> None:
     job = ask("ida", title="Rain", style_tags=("calm", "piano"), cents_per_minute=600, seconds=10)
     work = take()
     assert (work.id, work.attempt, work.worker_id, work.tags, work.title) == (job.id, 1, ME, ["calm", "piano"], "Rain")
-    assert generation_work.take(ME) is None
+    assert jobs.take(ME) is None
     for share, progress in ((10, 10), (40, 40), (20, 40), (99, 99)):
         generation_work.report_progress(work, share)
         assert row(job).progress == progress
@@ -166,7 +166,7 @@ def test_a_takeover_happens_once(database: Database) -> None:
     def take_over() -> None:
         with database.use():
             generation_work.take_over("worker_dead")
-            work = generation_work.take(f"worker_{threading.get_ident()}")
+            work = jobs.take(f"worker_{threading.get_ident()}")
             if work is not None:
                 found.append(work.attempt)
 
@@ -184,7 +184,7 @@ def test_workers_at_once_take_each_job_once(database: Database) -> None:
 
     def work(name: str) -> None:
         with database.use():
-            while (found := generation_work.take(name)) is not None:
+            while (found := jobs.take(name)) is not None:
                 taken.append(found.id)
                 succeed(found)
 
@@ -200,7 +200,7 @@ def test_workers_at_once_take_each_job_once(database: Database) -> None:
 def test_a_cancelled_job_is_not_taken(database: Database) -> None:
     job = ask("ann")
     generations.cancel(caller("ann"), HOME, job.id)
-    assert generation_work.take(ME) is None
+    assert jobs.take(ME) is None
 
 
 def test_heartbeats_are_kept_and_removed(database: Database) -> None:

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from models import generation_work, keys
+from models import keys
 from models.audio_store import AudioStore
 from models.db.database import Database
 from studio.engines.base import EngineFailed
 from tests.test_tracing import PARENT, THEIRS, Collector, attributes
 from tools.testing import databases
-from tools.testing.jobs import HOME, ask, caller, row
+from tools.testing.jobs import HOME, ask, caller, row, take
 from tools.testing.server_process import Running
 from tools.testing.service import PEPPER, READ, WRITE
 from tools.testing.studio_workers import Studio
@@ -64,7 +64,7 @@ def runner(collector: Collector, tmp_path: Path) -> Iterator[Runner]:
 
 def run(runner: Runner, **fields: Any) -> Any:
     job = ask("ida", prompt=PROMPT, **fields)
-    work = generation_work.take("worker_me")
+    work = take("worker_me")
     assert work is not None
     runner.run(work)
     return row(job)

@@ -249,10 +249,12 @@ def test_service_ignores_mock_preferences(actors: Actors) -> None:
 
 
 @pytest.fixture
-def ids(collection: dict[str, Any]) -> dict[str, str]:
+def ids(alice: httpx.Client, collection: dict[str, Any]) -> dict[str, str]:
+    session = alice.post("focus/sessions", json={"goal": "relax", "target_minutes": 2}).json()["session_id"]
     made = {"collection_id": collection["id"], "track_id": NO_TRACK, "file": f"{NO_TRACK}.mp3"}
     link = {"share_id": demo_shares.COLLECTION_LINK, "token": demo_shares.TOKEN, "position": "1"}
-    return {"organization_id": demo.ORGANIZATION, "job_id": demo_jobs.MADE, **link, **made}
+    own = {"job_id": demo_jobs.MADE, "session_id": session}
+    return {"organization_id": demo.ORGANIZATION, **own, **link, **made}
 
 
 def _send_with_prefer(
@@ -306,3 +308,22 @@ def test_a_job_of_the_mock_can_be_cancelled(alice: httpx.Client) -> None:
     asked = alice.post("generations", json={"engine": "studio", "prompt": "dusk", "duration_seconds": 60}).json()
     assert alice.post(f"generations/{asked['id']}/cancel").json()["status"] == "cancelled"
     assert alice.get(f"generations/{asked['id']}").json()["track"] is None
+
+
+@pytest.mark.slow
+def test_the_segments_of_a_session_come_as_time_passes(alice: httpx.Client, url: str) -> None:
+    asked = {"goal": "focus", "target_minutes": 30}
+    started = alice.post("focus/sessions", json=asked).json()
+    place, seen = f"focus/sessions/{started['session_id']}", [started["ready_count"]]
+    deadline = time.monotonic() + 60
+    while seen[-1] < 2 and time.monotonic() < deadline:
+        session = alice.get(place).json()
+        seen += [session["ready_count"]] if session["ready_count"] != seen[-1] else []
+        time.sleep(0.1)
+    assert seen == [0, 1, 2]
+    first = session["segments"][0]
+    assert first["playback_url"].startswith(f"{url}/v1/music/audio/{started['session_id']}-0.wav?")
+    played = httpx.get(first["playback_url"], trust_env=False)
+    assert (played.status_code, played.headers["Content-Type"], played.content[:4]) == (200, "audio/wav", b"RIFF")
+    ended = alice.post(f"{place}/end").json()
+    assert (ended["status"], ended["more_pending"]) == ("ended", False)

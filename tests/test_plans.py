@@ -26,6 +26,7 @@ FULL_SCANS = {
     "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
     "models.track_audio.LIVE",
     "models.track_queries.LIST",
+    "models.usage.FOCUS_OF_EVERYBODY",
     "models.usage.OF_EVERYBODY",
 }
 # A row for each engine that an operator has changed.
@@ -34,8 +35,9 @@ ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
 # The first sorts a page of at most 500 rows, because a join does not guarantee the order. The second sorts a collection
 # where that is as large as its organization, so that all tracks are read at once.
 SORTS_ITS_PAGE = {"models.collection_track_queries.LIST", "models.share_queries.TRACKS"}
-# Read the queue from its beginning, in an index that has the jobs that wait or are at work, and no others.
-QUEUE_INDEX = "ix_generations_active"
+# Read the queue from its beginning, in an index that has the jobs that wait or are at work, or the active sessions, and
+# no others.
+QUEUE_INDEXES = {"ix_generations_active", "ix_focus_sessions_active", "ix_focus_sessions_one_active"}
 READS_THE_QUEUE = {
     "models.generation_queue.OLDEST",
     "models.generation_queue.QUEUED",
@@ -45,9 +47,13 @@ READS_THE_QUEUE = {
     "models.generation_work.HELD_BY",
     "models.generation_work.QUEUE",
     "models.generation_work.RUNNING",
+    "models.focus_work.HELD_BY",
+    "models.focus_work.HOLDERS",
+    "models.focus_work.QUEUE",
+    "models.focus_retention.ABANDONED",
 }
 # Sorts the jobs that one caller has asked for in a month, to group them by engine.
-SORTS_ITS_GROUPS = {"models.usage.OF_CALLER"}
+SORTS_ITS_GROUPS = {"models.usage.OF_CALLER", "models.usage.FOCUS_OF_CALLER"}
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
@@ -92,7 +98,7 @@ def test_every_statement_uses_an_index(planner: Connection, name: str) -> None:
     lines = plan(planner, statements()[name])
     word = "ORDER BY" if name in SORTS_ITS_PAGE else "GROUP BY" if name in SORTS_ITS_GROUPS else ""
     sorts = ("Sort Key", f"USE TEMP B-TREE FOR {word}") if word else ()
-    queue = {QUEUE_INDEX} if name in READS_THE_QUEUE else set()
+    queue = QUEUE_INDEXES if name in READS_THE_QUEUE else set()
     found = [line for line in scans(lines) if not line.startswith(sorts) and line.split()[-1] not in queue]
     assert not found, f"{name}:\n" + "\n".join(lines)
     scanned = set(_scanned_indexes(planner, lines)) - queue

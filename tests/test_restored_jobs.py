@@ -31,7 +31,7 @@ def runner(folder: Path) -> Runner:
 
 
 def take() -> Work:
-    work = generation_work.take(ME)
+    work = jobs.take(ME)
     assert work is not None
     return work
 

@@ -48,13 +48,15 @@ def anonymous(server: Service) -> httpx.Client:
 
 @pytest.fixture
 def ids(alice: httpx.Client, tracks: list[str]) -> dict[str, str]:
-    """Values of the path parameters: a collection of alice with a track, a job and a share link of hers."""
+    """Values of the path parameters: a collection of alice with a track, a job, a share link and a focus session."""
     made = new_collection(alice)["id"]
     add_all(alice, made, tracks[:1])
     job = alice.post("generations", json={"engine": "studio", "prompt": "A job", "duration_seconds": 30}).json()["id"]
+    session = alice.post("focus/sessions", json={"goal": "relax", "target_minutes": 2}).json()["session_id"]
     own = {"collection_id": made, "track_id": tracks[0], "file": f"{tracks[0]}.mp3", "job_id": job}
     link = alice.post(f"collections/{made}/share").json()
-    return {"organization_id": HOME, "share_id": link["id"], "token": link["token"], "position": "1", **own}
+    shared = {"share_id": link["id"], "token": link["token"], "position": "1"}
+    return {"organization_id": HOME, "session_id": session, **shared, **own}
 
 
 def test_the_service_is_alive_and_ready(anonymous: httpx.Client) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.elements import BinaryExpression
 
+from models.focus_tables import focus_segments, focus_sessions
 from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries
 from models.schema import tracks as schema_tracks
@@ -28,12 +29,19 @@ from tools.testing.statements import statements
 
 SCOPE = {"organization_id", "owner_id"}
 # The owner has another name here.
-OWNERS = {table.name: {"organization_id", "user_id"} for table in (library_entries, generations, active_jobs)}
+OWNERS = {
+    table.name: {"organization_id", "user_id"}
+    for table in (library_entries, generations, active_jobs, focus_sessions, focus_segments)
+}
 # A restore begins new versions for all owners; no request can run these, see below.
 OF_COMMANDS = {"models.collection_versions.HIGHEST", "models.collection_versions.RENEW"}
 # The report of operators, and the statements of workers, are about the jobs of all users.
-OF_ALL_JOBS = {"models.usage.OF_EVERYBODY"}
-OF_WORKERS = ("models.generation_work.", "models.generation_queue.")
+OF_ALL_JOBS = {"models.usage.OF_EVERYBODY", "models.usage.FOCUS_OF_EVERYBODY"}
+OF_WORKERS = ("models.generation_work.", "models.generation_queue.", "models.focus_work.")
+# The audio of an organization and the end of its sessions, for commands and for the limit of its bytes.
+OF_MAINTENANCE = ("models.focus_audio.", "models.focus_retention.")
+# Whoever has the seal of a segment may play it, see below.
+OF_A_SEAL = {"models.focus_queries.PLAYABLE", "models.focus_sessions.PLAYABLE"}
 # The deletion of a track takes it out of every library; only its creator can run it, see below.
 OF_A_DELETION = {"models.library_queries.REMOVE_ALL", "models.tracks.REMOVE_ALL"}
 
@@ -111,8 +119,8 @@ def _is_open(value: object) -> bool:
 
 
 def _of_requests() -> list[str]:
-    names = statements().keys() - OF_COMMANDS - OF_A_DELETION - OF_ALL_JOBS
-    return sorted(name for name in names if not name.startswith(OF_WORKERS))
+    names = statements().keys() - OF_COMMANDS - OF_A_DELETION - OF_ALL_JOBS - OF_A_SEAL
+    return sorted(name for name in names if not name.startswith(OF_WORKERS + OF_MAINTENANCE))
 
 
 @pytest.mark.parametrize("name", _of_requests())
@@ -138,6 +146,13 @@ def test_the_report_of_all_jobs_is_made_by_commands_only() -> None:
     users = [at(file) for file in service_modules() if "usage.report(" in file.read_text(encoding="utf-8")]
     assert users == ["ops/spending.py"]
     assert unscoped(statements()["models.usage.OF_EVERYBODY"]) == ["generations.organization_id", "generations.user_id"]
+
+
+def test_a_segment_is_found_without_its_owner_only_by_its_seal() -> None:
+    for name in OF_A_SEAL:
+        assert unscoped(statements()[name]) == ["focus_segments.user_id"]
+    users = [at(file) for file in service_modules() if "focus_sessions.playable(" in file.read_text(encoding="utf-8")]
+    assert users == ["handlers/tracks.py"]
 
 
 def test_every_library_is_changed_only_after_the_creators_track_is_deleted() -> None:

@@ -25,6 +25,7 @@ from tools.testing.service import (
     HOME,
     NO_COLLECTION,
     NO_JOB,
+    NO_SESSION,
     NO_SHARE,
     NO_TOKEN,
     NO_TRACK,
@@ -64,8 +65,9 @@ class Servers:
         self.service.give_audio(track, b"some audio")
         link = self.alice.post(f"tracks/{track}/share").json()
         shared = {"share_id": link["id"], "token": link["token"], "position": "1"}
+        session = self.alice.post("focus/sessions", json={"goal": "relax", "target_minutes": 2}).json()["session_id"]
         named = {"organization_id": HOME, "collection_id": made, "track_id": track, "job_id": job} | shared
-        return named | {"file": f"{track}.mp3"}
+        return named | {"session_id": session, "file": f"{track}.mp3"}
 
     @cached_property
     def without_scope(self) -> dict[str, str]:
@@ -218,6 +220,8 @@ def _not_found(client: OperationClient) -> RawResponse:
         return client.response(share_id=NO_SHARE)
     if "token" in client.operation.parameter_names("path"):
         return client.response(token=NO_TOKEN)
+    if "session_id" in client.operation.parameter_names("path"):
+        return client.response(session_id=NO_SESSION)
     if "collection_id" in client.operation.parameter_names("query"):
         return client.response(tail=f"?collection_id={NO_COLLECTION}")
     return client.response(tail="/")

@@ -44,7 +44,7 @@ class Scene:
         )
 
     def run(self) -> Work:
-        work = generation_work.take(ME)
+        work = jobs.take(ME)
         assert work is not None
         self.runner.run(work)
         assert list(self.spool.iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import update
 
-from models import generation_queue, generation_work, generations, workers
+from models import generation_queue, generations, workers
 from models.base import now
 from models.db import connection
 from models.db.database import Database
@@ -66,7 +66,7 @@ def other(database: Database) -> str:
     """Another worker, which has a job."""
     ask("ida")
     workers.beat(OTHER)
-    assert generation_work.take(OTHER) is not None
+    assert jobs.take(OTHER) is not None
     return OTHER
 
 
@@ -235,7 +235,7 @@ def test_the_queue_has_a_length_and_an_age(database: Database) -> None:
     assert generation_queue.state() == (0, 0, 0.0)
     for _ in range(3):
         ask("ida")
-    generation_work.take(ME)
+    jobs.take(ME)
     moment = now() - timedelta(seconds=100)
     connection.execute(update(table).where(table.c.status == "queued").values(created_at=moment))
     state = ops_jobs.queue_state(database.url)

@@ -9,8 +9,10 @@ import asyncio
 
 import structlog
 
+from models import focus_sessions
 from models.db.database import Database
 from models.exceptions import Unavailable
+from models.focus_sessions import SEEN_SECONDS, Seen
 from web import response_headers
 from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
@@ -27,6 +29,7 @@ from web.ratelimit.limiter import RateLimiter
 from web.server import lifespan_state
 from web.server.memory_limiter import MemoryLimiter
 from web.sharing import Sharing
+from web.usage import UsageRecorder
 
 log = structlog.get_logger("web.application")
 
@@ -63,6 +66,7 @@ class Application:
         self.memory = memory
         self.generation = generation
         self.server_timing = server_timing
+        self._seen = UsageRecorder[Seen](database, "focus sessions", focus_sessions.note_seen, SEEN_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -111,6 +115,13 @@ class Application:
             await self._send_error(context, failure, send)
         if context.status is not None:
             response_headers.record_request(context, context.status)
+        if context.seen is not None or context.resolved is not None:
+            self._record_use(context)
+
+    def _record_use(self, context: RequestContext) -> None:
+        """Counts what is written later: the sign of life of a focus session, the resolve of a share link."""
+        if context.seen is not None:
+            self._seen.record(context.seen)
         if self.sharing is not None:
             self.sharing.record(context)
 

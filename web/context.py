@@ -12,6 +12,7 @@ from web.redaction import redact
 
 if TYPE_CHECKING:
     from models.access import Caller
+    from models.focus_sessions import Seen
     from web.asgi import Scope
     from web.contract.operations import Operation
     from web.contract.views import Contract
@@ -28,7 +29,8 @@ class RequestContext:
     `started` is in seconds of time.perf_counter(), `arrived` in Unix seconds. `operation` is None until the request is
     routed, `caller` until it is authenticated, `status` until the response is sent. `arguments` are the handler's,
     `body` is the raw request body, `rate_limit_headers` are encoded header lines, `generation`, `playback` and
-    `sharing` are the application's. `resolved` is the share link that was resolved, by organization and id.
+    `sharing` are the application's. `resolved` is the share link that was resolved, by organization and id. `seen` is a
+    sign of life that is written later.
     """
 
     generation: GenerationSettings
@@ -36,7 +38,7 @@ class RequestContext:
     __slots__ = (
         "arguments", "arrived", "body", "caller", "contract", "cors_headers", "default_headers", "generation",
         "headers", "method", "operation", "path", "path_values", "playback", "rate_limit_headers", "request_id",
-        "resolved", "scope", "send_timing", "sharing", "started", "status", "violations",
+        "resolved", "scope", "seen", "send_timing", "sharing", "started", "status", "violations",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, contract: Contract, default_headers: DefaultHeaders) -> None:
@@ -62,6 +64,7 @@ class RequestContext:
         self.playback: object = None
         self.sharing: object = None
         self.resolved: tuple[str, str] | None = None
+        self.seen: Seen | None = None
 
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")

@@ -18,6 +18,7 @@ from models.audio import EXTENSIONS, StoredAudio
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, NoAudio
 from models.file_reader import FAST_BYTES
+from models.focus_sessions import Segment
 from models.tracks import Track
 from web.context import RequestContext, current_request, request_origin
 from web.exceptions import PlaybackUrlInvalid
@@ -27,7 +28,8 @@ from web.responses import Piece, RawBody, StreamedBody, WithStatus
 from web.security.signed_urls import Grant, URLSealer
 
 AUDIO_OPERATION = "get_audio"
-MASTER = "master"
+MASTER, SEGMENT = "master", "segment"
+PARTS = frozenset((MASTER, SEGMENT))
 # The longest that S3 signs a URL for.
 MAX_DIRECT_SECONDS = 7 * 24 * 3600
 # A proxy decides by these itself; the service ignores them.
@@ -63,25 +65,41 @@ class Playback:
         """
         if track.audio_name is None or track.mime_type is None:
             return None
-        seconds = max(self._options.seconds, ceil((track.duration_ms or 0) / 500))
+        return self._signed(context, track, track.audio_name, track.mime_type, MASTER, is_shared=is_shared)
+
+    def segment_url(self, context: RequestContext, segment: Segment) -> str:
+        """The URL of a segment of a focus session for whoever has made this request."""
+        return self._signed(context, segment, segment.audio_name, segment.mime_type, SEGMENT)
+
+    def _signed(
+        self,
+        context: RequestContext,
+        heard: Track | Segment,
+        name: str,
+        mime_type: str,
+        part: str,
+        *,
+        is_shared: bool = False,
+    ) -> str:
+        seconds = max(self._options.seconds, ceil((heard.duration_ms or 0) / 500))
         if self._options.direct and not is_shared:
-            return self.store.signed_url(track.audio_name, min(seconds, MAX_DIRECT_SECONDS))
-        file = f"{track.id}.{EXTENSIONS[track.mime_type]}"
-        seal = self._sealer.seal(file, Grant(track.organization_id, MASTER, int(context.arrived) + seconds))
+            return self.store.signed_url(name, min(seconds, MAX_DIRECT_SECONDS))
+        file = f"{heard.id}.{EXTENSIONS[mime_type]}"
+        seal = self._sealer.seal(file, Grant(heard.organization_id, part, int(context.arrived) + seconds))
         address = self._options.public_url or request_origin(context)
         return f"{address}{self._options.path.format(file=file)}?sig={seal}"
 
     def grant(self, context: RequestContext, file: str, seal: str) -> Grant:
         """What the seal of a URL grants at this moment. Raises PlaybackUrlInvalid."""
         grant = self._sealer.open(file, seal)
-        if grant is None or grant.expires <= context.arrived or grant.part != MASTER:
+        if grant is None or grant.expires <= context.arrived or grant.part not in PARTS:
             raise PlaybackUrlInvalid
         return grant
 
     def response(
-        self, context: RequestContext, track: Track | None, grant: Grant, request: RangeRequest
+        self, context: RequestContext, track: Track | Segment | None, grant: Grant, request: RangeRequest
     ) -> WithStatus[Any]:
-        """The audio of a track that is granted, or the part that is asked for.
+        """The audio of a track or segment that is granted, or the range that is asked for.
 
         Raises PlaybackUrlInvalid for no track and for one without audio; RangeNotSatisfiable.
         """
@@ -155,6 +173,12 @@ def url(track: Track, *, is_shared: bool = False) -> str | None:
     return _of(context).url(context, track, is_shared=is_shared)
 
 
+def segment_url(segment: Segment) -> str:
+    """The address at which the segment can be played for a short time."""
+    context = current_request.get()
+    return _of(context).segment_url(context, segment)
+
+
 def grant(file: str, seal: str) -> Grant:
     """What the seal in the URL of this request grants. Raises PlaybackUrlInvalid."""
     context = current_request.get()
@@ -162,9 +186,9 @@ def grant(file: str, seal: str) -> Grant:
 
 
 def response(
-    track: Track | None, grant: Grant, *, if_none_match: str | None, range_: str | None, if_range: str | None
+    track: Track | Segment | None, grant: Grant, *, if_none_match: str | None, range_: str | None, if_range: str | None
 ) -> WithStatus[Any]:
-    """The response with the audio of a track that is granted. Raises PlaybackUrlInvalid, RangeNotSatisfiable."""
+    """The response with the audio that is granted. Raises PlaybackUrlInvalid, RangeNotSatisfiable."""
     context = current_request.get()
     request = RangeRequest(context.method, if_none_match, range_, if_range)
     return _of(context).response(context, track, grant, request)
@@ -179,7 +203,7 @@ def part(track: Track, *, range_: str | None, if_range: str | None) -> WithStatu
     return _of(context).part(context, track, RangeRequest(context.method, None, range_, if_range))
 
 
-def _audio(track: Track) -> StoredAudio | None:
+def _audio(track: Track | Segment) -> StoredAudio | None:
     if track.audio_name is None or track.audio_bytes is None or track.mime_type is None:
         return None
     return StoredAudio(track.audio_name, track.audio_bytes, track.mime_type)

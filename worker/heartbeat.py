@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from models import generation_work, workers
+from models import turns, workers
 from models.db.database import Database
 from models.exceptions import Unavailable
 from web.periodic_thread import PeriodicThread
@@ -36,7 +36,7 @@ class Watch:
 
     def dead(self) -> list[str]:
         """The ids of those that have a job and no heartbeat for 15 s; call it about once a second."""
-        beats = {name: workers.heartbeat(name) for name in generation_work.holders() - {self._own_id}}
+        beats = {name: workers.heartbeat(name) for name in turns.holders() - {self._own_id}}
         moment = self._clock()
         if moment - self._looked > GAP_SECONDS:
             self._seen.clear()
@@ -77,6 +77,6 @@ class Heartbeat:
 
 def take_over(worker_id: str) -> None:
     """Puts the job of a dead worker back into the queue, and forgets the worker. Raises Unavailable."""
-    for work in generation_work.take_over(worker_id):
+    for work in turns.take_over(worker_id):
         log.warning("job taken over", job=work.id, attempt=work.attempt, worker=worker_id)
     workers.remove(worker_id)

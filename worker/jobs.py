@@ -1,11 +1,11 @@
-"""One job from its take to its end: policy, engine, audio store, track; and what happens if a part fails.
+"""One job or segment from its take to its end: policy, engine, audio store, row; and what happens if a part fails.
 
     refused     the policy or the engine will not do it        failed      the engine broke
     retried     a disk or the store has failed, three times    given back  the worker is told to stop
     lost        cancelled, or taken over: nothing is written
 
-The audio is in the store before the row of the track names it, and the row is written in the transaction that ends the
-job.
+The audio is in the store before a row names it, and the row is written in the transaction that ends the job. What is
+said of a job here holds for a segment of a focus session too; worker.tasks has what differs.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import TypeVar
 
 import structlog
 
-from models import generation_work
 from models.audio import StoredAudio
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, Unavailable
+from models.focus_work import SegmentWork
 from models.generation_work import Lost, Work
-from models.tracks import new_track_id
 from studio.engines.base import Cancelled, EngineFailed, EngineRefused
 from studio.engines.command_catalog import Program
-from worker import production, tracks
+from worker import tasks, tracks
 from worker.policy import Policy
 from worker.production import Made
+from worker.tasks import Task
 from worker.tracing import NoTracing, Tracing
 
 R = TypeVar("R")
@@ -69,102 +69,101 @@ class Runner:
     counts: Counts = field(default_factory=Counts)
     tracing: Tracing = field(default_factory=NoTracing)
 
-    def run(self, work: Work) -> None:
+    def run(self, work: Work | SegmentWork) -> None:
         """Runs a job to its end. Raises Unavailable only if the worker is told to stop while the database is away."""
-        started = time.monotonic()
+        started, task = time.monotonic(), tasks.of(work)
         try:
-            with self.tracing.job(work):
-                self._attempt(work)
+            with self.tracing.job(task):
+                self._attempt(task)
         finally:
             _empty(self.spool)
-            log.debug("job ended", job=work.id, seconds=round(time.monotonic() - started, 3))
+            log.debug("job ended", job=task.id, seconds=round(time.monotonic() - started, 3))
 
-    def _attempt(self, work: Work) -> None:
+    def _attempt(self, task: Task) -> None:
         try:
-            self._run(work)
+            self._run(task)
         except Lost:
-            log.info("job lost, cancelled or taken over", job=work.id)
+            log.info("job lost, cancelled or taken over", job=task.id)
             self.tracing.end("lost")
         except Stopping:
-            self._end(lambda: generation_work.give_back(work))
-            log.info("job given back", job=work.id)
+            self._end(task.give_back)
+            log.info("job given back", job=task.id)
             self.tracing.end("given back")
 
-    def _run(self, work: Work) -> None:
+    def _run(self, task: Task) -> None:
         try:
-            self._make(work)
+            self._make(task)
         except EngineRefused as reason:
-            self._refuse(work, str(reason))
+            self._refuse(task, str(reason))
         except EngineFailed as failure:
-            self._fail(work, str(failure), failure.detail)
+            self._fail(task, str(failure), failure.detail)
         except (OSError, MemoryError, AudioUnavailable) as problem:
-            log.warning("job failed, another attempt follows", job=work.id, attempt=work.attempt, reason=repr(problem))
-            self._end(lambda: generation_work.retry(work, NOT_STORED))
+            log.warning("job failed, another attempt follows", job=task.id, attempt=task.attempt, reason=repr(problem))
+            self._end(lambda: task.retry(NOT_STORED))
             self.tracing.end("retried")
         except (Cancelled, Lost, Unavailable):
             raise
         except Exception as fault:
-            log.error("engine failed", job=work.id, engine=work.engine, exc_info=fault)
-            self._fail(work, BROKEN, repr(fault))
+            log.error("engine failed", job=task.id, engine=task.engine, exc_info=fault)
+            self._fail(task, BROKEN, repr(fault))
 
-    def _make(self, work: Work) -> None:
-        reason = self.policy().refusal(work.prompt, work.lyrics or "", work.title or "", *work.tags)
+    def _make(self, task: Task) -> None:
+        reason = task.refusal(self.policy())
         if reason is not None:
             raise EngineRefused(reason)
         with self.tracing.step("render"):
-            made = production.make(work, self.programs, self.spool, Reporter(work, self.is_stopping))
+            made = task.make(self.programs, self.spool, Reporter(task, self.is_stopping))
         with self.tracing.step("store"):
-            self._deliver(work, made)
+            self._deliver(task, made)
 
-    def _deliver(self, work: Work, made: Made) -> None:
-        """Writes the audio, then the track and the end of the job; removes the audio of a job that is lost."""
-        track_id = new_track_id()
-        stored = self._stored(work, track_id, made)
+    def _deliver(self, task: Task, made: Made) -> None:
+        """Writes the audio, then the row and the end of the job; removes the audio of a job that is lost."""
+        stored = self._stored(task, made)
         try:
-            self._end(lambda: generation_work.succeed(work, lambda: tracks.add(work, track_id, made, stored)))
+            self._end(lambda: task.succeed(made, stored))
         except Lost:
             # A commit whose answer was lost is repeated, and finds the job ended by itself.
-            if not self._end(lambda: generation_work.has_made(work, track_id)):
+            if not self._end(lambda: task.has_made(stored)):
                 tracks.discard(self.store, stored)
                 raise
         self.counts.pieces += 1
         self.counts.seconds += made.duration_ms / 1000
         self.tracing.end("succeeded")
-        log.info("piece made", job=work.id, track=track_id, engine=work.engine, seconds=made.duration_ms / 1000)
+        log.info("piece made", job=task.id, audio=task.audio_id, engine=task.engine, seconds=made.duration_ms / 1000)
 
-    def _stored(self, work: Work, track_id: str, made: Made) -> StoredAudio:
+    def _stored(self, task: Task, made: Made) -> StoredAudio:
         """Tries for a minute. Raises AudioUnavailable, OSError, Lost, Stopping."""
         ends, pause = time.monotonic() + STORE_SECONDS, WAIT_SECONDS
         while True:
             try:
-                return self.store.write_file(work.organization_id, track_id, made.media_type, made.path)
+                return self.store.write_file(task.organization_id, task.audio_id, made.media_type, made.path)
             except (AudioUnavailable, OSError) as problem:
                 if time.monotonic() + pause > ends:
                     raise
-                log.warning("audio not stored, next try soon", job=work.id, reason=repr(problem))
-            self._pause(work, pause)
+                log.warning("audio not stored, next try soon", job=task.id, reason=repr(problem))
+            self._pause(task, pause)
             pause = min(2 * pause, LONGEST_WAIT_SECONDS)
 
-    def _pause(self, work: Work, seconds: float) -> None:
+    def _pause(self, task: Task, seconds: float) -> None:
         self.wait(seconds)
         if self.is_stopping():
             raise Stopping
         try:
-            generation_work.require_held(work)
+            task.require_held()
         except Unavailable:
             return
 
-    def _refuse(self, work: Work, reason: str) -> None:
-        self._end(lambda: generation_work.refuse(work, reason))
+    def _refuse(self, task: Task, reason: str) -> None:
+        self._end(lambda: task.refuse(reason))
         self.counts.refusals += 1
         self.tracing.end("refused")
-        log.info("job refused", job=work.id, reason=reason)
+        log.info("job refused", job=task.id, reason=reason)
 
-    def _fail(self, work: Work, message: str, detail: str) -> None:
-        self._end(lambda: generation_work.fail(work, message))
+    def _fail(self, task: Task, message: str, detail: str) -> None:
+        self._end(lambda: task.fail(message))
         self.counts.failures += 1
         self.tracing.end("failed")
-        log.warning("job failed", job=work.id, engine=work.engine, message=message, detail=detail)
+        log.warning("job failed", job=task.id, engine=task.engine, message=message, detail=detail)
 
     def _end(self, write: Callable[[], R]) -> R:
         """Writes the end of a job, once the database is there. Raises Lost, Unavailable if the worker shall stop."""
@@ -183,8 +182,8 @@ class Runner:
 class Reporter:
     """The progress callback of a job: writes it once a second, and notices that the job or the worker shall end."""
 
-    def __init__(self, work: Work, is_stopping: Callable[[], bool]) -> None:
-        self._work = work
+    def __init__(self, task: Task, is_stopping: Callable[[], bool]) -> None:
+        self._task = task
         self._is_stopping = is_stopping
         self._percent = 0
         self._next = time.monotonic()
@@ -198,10 +197,10 @@ class Reporter:
         percent = min(99, int(100 * share))
         try:
             if percent > self._percent:
-                generation_work.report_progress(self._work, percent)
+                self._task.report_progress(percent)
                 self._percent = percent
             else:
-                generation_work.require_held(self._work)
+                self._task.require_held()
         except Unavailable:
             pass  # the end of the job is written when the database is back
         self._next = time.monotonic() + PROGRESS_SECONDS

@@ -19,10 +19,11 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
-from models import generation_work, workers
+from models import turns, workers
 from models.audio_store import AudioStore
 from models.db.database import Database
 from models.exceptions import Unavailable
+from models.focus_work import SegmentWork
 from models.generation_work import Work
 from web.periodic_thread import PeriodicThread
 from web.server.signals import Terminal
@@ -119,14 +120,14 @@ class Worker:
         else:
             self._runner.run(work)
 
-    def _next(self) -> Work | None:
-        """The next job; None without one, or while the disk is too full to start a piece."""
+    def _next(self) -> Work | SegmentWork | None:
+        """The next job or segment; None without one, or while the disk is too full to start a piece."""
         free = shutil.disk_usage(self._own.spool).free
         is_full = free < self._options.min_free_bytes
         if is_full and not self._is_full:
             log.error("no piece starts, the disk is full", folder=str(self._own.spool), free_mib=free // 2**20)
         self._is_full = is_full
-        return None if is_full else generation_work.take(self._own.id)
+        return None if is_full else turns.take(self._own.id)
 
     def _insist(self, work: Callable[[], None]) -> None:
         """Does it; while the database is away, waits and does it again."""

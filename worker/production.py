@@ -23,13 +23,17 @@ SUFFIX = ".mp3"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished audio file: its media type, its measured duration in milliseconds, its waveform, and its engine."""
+    """A finished audio file: its media type, its measured duration in milliseconds, its waveform, and its engine.
+
+    `fade_ms` is how long a segment and its neighbours overlap.
+    """
 
     path: Path
     media_type: str
     duration_ms: int
     waveform: bytes
     engine: Capabilities
+    fade_ms: int = 0
 
 
 def make(work: Work, programs: Mapping[str, Program], spool: Path, progress: Progress) -> Made:
@@ -38,34 +42,43 @@ def make(work: Work, programs: Mapping[str, Program], spool: Path, progress: Pro
     Raises EngineFailed, EngineRefused, OSError if a disk is full, and what `progress` raises.
     """
     path = spool / f"{work.id}{SUFFIX}"
-    capabilities = _capabilities(work, programs)
+    capabilities = capable(work.engine, work.mode, work.duration_seconds, programs)
     brief = briefs.read(work.prompt, work.duration_seconds, tags=work.tags, mode=work.mode, seed=work.seed)
     if work.engine in ENGINES:
         piece = production.produce(ENGINES[work.engine], brief, path, progress, spool)
         finished = Finished(piece.seconds, piece.waveform)
     else:
-        finished = _by_program(work, programs[work.engine], brief, path, progress)
+        finished = by_program(work, programs[work.engine], brief, path, progress)
+    return made(path, finished, capabilities)
+
+
+def made(path: Path, finished: Finished, engine: Capabilities, fade_ms: int = 0) -> Made:
+    """What was made, in the words of the database."""
     duration_ms = round(finished.seconds * 1000)
-    return Made(path, production.media_type(path), duration_ms, finished.waveform, capabilities)
+    return Made(path, production.media_type(path), duration_ms, finished.waveform, engine, fade_ms)
 
 
-def _capabilities(work: Work, programs: Mapping[str, Program]) -> Capabilities:
-    """What the engine can do now; since the request was accepted, the operator may have changed it."""
-    program = programs.get(work.engine)
-    found = COMPUTED.get(work.engine) if program is None else program.capabilities
+def capable(engine: str, mode: str, seconds: int, programs: Mapping[str, Program]) -> Capabilities:
+    """What the engine can do now; since the request was accepted, the operator may have changed it.
+
+    Raises EngineFailed for one that is gone, EngineRefused for one that cannot do this any more.
+    """
+    program = programs.get(engine)
+    found = COMPUTED.get(engine) if program is None else program.capabilities
     if found is None:
-        raise EngineFailed("The engine is not available any more.", f"no engine {work.engine}")
-    if work.mode not in found.modes or work.duration_seconds > found.max_duration_seconds:
+        raise EngineFailed("The engine is not available any more.", f"no engine {engine}")
+    if mode not in found.modes or seconds > found.max_duration_seconds:
         raise EngineRefused("The engine does not make pieces of this mode or length any more.")
     return found
 
 
-def _by_program(work: Work, program: Program, brief: Brief, path: Path, progress: Progress) -> Finished:
+def by_program(work: Work, program: Program, brief: Brief, path: Path, progress: Progress) -> Finished:
+    """Runs a program, and masters and encodes what it made."""
     folder = path.parent / "program"
     folder.mkdir(mode=0o700)
     written = command.run(program, _request(work, brief), folder, progress)
     blocks = wave_file.blocks(written, work.duration_seconds)
-    return production.finish(blocks, work.mode, path, progress, path.parent)
+    return production.finish(blocks, work.mode, path, progress, path.parent, brief.fade_seconds)
 
 
 def _request(work: Work, brief: Brief) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
-from models.generation_work import Work
+from worker.tasks import Task
 
 # The outcomes that are errors in OpenTelemetry's sense.
 ERRORS = ("failed", "retried")
@@ -15,7 +15,7 @@ ERRORS = ("failed", "retried")
 class Tracing(Protocol):
     """Opens a span for each job, and for the steps within it."""
 
-    def job(self, work: Work) -> AbstractContextManager[object]:
+    def job(self, task: Task) -> AbstractContextManager[object]:
         """The span of one attempt at a job."""
 
     def step(self, name: str) -> AbstractContextManager[object]:
@@ -28,7 +28,7 @@ class Tracing(Protocol):
 class NoTracing:
     """Without a collector: nothing."""
 
-    def job(self, _work: Work) -> AbstractContextManager[object]:
+    def job(self, _task: Task) -> AbstractContextManager[object]:
         """Nothing."""
         return nullcontext()
 
@@ -58,14 +58,14 @@ class JobTracing:
         self._span: Any = None
 
     @contextmanager
-    def job(self, work: Work) -> Iterator[None]:
+    def job(self, task: Task) -> Iterator[None]:
         """The span of one attempt; its parent is the span of the request, whose sampling decision is kept."""
-        carrier = {} if work.trace_context is None else {"traceparent": work.trace_context}
+        carrier = {} if task.trace_context is None else {"traceparent": task.trace_context}
         attributes = {
-            "job.id": work.id,
-            "job.attempt": work.attempt,
-            "job.engine": work.engine,
-            "job.seconds": work.duration_seconds,
+            "job.id": task.id,
+            "job.attempt": task.attempt,
+            "job.engine": task.engine,
+            "job.seconds": task.seconds,
         }
         parent = self._propagator.extract(carrier)
         opened = self._tracer.start_as_current_span(

@@ -38,7 +38,8 @@ const CHECKS = {
     if (op.operation.requestBody) due.set(415, "the operation takes a body");
     if (takes(op, "If-Match")) [412, 428].forEach((status) => due.set(status, "the operation takes If-Match"));
     if (takes(op, "If-None-Match")) due.set(304, "the operation takes If-None-Match");
-    if (takes(op, "Idempotency-Key")) due.set(409, "the operation takes Idempotency-Key");
+    const isStored = op.operation["x-idempotency"] !== "handler";
+    if (takes(op, "Idempotency-Key") && isStored) due.set(409, "the operation takes Idempotency-Key");
     if (op.operation["x-invalid-request"]) due.delete(422);
     const listed = op.operation.responses ?? {};
     return [...due]

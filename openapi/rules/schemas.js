@@ -29,7 +29,8 @@ const CHECKS = {
     return pattern === undefined ? [...found, "text has no pattern; say which characters it may hold"] : found;
   },
   numbers({ type, minimum, maximum, format }, { input }) {
-    if (type === "number" && input) return ["a fractional number as input; use an integer in smaller units"];
+    const isShare = minimum === 0 && maximum === 1;
+    if (type === "number" && input && !isShare) return ["a fractional number as input that is no share from 0 to 1; use an integer in smaller units"];
     if (!["integer", "number"].includes(type)) return [];
     const found = minimum === undefined || maximum === undefined ? [`a value of the type ${type} has no minimum or no maximum`] : [];
     if (type === "number") return format === "double" ? found : [...found, "a fractional number has no format: double"];

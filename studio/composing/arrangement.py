@@ -9,6 +9,7 @@ from random import Random
 
 from studio.brief import Brief
 from studio.composing import accompaniment, drums, form, harmony, melody
+from studio.composing.draws import PERFORMANCE, Draws, of_piece
 from studio.composing.harmony import Chord
 from studio.score import Note, Score, Section, Voice
 
@@ -28,21 +29,22 @@ _GAIN = {"pad": 0.5, "strings": 0.6, "bass": 0.85, "drums": 0.8}
 _ENTERS = {"bass": 0.3, "melody": 0.35, "drums": 0.4}
 
 
-def compose(brief: Brief) -> Score:
+def compose(brief: Brief, draws: Draws | None = None) -> Score:
     """The score of a brief; one seed gives one score."""
-    random = Random(brief.seed)
+    draws = draws or of_piece(brief.seed)
     bars = form.bar_count(brief)
     sections = form.sections(bars, brief.mode)
-    chords = harmony.plan(brief, sections, random)
+    chords = harmony.plan(brief, sections, draws("chords"))
     parts = {
-        "harmony": _harmony(brief, sections, chords, random),
-        "bass": _bass(brief, sections, chords, random),
-        "melody": _melody(brief, sections, chords, random),
-        "drums": _drums(brief, sections, random),
+        "harmony": _harmony(brief, sections, chords, draws("harmony")),
+        "bass": _bass(brief, sections, chords, draws("bass")),
+        "melody": _melody(brief, sections, chords, draws("melody")),
+        "drums": _drums(brief, sections, draws("drums")),
     }
     voices = [voice for found in parts.values() for voice in found]
     if brief.mode == "creation":
         voices = _with_ending(brief, voices, chords[-1], bars)
+    random = draws(PERFORMANCE)
     return score_of(brief, sections, chords, [_humanised(voice, brief, random) for voice in voices if voice.notes])
 
 
@@ -59,6 +61,7 @@ def score_of(brief: Brief, sections: tuple[Section, ...], chords: Sequence[Chord
         voices=tuple(voices),
         mode=brief.mode,
         seed=brief.seed,
+        fade_seconds=brief.fade_seconds,
         chords=tuple((float(bar * brief.beats_per_bar), chord.pitches) for bar, chord in enumerate(chords)),
     )
 

@@ -9,6 +9,7 @@ from random import Random
 from studio.brief import Brief
 from studio.composing import form, harmony
 from studio.composing.arrangement import score_of, voice
+from studio.composing.draws import Draws, of_piece
 from studio.composing.harmony import Chord
 from studio.score import Note, Score, Section, Voice
 from studio.theory import nearest, pitch_at
@@ -21,18 +22,18 @@ _OPEN_DEGREES = {"major": (0, 1, 2, 4, 5), "lydian": (0, 1, 2, 4, 5), "mixolydia
 _DARK_DEGREES = (0, 2, 3, 4, 6)
 
 
-def compose(brief: Brief) -> Score:
+def compose(brief: Brief, draws: Draws | None = None) -> Score:
     """The score of a brief; one seed gives one score."""
-    random = Random(brief.seed)
-    slow = replace(brief, drums="", swing=0.0, energy=min(brief.energy, -0.35), tempo=_slow_tempo(brief))
+    draws = draws or of_piece(brief.seed)
+    slow = replace(brief, drums="", swing=0.0, energy=min(brief.energy, -0.35), tempo=slow_tempo(brief))
     bars = form.bar_count(slow)
     sections = form.sections(bars, brief.mode)
-    chords = _slow_chords(slow, sections, random)
-    voices = [_pads(slow, chords, bars), _drone(slow, chords, bars), _sparks(slow, sections, random)]
+    chords = _slow_chords(slow, sections, draws("chords"))
+    voices = [_pads(slow, chords, bars), _drone(slow, chords, bars), _sparks(slow, sections, draws("melody"))]
     return score_of(slow, sections, chords, [each for each in voices if each.notes])
 
 
-def _slow_tempo(brief: Brief) -> float:
+def slow_tempo(brief: Brief) -> float:
     """Half the tempo of what would be hasty; still a whole number of beats of the asked tempo."""
     return brief.tempo / 2 if brief.tempo > 90 else brief.tempo
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from studio.brief import Brief
+from studio.composing.form import joining_bars
 from studio.score import Section
 from studio.theory import chord, voicing
 
@@ -39,6 +40,9 @@ def plan(brief: Brief, sections: tuple[Section, ...], random: Random) -> list[Ch
         degrees += _degrees(progressions["A" if section.letter == "I" else section.letter], section.bars)
     if brief.mode == "creation" and len(degrees) >= 4:
         degrees[-1] = _DOMINANTS[brief.scale]
+    joining = min(joining_bars(brief), len(degrees))
+    if joining:  # what sounds together at a join is the tonic
+        degrees[:joining] = degrees[-joining:] = [0] * joining
     return _voiced(brief, [*degrees, 0])
 
 

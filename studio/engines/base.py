@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from studio.brief import Brief
+from studio.composing.draws import Draws
 from studio.engines.catalog import Capabilities
 from studio.score import Score
 from studio.synthesis.signals import Samples
@@ -35,8 +36,8 @@ class Engine(Protocol):
 
     capabilities: Capabilities
 
-    def compose(self, brief: Brief) -> Score:
-        """The score; one brief gives one score."""
+    def compose(self, brief: Brief, draws: Draws | None = None) -> Score:
+        """The score; one brief gives one score. `draws` are those of a segment of a focus session."""
 
     def render(self, score: Score, progress: Progress, role: str | None = None) -> Iterator[Samples]:
         """The samples in blocks of one second, two channels; only the stem `role` if it is given."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from studio.brief import Brief
 from studio.composing import arrangement, drift
+from studio.composing.draws import Draws
 from studio.engines.base import Progress
 from studio.engines.catalog import DRIFT, STUDIO, Capabilities
 from studio.score import Score
@@ -17,13 +18,13 @@ from studio.synthesis.signals import Samples
 class ComputedEngine:
     """An engine of a composer and the mixer."""
 
-    def __init__(self, capabilities: Capabilities, composer: Callable[[Brief], Score]) -> None:
+    def __init__(self, capabilities: Capabilities, composer: Callable[[Brief, Draws | None], Score]) -> None:
         self.capabilities = capabilities
         self._composer = composer
 
-    def compose(self, brief: Brief) -> Score:
-        """The score; one brief gives one score."""
-        return self._composer(brief)
+    def compose(self, brief: Brief, draws: Draws | None = None) -> Score:
+        """The score; one brief gives one score. `draws` are those of a segment of a focus session."""
+        return self._composer(brief, draws)
 
     def render(self, score: Score, progress: Progress, role: str | None = None) -> Iterator[Samples]:
         """The samples in blocks of one second, two channels; only the stem `role` if it is given."""

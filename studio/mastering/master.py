@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -18,13 +18,26 @@ from studio.mastering.limiter import Limiter
 from studio.mastering.loudness import LoudnessMeter
 from studio.synthesis import RATE
 from studio.synthesis.signals import Samples
+from studio.targets import TARGET_LUFS
 
-TARGET_LUFS = {"creation": -14.0, "focus": -18.0}
+__all__ = ["TARGET_LUFS", "Mix", "Rendered", "mastered", "rendered"]
+
 CEILING_DBTP = -1.3
 """MP3 moves peaks by some tenths of a decibel; -1 dBTP is what has to hold in the file."""
 _TOLERANCE_LU, _PASSES = 0.1, 4
 _BLOCK = RATE
 _FRAME_BYTES = 8
+
+
+class Rendered(Protocol):
+    """Samples that can be read several times."""
+
+    @property
+    def count(self) -> int:
+        """Samples of each channel."""
+
+    def blocks(self) -> Iterator[Samples]:
+        """The samples in blocks of one second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,11 @@ class Mix:
         while data := self.file.read(_BLOCK * _FRAME_BYTES):
             yield np.frombuffer(data, dtype=np.float32).reshape(-1, 2)
 
+    def part(self, start: int, count: int) -> Samples:
+        """`count` samples from `start` on."""
+        self.file.seek(start * _FRAME_BYTES)
+        return np.frombuffer(self.file.read(count * _FRAME_BYTES), dtype=np.float32).reshape(-1, 2)
+
 
 @contextmanager
 def rendered(blocks: Iterator[Samples], folder: Path | None = None) -> Iterator[Mix]:
@@ -53,7 +71,7 @@ def rendered(blocks: Iterator[Samples], folder: Path | None = None) -> Iterator[
         yield Mix(file, count)
 
 
-def mastered(mix: Mix, lufs: float, on_block: Callable[[], None] = lambda: None) -> Iterator[Samples]:
+def mastered(mix: Rendered, lufs: float, on_block: Callable[[], None] = lambda: None) -> Iterator[Samples]:
     """The piece at that loudness, true peaks below -1.3 dBTP, in blocks.
 
     The limiter takes loudness away, so the gain is corrected until the limited piece is within 0.1 LU. `on_block` is
@@ -68,7 +86,7 @@ def mastered(mix: Mix, lufs: float, on_block: Callable[[], None] = lambda: None)
     yield from _limited(mix, gain)
 
 
-def _limited(mix: Mix, gain: float) -> Iterator[Samples]:
+def _limited(mix: Rendered, gain: float) -> Iterator[Samples]:
     limiter = Limiter(10 ** (CEILING_DBTP / 20))
     for block in mix.blocks():
         yield limiter.process(block * np.float32(gain))

@@ -14,7 +14,18 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.db import migrate
-from tools.endurance import consistency, crash, floods, growth, races, soak, studio_jobs, wire_fuzz, worker_kill
+from tools.endurance import (
+    consistency,
+    crash,
+    floods,
+    focus_session,
+    growth,
+    races,
+    soak,
+    studio_jobs,
+    wire_fuzz,
+    worker_kill,
+)
 from tools.endurance.flood_generators import KINDS
 from tools.endurance.report import Figure, at_most, exactly, show
 from tools.endurance.state_machine import Machine
@@ -188,7 +199,7 @@ def wire_fuzzed(kind: str, folder: Path, progress: Progress) -> Iterator[Figure]
 PARTS: dict[str, Part] = {
     "races": race, "sequences": sequences, "crashes": crashes, "worker_kills": worker_kills, "histories": histories,
     "growth": grown, "soak": soaked, "floods": flooded, "wire_fuzz": wire_fuzzed,
-    "studio_kills": studio_jobs.kills, "studio_load": studio_jobs.load,
+    "studio_kills": studio_jobs.kills, "studio_load": studio_jobs.load, "focus_session": focus_session.play,
 }  # fmt: skip
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from models import generation_work, generations, organizations
+from models import generations, organizations, turns
 from models.access import Caller
 from models.base import metadata
 from models.db import connection
 from models.db.database import Database
+from models.generation_work import Work
 from models.generations import Job, JobLimits, Order
 
 HOME = "org_jobs"
@@ -46,6 +47,13 @@ def ask(
     made, is_new = generations.create(caller(user_id, organization_id), organization_id, order, limits)
     assert is_new
     return made
+
+
+def take(worker_id: str) -> Work | None:
+    """The next job of the queue, taken by a worker; no session is there whose segment could be next."""
+    work = turns.take(worker_id)
+    assert work is None or isinstance(work, Work)
+    return work
 
 
 def rows(table: str) -> Sequence[Any]:
@@ -87,5 +95,5 @@ def taking_turns(database: Database) -> Iterator[list[str]]:
     order: list[str] = []
     yield order
     with database.use():
-        while (work := generation_work.take("worker_of_the_test")) is not None:
+        while (work := take("worker_of_the_test")) is not None:
             order.append(work.user_id)

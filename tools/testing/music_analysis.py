@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -129,3 +129,31 @@ def mono_loss(samples: Signal) -> float:
 def spread(values: Collection[float]) -> float:
     """The largest distance between neighbours of sorted values."""
     return max((upper - lower for lower, upper in pairwise(sorted(values))), default=0.0)
+
+
+def crossfaded(pieces: Sequence[Signal], fade_seconds: float) -> tuple[Signal, list[int]]:
+    """Pieces as a player joins them, each over the end of the one before, and the sample at which each join begins.
+
+    The fades are a quarter of a cosine and of a sine, so that their powers add up to one.
+    """
+    count = round(fade_seconds * RATE)
+    angle = (np.arange(count) / count * np.pi / 2)[:, None]
+    played, joins = pieces[0], []
+    for piece in pieces[1:]:
+        joins.append(len(played) - count)
+        both = played[-count:] * np.cos(angle) + piece[:count] * np.sin(angle)
+        played = np.concatenate([played[:-count], both, piece[count:]])
+    return played, joins
+
+
+def beat_phase(samples: Signal, tempo: float, start: float, beats: int) -> float:
+    """Where in the beat the onsets of so many beats from `start` (seconds) lie, in seconds from 0 to one beat.
+
+    The beats are counted from the first sample of the whole signal.
+    """
+    beat, first = 60 / tempo, round(start * RATE)
+    part = samples[first : first + round(beats * beat * RATE)]
+    strength = np.maximum(onsets(part), 0)
+    moments = first / RATE + np.arange(len(strength)) * _HOP / RATE
+    angle = np.angle((strength * np.exp(2j * np.pi * moments / beat)).sum())
+    return float(angle / (2 * np.pi) % 1 * beat)

@@ -36,11 +36,19 @@ PROBES: dict[str, dict[str, Any] | None] = {
     "list_shares": None,
     "revoke_share": None,
     "save_shared_track": None,
+    "list_focus_sessions": None,
+    "start_focus_session": {"goal": "focus", "target_minutes": 30},
+    "get_focus_session": None,
+    "end_focus_session": None,
 }
 
 
 class Scene(NamedTuple):
-    """A service, alice's client, and ids: a collection with one saved track, another track, a job, a link, a token."""
+    """A service, alice's client, and her ids.
+
+    Those of a collection with one saved track, of another track, of a queued job, of a focus session, and of a share
+    link with its token.
+    """
 
     service: Service
     alice: httpx.Client

@@ -28,7 +28,16 @@ BINDS: dict[str, Any] = {
     "new_share_link_id": None,
     "user": seed.user(0),
     "job": seed.job_id(5),
+    "session": seed.session_id(5),
+    "index": 0,
+    "seconds": 120,
+    "new_duration": 120_000,
+    "new_fade": 3000,
+    "new_name": "org_home1/a.mp3",
+    "new_bytes": 5,
+    "new_type": "audio/mpeg",
     "wanted": "queued",
+    "wanted_status": "ended",
     "mine": 1,
     "worker": "worker-1",
     "share": 5,
@@ -58,7 +67,7 @@ BINDS: dict[str, Any] = {
     **dict.fromkeys(("set_name", "set_description", "set_cover_track_id", "set_cover_image_url"), True),
 }
 TIMESTAMP, TIMESTAMP_BINDS = datetime(2026, 1, 1, tzinfo=UTC), (
-    "now", "before", "after", "created_at", "ends_at", "start", "end", "earliest", "day", "week", "month",
+    "now", "before", "after", "created_at", "ends_at", "start", "end", "earliest", "day", "week", "month", "next_due",
 )  # fmt: skip
 
 

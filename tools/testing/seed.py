@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 
 from models.db import engines
+from models.focus_tables import focus_segments, focus_sessions
 from models.generation_tables import generations, spend_windows
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, memberships, organizations, tracks
@@ -35,6 +36,10 @@ def job_id(number: int) -> str:
     return f"mjob_{number:012x}"
 
 
+def session_id(number: int) -> str:
+    return f"mfocus_{number:012x}"
+
+
 def fill(
     url: str, collection_count: int, user_count: int, track_count: int, on_progress: Callable[[int], None]
 ) -> None:
@@ -49,6 +54,8 @@ def fill(
         _write(connection, collection_tracks, _members(track_count), on_progress)
         _write(connection, generations, _jobs(track_count, user_count), on_progress)
         _write(connection, spend_windows, _windows(), on_progress)
+        _write(connection, focus_sessions, _sessions(track_count, user_count), on_progress)
+        _write(connection, focus_segments, _segments(track_count, user_count), on_progress)
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
     engine.dispose()
@@ -170,3 +177,54 @@ def _windows() -> Iterator[dict[str, Any]]:
     for number in range(365):
         start = FIRST_TIMESTAMP + timedelta(days=number)
         yield {"organization_id": HOME, "span": "day", "window_start": start, "spent_cents": 5}
+
+
+def _sessions(count: int, user_count: int) -> Iterator[dict[str, Any]]:
+    """A user has one active session at most; the audio of all but a few ended ones is forgotten."""
+    for number in range(min(count, 2000)):
+        is_active, moment = number < min(user_count, 40), FIRST_TIMESTAMP + timedelta(seconds=number)
+        yield {
+            "organization_id": HOME,
+            "id": session_id(number),
+            "user_id": user(number % user_count),
+            "status": "active" if is_active else "ended",
+            "goal": "focus",
+            "engine": "studio",
+            "intensity": "medium",
+            "divergence_percent": 40,
+            "target_minutes": 30,
+            "segment_seconds": 120,
+            "segment_cents": 0,
+            "total_segments": 15,
+            "next_index": 2,
+            "seed": number,
+            "fingerprint": b"0" * 32,
+            "due_at": moment,
+            "attempt": 0,
+            "seen_at": moment,
+            "created_at": moment,
+            "ended_at": None if is_active else moment,
+            "purged_at": None if is_active or number % 100 == 0 else moment,
+        }
+
+
+def _segments(count: int, user_count: int) -> Iterator[dict[str, Any]]:
+    for session in _sessions(count, user_count):
+        for index in range(2):
+            has_audio = session["purged_at"] is None
+            yield {
+                "organization_id": HOME,
+                "session_id": session["id"],
+                "segment_index": index,
+                "user_id": session["user_id"],
+                "engine": "studio",
+                "cost_cents": 0,
+                "seconds": 120,
+                "reserved_at": session["created_at"],
+                "made_at": session["created_at"],
+                "duration_ms": 120_000,
+                "fade_ms": 3000,
+                "audio_name": f"{HOME}/{session['id']}-{index}-00000000.mp3" if has_audio else None,
+                "audio_bytes": 5 if has_audio else None,
+                "mime_type": "audio/mpeg" if has_audio else None,
+            }

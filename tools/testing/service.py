@@ -31,6 +31,7 @@ from models.audio_store import AudioStore
 from models.base import metadata, new_id, now
 from models.db import circuit_breaker, connection, engines
 from models.db.database import Database
+from models.focus_tables import focus_sessions
 from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
 from models.share_tables import share_links
@@ -53,6 +54,7 @@ NO_TRACK = "mtrack_000000000000"
 NO_JOB = "mjob_000000000000"
 NO_SHARE = "mslink_000000000000"
 NO_TOKEN = "shr_00000000000000000000000000000000"
+NO_SESSION = "mfocus_000000000000"
 START_SECONDS = 30
 PROGRAM = ("-m", "cli")
 # Texts in the log that mean a fault of the service.
@@ -70,6 +72,7 @@ SNAPSHOT = (
     select(func.count(library_entries.c.removed_at), func.max(library_entries.c.saved_at)),
     select(generations.c.status, func.count()).group_by(generations.c.status).order_by(generations.c.status),
     select(func.sum(active_jobs.c.job_count)),
+    select(focus_sessions.c.status, func.count()).group_by(focus_sessions.c.status).order_by(focus_sessions.c.status),
     *(select(func.count()).select_from(table) for table in metadata.sorted_tables if table.name not in OPERATOR_TABLES),
 )
 # For tests that do not depend on the database.

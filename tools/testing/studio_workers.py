@@ -30,6 +30,7 @@ command = ["sh", "-c", "sleep 600"]
 max_duration_seconds = 600
 [engines.second]
 command = ["sh", "-c", "sleep 1; cat '{tone}'"]
+modes = ["creation", "focus"]
 [engines.broken]
 command = ["sh", "-c", "echo no model >&2; exit 3"]
 [engines.unwilling]

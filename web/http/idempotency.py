@@ -73,8 +73,8 @@ def _claimed(context: RequestContext, work: Work, name: Name) -> Response:
     return response
 
 
-def body_fingerprint(body: Mapping[str, object], without: str) -> bytes:
-    """SHA-256 of a JSON body without one field; for an operation that does its own idempotency."""
+def body_fingerprint(body: Mapping[str, object], without: str = "") -> bytes:
+    """SHA-256 of a JSON body, without one field if it is named; for an operation that does its own idempotency."""
     fields = {name: value for name, value in body.items() if name != without}
     return hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)).digest()
 

@@ -28,7 +28,7 @@ _PART = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Grant(NamedTuple):
-    """What a seal says: owner of a track, part of the track (`master` or a stem), and expiry in Unix seconds."""
+    """What a seal says: the owner, what is played (`master`, a stem, or `segment`), and the expiry in Unix seconds."""
 
     organization_id: str
     part: str
