@@ -8,6 +8,7 @@ from models import focus_audio
 from models import focus_sessions as sessions
 from models.base import now
 from models.db import connection
+from models.focus_queries import END_ACTIVE
 from models.focus_tables import focus_sessions
 from models.retention import batch_end, delete_before
 
@@ -61,6 +62,14 @@ def end_all() -> int:
     for _ in focus_audio.forget_ended(now()):
         continue  # what no row names is removed by the maintenance
     return ended
+
+
+@connection.transaction
+def end_all_of(organization_id: str, user_id: str) -> int:
+    """Ends the active session of a user in an organization, if there is one; returns how many ended."""
+    rows = connection.fetch_all(END_ACTIVE, organization=organization_id, user=user_id, key=None, now=now())
+    sessions.release(organization_id, user_id, [row.id for row in rows])
+    return len(rows)
 
 
 def delete_ended(older_than_days: float) -> int:

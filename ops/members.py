@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models import generations, keys, organizations, shares
+from models import focus_retention, generations, keys, organizations, shares
 from models.db import connection
 from models.keys import Actor
 from models.organizations import Member
@@ -17,6 +17,7 @@ COLUMNS = ("user_id", "since", "removed_at")
 ENDED_WITH_MEMBERSHIP: Mapping[str, Callable[[str, str], int]] = {
     "cancelled_jobs": generations.cancel_all,
     "revoked_links": shares.revoke_all_of,
+    "ended_sessions": focus_retention.end_all_of,
 }
 
 

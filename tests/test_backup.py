@@ -485,7 +485,7 @@ def _populate(url: str, user: str = "alice") -> None:
         shares.share_track(caller, HOME, track.id, shares.Terms(), user.encode().ljust(32))
         transaction(idempotency.store)(HOME, user, "key", b"1" * 32, 201, {}, b"{}")
         engines.change("studio", cents_per_minute=25)
-        spending.set_limits(HOME, {"day": 1000})
+        spending.set_limits(HOME, {"day": 1_000_000})
         order = Order("studio", "creation", "rain", 30, True, None, track.id, ["calm"], "Rain", user, b"1" * 32)
         generations.create(caller, HOME, order, JobLimits(25, 10))
         _play_a_session(caller)

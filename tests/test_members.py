@@ -6,9 +6,22 @@ import httpx
 import pytest
 
 import app
-from models import collection_tracks, collections, generations, keys, library, organizations, spending, tracks
+from models import (
+    collection_tracks,
+    collections,
+    focus_sessions,
+    generations,
+    keys,
+    library,
+    organizations,
+    shares,
+    spending,
+    tracks,
+)
 from models.access import Caller
 from models.db.database import Database
+from models.exceptions import NotFound
+from models.focus_sessions import Wish
 from models.generations import JobLimits, Order
 from models.keys import Actor
 from ops import members
@@ -52,7 +65,7 @@ def test_members_are_added_listed_removed_and_added_again(home: Shell) -> None:
     removed = home.json("members", "remove", HOME, "carol")
     assert removed == {
         "organization_id": HOME, "user_id": "carol", "was_member": True, "revoked_keys": 0, "cancelled_jobs": 0,
-        "revoked_links": 0,
+        "revoked_links": 0, "ended_sessions": 0,
     }  # fmt: skip
     assert [row["user_id"] for row in home.json("members", "list", HOME)] == ["alice", "bob"]
     listed = {row["user_id"]: row["removed_at"] for row in home.json("members", "list", HOME, "--removed")}
@@ -93,6 +106,24 @@ def test_a_removal_ends_keys_and_jobs_of_the_user_in_this_organization_only(home
         generations.create(BOB, HOME, order(1), LIMITS)  # the places in the queue are free again
     events = [row for row in home.json("keys", "log", "--organization", HOME) if row["event"] == "revoked"]
     assert [row["command"] for row in events] == ["members remove"] * 2
+
+
+def test_a_removal_ends_links_and_the_session_of_the_user_only(home: Shell) -> None:
+    with connected(home.url):
+        for member in (ALICE, BOB):
+            track = tracks.add(HOME, member.user_id, title="Rain")
+            assert track is not None
+            shares.share_track(member, HOME, track.id, shares.Terms(), member.user_id.encode().ljust(32))
+            wish = Wish("focus", "studio", None, "medium", 50, 30, None, b"1" * 32)
+            focus_sessions.start(member, HOME, wish, 0)
+    removed = home.json("members", "remove", HOME, "alice")
+    assert (removed["revoked_links"], removed["ended_sessions"]) == (1, 1)
+    with connected(home.url):
+        with pytest.raises(NotFound):
+            shares.resolve(b"alice".ljust(32))
+        assert shares.resolve(b"bob".ljust(32)).link.organization_id == HOME
+        states = [focus_sessions.list_page(member, HOME, None, 9, 0)[0].status for member in (ALICE, BOB)]
+        assert states == ["ended", "active"]
 
 
 def test_tracks_of_a_former_member_stay_with_those_who_saved_them(home: Shell) -> None:
