@@ -32,8 +32,8 @@ MALLORY = caller("mallory", OTHER)
 OF_NOBODY = {"engine_settings", "workers"}
 # Bytes that are no secret: digests of audio and of requests, waveforms, and a stored answer.
 EXPORTED_BYTES = {
-    "focus_sessions.fingerprint", "generations.fingerprint", "idempotency_keys.body", "idempotency_keys.fingerprint", "tracks.source_digest",
-    "tracks.waveform",
+    "focus_sessions.fingerprint", "generations.fingerprint", "idempotency_keys.body", "idempotency_keys.fingerprint",
+    "tracks.source_digest", "tracks.waveform",
 }  # fmt: skip
 AUDIO = b"a piece of music" * 1000
 
