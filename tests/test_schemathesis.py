@@ -54,7 +54,10 @@ TRACK_FIELDS = {"track_id", "cover_track_id"}
 TRACK_ID = re.compile("mtrack_[0-9a-f]{12}")
 SPARE_TRACKS = 200
 # What an engine can do is told by list_engines, not by the schema.
-_POSSIBLE = {"engine": "studio", "duration_seconds": 30, "lyrics": None, "seed_track_id": None}
+_POSSIBLE = {
+    "create_generation": {"engine": "studio", "duration_seconds": 30, "lyrics": None, "seed_track_id": None},
+    "start_focus_session": {"engine": "studio", "custom_prompt": "rain"},
+}
 # No generated request has a valid seal.
 SEALED = {"get_audio"}
 
@@ -155,8 +158,9 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
             for name in TRACK_FIELDS & case.body.keys():
                 if TRACK_ID.fullmatch(str(case.body[name])):
                     case.body[name] = track_id
-        if case.operation.definition.raw["operationId"] == "create_generation" and _is_positive(case):
-            case.body |= _POSSIBLE
+        if _is_positive(case):
+            possible = _POSSIBLE.get(case.operation.definition.raw["operationId"], {})
+            case.body = case.body | possible if possible else case.body
         key = str((case.headers or {}).get("Idempotency-Key", ""))
         if key in used and re.fullmatch("[!-~]{1,255}", key):
             case.headers["Idempotency-Key"] = uuid4().hex
@@ -220,7 +224,9 @@ class Findings:
         for case_id, interaction in recorder.interactions.items():
             if interaction.response is not None and interaction.request.method in (_method(recorder, case_id), "HEAD"):
                 label = recorder.cases[case_id].value.operation.definition.raw["operationId"]
-                self.statuses.setdefault(label, set()).add(interaction.response.status_code)
+                statuses = self.statuses.setdefault(label, set())
+                if interaction.request.method != "OPTIONS":  # the answer to a preflight request is not the operation's
+                    statuses.add(interaction.response.status_code)
                 self.asked_as.setdefault(recorder.cases[case_id].value.auth_identity, set()).add(label)
                 self._follow(recorder.cases[case_id], interaction.response.status_code)
 
