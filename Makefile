@@ -63,7 +63,7 @@ test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages,
 
 test-pages: $(LINTERS) ## Open the reference in Chromium, try a request, and leave pictures in dist/screenshots
 	@$(call debian,chromium:chromium)
-	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_browser.py tests/proofs/test_playback_in_browser.py tests/proofs/test_shared_page_in_browser.py
+	@$(BIN)/python -m pytest -q -n 0 $(wildcard tests/proofs/test_*browser.py)
 
 endure: $(TOOLS) ## Prove what takes an hour: races, sequences, crashes, histories, a million collections, soak, floods, a fuzz of the wire (PARTS=)
 	@$(call debian,wrk:wrk taskset:util-linux)

@@ -24,6 +24,7 @@ DIFFERENCES: dict[Row, str] = {
     ("Header", "required"): "Connexion does not check the header fields of a response; ours answers 500.",
     ("Schema", "x-errors"): "Ours refuses query parameters that the contract does not have.",
     ("Parameter", "in", "header"): "Ours refuses query parameters that the contract does not have.",
+    ("PathItem", "servers"): "Connexion serves every path below the servers of the document.",
     ("Operation", "x-scope"): "The extension is ours.",
     ("Operation", "x-invalid-request"): "The extension is ours.",
     ("Operation", "x-rate-limit"): "The extension is ours.",

@@ -25,7 +25,6 @@ from tools.testing.music_analysis import RATE, Signal
 
 SECONDS, COUNT, DIVERGENCE = 30.0, 3, 0.4
 MOST_LU, MOST_PHASE_SECONDS = 1.0, 0.010
-BEATS = 16
 # Engine, goal, intensity, and words of one's own.
 SESSIONS = (
     ("studio", "focus", "medium", ""),
@@ -73,24 +72,11 @@ def heard(session: tuple[str, str, str, str]) -> Heard:
 
 
 def jumps(pieces: Sequence[Signal], fade: float) -> list[float]:
-    """By how many LU each crossfade is louder than its neighbours."""
-    played, joins = analysis.crossfaded(pieces, fade)
-    count = round(fade * RATE)
-    around = np.mean([analysis.loudness(piece) for piece in pieces])
-    return [analysis.loudness(played[start : start + count]) - float(around) for start in joins]
+    return analysis.join_jumps(*analysis.crossfaded(pieces, fade), fade)
 
 
 def phase_errors(found: Heard, pieces: Sequence[Signal], fade: float) -> list[float]:
-    """How far the beats after each join lie from those before it, in seconds."""
-    played, joins = analysis.crossfaded(pieces, fade)
-    tempo, errors = found.scores[0].tempo, []
-    beat = 60 / tempo
-    for start in joins:
-        before = analysis.beat_phase(played, tempo, start / RATE - BEATS * beat, BEATS)
-        after = analysis.beat_phase(played, tempo, start / RATE + fade, BEATS)
-        distance = abs(after - before) % beat
-        errors.append(min(distance, beat - distance))
-    return errors
+    return analysis.beat_errors(*analysis.crossfaded(pieces, fade), fade, found.scores[0].tempo)
 
 
 @slow

@@ -20,6 +20,8 @@ FILES = {
     "/docs/start.js": "start.js",
     "/docs/scalar.js": "scalar.js",
     "/docs/page.css": "page.css",
+    "/docs/focus.html": "focus.html",
+    "/docs/focus.js": "focus.js",
 }
 UNKNOWN_PATHS = [
     "/docs/",

@@ -36,10 +36,13 @@ PLAIN = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src data:; {_NOTHING_ELSE}",
 }
 MARKDOWN = {"Content-Type": "text/markdown; charset=utf-8"}
+_PAGE = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
 _SCRIPT = {"Content-Type": "text/javascript; charset=utf-8"}
 FILES: dict[str, tuple[str, dict[str, str]]] = {
-    "": ("index.html", {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}),
+    "": ("index.html", _PAGE),
     "start.js": ("start.js", _SCRIPT),
+    "focus.html": ("focus.html", _PAGE),
+    "focus.js": ("focus.js", _SCRIPT),
     "scalar.js": ("scalar.js", _SCRIPT),
     "page.css": ("page.css", {"Content-Type": "text/css; charset=utf-8"}),
 }
@@ -48,7 +51,7 @@ MAX_ENCODED = 64
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 # A page is compressed again for each host that a client names, so speed counts more than the last tenth of the size.
 _GZIP_LEVEL = 4
-_WITH_LINKS = ("index.html", "start.js")
+_WITH_LINKS = ("focus.html", "focus.js", "index.html", "start.js")
 # Caches must revalidate each use, so that no page mixes files of two versions after an upgrade.
 _CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
 

@@ -146,6 +146,27 @@ def crossfaded(pieces: Sequence[Signal], fade_seconds: float) -> tuple[Signal, l
     return played, joins
 
 
+def join_jumps(played: Signal, joins: Sequence[int], fade_seconds: float) -> list[float]:
+    """By how many LU each crossfade is louder than what is played alone, on average."""
+    count = round(fade_seconds * RATE)
+    begins, ends = [0, *(start + count for start in joins)], [*joins, len(played)]
+    alone = [loudness(played[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+    return [loudness(played[start : start + count]) - float(np.mean(alone)) for start in joins]
+
+
+def beat_errors(
+    played: Signal, joins: Sequence[int], fade_seconds: float, tempo: float, beats: int = 16
+) -> list[float]:
+    """How far the beats after each join lie from those before it, in seconds."""
+    beat, errors = 60 / tempo, []
+    for start in joins:
+        before = beat_phase(played, tempo, start / RATE - beats * beat, beats)
+        after = beat_phase(played, tempo, start / RATE + fade_seconds, beats)
+        distance = abs(after - before) % beat
+        errors.append(min(distance, beat - distance))
+    return errors
+
+
 def beat_phase(samples: Signal, tempo: float, start: float, beats: int) -> float:
     """Where in the beat the onsets of so many beats from `start` (seconds) lie, in seconds from 0 to one beat.
 

@@ -61,6 +61,10 @@ def _integer(schema: dict[str, Any], _: dict[str, Any]) -> Values:
     return st.integers(schema.get("minimum", -3), schema.get("maximum", 9))
 
 
+def _number(schema: dict[str, Any], _: dict[str, Any]) -> Values:
+    return st.floats(schema.get("minimum", -3), schema.get("maximum", 9))
+
+
 def _array(schema: dict[str, Any], document: dict[str, Any]) -> Values:
     return st.lists(_valid(schema["items"], document), max_size=3)
 
@@ -75,6 +79,7 @@ _BY_TYPE = {
     "array": _array,
     "boolean": lambda *_: st.booleans(),
     "integer": _integer,
+    "number": _number,
     "object": _object,
     "string": _text,
 }

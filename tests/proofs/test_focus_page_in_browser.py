@@ -1,0 +1,146 @@
+"""The page that plays focus sessions, in Chromium: joins of what it decodes and mixes, and a session from its form."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from models import focus_sessions, turns
+from models.base import now
+from models.db import connection
+from models.focus_sessions import Session, Wish
+from models.focus_tables import focus_sessions as table
+from studio import focus
+from tests.proofs.toolchains import BIN
+from tools.testing import music_analysis as analysis
+from tools.testing.callers import caller
+from tools.testing.music_analysis import RATE, Signal
+from tools.testing.played import Played, playing
+from tools.testing.service import ALICE, HOME
+from web.playback import Playback
+from worker.jobs import Runner
+from worker.policy import Policy
+
+ME, SEGMENT_SECONDS, MINUTES, JOINS = "worker_me", 30, 6, 10
+MOST_LU, MOST_PHASE_SECONDS = 1.0, 0.010
+ENGINES = ("studio", "drift")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    with playing(tmp_path_factory.mktemp("focus")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def runner(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    assert isinstance(played.application.playback, Playback)
+    spool = tmp_path_factory.mktemp("spool")
+    return Runner(played.application.playback.store, Policy, {}, spool, lambda: False, time.sleep)
+
+
+class Heard(NamedTuple):
+    session: Session
+    wish: focus.Wish
+    samples: Signal
+    joins: list[int]
+    fade_seconds: float
+
+
+class Seen(NamedTuple):
+    page: dict[str, Any]
+    sessions: dict[str, Heard]
+
+
+@pytest.fixture(scope="module")
+def seen(played: Played, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """What the browser reports, and what it mixed of a session of each engine."""
+    folder = tmp_path_factory.mktemp("mixed")
+    with played.database.use():
+        sessions = {engine: _session(engine, runner) for engine in ENGINES}
+        listed = json.dumps([session.id for session in sessions.values()])
+        key = played.api.headers["X-API-Key"]
+        command = [str(BIN / "node"), "focus_page.mjs", played.url, HOME, key, listed, str(folder)]
+        page = _run(command, runner)
+        return Seen(page, {engine: _heard(session, folder) for engine, session in sessions.items()})
+
+
+def _session(engine: str, runner: Runner) -> Session:
+    """A session whose segments are all made: it began an hour ago, so they are due."""
+    wish = Wish("focus", engine, None, "medium", 40, MINUTES, None, bytes(32), SEGMENT_SECONDS)
+    started, _ = focus_sessions.start(caller(ALICE, HOME), HOME, wish, 0)
+    connection.execute(update(table).where(table.c.id == started.id).values(created_at=now() - timedelta(hours=1)))
+    for _ in range(JOINS + 1):
+        _work(runner)
+    return focus_sessions.end(caller(ALICE, HOME), HOME, started.id)
+
+
+def _work(runner: Runner) -> bool:
+    work = turns.take(ME)
+    if work is not None:
+        runner.run(work)
+    return work is not None
+
+
+def _run(command: Sequence[str], runner: Runner) -> dict[str, Any]:
+    """The report of the browser, for which segments are made meanwhile."""
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parent, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        while process.poll() is None:
+            if not _work(runner):
+                time.sleep(0.1)
+        out, err = process.communicate()
+    assert process.returncode == 0, err.decode()
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def _heard(session: Session, folder: Path) -> Heard:
+    samples = np.fromfile(folder / f"{session.id}.pcm", np.int16).reshape(-1, 2) / 32768
+    made = focus_sessions.segments(session)
+    wish = focus.Wish(session.goal, "", session.intensity, session.engine, session.segment_seconds, session.seed)
+    fade_seconds, joins, end = made[0].fade_ms / 1000, [], 0.0
+    for segment in made:
+        end += segment.duration_ms / 1000 - (fade_seconds if end else 0)
+        joins.append(round((end - fade_seconds) * RATE))
+    return Heard(session, wish, samples, joins[:-1], fade_seconds)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ten_joins_in_a_row_are_as_loud_as_the_rest(seen: Seen, engine: str) -> None:
+    heard = seen.sessions[engine]
+    assert len(heard.joins) == JOINS
+    assert max(map(abs, analysis.join_jumps(heard.samples, heard.joins, heard.fade_seconds))) <= MOST_LU
+
+
+def test_the_beat_goes_on_over_ten_joins(seen: Seen) -> None:
+    heard = seen.sessions["studio"]
+    tempo = focus.session_brief(heard.wish).tempo
+    assert max(analysis.beat_errors(heard.samples, heard.joins, heard.fade_seconds, tempo)) < MOST_PHASE_SECONDS
+
+
+def test_a_later_join_would_be_noticed(seen: Seen) -> None:
+    heard = seen.sessions["studio"]
+    late = heard.joins[4] + round(heard.fade_seconds * RATE) // 2
+    broken = np.concatenate([heard.samples[:late], np.zeros((round(0.03 * RATE), 2)), heard.samples[late:]])
+    tempo = focus.session_brief(heard.wish).tempo
+    assert max(analysis.beat_errors(broken, heard.joins, heard.fade_seconds, tempo)) > MOST_PHASE_SECONDS
+
+
+def test_the_form_starts_a_session_and_says_what_is_wrong(seen: Seen) -> None:
+    wrong, plays = seen.page["said"]
+    assert "valid API key" in wrong
+    assert plays == "Segment 1 of 15."
+    refused = [line for line in seen.page["complaints"] if "401" not in line]
+    assert refused == []
