@@ -140,7 +140,7 @@ def _quoted(value: str) -> str:
 
 
 def _normalize(page: str) -> str:
-    """The page with fixed ids, times and progress, as if no music had been made; those of the demo data are fixed already."""
+    """The page with fixed ids and times, as if no music had been made yet; the demo data is fixed already."""
     created = re.findall(r"export (?:COLLECTION|JOB|SESSION|SHARE)_ID=(m[a-z]+_[0-9a-f]{12})", page)
     created += re.findall(r'"(mlib_[0-9a-f]{12})",\n  "track_id": "\w+",\n  "source": "shared"', page)
     for number, made in enumerate(dict.fromkeys(created)):
