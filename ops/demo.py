@@ -10,7 +10,7 @@ from models.db import connection
 from models.organizations import join
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, organizations, tracks
-from ops import demo_jobs, demo_shares
+from ops import demo_focus, demo_jobs, demo_shares
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
@@ -115,6 +115,7 @@ def load(pepper: bytes) -> None:
     connection.execute_many(ADD_COLLECTION, [collection()])
     connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
     demo_jobs.reset(ORGANIZATION, ALICE, TRACKS[0].track_id, track(0)["created_at"])
+    demo_focus.reset(ORGANIZATION, ALICE, DAY + timedelta(hours=9))
     demo_shares.add(ORGANIZATION, (BOB, SHARED.track_id), (ALICE, COLLECTION), DAY + timedelta(hours=12), pepper)
 
 

@@ -186,7 +186,7 @@ def test_static_site_equals_the_served_pages_but_for_the_address(reader: httpx.C
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     served = {file: reader.get(f"/{file}".removesuffix("/index.html")).content for file in files}
     written = {file: (tmp_path / file).read_bytes() for file in files}
-    assert len(files) == 2 * (5 + len(OPERATIONS)) + 6
+    assert len(files) == 2 * (5 + len(OPERATIONS)) + 8
     assert json.loads(written[Path("docs/openapi.json")])["servers"][0]["url"] == f"{origin}/v1"
     for file in files:  # pages for browsers are beside the API
         found, other = (page[file].replace(absolute, relative) for page in (written, served))
