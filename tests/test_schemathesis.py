@@ -23,6 +23,7 @@ from schemathesis.config import (
     ProjectsConfig,
     SchemathesisConfig,
 )
+from schemathesis.core import NotSet
 from schemathesis.engine import events
 from schemathesis.generation import GenerationMode
 from schemathesis.schemas import BaseSchema
@@ -53,6 +54,7 @@ READS = ("get_collection", "list_collection_tracks")
 TRACK_FIELDS = {"track_id", "cover_track_id"}
 TRACK_ID = re.compile("mtrack_[0-9a-f]{12}")
 SPARE_TRACKS = 200
+WRONGLY_ACCEPTED = "Schema-violating request accepted"
 # What an engine can do is told by list_engines, not by the schema.
 _POSSIBLE = {
     "create_generation": {"engine": "studio", "duration_seconds": 30, "lyrics": None, "seed_track_id": None},
@@ -176,6 +178,18 @@ def _valid_token(path: dict[str, Any]) -> dict[str, str]:
     return {name: value for name, (form, value) in known.items() if re.fullmatch(form, str(path.get(name)))}
 
 
+def _is_valid_without_body(recorder: Any, case_id: str, failure: Any) -> bool:
+    """Whether a request without its optional body was taken for an invalid one.
+
+    When a path parameter has been replaced, Schemathesis 4.32 decides again what is valid, and says that a body which
+    is not there is not. What it generated is then still described as a positive case.
+    """
+    case = recorder.cases[case_id].value
+    is_optional = not case.operation.definition.raw.get("requestBody", {"required": True}).get("required", False)
+    left_out = is_optional and isinstance(case.body, NotSet)
+    return left_out and failure.title == WRONGLY_ACCEPTED and case.meta.phase.data.description == "Positive test case"
+
+
 def _method(recorder: Any, case_id: str) -> str:
     """The method of the operation; the request may have another one, which is answered as that of no operation."""
     return str(recorder.cases[case_id].value.operation.method).upper()
@@ -217,6 +231,7 @@ class Findings:
         for case_id, checks in recorder.checks.items():
             self.checks.update(check.name for check in checks)
             found = [check.failure_info.failure for check in checks if check.failure_info is not None]
+            found = [failure for failure in found if not _is_valid_without_body(recorder, case_id, failure)]
             self.failures += [
                 f"{failure.title}\n{failure.message}\n{self._shown(recorder, case_id)}" for failure in found
             ]
@@ -248,7 +263,7 @@ def test_generated_requests_conform_to_the_contract(kind: str, tmp_path_factory:
     print(f"{kind}: {found.cases} requests, seed {SEED or 'fixed'}")  # noqa: T201 - a long run reports it
     assert not found.failures, "\n\n".join(found.failures)
     assert not found.missing, f"{found.missing} only got unknown ids"
-    poor = {name for name, statuses in found.statuses.items() if not statuses & {200, 201, 202}}
+    poor = {name for name, statuses in found.statuses.items() if not statuses & {200, 201, 202, 206, 303}}
     assert set(found.statuses) == {operation.id for operation in operations()}
     assert poor == SEALED, f"{poor} never succeeded"
 

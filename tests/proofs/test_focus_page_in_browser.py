@@ -39,6 +39,7 @@ ME, SEGMENT_SECONDS, MINUTES, JOINS = "worker_me", 30, 6, 10
 MOST_LU, MOST_PHASE_SECONDS = 1.0, 0.010
 ENGINES = ("studio", "drift")
 LAG_SAMPLES = RATE // 20
+SEED = 11
 
 
 @pytest.fixture(scope="module")
