@@ -13,12 +13,16 @@ from models import idempotency, organizations
 from models.base import now
 from models.db import connection as database
 from models.db import migrate
+from models.focus_tables import focus_sessions
+from models.generation_tables import generations
 from models.retention import BATCH_ROWS
 from models.schema import idempotency_keys
-from ops import maintenance
+from models.share_tables import share_links
+from ops import demo, jobs, maintenance
+from settings import Settings
 from tools.testing import databases
 from tools.testing.server_process import connected, running
-from tools.testing.service import ALICE, HOME
+from tools.testing.service import ALICE, HOME, PEPPER
 from web.periodic_thread import PeriodicThread
 
 HOURS = (23, 25)
@@ -41,6 +45,16 @@ def test_idempotency_keys_with_equal_timestamps_are_all_deleted(tmp_path: Path) 
         with connected(url):
             assert idempotency.delete_expired() == BATCH_ROWS + 1
             assert idempotency.delete_expired() == 0
+
+
+def test_demo_outlives_the_maintenance(tmp_path: Path) -> None:
+    """Its rows are as old as the reference pages say, and still there when their samples are run."""
+    with databases.migrated("sqlite", tmp_path) as url, connected(url):
+        demo.load(PEPPER.encode())
+        maintenance.maintain(url, maintenance.AudioOptions((tmp_path / "audio").as_uri(), 24, 900))
+        jobs.delete_old(url, Settings().generation_days)
+        for table, count in ((generations, 2), (focus_sessions, 1), (share_links, 2)):
+            assert len(database.fetch_all(select(table))) == count, table.name
 
 
 @pytest.mark.slow
