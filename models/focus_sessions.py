@@ -1,6 +1,5 @@
 """Focus sessions as their callers see them; models.focus_work is the worker's side."""
 
-import hmac
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from models import money, spending, track_audio
 from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
-from models.exceptions import IdempotencyKeyReused, NotFound, StorageFull
+from models.exceptions import NotFound, StorageFull
 from models.focus_queries import (
     END,
     END_ACTIVE,
@@ -26,6 +25,7 @@ from models.focus_queries import (
     Segment,
     Session,
 )
+from models.idempotency import require_same_request
 
 __all__ = ["Segment", "Session", "end", "get", "list_page", "note_seen", "of_key", "playable", "segments", "start"]
 
@@ -71,9 +71,10 @@ def of_key(caller: Caller, organization_id: str, key: str | None, fingerprint: b
     if key is None:
         return None
     row = connection.fetch_one(FIND_BY_KEY, organization=organization_id, user=caller.user_id, key=key)
-    if row is not None and not hmac.compare_digest(row.fingerprint, fingerprint):
-        raise IdempotencyKeyReused("This Idempotency-Key was used before, with another request")
-    return None if row is None else Session._make(row)
+    if row is None:
+        return None
+    require_same_request(row.fingerprint, fingerprint)
+    return Session._make(row)
 
 
 @connection.transaction

@@ -1,6 +1,5 @@
 """Jobs that make music, as their callers see them; models.generation_work is the worker's side."""
 
-import hmac
 import json
 import secrets
 from collections.abc import Sequence
@@ -10,8 +9,9 @@ from models import generation_queue, money, spending, track_audio, tracks
 from models.access import Caller, require_membership
 from models.base import ID_TRIES, new_id, now
 from models.db import connection
-from models.exceptions import IdempotencyKeyReused, InvalidValue, NotFound, StorageFull
+from models.exceptions import InvalidValue, NotFound, StorageFull
 from models.generation_queries import CANCEL, CANCEL_ALL, FIND, FIND_BY_KEY, INSERT, LIST, Job
+from models.idempotency import require_same_request
 
 __all__ = ["Job", "JobLimits", "Order", "cancel", "cancel_all", "create", "get", "list_page", "of_key"]
 
@@ -60,9 +60,10 @@ def of_key(caller: Caller, organization_id: str, key: str | None, fingerprint: b
     if key is None:
         return None
     row = connection.fetch_one(FIND_BY_KEY, organization=organization_id, user=caller.user_id, key=key)
-    if row is not None and not hmac.compare_digest(row.fingerprint, fingerprint):
-        raise IdempotencyKeyReused("This Idempotency-Key was used before, with another request")
-    return None if row is None else Job._make(row)
+    if row is None:
+        return None
+    require_same_request(row.fingerprint, fingerprint)
+    return Job._make(row)
 
 
 @connection.transaction

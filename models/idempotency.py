@@ -4,6 +4,7 @@ Decisions 19 and 20.
 """
 
 import hashlib
+import hmac
 import json
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -62,9 +63,14 @@ def claim(organization_id: str, user_id: str, key: str, fingerprint: bytes) -> S
     row = connection.fetch_one(FIND, organization_id=organization_id, user_id=user_id, key=key)
     if row is None:
         return None
-    if row.fingerprint != fingerprint:
-        raise IdempotencyKeyReused("This Idempotency-Key was used before, with another request")
+    require_same_request(row.fingerprint, fingerprint)
     return StoredResponse(row.status, json.loads(row.headers), row.body, row.created_at)
+
+
+def require_same_request(stored: bytes, fingerprint: bytes) -> None:
+    """Raises IdempotencyKeyReused unless both fingerprints are of one request."""
+    if not hmac.compare_digest(stored, fingerprint):
+        raise IdempotencyKeyReused("This Idempotency-Key was used before, with another request")
 
 
 def store(
