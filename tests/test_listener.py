@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from web.server.config import ServerConfig
 from web.server.listener import MIN_ACCEPTS, Listener
 from web.server.process import GracefulServer
 from web.server.protocol import Protocol
+from web.server.sockets import refuse_new_connections
 
 CONNECTIONS = 100
 PAUSED = "accept paused, out of file descriptors"
@@ -61,6 +63,21 @@ async def _accepted_per_iteration(answered: int) -> list[int]:
         listener.close()
         await listener.wait_closed()
     return [after - before for before, after in itertools.pairwise(counts) if after > before]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters the segments of a socket")
+def test_refused_connections_leave_the_accept_queue_as_it_is() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as early,
+    ):
+        refuse_new_connections(listening)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(listening.getsockname(), timeout=0.3)
+        accepted = listening.accept()[0]
+        early.sendall(b"x")
+        assert accepted.recv(1) == b"x"
+        accepted.close()
 
 
 @pytest.mark.parametrize("iterations", range(5))

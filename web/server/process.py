@@ -25,8 +25,11 @@ from web.server.lifespan_state import DRAINING
 from web.server.listener import Listener
 from web.server.protocol import Protocol
 from web.server.shutdown_deadline import ShutdownDeadline
+from web.server.sockets import refuse_new_connections
 
 DRAIN_SECONDS, POLL_SECONDS = 1.0, 0.02
+# The time in which handshakes that have begun reach the accept queue.
+HANDSHAKE_SECONDS = 0.02
 # The time for an open connection to send one more request after DRAIN_SECONDS.
 LAST_REQUEST_SECONDS = 1.0
 # The last part of the shutdown timeout, in which the process ends after its requests: this or a quarter of it.
@@ -42,12 +45,13 @@ class GracefulServer(Server):
     """Graceful shutdown on SIGTERM, in these steps.
 
     1. Readiness fails and responses carry `connection: close`, for 1 s if there are connections.
-    2. The connections in the accept queue are accepted, and the listening sockets are closed.
+    2. New connections are refused, those in the accept queue are accepted, and the listening sockets are closed.
     3. Open connections get 1 s for a last request, less if all of them close.
     4. Requests in flight are answered until 1 s before the end of the shutdown timeout; then they are cancelled.
     5. `deadline`, if there is one, ends the process at the end of the timeout.
 
-    Each second is at most a quarter of the shutdown timeout, and so is the last one.
+    Each second is at most a quarter of the shutdown timeout, and so is the last one. A worker shares its listening
+    sockets: others may go on with them, so that only its supervisor refuses new connections.
     """
 
     def __init__(
@@ -55,8 +59,11 @@ class GracefulServer(Server):
         config: ServerConfig,
         on_ready: Callable[[], None] | None = None,
         deadline: ShutdownDeadline | None = None,
+        *,
+        shares_sockets: bool = False,
     ) -> None:
         super().__init__(config)
+        self._shares_sockets = shares_sockets
         self._on_ready = on_ready
         self._deadline = deadline
         self._terminal = signals.Terminal()
@@ -106,6 +113,10 @@ class GracefulServer(Server):
         self._announce_close()
         if self.server_state.connections:
             await self._wait(DRAIN_SECONDS)
+        if not self._shares_sockets:
+            for listening in sockets or ():
+                refuse_new_connections(listening)
+            await asyncio.sleep(HANDSHAKE_SECONDS)
         await self._stop_listening()
         await self._wait(LAST_REQUEST_SECONDS, until_quiet=True)
         timeout = self.config.timeout_graceful_shutdown or 0
@@ -116,7 +127,7 @@ class GracefulServer(Server):
         gc.unfreeze()
 
     async def _stop_listening(self) -> None:
-        """Accepts the connections in the backlog, then refuses new ones."""
+        """Accepts the connections in the backlog, then closes the listening sockets."""
         for listener in self.servers:
             listener.close()
             # The connections accepted last are closed with the others.

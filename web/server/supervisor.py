@@ -25,8 +25,9 @@ from uvicorn.supervisors import multiprocess
 from web.periodic_thread import PeriodicThread
 from web.server import signals
 from web.server.config import ServerConfig
-from web.server.process import FACTORY, POLL_SECONDS, GracefulServer, server_config
+from web.server.process import DRAIN_SECONDS, FACTORY, HANDSHAKE_SECONDS, POLL_SECONDS, GracefulServer, server_config
 from web.server.shutdown_deadline import MIN_SECONDS, ShutdownDeadline, end_process
+from web.server.sockets import refuse_new_connections
 from web.telemetry import standard_streams
 
 TICK_SECONDS = 0.25
@@ -78,7 +79,8 @@ class Worker(multiprocess.Process):
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves in the worker's process."""
         standard_streams.replace()
-        server = GracefulServer(self.config, None, ShutdownDeadline(self.config.timeout_graceful_shutdown or 0))
+        deadline = ShutdownDeadline(self.config.timeout_graceful_shutdown or 0)
+        server = GracefulServer(self.config, None, deadline, shares_sockets=True)
         self._server: Server | None = server  # `pong` answers with its `started`
         server.handle_signals(IGNORED)
         # A killed supervisor cannot stop its workers, and they would keep the port in use.
@@ -203,15 +205,21 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Stops the workers gracefully, and kills those that exceed the shutdown timeout."""
-        kill_at = time.monotonic() + self._deadline.seconds - min(KILL_SECONDS, self._deadline.seconds / 10)
+        started, seconds = time.monotonic(), self._deadline.seconds
         for worker in self._all():
             worker.retire()
-        # The kernel refuses new connections once the supervisor and all workers have closed the sockets.
+        # Before a worker with open connections closes its copies of the listening sockets.
+        self._await_workers(started + min(DRAIN_SECONDS, seconds / 4) - HANDSHAKE_SECONDS)
         for listening in self._sockets:
+            refuse_new_connections(listening)
             listening.close()
-        while any(worker.process.is_alive() for worker in self._all()) and time.monotonic() < kill_at:
-            time.sleep(POLL_SECONDS)
+        self._await_workers(started + seconds - min(KILL_SECONDS, seconds / 10))
         self._kill_all()
+
+    def _await_workers(self, until: float) -> None:
+        """Waits until all workers have ended, or until a time of the monotonic clock."""
+        while any(worker.process.is_alive() for worker in self._all()) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
 
 
 def supervise(
