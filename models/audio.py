@@ -22,12 +22,29 @@ class StoredAudio(NamedTuple):
     mime_type: str
 
 
+class FileRange(NamedTuple):
+    """The bytes [start, end) of an open file, for a server that reads them itself."""
+
+    file: BinaryIO
+    start: int
+    end: int
+
+
 class StoredObject(NamedTuple):
     """An object of the store, which a row may name or not; `modified` is in UTC."""
 
     name: str
     size: int
     modified: datetime
+
+
+def read_range(part: FileRange) -> Iterator[bytes]:
+    """The bytes of a part of a file, in pieces of a MiB; fewer if the file is shorter."""
+    part.file.seek(part.start)
+    left = part.end - part.start
+    while left and (piece := part.file.read(min(left, 1024 * 1024))):
+        left -= len(piece)
+        yield piece
 
 
 def read_pieces(source: BinaryIO) -> Iterator[bytes]:

@@ -6,15 +6,16 @@ what an interrupted write left behind can be listed, and a piece that the kernel
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from models.audio import StoredObject, read_pieces
+from models.audio import FileRange, StoredObject, read_pieces
 from models.exceptions import AudioUnavailable, NoAudio
-from models.file_reader import read_file
 
 PART = ".part"  # of a file that is being written
 
@@ -47,16 +48,24 @@ class Folder:
                 part.unlink(missing_ok=True)
         return size
 
-    async def read(self, name: str, start: int, end: int, piece_bytes: int) -> AsyncGenerator[memoryview, None]:
-        """The bytes [start, end) in pieces, each no longer than the reader is fast."""
+    async def read(self, name: str, start: int, end: int, _piece_bytes: int) -> AsyncGenerator[FileRange, None]:
+        """The bytes [start, end) as a part of the file, which is open until the generator is closed."""
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open, name, end))
+        try:
+            yield FileRange(await asyncio.shield(opening), start, end)
+        finally:
+            if opening.done():
+                _close(opening)
+            else:  # this task was cancelled
+                opening.add_done_callback(_close)
+
+    def _open(self, name: str, end: int) -> BinaryIO:
         with self._found(name):
-            async with aclosing(read_file(self.path(name), start, end, piece_bytes)) as pieces:
-                async for piece in pieces:
-                    start += len(piece)
-                    yield piece
-                    del piece  # a client that reads slowly would keep it in memory
-        if start < end:
+            file = self.path(name).open("rb", 0)
+        if os.fstat(file.fileno()).st_size < end:
+            file.close()
             raise AudioUnavailable(f"the file {name} is shorter than it was")
+        return file
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The whole object in pieces."""
@@ -123,6 +132,11 @@ def _write(part: Path, pieces: Iterator[bytes]) -> int:
         file.flush()
         os.fsync(file.fileno())
         return file.tell()
+
+
+def _close(opening: asyncio.Future[BinaryIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from models.audio import EXTENSIONS, StoredAudio, StoredObject, read_pieces
+from models.audio import EXTENSIONS, FileRange, StoredAudio, StoredObject, read_pieces
 from models.audio_folder import Folder
 from models.exceptions import AudioUnavailable
 
@@ -68,11 +68,11 @@ class AudioStore:
 
     async def read(
         self, name: str, start: int, end: int, piece_bytes: int = PIECE_BYTES
-    ) -> AsyncGenerator[bytes | memoryview, None]:
-        """The bytes [start, end) of an object in pieces, each of at most `piece_bytes` and read when it is asked for.
+    ) -> AsyncGenerator[bytes | FileRange, None]:
+        """The bytes [start, end) of an object: a part of a file, which is open until the end, or pieces of S3.
 
-        A file stays open until the end; no connection to S3 does, however slow the reader is. Raises NoAudio, and
-        AudioUnavailable also for an object that is shorter.
+        Each piece has at most `piece_bytes`, and is fetched when it is asked for: no connection to S3 stays open,
+        however slow the reader is. Raises NoAudio, and AudioUnavailable also for an object that is shorter.
         """
         async with aclosing(self._backend.read(name, start, end, min(piece_bytes, PIECE_BYTES))) as pieces:
             try:

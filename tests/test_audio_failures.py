@@ -13,6 +13,7 @@ from models.exceptions import AudioUnavailable, NoAudio
 from ops import errors
 from tools.testing import failing_drivers
 from tools.testing.service import HOME
+from tools.testing.stored import read
 
 NAME = f"{HOME}/mtrack_0123456789ab-00000000.mp3"
 BUGS = (TypeError, ValueError, OverflowError)
@@ -22,17 +23,10 @@ class PanicException(BaseException):  # as pyo3_runtime's, which cannot be impor
     pass
 
 
-def _read(store: AudioStore) -> None:
-    async def pieces() -> list[bytes]:
-        return [bytes(piece) async for piece in store.read(NAME, 0, 5)]
-
-    asyncio.run(pieces())
-
-
 # The call of obstore that fails, and what calls it.
 CALLS: dict[str, tuple[str, Callable[[AudioStore], object]]] = {
     "write": ("put", lambda store: store.write_bytes(HOME, "mtrack_0123456789ab", "audio/mpeg", b"sound")),
-    "read": ("get_range_async", _read),
+    "read": ("get_range_async", lambda store: read(store, NAME, 0, 5)),
     "copy": ("get", lambda store: store.copy(NAME, AudioStore("memory:///"), "audio/mpeg")),
     "delete": ("delete", lambda store: store.delete(NAME)),
     "list": ("list", lambda store: list(store.list())),
@@ -123,7 +117,7 @@ def test_a_missing_bucket_is_no_missing_object(monkeypatch: pytest.MonkeyPatch) 
 def test_the_reason_of_a_failed_read_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(obstore, "get_range_async", _failing(OSError("no route to host"), is_async=True))
     with capture_logs() as logged, pytest.raises(AudioUnavailable):
-        _read(AudioStore("memory:///"))
+        read(AudioStore("memory:///"), NAME, 0, 5)
     assert [(line["event"], line["reason"]) for line in logged] == [("audio cannot be read", "no route to host")]
 
 

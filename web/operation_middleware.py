@@ -106,7 +106,7 @@ class OperationMiddleware(SpecMiddleware):
         await send_response(context, response, send)
         if response.pieces is not None and context.method != "HEAD":
             with self.dispatcher.database.use():
-                await streaming.send_pieces(response.pieces, receive, send)
+                await streaming.send_pieces(response.pieces, context.scope, receive, send)
 
     async def _respond(self, context: RequestContext, receive: Receive) -> Response:
         if context.path in self.pages or context.path.startswith(_BELOW_DOCS):

@@ -17,7 +17,6 @@ from urllib.parse import quote
 from models.audio import EXTENSIONS, StoredAudio
 from models.audio_store import AudioStore
 from models.exceptions import AudioUnavailable, NoAudio
-from models.file_reader import FAST_BYTES
 from models.focus_sessions import Segment
 from models.tracks import Track
 from web.context import RequestContext, current_request, request_origin
@@ -28,6 +27,8 @@ from web.responses import Piece, RawBody, StreamedBody, WithStatus
 from web.security.signed_urls import Grant, URLSealer
 
 AUDIO_OPERATION = "get_audio"
+# Of an object of S3: the connection of a slow client keeps the last piece.
+PIECE_BYTES = 32 * 1024
 MASTER, SEGMENT = "master", "segment"
 PARTS = frozenset((MASTER, SEGMENT))
 # The longest that S3 signs a URL for.
@@ -148,9 +149,8 @@ class Playback:
         return request.range is None or (selection.status == 206 and ranges.is_simple(request.range))
 
     async def _pieces(self, name: str, start: int, end: int) -> AsyncGenerator[Piece, None]:
-        """Small pieces, because the connection of a slow client keeps what the client has not taken."""
         try:
-            async with aclosing(self.store.read(name, start, end, FAST_BYTES)) as pieces:
+            async with aclosing(self.store.read(name, start, end, PIECE_BYTES)) as pieces:
                 async for piece in pieces:
                     yield piece
                     del piece

@@ -9,15 +9,19 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
+from models.audio import FileRange
+
 _WHOLE_SECONDS = orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_UTC_Z
 Body = TypeVar("Body")
-Piece = bytes | memoryview
+Piece = bytes | memoryview | FileRange
 Pieces = Iterable[Piece] | AsyncIterable[Piece]
 # ASGI extension: `http.response.start` carries the complete response, with encoded headers (SerializedResponse).
 SINGLE_MESSAGE = "music_studio.single_message"
 # ASGI extension: this key of `http.response.body` ends the connection, because the rest of the body will not come.
 ABORT = "music_studio.abort"
-EXTENSIONS: dict[str, dict[object, object]] = {SINGLE_MESSAGE: {}}
+# ASGI extension of the specification: a message with a part of a file, which the server reads.
+ZERO_COPY_SEND = "http.response.zerocopysend"
+EXTENSIONS: dict[str, dict[object, object]] = {SINGLE_MESSAGE: {}, ZERO_COPY_SEND: {}}
 
 
 class WithETag(NamedTuple, Generic[Body]):
@@ -56,9 +60,9 @@ class RawBody:
 class StreamedBody:
     """A body that is sent piece by piece and never held as a whole; its content is not validated.
 
-    A plain iterator runs in a thread. Pieces are made after the transaction of the handler has been committed. `length`
-    is their number of bytes in all, if it is known: the first piece is then made before the response starts, so that
-    what fails at once is an error response.
+    A piece is bytes or, of a body of known length, a part of an open file. A plain iterator runs in a thread. Pieces
+    are made after the transaction of the handler has been committed. `length` is their number of bytes in all, if it is
+    known: the first piece is then made before the response starts, so that what fails at once is an error response.
     """
 
     pieces: Pieces

@@ -22,6 +22,7 @@ from tools.testing import databases
 from tools.testing.cli_runner import Shell
 from tools.testing.server_process import connected
 from tools.testing.service import AWAY, HOME, ROOT
+from tools.testing.stored import content, read
 
 URL = f"s3://{BUCKET}/studio"
 TRACK = "mtrack_0123456789ab"
@@ -70,13 +71,6 @@ def store() -> Iterator[AudioStore]:
     yield opened
     for found in opened.list():
         opened.delete(found.name)
-
-
-def read(store: AudioStore, name: str, start: int, end: int, piece_bytes: int = 256 * 1024) -> list[bytes]:
-    async def pieces() -> list[bytes]:
-        return [bytes(piece) async for piece in store.read(name, start, end, piece_bytes)]
-
-    return asyncio.run(pieces())
 
 
 def write(store: AudioStore, content: bytes = CONTENT) -> str:
@@ -212,7 +206,7 @@ def test_a_server_that_is_killed_while_it_is_read(store: AudioStore, server: S3S
 
     async def pieces() -> list[bytes]:
         reader, got = store.read(name, 0, len(CONTENT)), list[bytes]()
-        got.append(bytes(await anext(reader)))
+        got.append(content(await anext(reader)))
         server.kill()
         with pytest.raises(AudioUnavailable):
             await anext(reader)

@@ -48,11 +48,13 @@ http {{
     access_log off; keepalive_requests 1000000;
     client_body_temp_path {0}/body; proxy_temp_path {0}/proxy; fastcgi_temp_path {0}/fastcgi;
     uwsgi_temp_path {0}/uwsgi; scgi_temp_path {0}/scgi;
+    upstream service {{ server 127.0.0.1:{5}; keepalive 32; }}
+    proxy_http_version 1.1; proxy_set_header Connection "";
     server {{ listen 127.0.0.1:{1}; sendfile off; location / {{ root {2}; }} }}
     server {{ listen 127.0.0.1:{3}; sendfile on; location / {{ root {2}; }} }}
     server {{
         listen 127.0.0.1:{4}; sendfile on;
-        location / {{ proxy_pass http://127.0.0.1:{5}; }}
+        location / {{ proxy_pass http://service; }}
         location /_audio/ {{ internal; alias {2}/; etag off; add_header ETag $upstream_http_etag; max_ranges 1; }}
     }}
 }}

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 
-from web.asgi import Receive, Send
-from web.responses import ABORT, Piece, Pieces, Response
+from models.audio import FileRange, read_range
+from web.asgi import Receive, Scope, Send
+from web.responses import ABORT, ZERO_COPY_SEND, Piece, Pieces, Response
 
 
 async def start(response: Response, method: str) -> Response:
@@ -30,12 +31,12 @@ async def _resumed(first: Piece, rest: AsyncGenerator[Piece, None]) -> AsyncGene
             yield piece
 
 
-async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
+async def send_pieces(pieces: Pieces, scope: Scope, receive: Receive, send: Send) -> None:
     """Sends the body of a response whose start is sent. A client that disconnects cancels the iterator.
 
     Raises what the iterator raises; the server then closes the connection, so that the client sees a truncated body.
     """
-    sending = asyncio.create_task(_send_all(pieces, send))
+    sending = asyncio.create_task(_send_all(pieces, ZERO_COPY_SEND in scope.get("extensions", ()), send))
     watching = asyncio.create_task(_wait_for_disconnect(receive))
     try:
         await asyncio.wait((sending, watching), return_when=asyncio.FIRST_COMPLETED)
@@ -51,12 +52,26 @@ async def send_pieces(pieces: Pieces, receive: Receive, send: Send) -> None:
         sending.result()
 
 
-async def _send_all(pieces: Pieces, send: Send) -> None:
+async def _send_all(pieces: Pieces, reads_files: bool, send: Send) -> None:
     async with aclosing(_generator(pieces)) as chunks:
         async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if isinstance(chunk, FileRange):
+                await _send_file(chunk, reads_files, send)
+            else:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
             del chunk
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_file(part: FileRange, reads_files: bool, send: Send) -> None:
+    """Leaves a part of a file to the server, or reads it for a server that does not read files."""
+    if reads_files:
+        place = {"file": part.file, "offset": part.start, "count": part.end - part.start}
+        await send({"type": ZERO_COPY_SEND, **place, "more_body": True})
+        return
+    async with aclosing(_in_threads(read_range(part))) as chunks:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 def _generator(pieces: Pieces) -> AsyncGenerator[Piece, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any, Protocol
 
 from web.server import sockets
@@ -31,6 +32,20 @@ class ConnectionTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         if not self._closing and not self._transport.is_closing():  # uvloop raises for a write to a closing transport
             self._transport.write(data)
+
+    def write_now(self, data: bytes | memoryview) -> int:
+        """Gives the kernel what it takes at once, past the write buffer, and returns the number of bytes.
+
+        0 while earlier bytes wait in the buffer, and for a transport without a socket. Whatever is wrong with the
+        connection is left to the next `write`.
+        """
+        opened = self._transport.get_extra_info("socket")
+        if opened is None or self.is_closing() or self._transport.get_write_buffer_size():
+            return 0
+        try:
+            return os.write(opened.fileno(), data)
+        except OSError:
+            return 0
 
     def is_closing(self) -> bool:
         return self._closing or self._transport.is_closing()

@@ -12,9 +12,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from web.context import new_request_id
 from web.exceptions import InternalError
-from web.responses import ABORT, SINGLE_MESSAGE, Piece, SerializedResponse
+from web.responses import ABORT, SINGLE_MESSAGE, SerializedResponse
 from web.server.connection_transport import ConnectionTransport
 from web.server.lifespan_state import DEFAULT_HEADERS, ERROR_CATALOG
+from web.server.zero_copy_send import send_file
 
 CLOSE = (b"connection", b"close")
 # A larger response is written in pieces of this size, each when the client has read most of the one before.
@@ -66,7 +67,7 @@ class Cycle(RequestResponseCycle):
             self.transport.abort()
             return
         if self.is_sized and message.get("more_body"):
-            await self._send_piece(message["body"])
+            await self._send_part(message)
             return
         if not self.response_started and self.more_body:
             self.keep_alive = False
@@ -98,15 +99,21 @@ class Cycle(RequestResponseCycle):
         elif self.flow.write_paused:
             await self.flow.drain()
 
-    async def _send_piece(self, piece: Piece) -> None:
-        """Sends a piece of a body of known length, as uvicorn does."""
-        self.expected_content_length -= len(piece)
+    async def _send_part(self, message: Any) -> None:
+        """Sends a part of a body of known length: bytes, or a part of a file (ZERO_COPY_SEND)."""
+        file = message.get("file")
+        self.expected_content_length -= len(message["body"]) if file is None else message["count"]
         if self.expected_content_length < 0:
             raise RuntimeError("The body is longer than its Content-Length")
-        if not self.disconnected:
-            self.transport.write(piece)
-            if self.flow.write_paused:
-                await self.flow.drain()
+        if self.disconnected:
+            return
+        if file is not None:
+            end = message["offset"] + message["count"]
+            await send_file(self.transport, self.flow, file.fileno(), message["offset"], end)
+            return
+        self.transport.write(message["body"])
+        if self.flow.write_paused:
+            await self.flow.drain()
 
     def _frame(self, message: Any) -> None:
         """HTTP/1.0 has no chunks: a body of unknown length ends with the connection (RFC 9112 section 6.3)."""
