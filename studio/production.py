@@ -23,6 +23,8 @@ from studio.waveform import WaveformMeter
 
 # The shares of the whole work, measured with MP3 on one core.
 _RENDERING, _MASTERING = 0.25, 0.2
+STAGE_ENDS = (_RENDERING, _RENDERING + _MASTERING)
+"""The share of the work at which rendering ends, and at which mastering ends."""
 _PASSES = 3
 LEAD_IN_BARS = 2
 """Bars before a join that leave their reverberation in it."""
