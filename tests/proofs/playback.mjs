@@ -1,7 +1,7 @@
 // Plays audio in a real Chromium: starts, seeks, and seeks again when the address has expired; prints what happened as JSON.
 import { chromium } from "playwright-core";
 
-const [lasting, short, expires] = process.argv.slice(2);
+const [lasting, short, expires, ...formats] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -73,7 +73,8 @@ async function seekPastExpiry(url, fresh) {
 
 try {
   const expired = await seekPastExpiry(short, lasting);
-  const seen = { lasting: await playAndSeek(lasting), expired };
+  const seen = { lasting: await playAndSeek(lasting), expired, formats: [] };
+  for (const url of formats) seen.formats.push(await playAndSeek(url));
   console.log(JSON.stringify(seen));
 } finally {
   await browser.close();

@@ -16,10 +16,13 @@ from typing import Any
 
 import pytest
 
+from models.audio import EXTENSIONS
 from tests.proofs.toolchains import BIN
+from tools.testing import sounds
 from tools.testing.played import Played, playing, sealed
 
 RATE, SECONDS, TONE = 44_100, 240, 441
+FORMAT_SECONDS = 20
 VALID_SECONDS = 25  # on a busy machine Chromium takes ten to start
 # Chromium hides the 403 from a page of another origin (Opaque Response Blocking).
 BLOCKED = "net::ERR_BLOCKED_BY_ORB"
@@ -46,11 +49,23 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 
 
 @pytest.fixture(scope="module")
-def seen(played: Played) -> dict[str, Any]:
+def formats(played: Played, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, bytes]]:
+    """A playback URL and the content of a file of each format."""
+    found = {}
+    for name, file in sounds.write_all(tmp_path_factory.mktemp("formats"), FORMAT_SECONDS).items():
+        content, mime_type = file.read_bytes(), sounds.MIME_TYPES[name]
+        track = played.add(content, mime_type, FORMAT_SECONDS * 1000)
+        found[name] = played.url + sealed(track.id, EXTENSIONS[mime_type]), content
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen(played: Played, formats: dict[str, tuple[str, bytes]]) -> dict[str, Any]:
     """What the browser reports."""
     track = played.add(tone(), "audio/wav", SECONDS * 1000)
     lasting, short = (played.url + sealed(track.id, "wav", seconds=left) for left in (600, VALID_SECONDS))
     command = [str(BIN / "node"), "playback.mjs", lasting, short, str(int(time.time()) + VALID_SECONDS)]
+    command += [url for url, _ in formats.values()]
     done = subprocess.run(
         command, cwd=Path(__file__).parent, env=os.environ, capture_output=True, text=True, timeout=300, check=False
     )
@@ -71,6 +86,18 @@ def test_track_plays_and_seeks_by_range(seen: dict[str, Any]) -> None:
     starts = [request["range"] for request in answered]
     assert starts[0] == "bytes=0-"
     assert len(starts) > 1, "the seek needed no request: the file is too small for this test"
+
+
+def test_every_format_plays_and_seeks_and_is_the_file(
+    played: Played, seen: dict[str, Any], formats: dict[str, tuple[str, bytes]]
+) -> None:
+    assert len(formats) == len(seen["formats"]) == 6
+    for (name, (url, content)), heard in zip(formats.items(), seen["formats"], strict=True):
+        assert (heard["loaded"], heard["seeked"], heard["after"]["error"]) == ("canplay", "seeked", None), name
+        assert abs(heard["duration"] - FORMAT_SECONDS) < 0.2, name
+        assert min(heard["played"], heard["playedThere"]) >= 0.3, name
+        assert heard["after"]["time"] > FORMAT_SECONDS * 0.9, name
+        assert played.client.get(url).content == content, name
 
 
 def test_seek_after_the_expiry_is_an_error_and_a_new_address_goes_on(seen: dict[str, Any]) -> None:
