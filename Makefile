@@ -113,6 +113,9 @@ generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's e
 	@$(call debian,curl:curl)
 	@$(BIN)/python -m tools.workflows.tutorial
 
+operations: $(TOOLS) ## Write docs/operations.md: where each operation is declared, tested, shown and driven
+	@$(BIN)/python -m tools.contract.operations_page
+
 docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
 	@$(BIN)/python -m docsite dist/docs $(if $(SERVER),--server "$(SERVER)")
 
@@ -145,8 +148,8 @@ bench-quick: $(BUNDLE) ## The same in two minutes: fewer frameworks and requests
 	@$(call debian,wrk:wrk taskset:util-linux)
 	@$(BIN)/python -m tools.bench --quick
 
-timing: $(TOOLS) ## Check that a foreign id and an absent id take the same time: half an hour, on a quiet machine
-	@$(BIN)/python -m tools.bench.timing
+timing: $(TOOLS) ## Check that a foreign id and an absent id take the same time: half an hour, on a quiet machine (PARTS="--only job --minutes 6")
+	@$(BIN)/python -m tools.bench.timing $(PARTS)
 
 music: $(TOOLS) ## Measure a hundred pieces of the engines, and draw ten into docs/music.md: ten minutes
 	@$(BIN)/python -m tools.music

@@ -13,9 +13,9 @@ def with_metrics(chosen: settings.Settings) -> settings.Settings:
     from ops import jobs
     from web.telemetry import metrics_exporter
 
-    read_queue = partial(jobs.queue_state, chosen.database_url)
+    read_queues = partial(jobs.queue_states, chosen.database_url)
     try:
-        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port, read_queue)
+        folder = metrics_exporter.serve(chosen.metrics_host, chosen.metrics_port, read_queues)
     except OSError as problem:
         place, reason = f"{chosen.metrics_host}:{chosen.metrics_port}", (problem.strerror or str(problem)).lower()
         raise CommandError(

@@ -11,6 +11,7 @@ from models.collections import Collection
 from models.library import LibraryEntry
 from models.shares import Shared, ShareLink, Terms
 from models.tracks import Track
+from pages import licence
 from web import playback, sharing
 from web.context import current_request
 from web.http import request_checks
@@ -119,7 +120,7 @@ def _track(track: Track) -> wire.SharedTrack:
         "playback_url": playback.url(track, is_shared=True),
         "licence": {
             "licence_class": cast("wire.LicenceClass", track.licence_class),
-            "licence_version": None,
+            "licence_version": licence.version(track.licence_class),
             "commercial_use": track.commercial_use,
             "requires_attribution": track.requires_attribution,
         },

@@ -16,6 +16,7 @@ from sqlalchemy import (
 
 from models.base import insert_or_ignore
 from models.focus_tables import focus_segments, focus_sessions
+from models.schema import memberships
 
 
 class Session(NamedTuple):
@@ -112,11 +113,16 @@ END = (
     .returning(*COLUMNS)
 )
 
-# Not the session of the request's own key, which a parallel request may just have started.
-_KEY = bindparam("key", type_=Text())
+# What starts a session waits here for another request of the same caller that does.
+LOCK_CALLER = (
+    select(memberships.c.user_id)
+    .where(memberships.c.organization_id == bindparam("organization"), memberships.c.user_id == bindparam("user"))
+    .with_for_update(key_share=True)
+)
+
 END_ACTIVE = (
     update(focus_sessions)
-    .where(IS_OWN, _session.status == "active", or_(_KEY.is_(None), _session.idempotency_key.is_distinct_from(_KEY)))
+    .where(IS_OWN, _session.status == "active")
     .values(status="ended", ended_at=bindparam("now"), worker_id=None, taken_at=None)
     .returning(_session.id)
 )

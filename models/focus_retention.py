@@ -67,7 +67,7 @@ def end_all() -> int:
 @connection.transaction
 def end_all_of(organization_id: str, user_id: str) -> int:
     """Ends the active session of a user in an organization, if there is one; returns how many ended."""
-    rows = connection.fetch_all(END_ACTIVE, organization=organization_id, user=user_id, key=None, now=now())
+    rows = connection.fetch_all(END_ACTIVE, organization=organization_id, user=user_id, now=now())
     sessions.release(organization_id, user_id, [row.id for row in rows])
     return len(rows)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from models import money, spending, track_audio
 from models.access import Caller, require_membership
-from models.base import new_id, now
+from models.base import ID_TRIES, new_id, now
 from models.db import connection
 from models.exceptions import NotFound, StorageFull
 from models.focus_queries import (
@@ -17,6 +17,7 @@ from models.focus_queries import (
     FIND_BY_KEY,
     INSERT,
     LIST,
+    LOCK_CALLER,
     NOTE_SEEN,
     PLAYABLE,
     RELEASE,
@@ -36,8 +37,6 @@ MAKING_SECONDS = 15
 """About how long a worker needs for a segment."""
 SEEN_SECONDS = 60
 """How often a sign of life is written at most."""
-# Each failure is the success of a parallel start of the same caller, so it is the number of those that matters.
-_START_TRIES = 64
 # Signed 64 bits, and exact in JSON of every language.
 _SEED_BITS = 53
 
@@ -88,17 +87,17 @@ def start(
     It is old if a parallel request used the key first. Raises AccessDenied, IdempotencyKeyReused, StorageFull,
     SpendLimitExceeded.
     """
-    require_membership(caller, organization_id)
-    session, ended = _insert(caller, organization_id, wish, money.cost(wish.segment_seconds, cents_per_minute))
-    if session is None:
-        found = of_key(caller, organization_id, wish.idempotency_key, wish.fingerprint)
-        if found is None:
-            raise RuntimeError("No free id was found for a focus session.")
+    own = {"organization": organization_id, "user": caller.user_id}
+    connection.fetch_one(LOCK_CALLER, **own)
+    found = of_key(caller, organization_id, wish.idempotency_key, wish.fingerprint)
+    if found is not None:
         return found, False
     if not track_audio.has_room(organization_id, 1, audio_mib):
         raise StorageFull("The audio of this organization has reached its limit")
+    ended = connection.fetch_all(END_ACTIVE, **own, now=now())
+    session = _insert(_fields(caller, organization_id, wish, money.cost(wish.segment_seconds, cents_per_minute)))
     spending.begin_count(organization_id, caller.user_id)
-    release(organization_id, caller.user_id, ended)
+    release(organization_id, caller.user_id, [row.id for row in ended])
     reserve(session)
     return session, True
 
@@ -192,23 +191,12 @@ def release(organization_id: str, user_id: str, session_ids: Sequence[str]) -> N
             spending.give_back(organization_id, row.cost_cents, row.reserved_at)
 
 
-def _insert(caller: Caller, organization_id: str, wish: Wish, segment_cents: int) -> tuple[Session | None, list[str]]:
-    """The new row, or None if there is a session with its key; and the ids of sessions that ended for it.
-
-    A parallel request may start a session between the end of the old one and the insertion of the new one: then the
-    index of active sessions refuses the row, and that session is ended too.
-    """
-    ended: list[str] = []
-    fields = _fields(caller, organization_id, wish, segment_cents)
-    own = {"organization": organization_id, "user": caller.user_id, "key": wish.idempotency_key}
-    for _ in range(_START_TRIES):
-        ended += [row.id for row in connection.fetch_all(END_ACTIVE, **own, now=now())]
+def _insert(fields: dict[str, object]) -> Session:
+    for _ in range(ID_TRIES):
         row = connection.fetch_one(INSERT, **fields | {"id": new_id("mfocus_")})
         if row is not None:
-            return Session._make(row), ended
-        if of_key(caller, organization_id, wish.idempotency_key, wish.fingerprint) is not None:
-            break
-    return None, ended
+            return Session._make(row)
+    raise RuntimeError("No free id was found for a focus session.")
 
 
 def _fields(caller: Caller, organization_id: str, wish: Wish, segment_cents: int) -> dict[str, object]:

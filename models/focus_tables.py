@@ -80,6 +80,8 @@ Index(
     _session.created_at.desc(),
     _session.id.desc(),
 )
+# A session of another user is not in the place where it is looked for, as one that never was.
+Index("ix_focus_sessions_owner", _session.user_id, _session.id, _session.organization_id, unique=True)
 # A caller has one active session in an organization, however many requests come at once.
 Index(
     "ix_focus_sessions_one_active",

@@ -202,15 +202,9 @@ def end(work: SegmentWork) -> None:
     sessions.release(work.organization_id, work.session.user_id, [work.session.id])
 
 
-def take_over(worker_id: str) -> list[SegmentWork]:
-    """Lets others make the segments of a dead worker; one that has seen three deaths ends its session."""
-    held = [SegmentWork(Session._make(row)) for row in connection.fetch_all(HELD_BY, worker=worker_id)]
-    for work in held:
-        try:
-            retry(work)
-        except Lost:  # another worker was faster, or the caller has ended it
-            continue
-    return held
+def held_by(worker_id: str) -> list[SegmentWork]:
+    """The segments that a worker makes."""
+    return [SegmentWork(Session._make(row)) for row in connection.fetch_all(HELD_BY, worker=worker_id)]
 
 
 def holders() -> set[str]:

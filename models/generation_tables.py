@@ -103,6 +103,9 @@ Index(
 # For the maintenance, which deletes what ended long ago.
 Index("ix_generations_finished_at", generations.c.finished_at)
 
+# A job of another user is not in the place where it is looked for, as one that never was.
+Index("ix_generations_owner", generations.c.user_id, generations.c.id, generations.c.organization_id, unique=True)
+
 # How many jobs of a user are queued or running: changed in the transaction that changes the status of the job.
 active_jobs = Table(
     "active_jobs",

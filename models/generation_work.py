@@ -185,7 +185,7 @@ def give_back(work: Work) -> None:
     _requeue(work, uncounted=1)
 
 
-def retry(work: Work, message: str) -> None:
+def retry(work: Work, message: str = DIED) -> None:
     """Puts the job back after an attempt that failed; after the third one it fails with the message. Raises Lost."""
     if work.attempt >= MAX_ATTEMPTS:
         fail(work, message)
@@ -193,15 +193,9 @@ def retry(work: Work, message: str) -> None:
         _requeue(work, uncounted=0)
 
 
-def take_over(worker_id: str) -> list[Work]:
-    """Puts the jobs of a dead worker back into the queue; one that has seen three deaths fails. Returns the jobs."""
-    held = [Work._make(row) for row in connection.fetch_all(HELD_BY, worker=worker_id)]
-    for work in held:
-        try:
-            retry(work, DIED)
-        except Lost:  # another worker was faster, or the caller has cancelled it
-            continue
-    return held
+def held_by(worker_id: str) -> list[Work]:
+    """The jobs that a worker has."""
+    return [Work._make(row) for row in connection.fetch_all(HELD_BY, worker=worker_id)]
 
 
 def holders() -> set[str]:

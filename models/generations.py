@@ -13,7 +13,19 @@ from models.exceptions import InvalidValue, NotFound, StorageFull
 from models.generation_queries import CANCEL, CANCEL_ALL, FIND, FIND_BY_KEY, INSERT, LIST, Job
 from models.idempotency import require_same_request
 
-__all__ = ["Job", "JobLimits", "Order", "cancel", "cancel_all", "create", "get", "list_page", "of_key"]
+__all__ = [
+    "Job",
+    "JobLimits",
+    "Order",
+    "cancel",
+    "cancel_all",
+    "create",
+    "get",
+    "list_page",
+    "not_found",
+    "of_key",
+    "seed_error",
+]
 
 # Signed 64 bits, and exact in JSON of every language.
 _SEED_BITS = 53
@@ -92,7 +104,7 @@ def get(caller: Caller, organization_id: str, job_id: str) -> Job:
     """One job of the caller. Raises NotFound."""
     row = connection.fetch_one(FIND, **_owner_binds(caller, organization_id, job_id))
     if row is None:
-        raise _not_found(job_id)
+        raise not_found(job_id)
     return Job._make(row)
 
 
@@ -126,7 +138,12 @@ def cancel_all(organization_id: str, user_id: str) -> int:
 
 def _require_seed_track(caller: Caller, organization_id: str, track_id: str | None) -> None:
     if track_id is not None and not tracks.is_audible(caller, organization_id, track_id):
-        raise InvalidValue("/seed_track_id", "reference", "There is no such track in this organization.")
+        raise seed_error()
+
+
+def seed_error() -> InvalidValue:
+    """The error for a seed track that the caller may not hear."""
+    return InvalidValue("/seed_track_id", "reference", "There is no such track in this organization.")
 
 
 def _require_room(organization_id: str, limits: JobLimits) -> None:
@@ -161,10 +178,10 @@ def _insert(caller: Caller, organization_id: str, order: Order, cost_cents: int)
 def _owner_binds(caller: Caller, organization_id: str, job_id: str) -> dict[str, object]:
     """The binds that restrict a statement to the caller's rows. Raises NotFound outside the caller's organizations."""
     if organization_id not in caller.organizations:
-        raise _not_found(job_id)
+        raise not_found(job_id)
     return {"organization": organization_id, "user": caller.user_id, "job": job_id}
 
 
-def _not_found(job_id: str) -> NotFound:
+def not_found(job_id: str) -> NotFound:
     """The error for a missing job and for one of another user: the same for both."""
     return NotFound("Job not found or not owned by caller", job_id=job_id)

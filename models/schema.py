@@ -95,6 +95,9 @@ tracks = Table(
 _HAS_AUDIO = tracks.c.audio_name.is_not(None)
 _IS_DELETED_WITH_AUDIO = and_(tracks.c.deleted_at.is_not(None), _HAS_AUDIO)
 
+# A track of somebody else is not in the place where it is looked for, as one that never was.
+Index("ix_tracks_creator", tracks.c.creator_id, tracks.c.id, tracks.c.organization_id, unique=True)
+
 # Finds the row that names an object of the store, and sums the bytes of an organization without reading its rows.
 Index(
     "ix_tracks_audio",

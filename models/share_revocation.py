@@ -1,18 +1,26 @@
 """Revocation of share links: by their owners, by operators, and of those who leave an organization.
 
-The token of a revoked link is deleted, so it is unknown from then on.
+The token of a revoked link is deleted, so it is unknown from then on; that of an expired one is, some time later.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy import bindparam, delete
 
 from models.access import Caller
 from models.base import now
 from models.db import connection
 from models.exceptions import NotFound
+from models.retention import batch_end, delete_before
 from models.share_queries import DELETE_TOKEN, FIND, REVOKE, REVOKE_ALL
+from models.share_tables import share_tokens
 
 OwnedLink = tuple[str, str, str]
 """Organization, user and id of a link."""
+
+BATCH_END = batch_end(share_tokens.c.ends_at)
+DELETE_BATCH_ROWS = delete(share_tokens).where(share_tokens.c.ends_at < bindparam("before"))
 
 
 @connection.transaction
@@ -37,6 +45,11 @@ def revoke_all_of(organization_id: str, user_id: str) -> int:
 def revoke_links(links: Iterable[OwnedLink]) -> int:
     """Ends these links, whoever owns them; returns how many there are and were not revoked before."""
     return sum(_end(link) for link in links)
+
+
+def delete_expired_tokens(older_than: timedelta) -> int:
+    """Deletes the tokens of links that expired so long ago; returns their number. Raises Unavailable."""
+    return delete_before(BATCH_END, DELETE_BATCH_ROWS, now() - older_than)
 
 
 def _end(link: OwnedLink) -> bool:

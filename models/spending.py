@@ -105,8 +105,12 @@ def take_place(organization_id: str, user_id: str, most: int) -> None:
     user = {"organization": organization_id, "user": user_id}
     begin_count(organization_id, user_id)
     if not connection.execute(TAKE_PLACE, **user, most=most):
-        text = f"The caller has {most} queued or running jobs, and may have no more"
-        raise TooManyActiveJobs(text, active_jobs=most)
+        raise too_many(most)
+
+
+def too_many(most: int) -> TooManyActiveJobs:
+    """The error for a caller who has that many active jobs."""
+    return TooManyActiveJobs(f"The caller has {most} queued or running jobs, and may have no more", active_jobs=most)
 
 
 def reserve(organization_id: str, cost_cents: int, at: datetime) -> None:

@@ -1,13 +1,14 @@
 """What a worker does next: jobs and segments of focus sessions wait in one line, in which callers take turns."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 from models import focus_work, generation_work
 from models.base import now
 from models.focus_work import SegmentWork
-from models.generation_work import Work
+from models.generation_work import Lost, Work
 
 
 class _Waiting(NamedTuple):
@@ -31,8 +32,15 @@ def take(worker_id: str) -> Work | SegmentWork | None:
 
 
 def take_over(worker_id: str) -> list[Work | SegmentWork]:
-    """Lets others do what a dead worker had; returns it."""
-    return [*generation_work.take_over(worker_id), *focus_work.take_over(worker_id)]
+    """Lets others do what a dead worker had; what has seen three deaths ends instead. Returns what it had."""
+    jobs, segments = generation_work.held_by(worker_id), focus_work.held_by(worker_id)
+    for job in jobs:
+        with suppress(Lost):  # another worker was faster, or the caller has cancelled it
+            generation_work.retry(job)
+    for segment in segments:
+        with suppress(Lost):
+            focus_work.retry(segment)
+    return [*jobs, *segments]
 
 
 def holders() -> set[str]:

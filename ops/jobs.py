@@ -1,8 +1,10 @@
-"""The queue of jobs, for the metrics, and the end of old jobs, for the maintenance."""
+"""The queues of jobs and segments, for the metrics, and the end of old jobs, for the maintenance."""
+
+from collections.abc import Mapping
 
 import structlog
 
-from models import focus_retention, generation_queue
+from models import focus_queue, focus_retention, generation_queue
 from models.db.database import Database
 from models.exceptions import Unavailable
 from models.generation_queue import QueueState
@@ -10,13 +12,13 @@ from models.generation_queue import QueueState
 log = structlog.get_logger("ops.jobs")
 
 
-def queue_state(database_url: str) -> QueueState | None:
-    """The state of the queue, read with its own Database; None if the database is unavailable."""
+def queue_states(database_url: str) -> Mapping[str, QueueState]:
+    """The queues by what waits in them, read with its own Database; none if the database is unavailable."""
     with Database(database_url, pool_size=1):
         try:
-            return generation_queue.state()
+            return {"job": generation_queue.state(), "segment": focus_queue.state()}
         except Unavailable:
-            return None
+            return {}
 
 
 def delete_old(database_url: str, days: int) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import structlog
 
-from models import focus_retention, idempotency, keys
+from models import focus_retention, idempotency, keys, share_revocation
 from models.db.database import Database
 from models.exceptions import AudioUnavailable, Unavailable
 from ops import audio
@@ -15,6 +15,8 @@ ABANDONED = timedelta(hours=1)
 """How long a focus session goes on without a sign of life."""
 SESSION_AUDIO_HOURS = 24.0
 """How long the audio of an ended focus session is kept."""
+EXPIRED_TOKENS = timedelta(days=30)
+"""How long the token of an expired share link is kept, in case that a clock was wrong."""
 SERVER = keys.Actor("server", "serve")
 log = structlog.get_logger("ops.maintenance")
 
@@ -44,6 +46,8 @@ def _clean_up() -> None:
         log.info("expired idempotency keys deleted", count=deleted)
     if ended := focus_retention.end_abandoned(ABANDONED):
         log.info("focus sessions without a listener ended", count=ended)
+    if deleted := share_revocation.delete_expired_tokens(EXPIRED_TOKENS):
+        log.info("tokens of expired share links deleted", count=deleted)
     if expired := keys.log_expired(SERVER):
         log.info("API keys expired", keys=expired)
 

@@ -1,4 +1,4 @@
-"""Licences in words."""
+"""Licences in words, and their version."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ class Licence(NamedTuple):
     attribution: str
 
 
+VERSION = "2026-11"
+"""Rises when the words of a class allow more or less than before."""
 # By `licence_class` of the contract.
 _CLASSES = {
     "commercial_cleared": (
@@ -33,6 +35,11 @@ _CLASSES = {
         "Nobody has checked where this music comes from. Ask whoever shared it before you use it.",
     ),
 }
+
+
+def version(licence_class: str) -> str | None:
+    """The version of the words for a class; None where nobody has said what the licence is."""
+    return None if licence_class == "unclear" else VERSION
 
 
 def describe(licence_class: str, *, commercial_use: bool, requires_attribution: bool) -> Licence:

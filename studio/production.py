@@ -14,7 +14,7 @@ from studio.brief import Brief
 from studio.composing.draws import Draws
 from studio.composing.form import joining_bars
 from studio.engines.base import Engine, Progress
-from studio.mastering.edges import levelled
+from studio.mastering.edges import joining
 from studio.mastering.master import TARGET_LUFS, mastered, rendered
 from studio.score import Score, last_bars
 from studio.synthesis import RATE
@@ -97,8 +97,8 @@ def _finish(
     before: Samples | None = None,
 ) -> Finished:
     with rendered(blocks, folder) as mix:
-        ready = levelled(mix, fade_seconds, before) if fade_seconds else mix
-        louder = mastered(ready, TARGET_LUFS[mode], stages.measuring(mix.count))
+        lufs, on_block = TARGET_LUFS[mode], stages.measuring(mix.count)
+        louder = joining(mix, lufs, fade_seconds, before, on_block) if fade_seconds else mastered(mix, lufs, on_block)
         meter = WaveformMeter(mix.count)
         samples = encoding.write(meter.measuring(stages.encoding(louder, mix.count)), path)
         return Finished(samples / RATE, meter.levels())

@@ -64,12 +64,15 @@ CHANGELOG = "## [{version}] - 2026-11-24\n\n### Changed\n\n- {line}\n\n## [1.0.0
 
 
 def _compared(tmp_path: Path, version: str, line: str, change: Change = lambda _: None) -> breaking.Comparison:
+    """The last release, as if it were 1.0.0, compared with a change of it."""
     document = copy.deepcopy(RELEASED)
+    document["info"]["version"] = "1.0.0"
+    (tmp_path / "old.json").write_text(json.dumps(document), encoding="utf-8")
     document["info"]["version"] = version
     change(document)
     (tmp_path / "new.json").write_text(json.dumps(document), encoding="utf-8")
     changelog = CHANGELOG.format(version=version, line=line)
-    return breaking.compare(breaking.last_released(), tmp_path / "new.json", changelog)
+    return breaking.compare(tmp_path / "old.json", tmp_path / "new.json", changelog)
 
 
 @pytest.mark.parametrize(

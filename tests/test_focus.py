@@ -383,7 +383,7 @@ def test_a_segment_is_made_and_charged_once_whatever_happens_to_its_workers(list
     assert listener.take(OTHER) is None
     with listener.server.use_database():
         assert listener.worker in turns.holders()
-        assert [work.id for work in focus_work.take_over(listener.worker)] == [f"{session_id}-0"]
+        assert [work.id for work in turns.take_over(listener.worker)] == [f"{session_id}-0"]
     second = listener.make(OTHER)
     assert second is not None
     assert (second.id, second.attempt) == (first.id, 2)
@@ -431,7 +431,7 @@ def test_three_deaths_end_a_session_at_no_cost(listener: Listener) -> None:
         assert work is not None
         assert work.attempt == attempt
         with listener.server.use_database():
-            focus_work.take_over(listener.worker)
+            turns.take_over(listener.worker)
     assert (listener.session(session_id)["status"], listener.spent()) == ("ended", [0] * 3)
 
 

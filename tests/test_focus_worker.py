@@ -232,5 +232,5 @@ def test_a_living_worker_takes_over_the_segment_of_a_dead_one(studio: Studio) ->
     studio.await_(lambda: now_of(session).next_index == 1)
     with studio.database.use():
         [segment] = focus_sessions.segments(session)
-        assert (segment.duration_ms, segment.fade_ms) == (1000, 500), "what the program made"
+        assert (segment.duration_ms, segment.fade_ms) == (1000, 333), "a third of what the program made"
         require_consistent(list(studio.objects()))

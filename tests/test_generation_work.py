@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models import generation_work, generations, tracks, workers
+from models import generation_work, generations, tracks, turns, workers
 from models import generation_work as work_module
 from models.base import now
 from models.db.database import Database
@@ -82,7 +82,7 @@ def test_nothing_is_written_for_a_job_that_is_lost(database: Database, end: str)
     if end == "cancelled":
         generations.cancel(caller("ida"), HOME, job.id)
     elif end == "taken over":
-        generation_work.take_over(ME)
+        turns.take_over(ME)
         assert take(OTHER).attempt == 2
     elif end == "given back":
         generation_work.give_back(work)
@@ -152,7 +152,7 @@ def test_three_deaths_end_a_job(database: Database) -> None:
     for attempt in (1, 2, 3):
         assert take(f"worker_{attempt}").attempt == attempt
         assert generation_work.holders() == {f"worker_{attempt}"}
-        assert [work.id for work in generation_work.take_over(f"worker_{attempt}")] == [job.id]
+        assert [work.id for work in turns.take_over(f"worker_{attempt}")] == [job.id]
     assert (row(job).status, row(job).error_message) == ("failed", DIED)
     assert generation_work.holders() == set()
     jobs.require_consistent([])
@@ -165,7 +165,7 @@ def test_a_takeover_happens_once(database: Database) -> None:
 
     def take_over() -> None:
         with database.use():
-            generation_work.take_over("worker_dead")
+            turns.take_over("worker_dead")
             work = jobs.take(f"worker_{threading.get_ident()}")
             if work is not None:
                 found.append(work.attempt)

@@ -1,4 +1,4 @@
-"""Maintenance: stored idempotency responses are deleted after a day, by the running server."""
+"""Maintenance: stored idempotency responses are deleted after a day, tokens of expired links after thirty."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from models.focus_tables import focus_sessions
 from models.generation_tables import generations
 from models.retention import BATCH_ROWS
 from models.schema import idempotency_keys
-from models.share_tables import share_links
+from models.share_tables import share_links, share_tokens
 from ops import demo, jobs, maintenance
 from settings import Settings
 from tools.testing import databases
@@ -45,6 +45,21 @@ def test_idempotency_keys_with_equal_timestamps_are_all_deleted(tmp_path: Path) 
         with connected(url):
             assert idempotency.delete_expired() == BATCH_ROWS + 1
             assert idempotency.delete_expired() == 0
+
+
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_tokens_of_expired_links_are_deleted_after_thirty_days(kind: str, tmp_path: Path) -> None:
+    ages = {31: BATCH_ROWS + 3, 29: 1, -1: 1}
+    ends = [now() - timedelta(days=days) for days, count in ages.items() for _ in range(count)]
+    rows = [
+        {"digest": number.to_bytes(32), "organization_id": HOME, "link_id": f"link {number}", "ends_at": end}
+        for number, end in enumerate(ends)
+    ]
+    with databases.migrated(kind, tmp_path) as url, connected(url):
+        database.transaction(database.execute_many)(insert(share_tokens), rows)
+        maintenance.maintain(url, maintenance.AudioOptions((tmp_path / "audio").as_uri(), 24, 900))
+        left = [row.ends_at for row in database.fetch_all(select(share_tokens.c.ends_at))]
+    assert sorted(left) == sorted(ends[-2:])
 
 
 def test_demo_outlives_the_maintenance(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ FULL_SCANS = {
     "models.key_queries.LIST",
     "models.organizations.MEMBERS",  # all members of an organization, and the seed has one organization
     "models.share_queries.LIST_ALL",
+    "models.share_revocation.BATCH_END",  # an hourly look at a small table
+    "models.share_revocation.DELETE_BATCH_ROWS",
     "models.track_audio.DELETED",  # has a test of its own, with audio in the tables
     "models.track_audio.LIVE",
     "models.track_queries.LIST",
@@ -50,6 +52,7 @@ READS_THE_QUEUE = {
     "models.focus_work.HELD_BY",
     "models.focus_work.HOLDERS",
     "models.focus_work.QUEUE",
+    "models.focus_queue.STATE",
     "models.focus_retention.ABANDONED",
 }
 # Sorts the jobs that one caller has asked for in a month, to group them by engine.

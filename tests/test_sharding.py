@@ -134,6 +134,7 @@ ALL_ORGANIZATIONS = {
     "models.collection_versions.HIGHEST",
     "models.collection_versions.RENEW",
     "models.focus_audio.UNPURGED",
+    "models.focus_queue.STATE",
     "models.focus_retention.ABANDONED",
     "models.focus_retention.BATCH_END",
     "models.focus_retention.DELETE_BATCH_ROWS",

@@ -74,6 +74,19 @@ def test_the_url_of_a_link_leads_a_browser_to_its_page(newcomer: httpx.Client, n
     assert "<h1" in response.text
 
 
+def test_parameters_that_others_add_to_a_link_change_nothing(
+    anyone: httpx.Client, newcomer: httpx.Client, newcomers_track: str
+) -> None:
+    link = share(newcomer, f"tracks/{newcomers_track}")
+    for added in ("?fbclid=IwAR0&utm_source=a+b", "?a=%zz", "?a=1&a=2"):
+        response = anyone.get(link["url"] + added, follow_redirects=True)
+        assert [step.status_code for step in (*response.history, response)] == [303, 200]
+        assert response.url.query == b""
+        assert anyone.get(f"/shared/{link['token']}{added}").text == response.text
+        assert anyone.get(f"/shared/{UNKNOWN}{added}").status_code == 404
+        assert httpx.get(link["url"] + added, trust_env=False).json()["kind"] == "track"
+
+
 def test_page_is_kept_by_no_cache_and_tells_no_other_site(
     anyone: httpx.Client, newcomer: httpx.Client, newcomers_track: str
 ) -> None:
@@ -113,7 +126,7 @@ def test_unknown_revoked_and_expired_links_get_the_same_bytes(
     newcomer.delete(f"share/{revoked['id']}")
     with server.use_database():
         connection.execute(EXPIRE, organization=HOME, link=expired["id"], end=now())
-    tokens = [UNKNOWN, revoked["token"], expired["token"], "shr_", "nonsense", f"{live['token']}?a=b", "%00"]
+    tokens = [UNKNOWN, revoked["token"], expired["token"], "shr_", "nonsense", f"{live['token']}0", "%00"]
     answers = [anyone.get(f"/shared/{token}") for token in tokens[:-1]]
     pages = {(answer.status_code, _without_ids(answer), answer.text) for answer in answers}
     assert len(pages) == 1

@@ -1,9 +1,11 @@
 """Share links: what they open, to whom and for how long, and what nobody learns from them. Through HTTP."""
 
+import asyncio
 import re
 import secrets
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -11,10 +13,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from sqlalchemy import bindparam, select, update
+from structlog.testing import capture_logs
 
 from models import shares
 from models.base import now
 from models.db import connection
+from models.db.database import Database
 from models.schema import tracks
 from models.share_tables import share_links, share_tokens
 from tools.testing.service import (
@@ -30,6 +34,7 @@ from tools.testing.service import (
     new_collection,
     violations,
 )
+from web.resolve_counter import ResolveCounter
 
 SECRET = "a shared secret of these tests, 32 bytes"
 CREATED = ["id", "token", "url", "target_type", "visibility", "expires_at", "created_at"]
@@ -461,11 +466,11 @@ def test_resolves_are_counted(owner: Person, anyone: httpx.Client, guest: Person
         anyone.get(token)
     anyone.head(token)
     anyone.get(token, headers={"Accept": BROWSER})
-    anyone.get(token, params={"colour": "red"})
+    anyone.get(token, params={"fbclid": "added by another site"})
     guest.client.post(_shared(owner.service, token))
     owner.client.delete(f"tracks/{track}")
     anyone.get(token)
-    assert _counted(owner, 4) == 4
+    assert _counted(owner, 5) == 5
 
 
 def test_resolves_of_the_last_second_are_written_at_the_end(owner: Person, services: Services) -> None:
@@ -510,6 +515,21 @@ def test_database_has_no_token(owner: Person) -> None:
         digests = [row.digest for row in connection.fetch_all(select(share_tokens.c.digest))]
     assert digests
     assert all(len(digest) == 32 and token.encode() not in digest for digest in digests)
+
+
+def test_resolves_of_a_closed_database_are_no_failure(tmp_path: Path) -> None:
+    """The loop of an application that is closed without a lifespan may still hold what was counted."""
+    database = Database(f"sqlite:///{tmp_path}/closed.db")
+
+    async def count() -> None:
+        counter = ResolveCounter(database)
+        counter.count(("org", "mslink_000000000000"))
+        database.close()
+        await counter.flush()
+
+    with capture_logs() as logged:
+        asyncio.run(count())
+    assert logged == []
 
 
 def test_links_of_one_who_leaves_are_revoked(owner: Person, anyone: httpx.Client) -> None:

@@ -37,7 +37,7 @@ OWNERS = {
 OF_COMMANDS = {"models.collection_versions.HIGHEST", "models.collection_versions.RENEW"}
 # The report of operators, and the statements of workers, are about the jobs of all users.
 OF_ALL_JOBS = {"models.usage.OF_EVERYBODY", "models.usage.FOCUS_OF_EVERYBODY"}
-OF_WORKERS = ("models.generation_work.", "models.generation_queue.", "models.focus_work.")
+OF_WORKERS = ("models.generation_work.", "models.generation_queue.", "models.focus_work.", "models.focus_queue.")
 # The audio of an organization and the end of its sessions, for commands and for the limit of its bytes.
 OF_MAINTENANCE = ("models.focus_audio.", "models.focus_retention.")
 # Whoever has the seal of a segment may play it, see below.

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
-from models import generation_queue, generations, workers
+from models import focus_sessions, focus_work, generation_queue, generations, workers
 from models.base import now
 from models.db import connection
 from models.db.database import Database
+from models.focus_sessions import Wish
+from models.focus_tables import focus_sessions as sessions_table
+from models.generation_queue import QueueState
 from models.generation_tables import generations as table
 from models.generation_tables import workers as workers_table
 from ops import jobs as ops_jobs
@@ -191,9 +194,9 @@ def test_a_supervisor_ends_its_processes_even_those_that_do_not_want_to(
     assert not any(process.is_running() for process in found)
 
 
-def scraped(folder: Path, state: generation_queue.QueueState | None) -> dict[tuple[str, str], float]:
+def scraped(folder: Path, states: Mapping[str, QueueState]) -> dict[tuple[str, str], float]:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(JobMetricsCollector(folder, lambda: state))
+    registry.register(JobMetricsCollector(folder, lambda: states))
     return {
         (sample.name.removeprefix("music_studio_"), sample.labels.get("status", "")): sample.value
         for metric in registry.collect()
@@ -212,17 +215,20 @@ def test_metrics_sum_the_workers_and_read_the_queue(tmp_path: Path) -> None:
     (tmp_path / "studio-999999999.json").write_bytes(own.read_bytes())  # of a worker that has ended
     (tmp_path / "studio-broken.json").write_text("{")
     (tmp_path / f"{os.getpid()}.json").write_text("{}")  # of a web worker
-    found = scraped(tmp_path, generation_queue.QueueState(5, 2, 33.5))
+    found = scraped(tmp_path, {"job": QueueState(5, 2, 33.5), "segment": QueueState(4, 1, 2.5)})
     assert found[("jobs", "queued")] == 5
     assert found[("jobs", "running")] == 2
     assert found[("oldest_job_seconds", "")] == 33.5
+    assert found[("segments", "queued")] == 4
+    assert found[("segments", "running")] == 1
+    assert found[("oldest_segment_seconds", "")] == 2.5
     assert found[("pieces_total", "")] == 6
     assert found[("audio_seconds_total", "")] == 181
     assert found[("jobs_failed_total", "")] == 4
     assert found[("jobs_refused_total", "")] == 2
     assert found[("studio_workers", "")] == 1
     assert found[("studio_memory_bytes", "")] > 0
-    assert ("jobs", "queued") not in scraped(tmp_path, None)
+    assert {("jobs", "queued"), ("segments", "queued")}.isdisjoint(scraped(tmp_path, {}))
 
 
 def test_without_a_folder_no_metrics_are_written(tmp_path: Path) -> None:
@@ -238,12 +244,26 @@ def test_the_queue_has_a_length_and_an_age(database: Database) -> None:
     jobs.take(ME)
     moment = now() - timedelta(seconds=100)
     connection.execute(update(table).where(table.c.status == "queued").values(created_at=moment))
-    state = ops_jobs.queue_state(database.url)
-    assert state is not None
+    state = ops_jobs.queue_states(database.url)["job"]
     assert (state.queued, state.running) == (2, 1)
     assert 100 <= state.oldest_seconds < 200
     connection.execute(update(table).values(created_at=now() + timedelta(days=1)))
     assert generation_queue.state().oldest_seconds == 0
+
+
+def test_the_queue_of_segments_has_a_length_and_an_age(database: Database) -> None:
+    assert ops_jobs.queue_states(database.url)["segment"] == (0, 0, 0.0)
+    for user in ("ida", "ole", "eva"):
+        wish = Wish("focus", "studio", None, "medium", 40, 30, None, bytes(32))
+        focus_sessions.start(caller(user), HOME, wish, 0)
+    first, second, third = (row.id for row in rows("focus_sessions"))
+    assert focus_work.take(HOME, first, ME) is not None
+    due = sessions_table.update().where(sessions_table.c.id == bindparam("session")).values(due_at=bindparam("due"))
+    for session, seconds in ((second, -100), (third, 100)):
+        connection.execute(due, session=session, due=now() + timedelta(seconds=seconds))
+    state = ops_jobs.queue_states(database.url)["segment"]
+    assert (state.queued, state.running) == (1, 1)
+    assert 100 <= state.oldest_seconds < 200
 
 
 def test_old_jobs_are_deleted_and_others_are_not(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,34 @@ from pathlib import Path
 
 import pytest
 
+from mock.jobs import MockWorker
+from models.audio_store import AudioStore
+from studio.engines.catalog import COMPUTED
 from tools.testing.service import HOME, ON_ONE_DATABASE, Actors
 from tools.workflows import tutorial
 from tools.workflows.arazzo import HOME as DOCUMENT
 from tools.workflows.arazzo import Step, follows, links, workflows
 from tools.workflows.respect import respect
 from tools.workflows.servers import Served
+from web.periodic_thread import PeriodicThread
 
 
 @pytest.fixture
-def served(actors: Actors) -> Served:
+def worker(actors: Actors) -> Iterator[None]:
+    """Ends each job and segment with a tone, as the mock does."""
+    made = MockWorker(AudioStore(actors.service.audio_url), COMPUTED)
+
+    def advance() -> None:
+        with actors.service.use_database():
+            made.advance()
+
+    with PeriodicThread("worker", advance, 0.2):
+        yield
+
+
+@pytest.fixture
+def served(actors: Actors, worker: None) -> Served:
+    del worker
     first, second, *_ = actors.tracks
     keys = {"api_key": actors.secrets["alice"], "guest_api_key": actors.secrets["bob"]}
     given = keys | {"organization_id": HOME}

@@ -63,6 +63,8 @@ def _query_values(operation: Operation, query: bytes, violations: list[Violation
     values: dict[str, list[str]] = {}
     for name, raw in split_query(query):
         parameter = operation.query.get(name)
+        if parameter is None and operation.ignores_unknown_query:
+            continue
         if parameter is not None and parameter.is_array and not parameter.is_exploded:
             values.setdefault(name, []).extend(map(decode, raw.split(b",")))
             continue

@@ -37,7 +37,7 @@ def make(work: SegmentWork, programs: Mapping[str, Program], spool: Path, progre
         finished = Finished(piece.seconds, piece.waveform)
     else:
         finished = by_program(_as_job(work, focus.words(wish)), programs[session.engine], brief, path, progress)
-    fade_ms = round(1000 * min(brief.fade_seconds, finished.seconds / 2))  # a program may have made less than asked
+    fade_ms = round(1000 * min(brief.fade_seconds, finished.seconds / 3))  # a program may have made less than asked
     return made(path, finished, capabilities, fade_ms)
 
 

@@ -73,6 +73,7 @@ class Database:
         self._reserved_threads = ThreadPoolExecutor(RESERVED, "reserved")
         self._write_limit = ConcurrencyLimit(USER_WRITES, engines.BUSY_MS / 1000)
         self.replica: Replica | None = None
+        self._is_closed = False
         if replica_url:
             self._read_from(replica_url, replica_lag_seconds, pool_size)
 
@@ -110,7 +111,10 @@ class Database:
         """The result of a plain function that queries this database, and may write only if `writes`.
 
         `reserved`: use the reserved connections and threads, not those of requests. `user_id`: for whom it writes.
+        Raises Unavailable once the database is closed.
         """
+        if self._is_closed:
+            raise Unavailable("The database is closed")
         on_loop = self._reserved if reserved else self._on_loop
         if on_loop is not None:
             return await on_loop.run(self._run, function, *args)
@@ -196,6 +200,7 @@ class Database:
 
     def close(self) -> None:
         """Closes every connection and thread."""
+        self._is_closed = True
         self.close_loop_connections()
         for threads in (self._threads, self._reserved_threads):
             # A connection to SQLite that a thread still uses must not be closed: that crashes the process. A thread

@@ -3,7 +3,7 @@
 const KNOWN = [
   "x-deprecation", "x-displayName", "x-enum-varnames", "x-errors", "x-idempotency", "x-invalid-request", "x-rate-limit",
   "x-rate-limits", "x-related", "x-scope", "x-shown", "x-sunset",
-  "x-token-rate-limit",
+  "x-token-rate-limit", "x-unknown-query",
 ];
 const VALUES = ["example", "examples", "value", "default", "enum", "x-errors"];
 

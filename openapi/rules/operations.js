@@ -40,7 +40,7 @@ const CHECKS = {
     if (takes(op, "If-None-Match")) due.set(304, "the operation takes If-None-Match");
     const isStored = op.operation["x-idempotency"] !== "handler";
     if (takes(op, "Idempotency-Key") && isStored) due.set(409, "the operation takes Idempotency-Key");
-    if (op.operation["x-invalid-request"]) due.delete(422);
+    if (op.operation["x-invalid-request"] || op.operation["x-unknown-query"]) due.delete(422);
     const listed = op.operation.responses ?? {};
     return [...due]
       .filter(([status]) => !listed[status])

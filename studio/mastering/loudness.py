@@ -55,15 +55,5 @@ class LoudnessMeter:
         return float(_lufs(np.float64(mean))) if mean > 0 else _ABSOLUTE_GATE
 
 
-def weighted(samples: Samples) -> Samples:
-    """The K-weighted samples; the sum of the mean squares of their channels is their energy."""
-    return np.asarray(signal.sosfilt(np.array((_SHELF, _HIGH_PASS)), samples, axis=0))
-
-
-def energy_at(lufs: float) -> float:
-    """The mean K-weighted energy of a steady sound of that loudness."""
-    return float(10 ** ((lufs - _OFFSET) / 10))
-
-
 def _lufs(energy: Samples | np.float64) -> Samples:
     return np.asarray(_OFFSET + 10 * np.log10(np.maximum(energy, 1e-12)))

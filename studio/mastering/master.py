@@ -6,11 +6,11 @@ Between them the piece lies in a temporary file, so that memory does not grow wi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,24 +20,13 @@ from studio.synthesis import RATE
 from studio.synthesis.signals import Samples
 from studio.targets import TARGET_LUFS
 
-__all__ = ["TARGET_LUFS", "Mix", "Rendered", "mastered", "rendered"]
+__all__ = ["TARGET_LUFS", "Mix", "limited", "mastered", "rendered"]
 
 CEILING_DBTP = -1.3
 """MP3 moves peaks by some tenths of a decibel; -1 dBTP is what has to hold in the file."""
 _TOLERANCE_LU, _PASSES = 0.1, 4
 _BLOCK = RATE
 _FRAME_BYTES = 8
-
-
-class Rendered(Protocol):
-    """Samples that can be read several times."""
-
-    @property
-    def count(self) -> int:
-        """Samples of each channel."""
-
-    def blocks(self) -> Iterator[Samples]:
-        """The samples in blocks of one second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +43,6 @@ class Mix:
         while data := self.file.read(_BLOCK * _FRAME_BYTES):
             yield np.frombuffer(data, dtype=np.float32).reshape(-1, 2)
 
-    def part(self, start: int, count: int) -> Samples:
-        """`count` samples from `start` on."""
-        self.file.seek(start * _FRAME_BYTES)
-        return np.frombuffer(self.file.read(count * _FRAME_BYTES), dtype=np.float32).reshape(-1, 2)
-
 
 @contextmanager
 def rendered(blocks: Iterator[Samples], folder: Path | None = None) -> Iterator[Mix]:
@@ -71,7 +55,7 @@ def rendered(blocks: Iterator[Samples], folder: Path | None = None) -> Iterator[
         yield Mix(file, count)
 
 
-def mastered(mix: Rendered, lufs: float, on_block: Callable[[], None] = lambda: None) -> Iterator[Samples]:
+def mastered(mix: Mix, lufs: float, on_block: Callable[[], None] = lambda: None) -> Iterator[Samples]:
     """The piece at that loudness, true peaks below -1.3 dBTP, in blocks.
 
     The limiter takes loudness away, so the gain is corrected until the limited piece is within 0.1 LU. `on_block` is
@@ -79,18 +63,23 @@ def mastered(mix: Rendered, lufs: float, on_block: Callable[[], None] = lambda: 
     """
     gain = 10 ** ((lufs - _loudness(mix.blocks(), on_block)) / 20)
     for _ in range(_PASSES):
-        missing = lufs - _loudness(_limited(mix, gain), on_block)
+        missing = lufs - _loudness(limited(_louder(mix, gain)), on_block)
         if abs(missing) <= _TOLERANCE_LU:
             break
         gain *= 10 ** (missing / 20)
-    yield from _limited(mix, gain)
+    yield from limited(_louder(mix, gain))
 
 
-def _limited(mix: Rendered, gain: float) -> Iterator[Samples]:
+def limited(blocks: Iterable[Samples]) -> Iterator[Samples]:
+    """The same number of samples, with true peaks below -1.3 dBTP."""
     limiter = Limiter(10 ** (CEILING_DBTP / 20))
-    for block in mix.blocks():
-        yield limiter.process(block * np.float32(gain))
+    for block in blocks:
+        yield limiter.process(block)
     yield limiter.finish()
+
+
+def _louder(mix: Mix, gain: float) -> Iterator[Samples]:
+    return (block * np.float32(gain) for block in mix.blocks())
 
 
 def _loudness(blocks: Iterator[Samples], on_block: Callable[[], None]) -> float:

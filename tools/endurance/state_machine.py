@@ -12,9 +12,11 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
-from tools.testing.service import ALICE, AWAY, BOB, NO_COLLECTION, NO_SHARE, NO_TOKEN, NO_TRACK, Actors
+from tools.testing.reference_jobs import STEPS
+from tools.testing.service import ALICE, AWAY, BOB, NO_COLLECTION, NO_JOB, NO_SHARE, NO_TOKEN, NO_TRACK, Actors
 
 PEOPLE = ("alice", "bob", "mallory")
+PEOPLE_IDS = {"alice": ALICE, "bob": BOB}
 # Values that differ between server and model; ids are replaced by placeholders, all else must be equal.
 CHOSEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|req_[0-9a-f]{16}|mlib_[0-9a-f]{12}|(?<=\"resolve_count\":)\d+")
 COMPARED = ("Allow", "Content-Type", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate")
@@ -40,6 +42,16 @@ terms = st.none() | st.fixed_dictionaries(
     {}, optional={"visibility": st.sampled_from(["link_only", "public", "x"]), "expires_in_days": st.integers(0, 200)}
 )
 # Values of If-Match, relative to the current version.
+prompts = st.sampled_from(["rain", "slow harp", "x" * 2001, ""])
+orders = st.fixed_dictionaries(
+    {
+        "engine": st.sampled_from(["studio", "studio", "drift", "nobody"]),
+        "prompt": prompts,
+        "duration_seconds": st.sampled_from([1, 30, 0, 100_000]),
+    },
+    optional={"title": texts, "mode": st.sampled_from(["creation", "x"]), "seed_track_id": some_tracks},
+)
+statuses = st.sampled_from(["queued", "running", "succeeded", "failed", "refused", "cancelled", "x"])
 matches = st.sampled_from([None] * 6 + ["any", "current", "current", "older", "newer", "nonsense"])
 
 
@@ -51,13 +63,19 @@ class Side:
         self.clients = {name: actors.service.client(actors.secrets[name]) for name in PEOPLE}
         own = {f"<track {index}>": track for index, track in enumerate(actors.tracks)}
         absent = {"<no track>": NO_TRACK, "<nothing>": NO_COLLECTION, "<no link>": NO_SHARE, "<no token>": NO_TOKEN}
-        self.ids = own | absent | {"<foreign track>": actors.foreign_track, "<server>": actors.service.url}
+        self.ids = (
+            own
+            | absent
+            | {"<no job>": NO_JOB}
+            | {"<foreign track>": actors.foreign_track, "<server>": actors.service.url}
+        )
         for name in ("alice", "bob"):
             _clear(self.clients[name])
         with actors.service.client(actors.secrets["mallory"], AWAY) as away:
             _clear(away)
         for user in (ALICE, BOB):
             self.service.forget_links(user)
+            self.service.forget_jobs(user)
 
     def ask(self, who: str, method: str, path: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
         content = None if body is None else self._own(json.dumps(body)).encode()
@@ -72,6 +90,12 @@ class Side:
     def give(self, track: str) -> None:
         """Puts a track of alice's into bob's library, as an import does."""
         self.service.save_track(self._own(track), BOB)
+
+    def advance(self, job: JobRef, step: str) -> None:
+        """Lets a worker do a step with a job; a track that it makes gets its placeholder."""
+        made = self.service.advance(PEOPLE_IDS[job.owner], self.ids[job.placeholder], step)
+        if made is not None:
+            self.ids[job.track] = made
 
     def plain(self, response: httpx.Response) -> tuple[int, str, dict[str, str]]:
         """The response with placeholders for ids, and without values that differ between servers."""
@@ -99,7 +123,16 @@ class LinkRef(NamedTuple):
     owner: str
 
 
+class JobRef(NamedTuple):
+    """A job by the placeholders of its id and of the track that it may make."""
+
+    placeholder: str
+    track: str
+    owner: str
+
+
 NOTHING = CollectionRef("<nothing>", "alice")
+NO_PIECE = JobRef("<no job>", "<no track>", "alice")
 NO_LINK = LinkRef("<no link>", "<no token>", "alice")
 
 
@@ -116,12 +149,18 @@ class Machine(RuleBasedStateMachine):
 
     names = Bundle("names")
     links = Bundle("links")
+    jobs = Bundle("jobs")
+    asked = st.integers(0, 9).flatmap(lambda number: Machine.jobs if number else st.just(NO_PIECE))
     shared = st.integers(0, 9).flatmap(lambda number: Machine.links if number else st.just(NO_LINK))
     known = st.integers(0, 9).flatmap(lambda number: Machine.names if number else st.just(NOTHING))
 
     @initialize(target=links, track=tracks)
     def create_link(self, track: str) -> Any:
         return self._share("alice", f"tracks/{track}", None)
+
+    @initialize(target=jobs)
+    def create_job(self) -> Any:
+        return self._order("alice", {"engine": "studio", "prompt": "rain", "duration_seconds": 1}, {})
 
     @initialize(target=names, members=st.lists(tracks, min_size=3, max_size=6, unique=True))
     def create_filled_collection(self, members: list[str]) -> CollectionRef:
@@ -243,12 +282,56 @@ class Machine(RuleBasedStateMachine):
         self._ask(link.owner if who == "owner" else who, "DELETE", f"share/{link.placeholder}")
         self._ask(link.owner, "GET", f"<server>/v1/music/shared/{link.token}")
 
+    @rule(target=jobs, who=st.sampled_from(("alice", "bob")), order=orders, keyed=st.booleans())
+    def create_generation(self, who: str, order: dict[str, Any], keyed: bool) -> Any:
+        headers = {"Idempotency-Key": secrets.token_hex(8)} if keyed else {}
+        made = self._order(who, order, headers)
+        if keyed and isinstance(made, JobRef):
+            self._ask(who, "POST", "generations", order, headers)
+            self._ask(who, "POST", "generations", order | {"prompt": "another"}, headers)
+        return made
+
+    @rule(who=people, status=st.none() | statuses, limit=st.integers(0, 4), offset=st.integers(0, 4))
+    def list_generations(self, who: str, status: str | None, limit: int, offset: int) -> None:
+        chosen = "" if status is None else f"&status={status}"
+        self._ask(who, "GET", f"generations?limit={limit}&offset={offset}{chosen}")
+
+    @rule(who=senders, job=asked)
+    def get_generation(self, who: str, job: JobRef) -> None:
+        self._ask(job.owner if who == "owner" else who, "GET", f"generations/{job.placeholder}")
+
+    @rule(who=senders, job=asked)
+    def cancel_generation(self, who: str, job: JobRef) -> None:
+        for _ in range(2):
+            self._ask(job.owner if who == "owner" else who, "POST", f"generations/{job.placeholder}/cancel")
+        self._ask(job.owner, "GET", f"generations/{job.placeholder}")
+
+    @rule(job=jobs, steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=4))
+    def work(self, job: JobRef, steps: list[str]) -> None:
+        for step in steps:
+            for side in self.sides:
+                side.advance(job, step)
+            self._ask(job.owner, "GET", f"generations/{job.placeholder}")
+
+    @rule(who=people, job=jobs)
+    def hear_what_was_made(self, who: str, job: JobRef) -> None:
+        if job.track in self.sides[0].ids:
+            self._ask(who, "GET", f"tracks/{job.track}")
+            self._ask(who, "POST", f"tracks/{job.track}/save")
+
+    @rule(who=people, job=jobs)
+    def delete_what_was_made(self, who: str, job: JobRef) -> None:
+        if job.track in self.sides[0].ids:
+            self._ask(who, "DELETE", f"tracks/{job.track}")
+            self._ask(job.owner, "GET", f"generations/{job.placeholder}")
+
     def teardown(self) -> None:
         """Compares the lists at the end."""
         for name in ("alice", "bob"):
             self._ask(name, "GET", "collections")
             self._ask(name, "GET", "tracks?limit=100")
             self._ask(name, "GET", "share?limit=100")
+            self._ask(name, "GET", "generations?limit=100")
         for side in self.sides:
             for client in side.clients.values():
                 client.close()
@@ -264,6 +347,17 @@ class Machine(RuleBasedStateMachine):
                 side.ids[placeholder] = response.json()["id"]
         self._compare(responses, f"{who} POST collections {body}")
         return placeholder
+
+    def _order(self, who: str, order: dict[str, Any], headers: Mapping[str, str]) -> Any:
+        """The created job, or nothing."""
+        responses = [side.ask(who, "POST", "generations", order, headers) for side in self.sides]
+        made = all(response.status_code == 202 for response in responses)
+        if made:
+            self.made += 1
+            for side, response in zip(self.sides, responses, strict=True):
+                side.ids[f"<job {self.made}>"] = response.json()["id"]
+        self._compare(responses, f"{who} POST generations {order}")
+        return JobRef(f"<job {self.made}>", f"<made {self.made}>", who) if made else multiple()
 
     def _share(self, who: str, target: str, terms: dict[str, Any] | None) -> Any:
         """The created link, or nothing."""

@@ -256,6 +256,9 @@ def _operations() -> dict[Row, Case]:
         ("Operation", "x-invalid-request"): Case(
             _getting(**{"x-invalid-request": "NOT_ACCEPTABLE"}), _getting(), (Request(path="/v1/things?a=1"),)
         ),
+        ("Operation", "x-unknown-query", "ignored"): Case(
+            _getting(**{"x-unknown-query": "ignored"}), _getting(), (Request(path="/v1/things?a=1"),)
+        ),
         ("Operation", "x-token-rate-limit"): Case(
             _of_token(**{"x-token-rate-limit": "scarce"}), _of_token(), (opened, opened), settings={"rate_limit": ""}
         ),

@@ -147,11 +147,24 @@ def crossfaded(pieces: Sequence[Signal], fade_seconds: float) -> tuple[Signal, l
 
 
 def join_jumps(played: Signal, joins: Sequence[int], fade_seconds: float) -> list[float]:
-    """By how many LU each crossfade is louder than what is played alone, on average."""
+    """By how many LU each crossfade is louder than what is played alone before and after it, on average."""
     count = round(fade_seconds * RATE)
+    around = pairwise(_alone(played, joins, count))
+    return [
+        loudness(played[start : start + count]) - (before + after) / 2
+        for start, (before, after) in zip(joins, around, strict=True)
+    ]
+
+
+def steps(played: Signal, joins: Sequence[int], fade_seconds: float) -> list[float]:
+    """By how many LU what is played alone after each crossfade is louder than what is before it."""
+    return [after - before for before, after in pairwise(_alone(played, joins, round(fade_seconds * RATE)))]
+
+
+def _alone(played: Signal, joins: Sequence[int], count: int) -> list[float]:
+    """The loudness of each stretch between crossfades of `count` samples."""
     begins, ends = [0, *(start + count for start in joins)], [*joins, len(played)]
-    alone = [loudness(played[begin:end]) for begin, end in zip(begins, ends, strict=True)]
-    return [loudness(played[start : start + count]) - float(np.mean(alone)) for start in joins]
+    return [loudness(played[begin:end]) for begin, end in zip(begins, ends, strict=True)]
 
 
 def beat_errors(

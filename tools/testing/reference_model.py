@@ -1,4 +1,4 @@
-"""Reference model of collections, libraries and links in plain Python, with the responses of every database."""
+"""Reference model of collections, libraries, links and jobs in plain Python, with the responses of every database."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from models.collections import cover_error, not_found, require_version
 from models.db import migrate
 from models.db.database import Database
 from models.exceptions import NotCreator
+from models.generations import Job
 from models.library_queries import LibraryEntry
 from models.shares import ShareLink
 from models.track_queries import Track
 from models.tracks import not_found as track_not_available
 from settings import Settings
+from tools.testing.reference_jobs import Jobs
 from tools.testing.reference_shares import Shares, SharingOnModel
 from tools.testing.service import ALICE, AWAY, HOME, MALLORY, PEOPLE, PEPPER, READ, WRITE, Actors, Service
 from tools.testing.thread_server import serving
@@ -49,10 +51,13 @@ class Rows:
         self.entries: dict[tuple[str, str], LibraryEntry] = {}
         self.removed: dict[tuple[str, str], LibraryEntry] = {}
         self.links: dict[bytes, ShareLink] = {}
+        self.jobs: dict[str, Job] = {}
 
-    def add_track(self, organization_id: str, creator_id: str) -> str:
+    def add_track(
+        self, organization_id: str, creator_id: str, title: str | None = "A track of the tests", engine: str = "import"
+    ) -> str:
         track = Track(
-            organization_id, new_id("mtrack_"), creator_id, "A track of the tests", "import", "creation", None,
+            organization_id, new_id("mtrack_"), creator_id, title, engine, "creation", None,
             instrumental=False, licence_class="unclear", commercial_use=False, requires_attribution=True,
             source_digest=None, audio_name=None, audio_bytes=None, mime_type=None, created_at=now(), deleted_at=None,
         )  # fmt: skip
@@ -70,7 +75,7 @@ class Rows:
         source = "own" if track.creator_id == user_id else "shared"
         home = track.organization_id
         made = LibraryEntry(
-            home, user_id, new_id("mlib_"), home, track_id, source, link_id, "import", "creation", now()
+            home, user_id, new_id("mlib_"), home, track_id, source, link_id, track.engine, "creation", now()
         )
         restored = self.removed.pop(key, None)
         again = made if restored is None else restored._replace(saved_at=now(), share_link_id=link_id)
@@ -87,6 +92,10 @@ class Tracks:
         if organization_id not in caller.organizations or not self._rows.is_audible(caller, organization_id, track_id):
             raise track_not_available(track_id)
         return self._rows.tracks[track_id]
+
+    def find_all(self, organization_id: str, ids: Sequence[str]) -> dict[str, Track]:
+        found = {track_id: self._rows.tracks[track_id] for track_id in ids if track_id in self._rows.tracks}
+        return {track.id: track for track in found.values() if track.organization_id == organization_id}
 
     def delete(self, caller: Caller, organization_id: str, track_id: str) -> None:
         if self.get(caller, organization_id, track_id).creator_id != caller.user_id:
@@ -272,6 +281,13 @@ class ModelService(Service):
     def forget_links(self, user: str) -> None:
         self._rows.links = {digest: link for digest, link in self._rows.links.items() if link.user_id != user}
 
+    def forget_jobs(self, user: str) -> None:
+        self._rows.jobs = {job.id: job for job in self._rows.jobs.values() if job.user_id != user}
+
+    def advance(self, user: str, job_id: str, step: str) -> str | None:
+        del user
+        return Jobs(self._rows).advance(job_id, step)
+
     def client(self, secret: str | None = None, organization: str = HOME) -> httpx.Client:
         headers = {} if secret is None else {"X-API-Key": secret}
         base = f"{self.url}/v1/music/{organization}/"
@@ -286,6 +302,7 @@ def handler_on(rows: Rows, tag: str, name: str) -> app.Handler:
     names = {
         "collections": collections,
         "collection_tracks": CollectionTracks(rows, collections),
+        "generations": Jobs(rows),
         "tracks": tracks,
         "library": Library(rows, tracks),
         "shares": shares,

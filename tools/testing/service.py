@@ -36,7 +36,7 @@ from models.generation_tables import active_jobs, generations
 from models.schema import collection_tracks, collections, library_entries, tracks
 from models.share_tables import share_links
 from settings import Settings
-from tools.testing import contract_coverage, databases, fork_server
+from tools.testing import contract_coverage, databases, fork_server, reference_jobs
 from tools.testing.fork_server import Forked
 from web.contract import document as contract
 from web.contract import reading
@@ -244,6 +244,16 @@ class Service:
         """Deletes the share links of a user."""
         with self.use_database():
             connection.execute(delete(share_links).where(share_links.c.user_id == user))
+
+    def forget_jobs(self, user: str) -> None:
+        """Cancels and deletes the jobs of a user."""
+        with self.use_database():
+            reference_jobs.forget(HOME, user)
+
+    def advance(self, user: str, job_id: str, step: str) -> str | None:
+        """Lets a worker do a step with a job; the id of the track that it makes, or None."""
+        with self.use_database():
+            return reference_jobs.advance(HOME, user, job_id, step)
 
     def write(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Inserts rows directly into the database."""

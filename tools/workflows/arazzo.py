@@ -14,7 +14,10 @@ HOME = contract.HOME.with_name("workflows.arazzo.yaml")
 
 
 class Step(NamedTuple):
-    """One request of a workflow; `parameters` includes those of the workflow, by name."""
+    """One request of a workflow; `parameters` includes those of the workflow, by name.
+
+    `wanted` is the criterion of a step that is retried until the field has the value.
+    """
 
     id: str
     description: str
@@ -22,6 +25,7 @@ class Step(NamedTuple):
     parameters: dict[str, Any]
     payload: Any
     outputs: dict[str, str]
+    wanted: tuple[str, str] | None
 
 
 class Workflow(NamedTuple):
@@ -67,7 +71,15 @@ def _steps(workflow: dict[str, Any]) -> Iterator[Step]:
             {parameter["name"]: parameter["value"] for parameter in parameters},
             step.get("requestBody", {}).get("payload"),
             step.get("outputs", {}),
+            _wanted(step),
         )
+
+
+def _wanted(step: dict[str, Any]) -> tuple[str, str] | None:
+    if not any(action["type"] == "retry" for action in step.get("onFailure", ())):
+        return None
+    expression, _, value = step["successCriteria"][-1]["condition"].partition(" == ")
+    return expression, value.strip("'")
 
 
 def links() -> list[Link]:

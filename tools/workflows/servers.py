@@ -38,12 +38,15 @@ def running_mock() -> Iterator[Served]:
 
 @contextmanager
 def running_service() -> Iterator[Served]:
-    """Runs the service on a new SQLite database. Raises RuntimeError if it does not start."""
+    """Runs the service on a new SQLite database, with a process that makes music.
+
+    Raises RuntimeError if it does not start.
+    """
     with tempfile.TemporaryDirectory() as folder:
         database = ["--database-url", f"sqlite:///{folder}/music-studio.db"]
         _output(["migrate", *database])
         keys = json.loads(_output(["demo", "--json", *database]))
-        with _running(["serve", "--port", "0", *database]) as url:
+        with _running(["serve", "--port", "0", *database], studio_workers=1) as url:
             alice, bob = (keys["users"][name]["api_key"] for name in ("alice", "bob"))
             yield Served(url, inputs(alice, bob))
 
@@ -68,9 +71,9 @@ def _output(arguments: Sequence[str]) -> str:
 
 
 @contextmanager
-def _running(arguments: Sequence[str]) -> Iterator[str]:
+def _running(arguments: Sequence[str], studio_workers: int = 0) -> Iterator[str]:
     # Nothing reads the pipe once the server is ready, so a line per request would fill it.
-    quiet = os.environ | {"MUSIC_STUDIO_LOG_LEVEL": "error", "MUSIC_STUDIO_WORKERS_STUDIO": "0"}
+    quiet = os.environ | {"MUSIC_STUDIO_LOG_LEVEL": "error", "MUSIC_STUDIO_WORKERS_STUDIO": str(studio_workers)}
     with subprocess.Popen(
         [*CLI, *arguments], cwd=ROOT, env=quiet, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:

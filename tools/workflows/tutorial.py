@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import count
@@ -19,6 +20,7 @@ from web.contract import document as contract
 HOME = Path(__file__).parents[2] / "docsite" / "tutorial.md"
 SERVER = "http://127.0.0.1:8080"
 KEY = "2f1d9c4e-7b3a-4c58-9e60-d1a8f7b25c34"
+_TRIES = 60
 _VALUE = re.compile(r"\$(?:inputs|steps\.\w+\.outputs)\.(\w+)")
 _SHOWN_HEADERS = ("location", "etag", "idempotent-replayed")
 _PLAYBACK_URL = re.compile(r'http://[^/"]+(/v1/music/audio/[^?"]+\?sig=)[A-Za-z0-9_-]+')
@@ -69,7 +71,7 @@ def _chapter(workflow: Workflow, known: dict[str, str], numbers: Iterator[int]) 
 
 def _section(number: int, step: Step, known: dict[str, str]) -> str:
     command = _command(step)
-    response = _run(command, known)
+    response = _response(step, command, known)
     exports = list(_exports(step, response, known))
     title = step.id.replace("_", " ").capitalize()
     return (
@@ -79,6 +81,16 @@ def _section(number: int, step: Step, known: dict[str, str]) -> str:
         + f"\n{json.dumps(response.body, indent=2, ensure_ascii=False)}\n```\n"
         + (f"\nKeep what the next steps need:\n\n```sh\n{''.join(exports)}```\n" if exports else "")
     )
+
+
+def _response(step: Step, command: str, known: dict[str, str]) -> CurlResponse:
+    """The response to the command, repeated until it is the one that the step waits for."""
+    for _ in range(_TRIES):
+        response = _run(command, known)
+        if step.wanted is None or _evaluate(response, step.wanted[0]) == step.wanted[1]:
+            return response
+        time.sleep(1)
+    raise RuntimeError(f"{step.id} waited in vain: {response.body}")
 
 
 def _command(step: Step) -> str:
@@ -141,8 +153,9 @@ def _quoted(value: str) -> str:
 
 def _normalize(page: str) -> str:
     """The page with fixed ids and times, as if no music had been made yet; the demo data is fixed already."""
-    created = re.findall(r"export (?:COLLECTION|JOB|SESSION|SHARE)_ID=(m[a-z]+_[0-9a-f]{12})", page)
-    created += re.findall(r'"(mlib_[0-9a-f]{12})",\n  "track_id": "\w+",\n  "source": "shared"', page)
+    created = re.findall(r"export (?:COLLECTION|JOB|SESSION|SHARE|RESULT_TRACK)_ID=(m[a-z]+_[0-9a-f]{12})", page)
+    saved = re.findall(r'"(mlib_[0-9a-f]{12})",\n  "track_id": "(\w+)",\n  "source": "(\w+)"', page)
+    created += [entry for entry, track, source in saved if source == "shared" or track in created]
     for number, made in enumerate(dict.fromkeys(created)):
         page = page.replace(made, f"{made.partition('_')[0]}_{sha256(str(number).encode()).hexdigest()[:12]}")
     page = re.sub(r'("status": )"running"(,\s+"progress": [0-9])', r'\1"queued"\2', page)

@@ -62,6 +62,7 @@ class Operation:
         self.quota: str = node.node["x-rate-limit"]
         self.token_quota: str = node.node.get("x-token-rate-limit", "")
         self.invalid_request: str | None = node.node.get("x-invalid-request")
+        self.ignores_unknown_query = node.node.get("x-unknown-query") == "ignored"
         fields = deprecation.headers(node.node, public_path)
         self.deprecation_link = fields.pop("link", "")
         self.deprecation_headers = encode_headers(fields)

@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,16 +27,16 @@ GAUGES = {
 }
 
 
-def serve(host: str, port: int, read_queue: Callable[[], Queue | None] = lambda: None) -> Path:
+def serve(host: str, port: int, read_queues: Callable[[], Mapping[str, Queue]] = dict) -> Path:
     """Serves scrapes in a thread; returns the folder for the workers' metrics files.
 
-    `read_queue` gives the state of the queue of jobs, or None if the database is unavailable.
+    `read_queues` gives the state of the queues of jobs and segments, and none if the database is unavailable.
     """
     folder = Path(tempfile.mkdtemp(prefix="music-studio-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(WorkerMetricsCollector(folder))
-    registry.register(JobMetricsCollector(folder, read_queue))
+    registry.register(JobMetricsCollector(folder, read_queues))
     _, thread = start_http_server(port, host, registry)
     thread.name = "metrics exporter"
     return folder

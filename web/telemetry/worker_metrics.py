@@ -1,9 +1,9 @@
-"""Prometheus metrics of the jobs: the queue, and what the processes that make music have done."""
+"""Prometheus metrics of jobs and segments: their queues, and what the processes that make music have done."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,8 +22,11 @@ COUNTERS = {
 NAMES = {"pieces": "pieces", "seconds": "audio_seconds", "failures": "jobs_failed", "refusals": "jobs_refused"}
 
 
+QUEUES = ("job", "segment")
+
+
 class Queue(Protocol):
-    """The state of the queue."""
+    """The state of a queue."""
 
     @property
     def queued(self) -> int: ...
@@ -36,15 +39,17 @@ class Queue(Protocol):
 
 
 class JobMetricsCollector(Collector):
-    """Reads the queue at each scrape, and sums the files of the workers. A dead worker's counters still count."""
+    """Reads the queues at each scrape, and sums the files of the workers. A dead worker's counters still count."""
 
-    def __init__(self, folder: Path, read_queue: Callable[[], Queue | None]) -> None:
+    def __init__(self, folder: Path, read_queues: Callable[[], Mapping[str, Queue]]) -> None:
         self._folder = folder
-        self._read_queue = read_queue
+        self._read_queues = read_queues
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics; without a database those of the queue have no samples."""
-        yield from _queue(self._read_queue())
+        """All metrics; without a database those of the queues have no samples."""
+        states = self._read_queues()
+        for waiting in QUEUES:
+            yield from _queue(waiting, states.get(waiting))
         found = [(file, _read(file)) for file in self._folder.glob("studio-*.json")]
         workers = [(file, values) for file, values in found if values is not None]
         for field, description in COUNTERS.items():
@@ -58,14 +63,15 @@ class JobMetricsCollector(Collector):
         )
 
 
-def _queue(state: Queue | None) -> Iterator[Metric]:
-    jobs = GaugeMetricFamily(PREFIX + "jobs", "Jobs that wait and jobs at work.", labels=("status",))
-    oldest = GaugeMetricFamily(PREFIX + "oldest_job_seconds", "Seconds for which the oldest job has waited.")
+def _queue(waiting: str, state: Queue | None) -> Iterator[Metric]:
+    name, oldest_name = f"{PREFIX}{waiting}s", f"{PREFIX}oldest_{waiting}_seconds"
+    numbers = GaugeMetricFamily(name, f"{waiting.capitalize()}s that wait and {waiting}s at work.", labels=("status",))
+    oldest = GaugeMetricFamily(oldest_name, f"Seconds for which the oldest {waiting} has waited.")
     if state is not None:
-        jobs.add_metric(("queued",), state.queued)
-        jobs.add_metric(("running",), state.running)
+        numbers.add_metric(("queued",), state.queued)
+        numbers.add_metric(("running",), state.running)
         oldest.add_metric((), state.oldest_seconds)
-    yield jobs
+    yield numbers
     yield oldest
 
 
