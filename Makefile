@@ -106,9 +106,10 @@ swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server,
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial, docs/openapi.md
+generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial, docs/openapi.md, the page of the clients
 	@$(call wire,generated)
 	@$(BIN)/python -m tools.contract.keywords_page
+	@$(BIN)/python -m tools.clients.libraries_page
 	@$(BIN)/python -m tools.deploy.nginx_errors > $(NGINX_ERRORS)
 	@$(call debian,curl:curl)
 	@$(BIN)/python -m tools.workflows.tutorial
