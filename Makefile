@@ -117,6 +117,9 @@ generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's e
 docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
 	@$(BIN)/python -m docsite dist/docs $(if $(SERVER),--server "$(SERVER)")
 
+explorer: $(TOOLS) ## Pack docsite/static/scalar.js with brotli again, after another version was put there
+	@$(BIN)/node -e 'const z = require("zlib"), fs = require("fs"), f = "docsite/static/scalar.js"; fs.writeFileSync(f + ".br", z.brotliCompressSync(fs.readFileSync(f)))'
+
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
 	@$(BIN)/python -m tools.workflows
 
