@@ -76,8 +76,7 @@ async function useKeyboard(browser) {
   keyboard.first = await focused();
   await page.keyboard.press("Enter");
   keyboard.skipped = await focused();
-  await page.keyboard.press("/");
-  await page.keyboard.type("COLLECTION_FULL");
+  await search(page, "COLLECTION_FULL");
   await page.getByRole("dialog").getByRole("link").first().waitFor();
   keyboard.axe = await findings(page);
   await takePicture(page, `${folder}/light-search.png`);
@@ -85,8 +84,7 @@ async function useKeyboard(browser) {
   await page.keyboard.press("Enter");
   await page.waitForURL("**/errors#collection_full");
   keyboard.found = new URL(page.url()).pathname + new URL(page.url()).hash;
-  await page.keyboard.press("/");
-  await page.keyboard.type("track_count");
+  await search(page, "track_count");
   await page.getByText("The collection object").first().waitFor();
   keyboard.fields = await page.getByRole("dialog").getByRole("link").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   await page.keyboard.press("Escape");
@@ -105,6 +103,12 @@ async function useKeyboard(browser) {
   await page.context().close();
 }
 
+async function search(page, words) {
+  await page.keyboard.press("/");
+  await page.getByRole("searchbox").waitFor();
+  await page.keyboard.type(words);
+}
+
 async function findings(page) {
   await page.evaluate(AXE);
   return (await page.evaluate((runOnly) => axe.run(document, { runOnly }), RULES)).violations.map(({ id }) => id);
@@ -113,7 +117,7 @@ async function findings(page) {
 /** A request sent from the page of its operation, and what is kept of the key. */
 async function tryOut(browser) {
   const page = await open(browser, VIEWS.light, `${HOME}/${OPERATION.slug}`);
-  await page.getByText("Try it").click();
+  await page.locator(".try summary").click();
   await page.getByLabel("API key").fill(key);
   const fields = await page.locator(".try input").evaluateAll((inputs) => inputs.map(({ name, type }) => `${name} ${type}`));
   const [response] = await Promise.all([
