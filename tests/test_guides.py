@@ -114,7 +114,7 @@ def test_scripts_of_a_guide_are_valid(url: str, slug: str, tmp_path: Path) -> No
 def test_guide_of_rate_limits_has_every_quota_of_the_contract(url: str) -> None:
     page = httpx.get(f"{url}{HOME}/rate-limits.md", trust_env=False).text
     quotas = contract.document()["x-rate-limits"]
-    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) in (\d+) s \| (\w+) \| (.+) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+)\sin\s(\d+)\ss \| (\w+) \| (.+) \|$", page, re.MULTILINE)
     assert [(n, int(r.replace(",", "")), int(s), p, d) for n, r, s, p, d in rows] == [
         (name, quota["requests"], quota["seconds"], quota["per"], quota["description"])
         for name, quota in quotas.items()
