@@ -106,9 +106,10 @@ swap: $(LINTERS) ## Follow docs/adding-an-operation.md in a copy: types, server,
 fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 SEEDS="1 2 3")
 	@for seed in $(SEEDS); do echo "seed $$seed"; SCHEMATHESIS_SEED=$$seed SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -n 0 tests/test_schemathesis.py || exit 1; done
 
-generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial, docs/openapi.md
+generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial, docs/openapi.md, the page of the clients
 	@$(call wire,generated)
 	@$(BIN)/python -m tools.contract.keywords_page
+	@$(BIN)/python -m tools.clients.libraries_page
 	@$(BIN)/python -m tools.deploy.nginx_errors > $(NGINX_ERRORS)
 	@$(call debian,curl:curl)
 	@$(BIN)/python -m tools.workflows.tutorial
@@ -118,6 +119,9 @@ operations: $(TOOLS) ## Write docs/operations.md: where each operation is declar
 
 docs: $(RUNTIME) ## Write the reference as a static site into dist/docs (SERVER=https://music.example)
 	@$(BIN)/python -m docsite dist/docs $(if $(SERVER),--server "$(SERVER)")
+
+explorer: $(TOOLS) ## Pack docsite/static/scalar.js with brotli again, after another version was put there
+	@$(BIN)/node -e 'const z = require("zlib"), fs = require("fs"), f = "docsite/static/scalar.js"; fs.writeFileSync(f + ".br", z.brotliCompressSync(fs.readFileSync(f)))'
 
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
 	@$(BIN)/python -m tools.workflows

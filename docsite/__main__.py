@@ -47,17 +47,17 @@ def _arguments() -> argparse.Namespace:
 
 
 def _files(site: Site) -> Iterator[tuple[str, bytes]]:
-    for path, (name, _) in docs_pages.FILES.items():
-        yield path or name, (docs_pages.HOME / name).read_bytes()
     for path in site.paths():
         page = site.page(path)
         if page is not None:
             yield _file(path), page.content
+            if page.brotli is not None:
+                yield f"{path}.br", page.brotli
 
 
 def _file(path: str) -> str:
     """The file of a path; a path without suffix becomes a folder with index.html, which static file servers find."""
-    return path if Path(path).suffix else f"{path}/index.html"
+    return path if Path(path).suffix else f"{path}/index.html".removeprefix("/")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 import app
+from docsite.assets import served_name
 from models import key_format
 from settings import Settings
 from tools.testing import in_process
@@ -88,6 +89,7 @@ def _from_address(value: bytes) -> bytes:
     )
 
 
+STYLE = f"/docs/{served_name('page.css')}".encode()
 INPUTS: dict[str, Sent] = {
     "paths": Sent(lambda v: get(b"/v1/" + v)),
     "paths of pages": Sent(lambda v: get(b"/docs/api-reference/music/" + v), *LONG),
@@ -111,7 +113,7 @@ INPUTS: dict[str, Sent] = {
                            b"traceparent: 00-%032x-%016x-01" % (number_of(v), number_of(v)), b"tracestate: a=" + v[:99],
                            b"Accept-Language: " + v[:3000])),
     "headers of pages": Sent(
-        lambda v: get(b"/docs/page.css", *(b"%b: %b" % (name, v) for name in (b"Accept-Encoding", b"If-None-Match"))),
+        lambda v: get(STYLE, *(b"%b: %b" % (name, v) for name in (b"Accept-Encoding", b"If-None-Match"))),
         *LONG),
     "bodies": Sent(lambda v: _posted(b'{"name": "", "%b": "%b"}' % (v, v))),
     "idempotency keys": Sent(lambda v: _posted(b'{"name": "a"}', b"Idempotency-Key: " + v[:255]), *LONG),

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from uvloop.loop import TCPTransport  # type: ignore[attr-defined]
 
 import app
+from docsite.assets import served_name
 from settings import Settings
 from tools.bench.fake_transport import FakeTransport
 from tools.testing import databases
@@ -38,6 +39,7 @@ from web.server.protocol import Protocol
 pytestmark = pytest.mark.slow
 
 KIB = 1024
+LARGE = f"/docs/{served_name('scalar.js')}".encode()
 PIPELINED = b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
 WAIT_SECONDS = 5
 
@@ -184,7 +186,7 @@ def test_chunks_of_one_byte_are_accepted() -> None:
 
 
 def test_unread_response_is_not_copied_for_each_client(local: Local) -> None:
-    request = head(b"GET", b"/docs/scalar.js")
+    request = head(b"GET", LARGE)
     with RawClient(local.where) as client:
         client.send(request)
         assert len(client.response().body) > MIB
@@ -202,7 +204,7 @@ def test_unread_response_is_not_copied_for_each_client(local: Local) -> None:
 
 def test_large_response_arrives_whole_when_it_is_read_slowly(local: Local) -> None:
     with RawClient(local.where) as client:
-        client.send(head(b"GET", b"/docs/scalar.js") + get())
+        client.send(head(b"GET", LARGE) + get())
         time.sleep(0.5)
         first, second = client.response(), client.response()
     assert len(first.body) == int(first.headers["content-length"]) > MIB
@@ -223,8 +225,8 @@ def test_large_response_arrives_whole_when_it_is_read_slowly(local: Local) -> No
         head(b"GET", LIVE, CHUNKED) + b"0\r\nA: " + b"x" * 50_000,
         get(b"http://"),
         get(b"/" + b"a" * 9000),
-        head(b"GET", b"/docs/scalar.js"),
-        head(b"GET", b"/docs/scalar.js") + get() * 20,
+        head(b"GET", LARGE),
+        head(b"GET", LARGE) + get() * 20,
         get()[:-2],
     ],
 )

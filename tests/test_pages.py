@@ -1,35 +1,37 @@
-"""The interactive reference at /docs: static files, caching, content security policy, and vendored files."""
+"""What is served below /docs: files, caching, content security policy, unknown paths, and vendored files."""
 
 import base64
 import hashlib
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from docsite import assets
 from tools.testing.service import ROOT
 from web.docs_pages import ORIGIN
 
 LONG = "a." * 127 + "a"
 
 STATIC = ROOT / "docsite" / "static"
-FILES = {
-    "/docs": "index.html",
-    "/docs/start.js": "start.js",
-    "/docs/scalar.js": "scalar.js",
-    "/docs/page.css": "page.css",
-    "/docs/focus.html": "focus.html",
-    "/docs/focus.js": "focus.js",
-}
+FRONT, EXPLORER, OPERATION = "/docs", "/docs/explorer", "/docs/api-reference/music/get-collection"
+PAGES = (FRONT, EXPLORER, OPERATION, "/docs/focus.html", "/docs/search.json")
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 UNKNOWN_PATHS = [
-    "/docs/",
     "/docs/nope",
-    "/docs//start.js",
+    "/docs//explorer.js",
     "/docs/../settings.py",
     "/docs/%2e%2e/app.py",
     "/docs/VENDORED.json",
+    "/docs/404.html",
+    "/docs/page.css",
+    "/docs/page.00000000.css",
+    "/docs/scalar.js.br",
     "/docs/api-reference",
     "/docs/api-reference/music",
     "/docs/api-reference/music/",
@@ -37,15 +39,17 @@ UNKNOWN_PATHS = [
     "/docs/api-reference/music/get-collection.html",
     "/docs/errors.md",
 ]
-CONTENT_SECURITY_POLICY = {
-    "default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:",
-    "font-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+PAGE_POLICY = {
+    "default-src 'none'", "script-src 'self'", "connect-src 'self'", "media-src 'self' blob:", "style-src 'self'",
+    "img-src 'self' data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 }  # fmt: skip
+EXPLORER_POLICY = PAGE_POLICY - {"style-src 'self'"} | {"style-src 'self' 'unsafe-inline'", "font-src 'self' data:"}
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_static_file_is_served_unchanged(reader: httpx.Client, path: str) -> None:
-    kept = (STATIC / FILES[path]).read_bytes()
+@pytest.mark.parametrize("name", assets.NAMES)
+def test_file_is_served_unchanged_for_good_under_a_name_with_its_digest(reader: httpx.Client, name: str) -> None:
+    kept, path = (STATIC / name).read_bytes(), f"/docs/{assets.served_name(name)}"
+    assert hashlib.sha256(kept).hexdigest()[:8] in path
     plain = reader.get(path, headers={"Accept-Encoding": "identity"})
     packed = reader.get(path, headers={"Accept-Encoding": "gzip"})
     assert plain.status_code == packed.status_code == 200
@@ -54,40 +58,90 @@ def test_static_file_is_served_unchanged(reader: httpx.Client, path: str) -> Non
     assert packed.headers["content-encoding"] == "gzip"
     assert plain.headers["etag"] != packed.headers["etag"]
     assert int(packed.headers["content-length"]) < len(kept)
+    assert plain.headers["cache-control"] == packed.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_static_file_with_known_etag_gets_304(reader: httpx.Client, path: str) -> None:
+def test_explorer_script_is_sent_as_it_was_packed_with_brotli(reader: httpx.Client) -> None:
+    path, kept = f"/docs/{assets.served_name('scalar.js')}", (STATIC / "scalar.js.br").read_bytes()
+    with reader.stream("GET", path, headers={"Accept-Encoding": "gzip, br"}) as response:
+        sent = b"".join(response.iter_raw())
+    assert response.headers["content-encoding"] == "br"
+    assert response.headers["etag"].endswith('-br"')
+    assert sent == kept
+    assert len(sent) < 0.8 * int(reader.head(path, headers={"Accept-Encoding": "gzip"}).headers["content-length"])
+
+
+def test_packed_explorer_script_is_the_script() -> None:
+    unpack = "process.stdout.write(require('zlib').brotliDecompressSync(require('fs').readFileSync(process.argv[1])))"
+    node = str(Path(sys.executable).with_name("node"))
+    unpacked = subprocess.run([node, "-e", unpack, STATIC / "scalar.js.br"], capture_output=True, check=True).stdout
+    assert unpacked == (STATIC / "scalar.js").read_bytes(), "docsite/static/scalar.js.br is outdated: `make explorer`"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_revalidated_at_each_use(reader: httpx.Client, path: str) -> None:
     first = reader.get(path)
     again = reader.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert first.headers["cache-control"] == "no-cache"
+    assert "Accept-Encoding" in first.headers["vary"].split(", ")
     assert again.status_code == 304
     assert again.content == b""
     kept = ("etag", "cache-control", "vary", "content-security-policy", "x-content-type-options")
     assert {name: again.headers[name] for name in kept} == {name: first.headers[name] for name in kept}
 
 
-def test_static_file_has_cache_control_no_cache(reader: httpx.Client) -> None:
-    headers = reader.get("/docs/scalar.js").headers
-    assert headers["cache-control"] == "no-cache"
-    assert "Accept-Encoding" in headers["vary"].split(", ")
-
-
-def test_docs_page_has_a_strict_content_security_policy(reader: httpx.Client) -> None:
-    page = reader.get("/docs")
+@pytest.mark.parametrize(
+    ("path", "policy"), [(FRONT, PAGE_POLICY), (OPERATION, PAGE_POLICY), (EXPLORER, EXPLORER_POLICY)]
+)
+def test_page_has_a_strict_content_security_policy(reader: httpx.Client, path: str, policy: set[str]) -> None:
+    page = reader.get(path)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert set(page.headers["content-security-policy"].split("; ")) == CONTENT_SECURITY_POLICY
+    assert set(page.headers["content-security-policy"].split("; ")) == policy
 
 
-def test_docs_page_references_are_served(reader: httpx.Client) -> None:
-    named = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', reader.get("/docs").text)
-    assert named
-    assert {address: reader.get(address).status_code for address in named} == dict.fromkeys(named, 200)
+def test_front_is_the_overview_with_and_without_a_slash(reader: httpx.Client) -> None:
+    front = reader.get(FRONT)
+    assert "<h1>Music Studio overview</h1>" in front.text
+    assert reader.get(f"{FRONT}/").content == front.content
+    assert re.findall(r'rel="canonical" href="([^"]+)"', front.text) == [f"{str(reader.base_url).rstrip('/')}/docs"]
 
 
-def test_docs_page_loads_the_served_contract(reader: httpx.Client) -> None:
-    addresses = re.findall(r'"(/[^"]+)"', reader.get("/docs/start.js").text)
-    assert addresses == ["/docs/openapi.json"]
-    assert reader.get(addresses[0]).json()["openapi"] == "3.0.3"
+def test_only_the_explorer_loads_its_script(reader: httpx.Client) -> None:
+    scripts = {path: re.findall(r'<script[^>]* src="([^"]+)"', reader.get(path).text) for path in PAGES[:4]}
+    named = {path for path, found in scripts.items() if any("scalar" in script for script in found)}
+    assert named == {EXPLORER}
+    assert 'data-contract="/docs/openapi.json"' in reader.get(EXPLORER).text
+    assert reader.get("/docs/openapi.json").json()["openapi"] == "3.0.3"
+
+
+def test_pages_have_no_script_and_no_style_in_them(reader: httpx.Client) -> None:
+    for path in PAGES[:4]:
+        text = reader.get(path).text
+        assert not re.search(r"<style|<script(?![^>]* src=)|<[^>]+ (?:style|on\w+)=", text), path
+
+
+@pytest.mark.parametrize("path", ["/docs/nope", "/docs/404.html", "/docs/api-reference/music/nope"])
+def test_browser_gets_a_page_for_an_unknown_path(reader: httpx.Client, path: str) -> None:
+    response = reader.get(path, headers={"Accept": BROWSER})
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert set(response.headers["content-security-policy"].split("; ")) == PAGE_POLICY
+    assert (response.headers["cache-control"], "etag" in response.headers) == ("no-store", False)
+    assert "Accept" in response.headers["vary"].split(", ")
+    assert "<h1>No such page</h1>" in response.text
+    assert 'class="search"' in response.text
+
+
+def test_robots_and_sitemap_name_the_pages(reader: httpx.Client) -> None:
+    origin = str(reader.base_url).rstrip("/")
+    robots = reader.get("/robots.txt")
+    assert robots.headers["content-type"] == "text/plain; charset=utf-8"
+    assert robots.text.splitlines() == [
+        "User-agent: *", "Allow: /docs", "Disallow: /", f"Sitemap: {origin}/docs/sitemap.xml",
+    ]  # fmt: skip
+    listed = re.findall("<loc>([^<]+)</loc>", reader.get("/docs/sitemap.xml").text)
+    assert {f"{origin}{path}" for path in (FRONT, EXPLORER, OPERATION)} < set(listed)
+    assert {address: reader.get(address).status_code for address in listed} == dict.fromkeys(listed, 200)
 
 
 @pytest.mark.parametrize("path", UNKNOWN_PATHS)

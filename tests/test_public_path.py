@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 import app
+from docsite import assets
+from docsite.assets import served_name
 from mock.accounts import SECRETS
 from ops import demo
 from settings import Settings
@@ -14,8 +16,8 @@ from tools.testing.thread_server import serving
 
 PUBLIC, PREFIX = "https://music.example/studio", "/studio"
 COLLECTIONS = f"/v1/music/{demo.ORGANIZATION}/collections"
-# Links of HTML and Markdown, and texts of the start script, that begin at the root of the host.
-LINK = re.compile(r"""(?:href=|src=|CONTRACT = |\]\()["']?(/[^"')\s]*)""")
+# Links of HTML and Markdown, and addresses for the scripts, that begin at the root of the host.
+LINK = re.compile(r"""(?:href=|src=|data-(?:search|minisearch|index|contract)=|\]\()["']?(/[^"')\s]*)""")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +39,10 @@ def test_every_link_of_the_documentation_works_behind_the_proxy(client: httpx.Cl
         assert link.startswith(f"{PREFIX}/"), f"{link} leads out of the path of the proxy"
         found = client.get(link.removeprefix(PREFIX))
         assert found.status_code == 200, link
-        if not link.endswith("scalar.js"):
+        if "/scalar." not in link and "/minisearch." not in link:
             pending += LINK.findall(found.text)
-    assert {f"{PREFIX}/docs/{name}" for name in ("scalar.js", "start.js", "openapi.json", "page.css")} <= seen
+    named = [served_name(name) for name in assets.NAMES]
+    assert {f"{PREFIX}/docs/{name}" for name in (*named, "openapi.json", "search.json", "explorer")} <= seen
     assert f"{PREFIX}/docs/api-reference/music/get-collection.md" in seen
 
 

@@ -1,6 +1,6 @@
-"""Serves /docs (the static files of docsite/static/, and pages generated from the contract) and the contract as YAML.
+"""Serves /docs, /robots.txt and the contract as YAML; docsite makes the pages and the files.
 
-Decisions 50 to 52.
+Decisions 50 to 52 and 87.
 """
 
 from __future__ import annotations
@@ -10,57 +10,46 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
-from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import HTTPException
 
 from web.context import current_request
+from web.contract.reading import JSON
 from web.error_envelope import ErrorCatalog
 from web.exceptions import NoSuchEndpoint
 from web.http import preconditions
+from web.http.request_checks import prefers
 
 PATH = "/docs"
-HOME = Path(__file__).parents[1] / "docsite" / "static"
+ROBOTS = "/robots.txt"
+NOT_FOUND = "404.html"
 # Generated pages contain this address; when a page is served, the public address replaces it.
 ORIGIN = "http://127.0.0.1:8080"
-_NOTHING_ELSE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    f"font-src 'self' data:; connect-src 'self'; {_NOTHING_ELSE}"
-)
-PLAIN = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src data:; {_NOTHING_ELSE}",
-}
-MARKDOWN = {"Content-Type": "text/markdown; charset=utf-8"}
-_PAGE = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-_SCRIPT = {"Content-Type": "text/javascript; charset=utf-8"}
-FILES: dict[str, tuple[str, dict[str, str]]] = {
-    "": ("index.html", _PAGE),
-    "start.js": ("start.js", _SCRIPT),
-    "focus.html": ("focus.html", _PAGE),
-    "focus.js": ("focus.js", _SCRIPT),
-    "scalar.js": ("scalar.js", _SCRIPT),
-    "page.css": ("page.css", {"Content-Type": "text/css; charset=utf-8"}),
-}
 MAX_ENCODED = 64
 # A host name has at most 255 bytes (RFC 1035 section 2.3.4); it is put into each page up to 130 times.
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 # A page is compressed again for each host that a client names, so speed counts more than the last tenth of the size.
 _GZIP_LEVEL = 4
-_WITH_LINKS = ("focus.html", "focus.js", "index.html", "start.js")
-# Caches must revalidate each use, so that no page mixes files of two versions after an upgrade.
-_CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Origin"}
+_VARY = {"Vary": "Accept-Encoding, Origin"}
+# Caches must revalidate each use of a page, and never a file whose name changes with its content (RFC 8246).
+_REVALIDATED = {"Cache-Control": "no-cache"} | _VARY
+_IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"} | _VARY
+_OF_AN_ERROR = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Origin"}
 
 
 class Page(NamedTuple):
-    """One page: its bytes and its representation headers."""
+    """One page or file: its bytes and its representation headers.
+
+    `immutable`: the path has a digest of the content, which has no address in it. `brotli` is the content compressed
+    (RFC 7932), where that was done before.
+    """
 
     content: bytes
     headers: Mapping[str, str]
+    immutable: bool = False
+    brotli: bytes | None = None
 
 
 PageFactory = Callable[[str], Page | None]
@@ -74,41 +63,70 @@ class EncodedPage(NamedTuple):
     headers: dict[str, str]
 
 
+class EncodedPages:
+    """The pages of a PageFactory, encoded once: a file for each coding, a page for each coding and host too."""
+
+    def __init__(self, make: PageFactory) -> None:
+        self._page = cache(partial(_existing, make))
+        self._file = cache(lambda path, coding: _encode(self._page(path), coding))
+        self._generated = lru_cache(MAX_ENCODED)(self._with_origin)
+
+    def get(self, path: str, origin: str, accepted: list[str]) -> EncodedPage:
+        """The page at a path in a coding that is accepted. Raises NoSuchEndpoint."""
+        page = self._page(path)
+        coding = next((c for c in _codings(page) if c in accepted), "")
+        return self._file(path, coding) if page.immutable else self._generated(path, origin, coding)
+
+    def _with_origin(self, path: str, origin: str, coding: str) -> EncodedPage:
+        page = self._page(path)
+        return _encode(page._replace(content=page.content.replace(ORIGIN.encode(), origin.encode())), coding)
+
+
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> None:
-    """Registers the routes of PATH and `yaml_path`; an unknown path gives NoSuchEndpoint in the error envelope.
+    """Registers the routes of PATH, ROBOTS and `yaml_path`; an unknown path gives NoSuchEndpoint in the error envelope,
+    or as a page for a client that prefers HTML.
 
     The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
     """
-
-    def handle(error: Exception) -> flask.Response:
-        if isinstance(error, HTTPException):
-            error = NoSuchEndpoint("No page has that path")
-        response = errors.to_response(error, current_request.get().request_id)
-        return flask.Response(response.body, response.status, response.headers)
-
+    pages = EncodedPages(make)
+    view = partial(_serve, pages, public_url)
+    handle = partial(_failed, pages, public_url, errors)
     for kind in (Exception, HTTPException):  # Connexion registers its own handler for HTTPException
         app.register_error_handler(kind, handle)
     app.url_map.merge_slashes = False  # Flask would redirect to the host of the request, which may be forged
-    generated = lru_cache(MAX_ENCODED)(partial(_generated, cache(partial(_existing, make))))
-    view = partial(_serve, generated, public_url)
-    app.add_url_rule(PATH, endpoint=PATH, view_func=view, defaults={"path": ""})
-    app.add_url_rule(f"{PATH}/", endpoint=f"{PATH}/", view_func=view, defaults={"path": "/"})
+    for path in (PATH, f"{PATH}/"):
+        app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": ""})
     app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
+    app.add_url_rule(ROBOTS, endpoint=ROBOTS, view_func=view, defaults={"path": ROBOTS[1:]})
     app.add_url_rule(yaml_path, endpoint=yaml_path, view_func=_contract_as_yaml)
 
 
-def _serve(generated: Callable[..., EncodedPage], public_url: str, path: str) -> flask.Response:
-    gzipped = flask.request.accept_encodings["gzip"] > 0
-    if path in FILES:
-        page = _static_file(path, urlsplit(public_url).path, gzipped)
-    else:
-        page = generated(path, public_url or _origin(), gzipped)
-    return _respond(page)
+def _serve(pages: EncodedPages, public_url: str, path: str) -> flask.Response:
+    if path == NOT_FOUND:
+        raise NoSuchEndpoint("No page has that path")
+    return _respond(_page(pages, public_url, path))
+
+
+def _page(pages: EncodedPages, public_url: str, path: str) -> EncodedPage:
+    accepted = flask.request.accept_encodings
+    return pages.get(path, public_url or _origin(), [coding for coding in ("br", "gzip") if accepted[coding] > 0])
+
+
+def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: Exception) -> flask.Response:
+    """The error envelope, or the page for an unknown path."""
+    if isinstance(error, HTTPException):
+        error = NoSuchEndpoint("No page has that path")
+    response = errors.to_response(error, current_request.get().request_id)
+    if not isinstance(error, NoSuchEndpoint) or not prefers(current_request.get(), "text/html", JSON):
+        return flask.Response(response.body, response.status, response.headers)
+    page = _page(pages, public_url, NOT_FOUND)
+    headers = {name: value for name, value in page.headers.items() if name != "ETag"} | _OF_AN_ERROR
+    return flask.Response(page.body, response.status, headers)
 
 
 def _contract_as_yaml() -> flask.Response:
     document = current_request.get().contract.published("yaml")
-    headers = {"Content-Type": document.media_type, "ETag": f'"{document.tag}"', **_CACHE_HEADERS}
+    headers = {"Content-Type": document.media_type, "ETag": f'"{document.tag}"', **_REVALIDATED}
     return _respond(EncodedPage(document.body, headers))
 
 
@@ -125,16 +143,6 @@ def _origin() -> str:
     return f"http://{host}" if _HOST.fullmatch(host) else ORIGIN
 
 
-@cache
-def _static_file(path: str, public_path: str, gzipped: bool) -> EncodedPage:
-    """A file of docsite/static/, read at the first request for it: reading at start-up would delay the start."""
-    name, headers = FILES[path]
-    content = (HOME / name).read_bytes()
-    if name in _WITH_LINKS:
-        content = content.replace(b'"/', f'"{public_path}/'.encode())
-    return _encode(content, headers, gzipped)
-
-
 def _existing(make: PageFactory, path: str) -> Page:
     """The page at a path. Raises NoSuchEndpoint, which no cache keeps: clients choose the paths."""
     page = make(path)
@@ -143,14 +151,14 @@ def _existing(make: PageFactory, path: str) -> Page:
     return page
 
 
-def _generated(page_at: Callable[[str], Page], path: str, origin: str, gzipped: bool) -> EncodedPage:
-    page = page_at(path)
-    return _encode(page.content.replace(ORIGIN.encode(), origin.encode()), page.headers, gzipped)
+def _codings(page: Page) -> list[str]:
+    return ["gzip"] if page.brotli is None else ["br", "gzip"]
 
 
-def _encode(content: bytes, headers: Mapping[str, str], gzipped: bool) -> EncodedPage:
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    if gzipped:
-        coding = {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
-        return EncodedPage(gzip.compress(content, _GZIP_LEVEL, mtime=0), {**headers, **_CACHE_HEADERS, **coding})
-    return EncodedPage(content, {**headers, **_CACHE_HEADERS, "ETag": f'"{digest}"'})
+def _encode(page: Page, coding: str) -> EncodedPage:
+    digest = hashlib.sha256(page.content).hexdigest()[:16]
+    headers = {**page.headers, **(_IMMUTABLE if page.immutable else _REVALIDATED)}
+    if not coding:
+        return EncodedPage(page.content, headers | {"ETag": f'"{digest}"'})
+    body = page.brotli if coding == "br" and page.brotli else gzip.compress(page.content, _GZIP_LEVEL, mtime=0)
+    return EncodedPage(body, headers | {"Content-Encoding": coding, "ETag": f'"{digest}-{coding}"'})

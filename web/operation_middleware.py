@@ -1,8 +1,8 @@
 """Middleware in Connexion's middleware list that executes the operations of the contract.
 
 Connexion passes the specification and the resolver to `add_api`, and each operation is compiled once. A request is then
-routed, authenticated, rate-limited, bound, dispatched and sent here. Requests for /docs and for the contract as YAML go
-on to Flask. Decision 1.
+routed, authenticated, rate-limited, bound, dispatched and sent here. Requests for /docs, for /robots.txt and for the
+contract as YAML go on to Flask. Decision 1.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class OperationMiddleware(SpecMiddleware):
         self.require_if_match = require_if_match
         self.public_path = public_path
         self.router = Router([])
-        self.pages = {docs_pages.PATH.encode(), views.yaml_path(document).encode()}
+        self.pages = {docs_pages.PATH.encode(), docs_pages.ROBOTS.encode(), views.yaml_path(document).encode()}
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""

@@ -1,4 +1,4 @@
-const API = "/v1/music/";
+const API = document.querySelector("form").dataset.api;
 // A quarter of a circle: the powers of its sine and its cosine add up to one.
 const ANGLES = Array.from({ length: 64 }, (_, step) => (step / 63) * (Math.PI / 2));
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

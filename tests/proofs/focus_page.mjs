@@ -58,10 +58,10 @@ async function started() {
   await page.fill("input[name=key]", "nonsense");
   const status = page.locator("[role=status]");
   const said = async (text) => seen.said.push(await status.filter({ hasText: text }).textContent({ timeout: 60000 }));
-  await page.click("button");
+  await page.click("form button");
   await said("API key");
   await page.fill("input[name=key]", key);
-  await page.click("button");
+  await page.click("form button");
   await said("Segment 1 of 15");
   await page.close();
 }

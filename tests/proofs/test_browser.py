@@ -1,4 +1,4 @@
-"""The docs pages in Chromium, in light, dark and phone view, and a request sent from the page."""
+"""The documentation in Chromium: every page in light and dark, on a desktop and a phone; with a keyboard, and tried."""
 
 import json
 import os
@@ -8,19 +8,31 @@ from typing import Any
 
 import pytest
 
+from docsite.guides import guides
+from docsite.objects import objects
+from docsite.operations import operations
 from docsite.samples import LANGUAGES
 from tests.proofs.toolchains import BIN
 from tools.testing.service import ROOT, Services
+from web.contract import document as contract
 
-VIEWS = ("light", "dark", "phone")
+VIEWS = ("light", "dark", "phone", "dark-phone")
 HOME = "/docs/api-reference/music"
+OPERATIONS = operations(contract.document())
+GUIDES = guides({operation.id for operation in OPERATIONS})
 TITLES = {
-    "/docs": "Music Studio API",
-    f"{HOME}/get-collection": "Get a music collection",
+    "/docs": "Music Studio overview",
     f"{HOME}/errors": "Errors",
-    f"{HOME}/introduction": "Music Studio overview",
+    f"{HOME}/tutorial": "Work with collections and tracks",
+    f"{HOME}/changelog": "Changelog",
+    "/docs/focus.html": "Play a focus session",
+    **{f"{HOME}/{guide.slug}": guide.title for guide in GUIDES},
+    **{f"{HOME}/{operation.slug}": operation.summary for operation in OPERATIONS},
+    **{f"{HOME}/{found.slug}": found.title for found in objects(contract.document(), OPERATIONS)},
 }
+PICTURED = ("/docs", *(f"{HOME}/{name}" for name in ("get-collection", "collection-object", "errors", "rate-limits")))
 PICTURES = ROOT / "dist" / "screenshots"
+MAX_BYTES = 60_000
 
 
 class Visit:
@@ -29,9 +41,9 @@ class Visit:
     def __init__(self, origin: str, key: str) -> None:
         self.origin = origin
         self.key = key
-        command = [str(BIN / "node"), "pages.mjs", origin, key, str(PICTURES), *TITLES]
+        command = [str(BIN / "node"), "pages.mjs", origin, key, str(PICTURES), ",".join(TITLES), ",".join(PICTURED)]
         done = subprocess.run(
-            command, cwd=Path(__file__).parent, env=os.environ, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=Path(__file__).parent, env=os.environ, capture_output=True, text=True, timeout=900, check=False
         )
         assert done.returncode == 0, done.stderr
         self.seen: dict[str, Any] = json.loads(done.stdout)
@@ -43,10 +55,23 @@ def visit(services: Services) -> Visit:
     return Visit(server.url, server.load_demo()["alice"])
 
 
-@pytest.mark.parametrize("path", TITLES)
 @pytest.mark.parametrize("view", VIEWS)
-def test_page_shows_its_title_without_overflow(visit: Visit, view: str, path: str) -> None:
-    assert visit.seen["views"][f"{view} {path}"] == {"title": TITLES[path], "overflow": False}
+def test_every_page_shows_its_title_without_overflow(visit: Visit, view: str) -> None:
+    found = {path: visit.seen["views"][f"{view} {path}"] for path in TITLES}
+    assert found == {path: {"title": title, "overflow": False} for path, title in TITLES.items()}
+
+
+def test_axe_finds_nothing_on_any_page(visit: Visit) -> None:
+    assert len(visit.seen["views"]) == len(VIEWS) * len(TITLES)
+    assert visit.seen["findings"] == {}
+
+
+def test_page_is_light_and_the_explorer_is_not(visit: Visit) -> None:
+    weights = visit.seen["bytes"]
+    explorer = weights.pop("/docs/explorer")
+    assert set(weights) == set(PICTURED)
+    assert {path: size for path, size in weights.items() if not 1000 < size < MAX_BYTES} == {}
+    assert explorer > 10 * MAX_BYTES
 
 
 def test_browser_console_has_no_errors(visit: Visit) -> None:
@@ -58,14 +83,53 @@ def test_pages_make_no_cross_origin_requests(visit: Visit) -> None:
     assert [url for url in visit.seen["requests"] if not url.startswith(f"{visit.origin}/")] == []
 
 
-def test_offered_samples_are_all_languages(visit: Visit) -> None:
-    assert visit.seen["samples"] == [language.label for language in LANGUAGES]
+def test_keyboard_reaches_content_search_and_languages(visit: Visit) -> None:
+    keyboard = visit.seen["keyboard"]
+    assert (keyboard["first"], keyboard["skipped"]) == ("Skip to the content", "content")
+    assert keyboard["found"] == f"{HOME}/errors#collection_full"
+    assert f"{HOME}/collection-object#field.track_count" in keyboard["fields"]
+    assert (keyboard["closed"], keyboard["axe"]) == (0, [])
 
 
-def test_request_tried_with_a_key_succeeds(visit: Visit) -> None:
+def test_language_stays_chosen_and_its_sample_is_copied(visit: Visit) -> None:
+    keyboard = visit.seen["keyboard"]
+    assert keyboard["language"] == keyboard["kept"] == LANGUAGES[-1].label
+    assert keyboard["copied"].split() == keyboard["shown"].split() != []
+
+
+def test_request_tried_on_the_page_of_an_operation_succeeds(visit: Visit) -> None:
     tried = visit.seen["tried"]
     assert tried["url"] == f"{visit.origin}/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
     assert tried["headers"]["x-api-key"] == visit.key
     assert tried["status"] == 200
-    assert "200 OK" in tried["text"]
-    assert '"name": "Focus Sessions"' in tried["text"]
+    assert "200 OK" in tried["shown"]
+    assert '"name": "Focus Sessions"' in tried["shown"]
+    assert tried["fields"] == ["key password", "organization_id text", "collection_id text", "If-None-Match text"]
+    assert tried["axe"] == []
+
+
+def test_tried_key_is_kept_in_its_tab_only(visit: Visit) -> None:
+    tried = visit.seen["tried"]
+    assert tried["kept"][:2] == [1, visit.key]
+    assert visit.key not in tried["kept"][2]
+    assert tried["elsewhere"] == ""
+
+
+def test_pages_need_no_script(visit: Visit) -> None:
+    scriptless = visit.seen["scriptless"]
+    assert "fn main()" in scriptless["code"]
+    assert scriptless["menu"]
+    assert scriptless["buttons"] == ["Menu"]
+    assert scriptless["title"] == "Paging"
+
+
+def test_unknown_page_leads_to_the_search(visit: Visit) -> None:
+    assert visit.seen["lost"] == {"status": 404, "axe": [], "found": f"{HOME}/paging"}
+
+
+def test_explorer_has_samples_in_all_languages_and_sends_a_request(visit: Visit) -> None:
+    explorer = visit.seen["explorer"]
+    assert explorer["samples"] == [language.label for language in LANGUAGES]
+    assert explorer["url"] == f"{visit.origin}/v1/music/org_abc123/collections/mcoll_4a1f9c7e2b8d"
+    assert explorer["headers"]["x-api-key"] == visit.key
+    assert explorer["status"] == 200

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import uvloop
 
+from docsite.assets import served_name
 from models import key_format
 from tools.testing.service import HOME
 
@@ -127,7 +128,7 @@ async def unread(flood: Flood, address: str) -> None:
     """Asks for the largest file of the reference, and reads nothing for 30 seconds."""
     stranger = await flood.connect(address)
     stranger.transport.pause_reading()
-    stranger.transport.write(b"GET /docs/scalar.js HTTP/1.1\r\n" + HOST + b"\r\n")
+    stranger.transport.write(b"GET /docs/%b HTTP/1.1\r\n" % served_name("scalar.js").encode() + HOST + b"\r\n")
     await asyncio.sleep(30)
     stranger.transport.resume_reading()
     await stranger.wait(1)

@@ -8,7 +8,7 @@ from web.contract.nodes import Node
 from web.contract.reading import VARIABLE, operations
 from web.contract.rules.registry import rule, when
 
-DOCS = "/docs"
+DOCS, ROBOTS = "/docs", "/robots.txt"
 
 
 @rule("Paths", "two templates of one form")
@@ -23,7 +23,7 @@ def _twins(node: Node) -> Iterator[str]:
 
 @rule("Paths", "template below the documentation")
 def _below_docs(node: Node) -> Iterator[str]:
-    below = (o.template for o in operations(node.document) if o.path == DOCS or o.path.startswith(f"{DOCS}/"))
+    below = (o.template for o in operations(node.document) if o.path in (DOCS, ROBOTS) or o.path.startswith(f"{DOCS}/"))
     yield from (f"`{template}`" for template in dict.fromkeys(below))
 
 

@@ -1,4 +1,4 @@
-const CONTRACT = "/docs/openapi.json";
+const CONTRACT = document.querySelector("#reference").dataset.contract;
 
 // Scalar sends every optional parameter that has an example. Here it is offered and switched off, so that the first
 // request is the plain one.
