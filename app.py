@@ -32,6 +32,7 @@ from web.telemetry import log_config, metrics
 
 if TYPE_CHECKING:
     from mock.application import Mock
+    from mock.proxy import Proxy
 
 Handler = Callable[..., Any]
 
@@ -68,6 +69,15 @@ def create_mock(settings: Settings, options: MockOptions = DEFAULTS) -> Mock:
         return assemble(settings, document, dispatcher, pepper, handler, store)
 
     return Mock(document, factories.engines(settings), options, build)
+
+
+def create_proxy(settings: Settings, server: str) -> Proxy:
+    """The proxy that checks the exchanges with `server` against the contract. Raises ContractError."""
+    from mock.proxy import Proxy
+
+    document = load_contract(settings)
+    memory = factories.memory_limiter(settings, TrustedProxies(settings.trusted_proxies))
+    return Proxy(server, document, ErrorCatalog(document), memory)
 
 
 def from_environment() -> App:

@@ -35,8 +35,8 @@ def read_users(file: Path, document: dict[str, Any]) -> list[User]:
     try:
         content = yaml_loader.read(file)
     except (ContractError, OSError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else problem
-        raise CommandError(f"Cannot read the data of the mock: {file}: {reason}") from None
+        reason = f"{file}: {problem.strerror}." if isinstance(problem, OSError) else problem
+        raise CommandError(f"Cannot read the data of the mock. {reason}") from None
     wrong = [f"{v.pointer or '/'} {v.message}." for v in Validator(_schema(document), document).violations(content)]
     wrong = wrong or list(_inconsistencies(content["users"]))
     if wrong:

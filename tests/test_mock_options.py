@@ -18,6 +18,7 @@ from settings import Settings
 from tools.testing.cli_runner import Shell
 from tools.testing.service import ROOT, assert_envelope, operations
 from tools.testing.thread_server import serving
+from web.http.cors import ADDED
 
 ELSEWHERE = "http://127.0.0.1:5173"
 ANA = {"organization_id": "org_acme", "user_id": "ana"}
@@ -76,7 +77,9 @@ def test_a_page_of_any_origin_may_call_the_mock(alice: httpx.Client) -> None:
     assert allowed >= {"x-api-key", "authorization", "content-type", "prefer", "idempotency-key", "if-match"}
     shown = alice.get("collections", headers={"Origin": ELSEWHERE, "Prefer": "delay=1"})
     assert (shown.status_code, shown.headers["Access-Control-Allow-Origin"]) == (200, "*")
-    assert "Preference-Applied" in _exposed(shown)
+    documented = {name for o in operations() for node in o.by_status.values() for name in node.get("headers", {})}
+    assert _exposed(shown) == documented | {*ADDED}
+    assert "Preference-Applied" in ADDED
     refused = httpx.get(alice.base_url.join("collections"), headers={"Origin": "null"}, trust_env=False)
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
 
@@ -264,7 +267,7 @@ def test_the_command_names_what_is_wrong_with_its_data(sqlite: Shell, tmp_path: 
     assert "no such file" in sqlite.error("mock", "--port", "0", "--data", str(tmp_path / "none.yaml")).lower()
     file = tmp_path / "data.yaml"
     file.write_text("users: [", encoding="utf-8")
-    assert f"{file}, line 1:" in sqlite.error("mock", "--port", "0", "--data", str(file))
+    assert f"{file}, line 2:" in sqlite.error("mock", "--port", "0", "--data", str(file))
     done = sqlite.run("mock", "--port", "0", "--data", str(_written(tmp_path, {"users": []})))
     assert done.returncode == 1
     assert done.stderr.splitlines()[1:] == ["/users must have at least 1 items."]
