@@ -34,7 +34,7 @@ OperationId = Annotated[
 Values = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="NAME=VALUE...", help="Parameters, and fields of the body. A value that is JSON counts as JSON."
+        metavar="NAME=VALUE", help="Parameters, and fields of the body. A value that is JSON counts as JSON."
     ),
 ]
 Key = Annotated[

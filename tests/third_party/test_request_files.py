@@ -95,10 +95,10 @@ def test_the_http_file_runs(runners: Toolchain, folder: Path, demo: tuple[str, s
     text = text.replace(f"@{requests.BASE_URL} = {requests.LOCAL}", f"@{requests.BASE_URL} = {url}")
     file = tmp_path / "music-studio.http"
     file.write_text(text.replace(f"@{requests.API_KEY} = ", f"@{requests.API_KEY} = {key}"), encoding="utf-8")
-    done = _run(runners, "httpyac", str(file), "--all", "--json")
+    done = _run(runners, "httpyac", str(file), "--all", "--json", "--output", "short")
     assert done.returncode == 0, done.stdout + done.stderr
     sent = json.loads(done.stdout)["requests"]
     documented = {operation.id: {*operation.by_status} for operation in operations()}
-    statuses = {one["name"]: one["response"]["statusCode"] for one in sent}
+    statuses = {one["name"]: one["response"]["statusCode"] for one in sent if one.get("response")}
     assert statuses.keys() == documented.keys() - WITHOUT_EXAMPLE
     assert not {name: status for name, status in statuses.items() if status >= 400 or status not in documented[name]}
