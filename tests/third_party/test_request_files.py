@@ -89,13 +89,13 @@ def test_the_postman_collection_notices_a_refusal(runners: Toolchain, folder: Pa
     assert "expected 401 to be one of" in done.stdout
 
 
-def test_the_http_file_runs(runners: Toolchain, folder: Path, demo: tuple[str, str], tmp_path: Path) -> None:
+def test_the_http_file_runs(runners: Toolchain, folder: Path, demo: tuple[str, str]) -> None:
     url, key = demo
     text = (folder / "music-studio.http").read_text(encoding="utf-8")
     text = text.replace(f"@{requests.BASE_URL} = {requests.LOCAL}", f"@{requests.BASE_URL} = {url}")
-    file = tmp_path / "music-studio.http"
+    file = runners.folder / "music-studio.http"  # httpyac takes files below the current folder
     file.write_text(text.replace(f"@{requests.API_KEY} = ", f"@{requests.API_KEY} = {key}"), encoding="utf-8")
-    done = _run(runners, "httpyac", str(file), "--all", "--json", "--output", "short")
+    done = _run(runners, "httpyac", file.name, "--all", "--json", "--output", "short")
     assert done.returncode == 0, done.stdout + done.stderr
     sent = json.loads(done.stdout)["requests"]
     documented = {operation.id: {*operation.by_status} for operation in operations()}
