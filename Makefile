@@ -133,7 +133,7 @@ test-clients: clients ## Compile every client and drive it against the live and 
 	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))
 	@$(BIN)/python -m pytest -q -n 0 tests/clients
 
-test-generators: $(TOOLS) ## Generate clients of the client view with third-party generators, compile and drive them (Go and Rust from the machine)
+test-generators: $(TOOLS) ## Generate clients with third-party generators, compile and drive them; run the Postman collection, the .http file and the published SDK (Go and Rust from the machine)
 	@$(BIN)/python -m pytest -q -n 0 tests/third_party
 
 lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or package.json
@@ -141,6 +141,8 @@ lock: $(TOOLS) ## Renew the lock files after a change of pyproject.toml or packa
 	@$(LOCK) pyproject.toml --extra studio --extra audio --group dev -c requirements.lock -o requirements-dev.lock
 	@$(LOCK) --group sbom -o deploy/sbom.lock
 	@$(LOCK) tests/third_party/python/requirements.in -o tests/third_party/python/requirements.lock
+	@for line in 0 5; do $(LOCK) tests/third_party/sdk/requirements-$$line.in -o tests/third_party/sdk/requirements-$$line.lock || exit 1; done
+	@cd tests/third_party/runners && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --loglevel=error
 	@cd tests/third_party/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --package-lock-only --loglevel=error
 	@$(NODE) npm install --package-lock-only --loglevel=error
 
@@ -160,6 +162,9 @@ music: $(TOOLS) ## Measure a hundred pieces of the engines, and draw ten into do
 
 sbom: $(MATERIALS) ## Write dist/sbom.json: what the service is made of, as CycloneDX, the same bytes for the same lock
 	@mkdir -p dist && .venv-sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+
+dist: $(LINTERS) ## Write dist/release: contract, Postman collection, .http file, docs, clients, SBOM, digests; the same bytes for the same tree
+	@$(BIN)/python -m tools.release
 
 test-delivery: $(BUNDLE) $(MATERIALS) ## Prove the delivery: the real nginx, the image's steps, the unit, the locks (root, or the packages installed)
 	@$(call debian,nginx:nginx openssl:openssl systemd-analyze:systemd buildah:buildah mmdebstrap:mmdebstrap)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import factories
 import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from docsite.site import PageMaker
+from mock.options import DEFAULTS, MockOptions
 from models.audio_store import AudioStore
 from settings import Settings
 from web import connexion_app
@@ -27,6 +29,10 @@ from web.error_envelope import ErrorCatalog
 from web.http.cors import CORSPolicy
 from web.ratelimit.client_address import TrustedProxies
 from web.telemetry import log_config, metrics
+
+if TYPE_CHECKING:
+    from mock.application import Mock
+    from mock.proxy import Proxy
 
 Handler = Callable[..., Any]
 
@@ -44,29 +50,34 @@ def create_app(settings: Settings) -> Application:
     return assemble(settings, document, dispatcher, environment.pepper(settings), find_handler, store)
 
 
-def create_mock(settings: Settings) -> App:
-    """The mock: the same application on in-memory SQLite with the demo data; operations without handler give examples.
+def create_mock(settings: Settings, options: MockOptions = DEFAULTS) -> Mock:
+    """The mock: the same application on in-memory SQLite; operations without a handler give the contract's examples.
 
-    Decision 4.
+    Raises ContractError, and CommandError for unusable data. Decision 4.
     """
-    from mock.accounts import PEPPER, open_demo_database
-    from mock.dispatcher import MockDispatcher, not_implemented
-    from mock.examples import Examples
-    from mock.jobs import MockWorker
-    from mock.middleware import PreferMiddleware
+    from mock.application import Mock
+    from mock.dispatcher import not_implemented
 
     document = load_contract(settings)
     signatures.require_matching_handlers(document, _implemented)
-    store = AudioStore("memory:///")
-    database = open_demo_database(store)
-    dispatcher = MockDispatcher(
-        database, Examples(document, ErrorCatalog(document)), MockWorker(store, factories.engines(settings))
-    )
+    settings = replace(settings, cors_origins=settings.cors_origins or ("*",))
 
     def handler(tag: str, name: str) -> Handler:
         return _implemented(tag, name) or not_implemented
 
-    return PreferMiddleware(assemble(settings, document, dispatcher, PEPPER, handler, store))
+    def build(dispatcher: Dispatcher, pepper: bytes, store: AudioStore) -> Application:
+        return assemble(settings, document, dispatcher, pepper, handler, store)
+
+    return Mock(document, factories.engines(settings), options, build)
+
+
+def create_proxy(settings: Settings, server: str) -> Proxy:
+    """The proxy that checks the exchanges with `server` against the contract. Raises ContractError."""
+    from mock.proxy import Proxy
+
+    document = load_contract(settings)
+    memory = factories.memory_limiter(settings, TrustedProxies(settings.trusted_proxies))
+    return Proxy(server, document, ErrorCatalog(document), memory)
 
 
 def from_environment() -> App:
@@ -82,13 +93,6 @@ def from_environment() -> App:
     from web.telemetry.tracing import TracingMiddleware
 
     return TracingMiddleware(application, settings.otlp_endpoint, application.contract.document["info"]["version"])
-
-
-def mock_from_environment() -> App:
-    """The mock configured by the MUSIC_STUDIO_* variables."""
-    settings = environment.load()
-    log_config.configure(settings.log_format, settings.log_level)
-    return create_mock(settings)
 
 
 def load_contract(settings: Settings) -> dict[str, Any]:

@@ -77,6 +77,13 @@ def origin(text: str) -> str:
     return text
 
 
+def origins(text: str) -> tuple[str, ...]:
+    found = words(text)
+    if found != ("*",) and not all(re.fullmatch(r"[a-z][a-z0-9+.-]*://[0-9A-Za-z.:\[\]_-]+", one) for one in found):
+        raise ValueError("origins such as https://app.example, without a slash at their end, or * alone for all")
+    return found
+
+
 def secret(text: str) -> str:
     if len(text.encode()) < SECRET_BYTES:
         raise ValueError(f"a secret of at least {SECRET_BYTES} bytes, such as 64 random hexadecimal digits")

@@ -22,6 +22,7 @@ from setting_parsers import (
     networks,
     one_of,
     origin,
+    origins,
     quota,
     replica,
     seconds,
@@ -29,7 +30,6 @@ from setting_parsers import (
     store,
     switch,
     whole,
-    words,
 )
 from web.redaction import mask_url
 
@@ -171,7 +171,9 @@ class Settings:
         "contract and links; empty: in the samples of /docs the address of the reader, and no path",
         origin,
     )
-    cors_origins: tuple[str, ...] = _setting((), "exact origins allowed by CORS, separated by spaces", words)
+    cors_origins: tuple[str, ...] = _setting(
+        (), "exact origins allowed by CORS, separated by spaces, or * for all; empty: none", origins
+    )
     log_format: str = _setting("auto", "auto (json unless on a terminal), json or text", one_of("auto", "json", "text"))
     log_level: str = _setting("info", "debug, info, warning or error", one_of("debug", "info", "warning", "error"))
     metrics_port: int = _setting(0, "port of the Prometheus metrics; 0: no metrics", whole(0, 65535))

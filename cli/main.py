@@ -1,4 +1,4 @@
-"""The command `music-studio`: serve, work, mock, migrate, backup, restore, demo, keys, tracks, engines and more."""
+"""The command `music-studio`: serve, work, mock, call, migrate, backup, restore, demo, keys and more."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audio, database, engines, keys, members, organizations, serve, shares, studio, tracks, work
+from cli import audio, call, database, engines, keys, members, organizations, serve, shares, studio, tracks, work
 from cli import mock as mocking
 from cli import settings as configuration
 from cli.options import show_help, version
@@ -79,6 +79,7 @@ cli = typer.Typer(
 cli.add_typer(serve.group)
 cli.add_typer(work.group)
 cli.add_typer(mocking.group)
+cli.add_typer(call.group)
 cli.add_typer(database.group)
 cli.add_typer(keys.group, name="keys")
 cli.add_typer(tracks.group, name="tracks")

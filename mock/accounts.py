@@ -1,12 +1,11 @@
-"""Database of the mock: in-memory SQLite with the demo data, and users whose API keys are the same at every start."""
+"""Users of the mock, whose API keys are the same at every start."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from models import keys, organizations
-from models.audio_store import AudioStore
-from models.db import migrate
-from models.db.database import Database
-from ops import demo, demo_audio, demo_keys
+from ops import demo, demo_keys
 
 PEPPER = b"mock"
 # Valid on a mock only; fixed, so that examples can be copied between machines.
@@ -17,14 +16,33 @@ SECRETS = {
 }
 
 
-def open_demo_database(store: AudioStore) -> Database:
-    """A new in-memory database with the demo data; its tracks get a tone in the store."""
-    database = Database("sqlite://")
-    migrate.upgrade(database.url)
-    with database.use():
-        demo.load(PEPPER)
-        demo_audio.add("tone", store)
-        for name, (organization_id, user_id) in demo.USERS.items():
-            organizations.join(organization_id, user_id)
-            keys.make(organization_id, user_id, demo_keys.SCOPES, pepper=PEPPER, secret=SECRETS[name])
-    return database
+class Account(NamedTuple):
+    """A user of the mock with the key; `name` is what the start-up text calls the user."""
+
+    name: str
+    organization_id: str
+    user_id: str
+    secret: str
+    scopes: tuple[str, ...] = demo_keys.SCOPES
+
+
+class Contents(NamedTuple):
+    """What is in the database at the start: the users, and ids of the first one to try requests with."""
+
+    accounts: list[Account]
+    collection_id: str | None
+    track_ids: list[str]
+
+
+DEMO = Contents(
+    [Account(name, *demo.USERS[name], secret) for name, secret in SECRETS.items()],
+    demo.COLLECTION,
+    [piece.track_id for piece in demo.TRACKS],
+)
+
+
+def add_accounts(accounts: list[Account]) -> None:
+    """Adds the users and their keys to the current database."""
+    for account in accounts:
+        organizations.join(account.organization_id, account.user_id)
+        keys.make(account.organization_id, account.user_id, account.scopes, pepper=PEPPER, secret=account.secret)

@@ -1,6 +1,6 @@
-"""Dispatcher of the mock: the response is the handler's, or an example of the contract.
+"""Dispatcher of the mock: the response is the handler's, an example of the contract, or generated from a schema.
 
-Decisions 4 and 55.
+Decisions 4, 55 and 91.
 """
 
 from __future__ import annotations
@@ -8,12 +8,16 @@ from __future__ import annotations
 from typing import NoReturn
 
 from mock.examples import Examples
+from mock.failures import Failures
+from mock.generator import Generator
 from mock.jobs import MockWorker
 from mock.preferences import Preferences
 from models.db.database import Database
 from web.context import RequestContext
 from web.contract.operations import Operation
 from web.dispatch import Dispatcher
+from web.exceptions import Invalid, Violation
+from web.http import server_timing
 from web.responses import Response
 
 PREFERENCES = "preferences"
@@ -26,18 +30,26 @@ def not_implemented() -> NoReturn:
 
 
 class MockDispatcher(Dispatcher):
-    """Calls handlers as the service does; returns an example if Prefer selects one, or if there is no handler."""
+    """Calls handlers as the service does, unless Prefer or the failures ask for another response."""
 
-    def __init__(self, database: Database, examples: Examples, worker: MockWorker) -> None:
+    def __init__(
+        self, database: Database, examples: Examples, generator: Generator, failures: Failures, worker: MockWorker
+    ) -> None:
         super().__init__(database, enforce=True)
         self.examples = examples
+        self.generator = generator
+        self.failures = failures
         self.worker = worker
 
     async def dispatch(self, operation: Operation, context: RequestContext) -> Response:
-        """The example that Prefer selects, else the handler's response, else the example of the success response."""
-        preferred = self._preferred(operation, context)
-        if preferred is not None:
-            return preferred
+        """What Prefer asks for, else an error if it is the turn of one, else the handler's response.
+
+        An operation without a handler gives the example of its success response. Raises Invalid if the client asks for
+        `handling=strict` and a preference cannot be applied.
+        """
+        response = self._preferred(operation, context) or self._failure(operation, context)
+        if response is not None:
+            return response
         if operation.handler is not not_implemented:
             await self._let_time_pass(operation)
             return await super().dispatch(operation, context)
@@ -52,14 +64,42 @@ class MockDispatcher(Dispatcher):
         if operation.id in STARTS:
             self.worker.note_request()
 
+    def _failure(self, operation: Operation, context: RequestContext) -> Response | None:
+        status = self.failures.next_status(operation)
+        example = None if status is None else self.examples.find(operation.id, status, None)
+        return None if example is None else self.examples.response(example, context.request_id)
+
     def _preferred(self, operation: Operation, context: RequestContext) -> Response | None:
-        """The example that Prefer selects; None if it selects none or the contract has no such example."""
+        """The response that Prefer selects; None if it selects none or there is none."""
         preferences: Preferences = context.scope[PREFERENCES]
-        if preferences.code is None and preferences.example is None:
+        response = self._generated(operation, context, preferences) or self._example(operation, context, preferences)
+        if context.send_timing:
+            preferences.ignored.pop(server_timing.PREFERENCE.decode(), None)
+        if preferences.strict and preferences.ignored:
+            found = preferences.ignored.items()
+            raise Invalid(Violation("header/Prefer", "unsupported", f"{name[:64]} {why}") for name, why in found)
+        return response
+
+    def _generated(self, operation: Operation, context: RequestContext, preferences: Preferences) -> Response | None:
+        if not preferences.dynamic:
+            return None
+        is_success = preferences.code in (None, operation.success) and preferences.example is None
+        response = self.generator.response(operation, context) if is_success else None
+        if response is None:
+            preferences.ignored["dynamic"] = "is for success responses in JSON, without an example"
+        else:
+            preferences.applied.append("dynamic=true")
+            preferences.applied += [] if preferences.code is None else [f"code={preferences.code}"]
+        return response
+
+    def _example(self, operation: Operation, context: RequestContext, preferences: Preferences) -> Response | None:
+        wanted = {"code": preferences.code, "example": preferences.example}
+        named = {name: value for name, value in wanted.items() if value is not None}
+        if not named:
             return None
         example = self.examples.find(operation.id, preferences.code, preferences.example)
         if example is None:
+            preferences.ignored |= dict.fromkeys(named, "names no documented response of this operation")
             return None
-        preferences.applied += [f"code={preferences.code}"] if preferences.code is not None else []
-        preferences.applied += [f"example={preferences.example}"] if preferences.example is not None else []
+        preferences.applied += [f"{name}={value}" for name, value in named.items()]
         return self.examples.response(example, context.request_id)

@@ -28,9 +28,14 @@ class MockWorker:
     def __init__(self, store: AudioStore, engines: Mapping[str, Capabilities]) -> None:
         self._store = store
         self._engines = engines
-        self._asked = float("-inf")
-        self._running: dict[str, tuple[Work | SegmentWork, float]] = {}
         self._guard = Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the jobs and segments that it has taken."""
+        with self._guard:
+            self._asked = float("-inf")
+            self._running: dict[str, tuple[Work | SegmentWork, float]] = {}
 
     def note_request(self) -> None:
         """Notes that somebody asks for music now."""

@@ -89,6 +89,7 @@ class TooManyActiveJobs(Failure):
     """The caller has as many queued and running jobs as the installation allows."""
 
     code = "TOO_MANY_ACTIVE_JOBS"
+    retry_after = 5
 
 
 class SpendLimitExceeded(Failure):

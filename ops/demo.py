@@ -3,14 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, null, select, update
+from sqlalchemy import and_, bindparam, delete, null, select, update
 
-from models.base import insert_or_ignore
 from models.db import connection
 from models.organizations import join
-from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, organizations, tracks
-from ops import demo_focus, demo_jobs, demo_shares
+from ops import demo_focus, demo_jobs, demo_shares, fixtures
 from ops.errors import CommandError
 
 ORGANIZATION, OTHER_ORGANIZATION = "org_abc123", "org_def456"
@@ -64,7 +62,6 @@ SHARED = Piece(
 PIECES = (*TRACKS, SHARED)
 
 ORGANIZATIONS = select(organizations.c.id)
-ADD_TRACK = insert_or_ignore(tracks)
 RESET_TRACK = (
     update(tracks)
     .where(tracks.c.organization_id == bindparam("organization"), tracks.c.id == bindparam("track"))
@@ -73,7 +70,6 @@ RESET_TRACK = (
 EMPTY_LIBRARY = delete(library_entries).where(
     library_entries.c.organization_id == bindparam("organization_id"), library_entries.c.user_id == bindparam("user_id")
 )
-ADD_ENTRY = insert(library_entries)
 OWN = {"organization_id": ORGANIZATION, "owner_id": ALICE, "collection_id": COLLECTION}
 EMPTY_COLLECTION = delete(collection_tracks).where(
     and_(*(collection_tracks.c[name] == bindparam(name) for name in OWN))
@@ -83,8 +79,6 @@ DROP_COLLECTION = delete(collections).where(
     collections.c.owner_id == bindparam("owner_id"),
     collections.c.id == bindparam("collection_id"),
 )
-ADD_COLLECTION = insert(collections)
-ADD_MEMBER = insert(collection_tracks)
 
 
 def contents() -> Literal["nothing", "demo", "other"]:
@@ -105,15 +99,15 @@ def load(pepper: bytes) -> None:
         raise CommandError("The database contains other data than the demo: use a separate database for the demo.")
     for organization_id, user_id in USERS.values():
         join(organization_id, user_id)
-    connection.execute_many(ADD_TRACK, [*(track(index) for index in range(len(TRACKS))), shared_track()])
+    connection.execute_many(fixtures.ADD_TRACK, [*(track(index) for index in range(len(TRACKS))), shared_track()])
     connection.execute_many(RESET_TRACK, [_reset(piece) for piece in PIECES])
     connection.execute(EMPTY_LIBRARY, organization_id=ORGANIZATION, user_id=ALICE)
-    connection.execute_many(ADD_ENTRY, [entry(index) for index in range(len(TRACKS))])
+    connection.execute_many(fixtures.ADD_ENTRY, [entry(index) for index in range(len(TRACKS))])
     demo_shares.clear(ORGANIZATION, COLLECTION)
     connection.execute(EMPTY_COLLECTION, **OWN)
     connection.execute(DROP_COLLECTION, **OWN)
-    connection.execute_many(ADD_COLLECTION, [collection()])
-    connection.execute_many(ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
+    connection.execute_many(fixtures.ADD_COLLECTION, [collection()])
+    connection.execute_many(fixtures.ADD_MEMBER, [member(index) for index in range(len(TRACKS))])
     demo_jobs.reset(ORGANIZATION, ALICE, TRACKS[0].track_id, track(0)["created_at"])
     demo_focus.reset(ORGANIZATION, ALICE, DAY + timedelta(hours=9))
     demo_shares.add(ORGANIZATION, (BOB, SHARED.track_id), (ALICE, COLLECTION), DAY + timedelta(hours=12), pepper)
@@ -139,56 +133,23 @@ def shared_track() -> dict[str, Any]:
 
 
 def _track(piece: Piece, creator_id: str, created_at: datetime) -> dict[str, Any]:
-    return {
-        "organization_id": ORGANIZATION,
-        "id": piece.track_id,
-        "creator_id": creator_id,
-        "title": piece.title,
-        "engine": piece.engine,
-        "mode": piece.mode,
-        "duration_ms": piece.seconds * 1000,
-        "instrumental": True,
-        "licence_class": "commercial_cleared",
-        "commercial_use": True,
-        "requires_attribution": False,
-        "created_at": created_at,
-    }
+    made = fixtures.track(ORGANIZATION, creator_id, piece.track_id, piece.title, piece.seconds, created_at)
+    return made | {"engine": piece.engine, "mode": piece.mode}
 
 
 def entry(index: int) -> dict[str, Any]:
     """The row of that track in the library of its creator, who saved it at once."""
-    row = track(index)
-    return {
-        "organization_id": ORGANIZATION,
-        "user_id": ALICE,
-        "id": row["id"].replace("mtrack_", "mlib_"),
-        "track_organization_id": ORGANIZATION,
-        "track_id": row["id"],
-        "source": "own",
-        "share_link_id": None,
-        "engine": row["engine"],
-        "mode": row["mode"],
-        "saved_at": row["created_at"],
-        "removed_at": None,
-    }
+    return fixtures.entry(track(index))
 
 
 def collection() -> dict[str, Any]:
     """The row of the demo's collection."""
-    return {
-        "organization_id": ORGANIZATION,
-        "owner_id": ALICE,
-        "id": COLLECTION,
+    named = {
         "name": "Focus Sessions",
         "description": "Instrumental tracks for deep work",
         "cover_track_id": TRACKS[0].track_id,
-        "cover_image_url": None,
-        "track_count": len(TRACKS),
-        "version": 1 + len(TRACKS),  # one for its creation, one for each track
-        "created_at": CREATED,
-        "updated_at": UPDATED,
-        "deleted_at": None,
     }
+    return fixtures.collection(ORGANIZATION, ALICE, COLLECTION, len(TRACKS), CREATED, UPDATED) | named
 
 
 def member(index: int) -> dict[str, Any]:
@@ -196,4 +157,4 @@ def member(index: int) -> dict[str, Any]:
     # The first is added at 10:35 and the second at 10:40, as on the pages; the last one at the time of the last update.
     later = SECOND_ADDED + (UPDATED - SECOND_ADDED) / (len(TRACKS) - 2) * (index - 1)
     added_at = CREATED + timedelta(minutes=5) if index == 0 else later
-    return OWN | {"track_id": TRACKS[index].track_id, "rank": (index + 1) * GAP, "added_at": added_at}
+    return fixtures.member(collection(), index, TRACKS[index].track_id, added_at)

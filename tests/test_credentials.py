@@ -146,7 +146,8 @@ def test_two_credentials_have_the_intersection_of_scopes(server: Service, anonym
 def test_credentials_of_two_users_are_rejected(anonymous: httpx.Client, key: str, bob: httpx.Client) -> None:
     other = bob.headers["X-API-Key"]
     for headers in ({"X-API-Key": key} | bearer(other), {"X-API-Key": other} | bearer(key)):
-        assert_envelope(anonymous.get("collections", headers=headers), "AUTHENTICATION_REQUIRED")
+        refused = assert_envelope(anonymous.get("collections", headers=headers), "AUTHENTICATION_REQUIRED")
+        assert refused["details"] == {}, "each of them is valid"
 
 
 @pytest.mark.parametrize("state", ["nonsense", "expired", "paused", "deactivated"])
@@ -159,8 +160,21 @@ def test_invalid_credential_beside_a_valid_one_is_rejected(
     elif state != "nonsense":
         bad = server.key(ALICE, state=state)[1]
     code = "AUTHENTICATION_REQUIRED" if state == "nonsense" else f"API_KEY_{state.upper()}"
-    for headers in ({"X-API-Key": key} | bearer(bad), {"X-API-Key": bad} | bearer(key)):
-        assert_envelope(anonymous.get("collections", headers=headers), code)
+    for headers, field in (
+        ({"X-API-Key": key} | bearer(bad), "authorization"),
+        ({"X-API-Key": bad} | bearer(key), "x-api-key"),
+    ):
+        refused = assert_envelope(anonymous.get("collections", headers=headers), code)
+        assert refused["details"] == {"field": field}
+    alone = assert_envelope(anonymous.get("collections", headers={"X-API-Key": bad}), code)
+    assert alone["details"] == {}
+
+
+def test_malformed_authorization_beside_a_key_is_named(anonymous: httpx.Client, key: str) -> None:
+    for value in ("Basic YTpi", "Bearer", "Bearer \xe9"):
+        headers = [(b"X-API-Key", key.encode()), (b"Authorization", value.encode("latin-1"))]
+        refused = assert_envelope(anonymous.get("collections", headers=headers), "AUTHENTICATION_REQUIRED")
+        assert refused["details"] == {"field": "authorization"}
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mock.accounts import open_demo_database
+from mock.database import open_demo_database
 from models import tracks
 from models.audio_store import AudioStore
 from ops import audio_decoding, audio_reader, demo, demo_audio

@@ -26,6 +26,7 @@ from tools.testing.service import (
     violations,
 )
 from web.contract.reading import OperationObject, examples
+from web.http.cors import ADDED
 
 DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -216,6 +217,19 @@ def test_listed_cors_origin_is_allowed(services: Services, server: Service, alic
     for origin in ("https://evil.example", "null", "https://app.example.evil.example", "http://app.example"):
         refused = client.get("collections", headers={"Origin": origin})
         assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+def test_scripts_may_read_every_documented_header(services: Services, server: Service, alice: httpx.Client) -> None:
+    open_one = services.variant(server, CORS_ORIGINS="*")
+    client = open_one.client(alice.headers["X-API-Key"])
+    documented = {
+        name for operation in operations() for node in operation.by_status.values() for name in node.get("headers", {})
+    }
+    assert {"Allow", "ETag", "Idempotent-Replayed", "Location", "Retry-After", "WWW-Authenticate"} <= documented
+    for path in ("collections", "collections/nothing", "collections?limit=0"):
+        response = client.get(path, headers={"Origin": "https://any.example"})
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert set(response.headers["Access-Control-Expose-Headers"].split(", ")) == documented | {*ADDED}
 
 
 @pytest.mark.parametrize("sent", ["req_abc12345", "req_" + "a" * 60, "req_A-b_c-9"])

@@ -37,6 +37,9 @@ def test_new_names_in_the_advice_exist() -> None:
     [
         ("KEY_CACHE_SECONDS", "-1"),
         ("KEY_CACHE_SECONDS", "soon"),
+        ("CORS_ORIGINS", "https://app.example/"),
+        ("CORS_ORIGINS", "app.example"),
+        ("CORS_ORIGINS", "* https://app.example"),
         ("KEY_CACHE_SECONDS", "nan"),
         ("KEY_CACHE_SECONDS", "3601"),
         ("HEADER_TIMEOUT_SECONDS", "0"),

@@ -102,7 +102,10 @@ class NotAcceptable(RequestError):
 
 
 class RequestTimeout(RequestError):
+    """The request did not arrive in time; `retry_after` is in seconds."""
+
     code = "REQUEST_TIMEOUT"
+    retry_after = 1
 
 
 class PayloadTooLarge(RequestError):

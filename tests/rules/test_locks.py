@@ -12,8 +12,9 @@ from tests.rules.tree import ROOT
 
 RUNTIME = ROOT / "requirements.lock"
 TOOLS = ROOT / "requirements-dev.lock"
-THIRD_PARTY = ROOT / "tests" / "third_party" / "python" / "requirements.lock"
-LOCKS = (RUNTIME, TOOLS, ROOT / "deploy" / "sbom.lock", THIRD_PARTY)
+THIRD_PARTY = sorted((ROOT / "tests" / "third_party").glob("*/requirements*.lock"))
+LOCKS = (RUNTIME, TOOLS, ROOT / "deploy" / "sbom.lock", *THIRD_PARTY)
+NPM = (ROOT, *(file.parent for file in sorted((ROOT / "tests" / "third_party").glob("*/package.json"))))
 RENEW = "Run `make lock`; it writes the lock files without package index URLs."
 
 
@@ -63,15 +64,16 @@ def test_runtime_lock_has_no_unneeded_packages() -> None:
     assert not idle, f"requirements.lock pins unneeded packages: {idle}\n{RENEW}"
 
 
-def test_the_npm_lock_names_no_host() -> None:
-    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("folder", NPM, ids=lambda folder: folder.name)
+def test_the_npm_lock_names_no_host(folder: Path) -> None:
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     found = [name for name, package in packages.items() if "resolved" in package]
     assert not found, f"package-lock.json has URLs of {found[:3]}\n{RENEW}"
 
 
-def test_npm_packages_are_pinned_exactly() -> None:
-    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
-    wanted = package["devDependencies"]
+@pytest.mark.parametrize("folder", NPM, ids=lambda folder: folder.name)
+def test_npm_packages_are_pinned_exactly(folder: Path) -> None:
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     loose = {name: version for name, version in wanted.items() if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", version)}
     assert not loose, f"npm packages are not pinned: pin {loose} in package.json, then `make lock`."
 

@@ -28,6 +28,8 @@ Command = Sequence[str]
 class Toolchain(NamedTuple):
     """The generators of one language: the folder of their lock file and drivers, and the commands to run in a copy.
 
+    `lock` is the name of the lock file, or a pattern of several.
+
     `install` runs when the lock file has changed, `build` generates the clients and compiles them and their drivers.
     """
 
@@ -51,7 +53,8 @@ class Toolchain(NamedTuple):
         shutil.rmtree(self.folder / "generated", ignore_errors=True)
         shutil.copytree(HOME / self.name, self.folder, dirs_exist_ok=True)
         self._write_contract()
-        digest = hashlib.sha256((self.folder / self.lock).read_bytes()).hexdigest()
+        locks = sorted(self.folder.glob(self.lock))
+        digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
         stamp = self.folder / f"installed-{digest[:16]}"
         if not stamp.exists():
             for command in self.install:
@@ -153,6 +156,47 @@ _ALL = (
         build=[["env", "RUSTFLAGS=-D warnings", "cargo", "build", "--quiet"]],
         clients={"progenitor": ["target/debug/progenitor-driver"]},
     ),
+)
+
+
+# Not generators: they send the requests of a release.
+RUNNERS = Toolchain(
+    "runners",
+    "package-lock.json",
+    (),
+    install=[_sh(f"PATH='{BIN}':$PATH npm ci --ignore-scripts --loglevel=error")],
+    build=[],
+    clients={
+        "newman": [NODE, "node_modules/newman/bin/newman.js", "run"],
+        "httpyac": [NODE, "node_modules/httpyac/bin/httpyac.js", "send"],
+    },
+)
+
+
+# The published SDK, of the newest version of each of its lines.
+SDK = Toolchain(
+    "sdk",
+    "requirements-*.lock",
+    (),
+    install=[
+        command
+        for line in ("0", "5")
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", f"venv-{line}"],
+            [
+                f"venv-{line}/bin/python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--require-hashes",
+                "-r",
+                f"requirements-{line}.lock",
+            ],
+        )
+    ],
+    build=[],
+    clients={line: [f"venv-{line}/bin/python", "driver.py"] for line in ("0", "5")},
 )
 
 

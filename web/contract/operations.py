@@ -103,7 +103,7 @@ class ResponseObject:
         # The proxy takes X-Accel-Redirect out; no client sees it.
         self.headers = {name.lower() for name in node.get("headers", {})} | {"content-type", "x-accel-redirect"}
         headers = {
-            name.lower(): Parameter(_as_parameter(operation, name, header), validators)
+            name.lower(): Parameter(as_parameter(operation, name, header), validators)
             for name, header in node.get("headers", {}).items()
             if name.lower() not in _IN_EVERY_RESPONSE | ADDED_LATER
         }
@@ -136,7 +136,7 @@ class ResponseObject:
         return iter(violations)
 
 
-def _as_parameter(operation: OperationObject, name: str, header: dict[str, Any]) -> dict[str, Any]:
+def as_parameter(operation: OperationObject, name: str, header: dict[str, Any]) -> dict[str, Any]:
     """A Header Object as the header parameter that it describes (OpenAPI 3.0.3, Header Object)."""
     node: dict[str, Any] = operation.follow(header)
     return node | {"in": "header", "name": name, "schema": operation.follow(node.get("schema", {}))}

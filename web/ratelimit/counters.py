@@ -55,6 +55,10 @@ class FixedWindowCounter:
     def __init__(self, seconds: int, max_clients: int) -> None:
         self._seconds = seconds
         self._max_clients = max_clients
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all clients."""
         self._rotates_at = 0.0
         self._current: dict[str, Window] = {}
         self._previous: dict[str, Window] = {}

@@ -64,6 +64,12 @@ class RateLimiter:
         """Whether this worker counts in memory because Redis is unavailable."""
         return self._shared is not None and self._shared.unavailable
 
+    def reset(self) -> None:
+        """Forgets what this process has counted."""
+        self._quota_of_key.cache_clear()
+        for quota in self._quotas.values():
+            quota.counter.reset()
+
     def check_address(self, context: RequestContext) -> tuple[Quota, Window] | None:
         """Counts a request against its address; returns the quota and window that it exceeds, or None."""
         quota = self._by_path.get(context.path, self._address)

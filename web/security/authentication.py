@@ -80,8 +80,9 @@ class Authenticator:
         if cached is not None:
             caller = _require_active(*cached)
         else:
-            _require_form(secrets)
-            caller = await self.database.call(self._look_up, secrets, writes=False)
+            fields = _fields(operation.security, context)
+            _require_form(secrets, fields)
+            caller = await self.database.call(self._look_up, secrets, fields, writes=False)
         if caller.key_id is not None:
             self.key_usage.record(caller.key_id)
         return _require_sufficient(operation.security, sent, caller)
@@ -93,10 +94,18 @@ class Authenticator:
     def authenticate_again(self, operation: Operation, context: RequestContext) -> Caller:
         """As `authenticate`, inside a function that queries the database."""
         sent, secrets = _credentials(operation.security, context)
-        return _require_sufficient(operation.security, sent, self._look_up(secrets))
+        caller = self._look_up(secrets, _fields(operation.security, context))
+        return _require_sufficient(operation.security, sent, caller)
 
-    def _look_up(self, credentials: list[str]) -> Caller:
-        return reduce(_intersect, map(self._caller, credentials))
+    def _look_up(self, credentials: list[str], fields: list[str]) -> Caller:
+        return reduce(_intersect, map(self._caller_in, credentials, fields))
+
+    def _caller_in(self, credential: str, field: str) -> Caller:
+        try:
+            return self._caller(credential)
+        except RequestError as refusal:
+            refusal.details |= _named(field)
+            raise
 
     def _caller(self, credential: str) -> Caller:
         entry = self._cache.get(credential)
@@ -136,8 +145,8 @@ def _credentials(security: Security, context: RequestContext) -> tuple[int, list
                 sent |= bit
                 value = headers[name]
                 secrets.append((_token(value) if is_bearer else value).decode("ascii"))
-    except UnicodeDecodeError:
-        raise _unauthenticated() from None
+    except (UnicodeDecodeError, AuthenticationRequired):
+        raise _unauthenticated(_fields(security, context)[len(secrets)]) from None
     if len(headers) != len(context.scope["headers"]):
         names = [name for name, _, _ in security.headers]
         _reject_repeated([name for name, _ in context.scope["headers"] if name in names])
@@ -147,6 +156,18 @@ def _credentials(security: Security, context: RequestContext) -> tuple[int, list
         sent |= sum(security.query[name] for name, _ in values)
         secrets += [value for _, value in values]
     return sent, secrets
+
+
+def _fields(security: Security, context: RequestContext) -> list[str]:
+    """The name of the header field of each credential, in the same order; empty names if there is only one."""
+    fields = [name.decode("ascii") for name, _, _ in security.headers if name in context.headers]
+    query = parse_query(context.scope["query_string"]) if security.query else []
+    names = fields + [""] * sum(name in security.query for name, _ in query)
+    return names if len(names) > 1 else [""]
+
+
+def _named(field: str) -> dict[str, object]:
+    return {"field": field} if field else {}
 
 
 def _require_optional(security: Security) -> None:
@@ -183,10 +204,11 @@ def _scope_missing(requirement: Requirement, caller: Caller) -> ScopeMissing:
     return ScopeMissing(f"The credential lacks the scope {scope}", scope=scope)
 
 
-def _require_form(credentials: list[str]) -> None:
+def _require_form(credentials: list[str], fields: list[str]) -> None:
     """Raises AuthenticationRequired for what is neither a key nor a token: it needs no query."""
-    if not all(keys.well_formed(credential) or _JWT.fullmatch(credential) for credential in credentials):
-        raise _unauthenticated()
+    for credential, field in zip(credentials, fields, strict=True):
+        if not keys.well_formed(credential) and not _JWT.fullmatch(credential):
+            raise _unauthenticated(field)
 
 
 def _require_active(key: keys.ApiKey, caller: Caller) -> Caller:
@@ -207,5 +229,5 @@ def _intersect(one: Caller, other: Caller) -> Caller:
     return Caller(one.user_id, shared, one.scopes & other.scopes, key.key_id, key.rate_limit, checked_at)
 
 
-def _unauthenticated() -> AuthenticationRequired:
-    return AuthenticationRequired("Missing or invalid authorization header")
+def _unauthenticated(field: str = "") -> AuthenticationRequired:
+    return AuthenticationRequired("Missing or invalid authorization header", None, **_named(field))
