@@ -25,6 +25,11 @@ metadata = MetaData(
 # STRICT tables of SQLite have only INTEGER, with 64 bits.
 BIGINT = BigInteger().with_variant(Integer(), "sqlite")
 
+# `info` of a table: where its rows are in a Citus cluster, in the words of its view `citus_tables`. A third type is
+# "local": on the coordinator only.
+REFERENCE = {"citus_table_type": "reference"}  # a copy on every node: small, and seldom written
+DISTRIBUTED = {"citus_table_type": "distributed"}  # spread by organization_id
+
 
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC with microseconds; on SQLite a text of fixed width, which sorts by time."""
