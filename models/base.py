@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,11 +51,21 @@ class UTCDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         if dialect.driver == "asyncpg":
             return None  # asyncpg returns UTC
-        return _from_text if dialect.name == "sqlite" else _in_utc
+        return _FromText() if dialect.name == "sqlite" else _in_utc
 
 
-def _from_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+class _FromText:
+    """Reads a time, or a column of times at once."""
+
+    def __call__(self, text: str | None) -> datetime | None:
+        return None if text is None else datetime.fromisoformat(text)
+
+    def column(self, texts: Iterable[str | None]) -> Iterable[datetime | None]:
+        present: Any = texts
+        try:
+            return list(map(datetime.fromisoformat, present))
+        except TypeError:  # one of them is None
+            return map(self, texts)
 
 
 def _in_utc(value: datetime | None) -> datetime | None:

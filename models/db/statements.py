@@ -47,7 +47,8 @@ class Prepared(NamedTuple):
             return [self.row(self._converted(raw[0]))]
         columns: list[Iterable[Any]] = list(zip(*raw, strict=True))
         for index, convert in self.converts:
-            columns[index] = map(convert, columns[index])
+            of_column = getattr(convert, "column", None)
+            columns[index] = of_column(columns[index]) if of_column else map(convert, columns[index])
         return list(map(self.row, zip(*columns, strict=True)))
 
     def _converted(self, row: Iterable[Any]) -> list[Any]:
