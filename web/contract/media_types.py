@@ -41,10 +41,11 @@ class MediaType:
         if not self.is_json:
             text = self._decode_text(raw)
             return text, self.is_valid(text)
-        value = strict_json.parse(raw, has_numbers=self._validator.may_have_numbers)
+        has_numbers = self._validator.may_have_numbers
+        value = strict_json.parse(raw, has_numbers=has_numbers)
         is_valid = self.is_valid(value)
         # A value without valid types may have numbers after all, and a long one is the first thing to say.
-        return value if is_valid else strict_json.parse(raw), is_valid
+        return value if is_valid or has_numbers else strict_json.parse(raw), is_valid
 
     def _decode_text(self, raw: bytes) -> str | bytes:
         try:
