@@ -108,6 +108,7 @@ fuzz: $(TOOLS) ## Generated requests for long, on both databases (EXAMPLES=1000 
 
 generate: $(BUNDLE) ## Write what comes from the contract: generated/, nginx's error pages, the tutorial, docs/openapi.md, the page of the clients
 	@$(call wire,generated)
+	@$(BIN)/python -m web.contract.compiled > dist/contract.json && mv dist/contract.json generated/
 	@$(BIN)/python -m tools.contract.keywords_page
 	@$(BIN)/python -m tools.clients.libraries_page
 	@$(BIN)/python -m tools.deploy.nginx_errors > $(NGINX_ERRORS)
@@ -176,11 +177,12 @@ clean: ## Remove all that can be made again; var/ with its database stays
 
 # Done again only when the contract, or what looks at it, has changed.
 contract: dist/.contract
-dist/.contract: $(LINTERS) $(BUNDLE) $(CONTRACT) $(NGINX_ERRORS) generated/wire.py spectral.yaml redocly.yaml CHANGELOG.md pyproject.toml package.json
+dist/.contract: $(LINTERS) $(BUNDLE) $(CONTRACT) $(NGINX_ERRORS) generated/wire.py generated/contract.json spectral.yaml redocly.yaml CHANGELOG.md pyproject.toml package.json
 	@$(MAKE) --no-print-directory -j 2 lint breaking drift && touch $@
 types: $(TOOLS)
 	@$(BIN)/mypy
 drift: $(BUNDLE)
+	@$(BIN)/python -m web.contract.compiled | cmp -s - generated/contract.json || { echo "generated/contract.json is not what the contract says: run make generate"; exit 1; }
 	@$(call wire,dist/generated)
 	@$(BIN)/python -m tools.deploy.nginx_errors | diff -u $(NGINX_ERRORS) - || { echo "$(NGINX_ERRORS) is not what the contract says: run make generate"; exit 1; }
 	@diff -u generated/wire.py dist/generated/wire.py || { echo "generated/wire.py is not what the contract says: run make generate"; exit 1; }

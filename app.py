@@ -20,8 +20,7 @@ from settings import Settings
 from web import connexion_app
 from web.application import Application
 from web.asgi import App
-from web.contract import conformance, signatures
-from web.contract import document as contract
+from web.contract import compiled, signatures
 from web.contract.reading import operations
 from web.contract.views import Contract
 from web.dispatch import Dispatcher
@@ -97,9 +96,7 @@ def from_environment() -> App:
 
 def load_contract(settings: Settings) -> dict[str, Any]:
     """The contract of the settings. Raises ContractError unless the service does everything that it says."""
-    document = contract.load(Path(settings.contract))
-    conformance.require_supported(document)
-    return document
+    return compiled.load(Path(settings.contract))
 
 
 def assemble(

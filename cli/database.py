@@ -1,4 +1,4 @@
-"""The commands for the whole database: migrate, demo, backup and restore."""
+"""The commands for the whole database: migrate, distribute, demo, backup and restore."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +32,32 @@ def migrate(as_json: AsJson = False, database_url: Database = None) -> None:
     database_setup.migrate_database(url)
     facts = {"database_url": mask_url(url), "revision": schema.revision()}
     report(as_json, facts, "The database is up to date.")
+
+
+@group.command()
+def distribute(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, and change nothing.")] = False,
+    as_json: AsJson = False,
+    database_url: Database = None,
+) -> None:
+    """Spread the tables over the nodes of a Citus cluster.
+
+    Run it on the coordinator after `migrate`, when the nodes are added. Each organization's rows are then on one node,
+    and small tables have a copy on every node. It is one transaction, which also moves rows that exist: stop the
+    servers first. Tables that are placed already are left alone, so it may be run again. From then on `migrate` places
+    new tables itself.
+    """
+    from ops import distribution
+
+    url = settings.with_options(database_url=database_url).database_url
+    with output.progress_bar("Distributing") as progress:
+        statements = distribution.distribute(url, progress, dry_run=dry_run)
+    if as_json:
+        output.show_json({"database_url": mask_url(url), "dry_run": dry_run, "statements": statements})
+    elif dry_run:
+        output.echo(*distribution.script(statements))
+    else:
+        output.echo(distribution.sentence(statements), err=True)
 
 
 @group.command()

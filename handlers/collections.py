@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import cast
 
 from generated import wire
@@ -15,7 +16,7 @@ from web.responses import WithETag, format_timestamps
 
 def list_collections(organization_id: str, limit: int, offset: int, caller: Caller) -> wire.CollectionPage:
     rows = collections.list_page(caller, organization_id, limit, offset)
-    return {"items": [view | {"track_count": None} for view in _views(rows)], "limit": limit, "offset": offset}
+    return {"items": _views(rows), "limit": limit, "offset": offset}
 
 
 def create_collection(organization_id: str, body: wire.CollectionCreate, caller: Caller) -> WithETag[wire.Collection]:
@@ -54,7 +55,7 @@ def list_collection_tracks(
 ) -> WithETag[wire.CollectionTrackPage]:
     version, rows = collection_tracks.list_page(caller, organization_id, collection_id, limit, offset)
     body: wire.CollectionTrackPage = {
-        "collection_id": collection_id, "items": _members(rows), "limit": limit, "offset": offset
+        "collection_id": collection_id, "items": _members(rows, offset), "limit": limit, "offset": offset
     }  # fmt: skip
     return WithETag(body, version)
 
@@ -98,8 +99,15 @@ def _with_etag(row: Collection) -> WithETag[wire.Collection]:
 
 
 def _views(rows: Sequence[Collection]) -> list[wire.Collection]:
-    times = iter(format_timestamps([time for row in rows for time in (row.created_at, row.updated_at)]))
-    return list(map(_view, rows, times, times))
+    """The collections of a list, which has no counts."""
+    created, updated = (
+        format_timestamps([row.created_at for row in rows]),
+        format_timestamps([row.updated_at for row in rows]),
+    )
+    views = list(map(_view, rows, created, updated))
+    for view in views:
+        view["track_count"] = None
+    return views
 
 
 def _view(row: Collection, created_at: str, updated_at: str) -> wire.Collection:
@@ -115,11 +123,11 @@ def _view(row: Collection, created_at: str, updated_at: str) -> wire.Collection:
     }
 
 
-def _members(rows: Sequence[CollectionTrack]) -> list[wire.CollectionTrack]:
+def _members(rows: Sequence[CollectionTrack], offset: int) -> list[wire.CollectionTrack]:
     added = format_timestamps([row.added_at for row in rows])
     return [
-        {"track_id": row.track_id, "position": row.position, "added_at": added_at}
-        for row, added_at in zip(rows, added, strict=True)
+        {"track_id": row.track_id, "position": position, "added_at": added_at}
+        for row, position, added_at in zip(rows, count(offset), added, strict=False)
     ]
 
 

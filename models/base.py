@@ -25,6 +25,11 @@ metadata = MetaData(
 # STRICT tables of SQLite have only INTEGER, with 64 bits.
 BIGINT = BigInteger().with_variant(Integer(), "sqlite")
 
+# `info` of a table: where its rows are in a Citus cluster, in the words of its view `citus_tables`. A third type is
+# "local": on the coordinator only.
+REFERENCE = {"citus_table_type": "reference"}  # a copy on every node: small, and seldom written
+DISTRIBUTED = {"citus_table_type": "distributed"}  # spread by organization_id
+
 
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC with microseconds; on SQLite a text of fixed width, which sorts by time."""
@@ -46,11 +51,16 @@ class UTCDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         if dialect.driver == "asyncpg":
             return None  # asyncpg returns UTC
-        return _from_text if dialect.name == "sqlite" else _in_utc
+        return _FromText() if dialect.name == "sqlite" else _in_utc
 
 
-def _from_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+class _FromText:
+    """Reads a time; `present` reads one that is not None, without a call of a Python function."""
+
+    present = staticmethod(datetime.fromisoformat)
+
+    def __call__(self, text: str | None) -> datetime | None:
+        return None if text is None else datetime.fromisoformat(text)
 
 
 def _in_utc(value: datetime | None) -> datetime | None:

@@ -24,10 +24,9 @@ from models.track_queries import is_audible
 
 
 class CollectionTrack(NamedTuple):
-    """A track in a collection; `position` counts from 0 without gaps."""
+    """A track in a collection."""
 
     track_id: str
-    position: int
     added_at: datetime
 
 
@@ -40,21 +39,25 @@ IS_IN = and_(
 )
 _IS_MEMBER = and_(IS_IN, _rows.track_id == bindparam("track"))
 
+_VERSION = select(collections.c.version).where(IS_IT).scalar_subquery().label("version")
 _PAGE = (
-    select(_rows.track_id, _rows.added_at, _rows.rank)
+    select(_rows.track_id, _rows.added_at, _rows.rank, _VERSION)
     .where(IS_IN)
     .order_by(_rows.rank)
     .limit(bindparam("limit", type_=Integer()))
     .offset(bindparam("offset", type_=Integer()))
-    .subquery("page")
 )
 
-# One statement, so that version and page belong together; an empty page gives one row without a track.
-LIST = (
-    select(collections.c.version, _PAGE.c.track_id, _PAGE.c.added_at)
-    .select_from(collections.outerjoin(_PAGE, true()))
+# One statement, so that version and page belong together. It has no row for an empty page.
+LIST = _PAGE.with_only_columns(_rows.track_id, _rows.added_at, _VERSION)
+
+# The same for a page that may be empty, which is one row without a track. It copies the page, so it is slower.
+_COPY = _PAGE.subquery("page")
+LIST_OR_EMPTY = (
+    select(_COPY.c.track_id, _COPY.c.added_at, collections.c.version)
+    .select_from(collections.outerjoin(_COPY, true()))
     .where(IS_IT)
-    .order_by(_PAGE.c.rank)
+    .order_by(_COPY.c.rank)
 )
 
 _LAST = select(func.coalesce(func.max(_rows.rank), 0)).where(IS_IN).scalar_subquery()

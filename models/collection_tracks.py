@@ -1,12 +1,24 @@
 """The tracks in a collection, in the owner's order."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from models import collections, ranks, tracks
 from models.access import Caller
 from models.base import is_id, now
 from models.collection_queries import Collection
-from models.collection_track_queries import APPEND, FIRST, LIST, LISTED, MEMBER, MOVE, MOVE_ALL, REMOVE, CollectionTrack
+from models.collection_track_queries import (
+    APPEND,
+    FIRST,
+    LIST,
+    LIST_OR_EMPTY,
+    LISTED,
+    MEMBER,
+    MOVE,
+    MOVE_ALL,
+    REMOVE,
+    CollectionTrack,
+)
 from models.db import connection
 from models.exceptions import CollectionFull, InvalidValue, NotFound
 from models.schema import collection_tracks
@@ -18,15 +30,17 @@ MAX_TRACKS = 10_000
 
 def list_page(
     caller: Caller, organization_id: str, collection_id: str, limit: int, offset: int
-) -> tuple[int, list[CollectionTrack]]:
+) -> tuple[int, Sequence[CollectionTrack]]:
     """The collection's version, and a page of its tracks in order as of that version. Raises NotFound."""
-    scope = collections.owner_binds(caller, organization_id, collection_id)
-    rows = connection.fetch_all(LIST, **scope, limit=limit, offset=offset)
+    binds = collections.owner_binds(caller, organization_id, collection_id) | {"limit": limit, "offset": offset}
+    rows = connection.fetch_all(LIST, **binds)
+    # A deleted collection has no version, and its tracks stay.
+    if not rows or rows[0].version is None:
+        rows = connection.fetch_all(LIST_OR_EMPTY, **binds)
     if not rows:
         raise collections.not_found(collection_id)
-    members = [row for row in rows if row.track_id is not None]
-    page = [CollectionTrack(row.track_id, offset + index, row.added_at) for index, row in enumerate(members)]
-    return rows[0].version, page
+    page = rows if rows[0].track_id is not None else []
+    return rows[0].version, cast("Sequence[CollectionTrack]", page)  # rows have its fields, and a page has many
 
 
 @connection.transaction

@@ -18,7 +18,7 @@ from sqlalchemy import (
     and_,
 )
 
-from models.base import BIGINT, UTCDateTime, metadata
+from models.base import BIGINT, DISTRIBUTED, UTCDateTime, metadata
 
 # `due_at` is when the next segment may be begun, `seen_at` the last sign of life. Without a worker nobody makes a
 # segment. `attempt` counts the takes of one segment. `purged_at`: the audio of an ended session is forgotten.
@@ -67,6 +67,7 @@ focus_sessions = Table(
     CheckConstraint("length(fingerprint) = 32", name="fingerprint_length"),
     CheckConstraint("attempt >= 0", name="attempt_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 _session = focus_sessions.c
@@ -140,6 +141,7 @@ focus_segments = Table(
     CheckConstraint("(audio_name IS NULL) = (audio_bytes IS NULL)", name="audio_complete"),
     CheckConstraint("(audio_name IS NULL) = (mime_type IS NULL)", name="audio_typed"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 _HAS_AUDIO = focus_segments.c.audio_name.is_not(None)

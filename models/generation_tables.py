@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from models.base import BIGINT, Bool, UTCDateTime, metadata
+from models.base import BIGINT, DISTRIBUTED, REFERENCE, Bool, UTCDateTime, metadata
 
 # `attempt` counts the takes: a worker writes only while its attempt is the current one.
 generations = Table(
@@ -80,6 +80,7 @@ generations = Table(
     CheckConstraint("attempt >= 0", name="attempt_range"),
     CheckConstraint("length(trace_context) BETWEEN 55 AND 255", name="trace_context_length"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 Index(
@@ -118,6 +119,7 @@ active_jobs = Table(
     ForeignKeyConstraint(["organization_id", "user_id"], ["memberships.organization_id", "memberships.user_id"]),
     CheckConstraint("job_count >= 0", name="job_count_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 # What an organization has spent or reserved in a calendar window in UTC. One row for each window that has begun.
@@ -132,6 +134,7 @@ spend_windows = Table(
     CheckConstraint("span IN ('day', 'week', 'month')", name="span_known"),
     CheckConstraint("spent_cents >= 0", name="spent_cents_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 spend_limits = Table(
@@ -144,6 +147,7 @@ spend_limits = Table(
     CheckConstraint("span IN ('day', 'week', 'month')", name="span_known"),
     CheckConstraint("limit_cents >= 0", name="limit_cents_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 # One row for each engine that an operator has changed.
@@ -157,6 +161,7 @@ engine_settings = Table(
     CheckConstraint("length(engine_key) BETWEEN 1 AND 64", name="engine_key_length"),
     CheckConstraint("cents_per_minute BETWEEN 0 AND 100000000", name="cents_per_minute_range"),
     sqlite_strict=True,
+    info=REFERENCE,  # the prices and switches of engines hold for every organization
 )
 
 # Processes that make music, each with a sign of life.
@@ -169,4 +174,5 @@ workers = Table(
     PrimaryKeyConstraint("id"),
     CheckConstraint("length(id) BETWEEN 1 AND 128", name="id_length"),
     sqlite_strict=True,
+    info=REFERENCE,  # a worker makes music for every organization
 )

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from models.base import UTCDateTime, WordSet, metadata
+from models.base import DISTRIBUTED, REFERENCE, UTCDateTime, WordSet, metadata
 
 api_keys = Table(
     "api_keys",
@@ -43,6 +43,7 @@ api_keys = Table(
     Index(None, "organization_id", "user_id"),
     Index(None, "expires_at"),
     sqlite_strict=True,
+    info=REFERENCE,  # a secret names no organization, so a key is looked up by its digest
 )
 
 # No foreign keys: events stay when their key is deleted.
@@ -64,4 +65,5 @@ key_events = Table(
     CheckConstraint("length(command) BETWEEN 1 AND 64", name="command_length"),
     CheckConstraint("length(detail) <= 512", name="detail_length"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )

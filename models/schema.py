@@ -21,7 +21,7 @@ import models.focus_tables
 import models.generation_tables
 import models.key_tables
 import models.share_tables  # noqa: F401 - the imports put their tables into the metadata
-from models.base import BIGINT, Bool, UTCDateTime, metadata
+from models.base import BIGINT, DISTRIBUTED, REFERENCE, Bool, UTCDateTime, metadata
 
 organizations = Table(
     "organizations",
@@ -31,6 +31,7 @@ organizations = Table(
     PrimaryKeyConstraint("id"),
     CheckConstraint("length(id) BETWEEN 5 AND 36", name="id_length"),
     sqlite_strict=True,
+    info=REFERENCE,  # its key is the organization
 )
 
 # The row of a former member stays: tracks, collections and jobs refer to it.
@@ -46,6 +47,7 @@ memberships = Table(
     CheckConstraint("length(user_id) BETWEEN 1 AND 64", name="user_id_length"),
     Index(None, "user_id"),  # for JWTs, which contain only the user
     sqlite_strict=True,
+    info=REFERENCE,  # a token names its user alone
 )
 
 tracks = Table(
@@ -90,6 +92,7 @@ tracks = Table(
         name="audio_complete",
     ),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 _HAS_AUDIO = tracks.c.audio_name.is_not(None)
@@ -141,6 +144,7 @@ collections = Table(
     CheckConstraint("track_count BETWEEN 0 AND 10000", name="track_count_range"),
     CheckConstraint("version >= 1", name="version_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 Index(
@@ -172,6 +176,7 @@ collection_tracks = Table(
     ForeignKeyConstraint(["organization_id", "track_id"], ["tracks.organization_id", "tracks.id"]),
     Index("ix_collection_tracks_rank", "collection_id", "rank", "owner_id", "organization_id"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 # A track that a user has saved. The track may belong to another organization, from which the entry was shared: so there
@@ -200,6 +205,7 @@ library_entries = Table(
     CheckConstraint("mode IN ('creation', 'focus')", name="mode_known"),
     Index("ix_library_entries_track", "track_organization_id", "track_id"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 Index(
@@ -229,4 +235,5 @@ idempotency_keys = Table(
     CheckConstraint("length(fingerprint) = 32", name="fingerprint_length"),
     CheckConstraint("status BETWEEN 100 AND 599", name="status_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from models.base import BIGINT, UTCDateTime, metadata
+from models.base import BIGINT, DISTRIBUTED, REFERENCE, UTCDateTime, metadata
 
 # A link to one track or one collection of its owner. Links stay when they are revoked or have expired.
 share_links = Table(
@@ -44,6 +44,7 @@ share_links = Table(
     CheckConstraint("visibility IN ('link_only', 'public')", name="visibility_known"),
     CheckConstraint("resolve_count >= 0", name="resolve_count_range"),
     sqlite_strict=True,
+    info=DISTRIBUTED,
 )
 
 Index(
@@ -68,4 +69,5 @@ share_tokens = Table(
     UniqueConstraint("organization_id", "link_id"),
     CheckConstraint("length(digest) = 32", name="digest_length"),
     sqlite_strict=True,
+    info=REFERENCE,  # a token names no organization, so a link is looked up by its digest
 )

@@ -32,7 +32,7 @@ def open_database(url: str, *, prepared_statements: bool = True, key_cache_secon
         # SQLite would create an empty file for a mistyped name.
         raise CommandError(f"There is no database {parsed.database}: run `music-studio migrate` first.")
     with Database(url, pool_size=2, prepared_statements=prepared_statements) as database:
-        with _explain_errors(url):
+        with explain_errors(url):
             connection.fetch_one(PING)
             _require_session_settings(database)
         _require_schema(database)
@@ -44,7 +44,7 @@ def migrate_database(url: str) -> None:
     from models.db import migrate  # imports Alembic, which a server does not need
 
     _parse_url(url)
-    with _explain_errors(url):
+    with explain_errors(url):
         try:
             migrate.upgrade(url)
         except migrate.UnknownRevision as error:
@@ -85,7 +85,8 @@ def _require_schema(database: Database) -> None:
 
 
 @contextmanager
-def _explain_errors(url: str) -> Iterator[None]:
+def explain_errors(url: str) -> Iterator[None]:
+    """Turns a failure of the database into a CommandError that names it."""
     try:
         yield
     except (Unavailable, DBAPIError) as error:

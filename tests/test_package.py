@@ -65,7 +65,12 @@ def test_wheel_contains_everything_in_the_image(wheel: Path) -> None:
     assert {"app.py", "cli", "openapi"} <= wanted
     missing = [word for word in wanted if not any(name.startswith(f"music_studio/{word}") for name in names)]
     assert not missing, "deploy/Containerfile copies what [tool.hatch.build] in pyproject.toml leaves out"
-    files = ("openapi/openapi.yaml", "docsite/static/scalar.js", "models/migrations/versions/0001_first_tables.py")
+    files = (
+        "openapi/openapi.yaml",
+        "generated/contract.json",
+        "docsite/static/scalar.js",
+        "models/migrations/versions/0001_first_tables.py",
+    )
     assert {f"music_studio/{file}" for file in files} <= names
     assert not [name for name in names if "/tests/" in name or "__pycache__" in name]
 

@@ -36,7 +36,7 @@ SMALL_TABLES = {"models.engines.LIST"}
 ON_POSTGRESQL = {"models.collection_track_queries.MOVE_ALL"}
 # The first sorts a page of at most 500 rows, because a join does not guarantee the order. The second sorts a collection
 # where that is as large as its organization, so that all tracks are read at once.
-SORTS_ITS_PAGE = {"models.collection_track_queries.LIST", "models.share_queries.TRACKS"}
+SORTS_ITS_PAGE = {"models.collection_track_queries.LIST_OR_EMPTY", "models.share_queries.TRACKS"}
 # Read the queue from its beginning, in an index that has the jobs that wait or are at work, or the active sessions, and
 # no others.
 QUEUE_INDEXES = {"ix_generations_active", "ix_focus_sessions_active", "ix_focus_sessions_one_active"}

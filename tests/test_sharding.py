@@ -22,65 +22,62 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import visitors
 
+import models.base
 from models.base import metadata
 from models.db import engines, migrate
+from models.db.distribute import DISTRIBUTION_COLUMN
 from models.schema import collections
-from tests.deployments.partitioned import PARTITION_COLUMN, PARTITIONS, create_tables, documented_tables
+from tests.deployments.partitioned import DISTRIBUTED, PARTITIONS, create_tables
 from tools.testing import databases
 from tools.testing.query_plans import plan
 from tools.testing.statements import statements
 
+MODELS = Path(models.base.__file__).parent
 # Alembic's table, which is not distributed.
 NOT_DISTRIBUTED = {"alembic_version"}
 
-REFERENCE, DISTRIBUTED = documented_tables("reference"), documented_tables("distributed")
+TYPES = {name: table.info.get("citus_table_type") for name, table in metadata.tables.items()}
 
 
-def test_operating_manual_places_every_table() -> None:
-    assert not REFERENCE.keys() & DISTRIBUTED.keys()
-    assert REFERENCE.keys() | DISTRIBUTED.keys() == metadata.tables.keys(), (
-        "docs/operating.md places each table for Citus: add create_distributed_table for a new one, or "
-        "create_reference_table with the reason why every node has a copy."
+def test_every_table_declares_its_place_in_a_cluster() -> None:
+    unplaced = [name for name, kind in TYPES.items() if kind not in ("reference", "distributed", "local")]
+    assert not unplaced, (
+        f"{unplaced}: add info=DISTRIBUTED to the table, or info=REFERENCE with the reason why every node has a copy."
     )
-    assert all(rest.startswith(f", '{PARTITION_COLUMN}');") for rest in DISTRIBUTED.values())
-    assert all(re.fullmatch(r"\);  -- \S.{10,}", rest) for rest in REFERENCE.values()), "a reason for each copy"
 
 
-def test_operating_manual_lists_referenced_tables_first() -> None:
-    order = [*REFERENCE, *DISTRIBUTED]
-    for name, table in metadata.tables.items():
-        for key in table.foreign_key_constraints:
-            assert order.index(key.referred_table.name) < order.index(name), (
-                f"{name} must come after {key.referred_table}"
-            )
+def test_every_copy_has_its_reason() -> None:
+    sources = "".join(file.read_text(encoding="utf-8") for file in MODELS.glob("*.py"))
+    assert sources.count("info=REFERENCE") == list(TYPES.values()).count("reference")
+    assert not re.findall(r"info=REFERENCE,(?!  # \w.{10,}).*", sources)
 
 
 def violations(tables: MetaData) -> Iterator[str]:
     """Violations that prevent the distribution of the tables."""
     for table in tables.tables.values():
-        yield from _misplaced_references(table) if table.name in REFERENCE else _keys_without(table)
+        yield from _misplaced_references(table) if TYPES.get(table.name) == "reference" else _keys_without(table)
 
 
 def _keys_without(table: Table) -> Iterator[str]:
     if table.name in NOT_DISTRIBUTED:
         return
-    if PARTITION_COLUMN not in table.c or table.c[PARTITION_COLUMN].nullable:
-        yield f"{table.name} lacks {PARTITION_COLUMN} NOT NULL"
+    if DISTRIBUTION_COLUMN not in table.c or table.c[DISTRIBUTION_COLUMN].nullable:
+        yield f"{table.name} lacks {DISTRIBUTION_COLUMN} NOT NULL"
     for rule in table.constraints:
-        if isinstance(rule, PrimaryKeyConstraint | UniqueConstraint) and PARTITION_COLUMN not in rule.columns:
-            yield f"{table.name}: {rule.name} lacks {PARTITION_COLUMN}"
-        if isinstance(rule, ForeignKeyConstraint) and (PARTITION_COLUMN, PARTITION_COLUMN) not in _pairs(rule):
-            yield f"{table.name}: {rule.name} does not reference {PARTITION_COLUMN} by {PARTITION_COLUMN}"
+        if isinstance(rule, PrimaryKeyConstraint | UniqueConstraint) and DISTRIBUTION_COLUMN not in rule.columns:
+            yield f"{table.name}: {rule.name} lacks {DISTRIBUTION_COLUMN}"
+        if isinstance(rule, ForeignKeyConstraint) and (DISTRIBUTION_COLUMN, DISTRIBUTION_COLUMN) not in _pairs(rule):
+            yield f"{table.name}: {rule.name} does not reference {DISTRIBUTION_COLUMN} by {DISTRIBUTION_COLUMN}"
     yield from (
-        f"{table.name}: {one.name} lacks {PARTITION_COLUMN}"
+        f"{table.name}: {one.name} lacks {DISTRIBUTION_COLUMN}"
         for one in table.indexes
-        if one.unique and PARTITION_COLUMN not in one.columns
+        if one.unique and DISTRIBUTION_COLUMN not in one.columns
     )
 
 
 def _misplaced_references(table: Table) -> Iterator[str]:
     for key in table.foreign_key_constraints:
-        if key.referred_table.name not in REFERENCE:
+        if key.referred_table.name not in TYPES or TYPES[key.referred_table.name] == "distributed":
             yield f"{table.name}: {key.name} references a distributed table from a reference table"
 
 

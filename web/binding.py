@@ -91,6 +91,7 @@ def _bind_body(body: RequestBody, context: RequestContext) -> None:
             context.violations.append(Violation("", "required", "a body is required"))
         return
     media_type = body.media_type(context.headers.get(b"content-type", b""))
-    value = context.arguments["body"] = media_type.decode(context.body)
-    if not media_type.is_valid(value):
+    value, is_valid = media_type.decode(context.body)
+    context.arguments["body"] = value
+    if not is_valid:
         context.violations.extend(media_type.violations(value))

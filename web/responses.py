@@ -88,8 +88,9 @@ def encode_headers(fields: Mapping[str, str]) -> bytes:
 
 def format_timestamps(values: list[datetime]) -> list[str]:
     """Times in UTC as responses contain them: RFC 3339, whole seconds, `Z`."""
-    texts: list[str] = orjson.loads(orjson.dumps(values, option=_WHOLE_SECONDS))  # a tenth of isoformat's time
-    return texts
+    if not values:
+        return []
+    return orjson.dumps(values, option=_WHOLE_SECONDS).decode()[2:-2].split('","')  # a fraction of isoformat's time
 
 
 UNCHECKED: Any = object()

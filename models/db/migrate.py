@@ -27,7 +27,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     Creates a missing SQLite file and its folder. Raises Unavailable, UnknownRevision.
     """
     _make_folder(url)
-    with _locked_connection(url) as connection:
+    with locked_connection(url) as connection:
         try:
             command.upgrade(_config(connection), revision)
         except CommandError as error:
@@ -36,13 +36,13 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 def downgrade(url: str, revision: str) -> None:
     """Downgrades the schema to a revision; data that only the newer schema has is lost. Raises Unavailable."""
-    with _locked_connection(url) as connection:
+    with locked_connection(url) as connection:
         command.downgrade(_config(connection), revision)
 
 
 def draft(url: str, message: str) -> None:
     """Writes a new migration file with the difference between models.schema and an upgraded database."""
-    with _locked_connection(url) as connection:
+    with locked_connection(url) as connection:
         command.revision(_config(connection), message, autogenerate=True, rev_id=f"{int(head()) + 1:04}")
 
 
@@ -61,7 +61,8 @@ def _make_folder(url: str) -> None:
 
 
 @contextmanager
-def _locked_connection(url: str) -> Iterator[Connection]:
+def locked_connection(url: str) -> Iterator[Connection]:
+    """A connection to change the schema with, while no other process does; commits at the end. Raises Unavailable."""
     engine = engines.create_unpooled(url, wait_seconds=WAIT_SECONDS)
     lock = _sqlite_lock if engine.dialect.name == "sqlite" else _postgres_lock
     with driver_errors.translate_errors(), engine.connect() as connection, lock(engine, connection):

@@ -18,6 +18,8 @@ Convert = Callable[[Any], Any]
 class Prepared(NamedTuple):
     """A compiled statement: text, binds in order with their converters, row factory, and converters by column.
 
+    NULL is None, whatever the column; no converter sees it.
+
     `plain` gets all binds in one call; it is None if there are fewer than two or one needs a converter.
     """
 
@@ -47,13 +49,14 @@ class Prepared(NamedTuple):
             return [self.row(self._converted(raw[0]))]
         columns: list[Iterable[Any]] = list(zip(*raw, strict=True))
         for index, convert in self.converts:
-            columns[index] = map(convert, columns[index])
+            columns[index] = [None if value is None else convert(value) for value in columns[index]]
         return list(map(self.row, zip(*columns, strict=True)))
 
     def _converted(self, row: Iterable[Any]) -> list[Any]:
         values = list(row)
         for index, convert in self.converts:
-            values[index] = convert(values[index])
+            if values[index] is not None:
+                values[index] = convert(values[index])
         return values
 
 
@@ -97,7 +100,7 @@ def _row_factory(
     row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # noqa: PYI024 - known at run time
     converts = ((i, c.type.dialect_impl(dialect).result_processor(dialect, None)) for i, c in enumerate(columns))
     # As row._make, without the call of a Python function for each row.
-    return partial(tuple.__new__, row), tuple((i, convert) for i, convert in converts if convert)
+    return partial(tuple.__new__, row), tuple((i, getattr(one, "present", one)) for i, one in converts if one)
 
 
 def expand(statement: Executable, dialect: DefaultDialect, binds: dict[str, Any]) -> tuple[Prepared, list[Any]]:

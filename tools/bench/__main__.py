@@ -49,6 +49,8 @@ def _measure(options: argparse.Namespace, records: list[dict[str, Any]]) -> None
 
 def _show(options: argparse.Namespace, records: list[dict[str, Any]]) -> None:
     name = "crowd" if options.crowd else "quick" if options.quick else "bench"
+    if options.part:
+        records = report.with_earlier_parts(RESULTS / f"{name}.json", records)
     results = {"about": report.about(vars(options)), "records": records}
     RESULTS.mkdir(exist_ok=True)
     report.write(RESULTS, name, results)
@@ -66,6 +68,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="about two minutes: fewer peers, workloads and rounds")
     parser.add_argument("--json", action="store_true", help="print the raw records")
     parser.add_argument("--publish", action="store_true", help="write docs/benchmark.md and .svg for the README")
+    parser.add_argument(
+        "--part", action="store_true", help="add to the last run, which had other workloads or databases"
+    )
     parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="measure N keep-alive connections instead")
     parser.add_argument("--peers", nargs="+", choices=[peer.name for peer in ALL])
     parser.add_argument("--workloads", nargs="+", choices=[workload.name for workload in ALL_WORKLOADS])

@@ -54,6 +54,13 @@ def about(how: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_earlier_parts(file: Path, records: Records) -> Records:
+    """The records with those of earlier parts, whose database or workload is another one."""
+    measured = {(record["database"], record["workload"]) for record in records}
+    earlier = json.loads(file.read_text(encoding="utf-8"))["records"] if file.exists() else []
+    return [one for one in earlier if (one["database"], one["workload"]) not in measured] + records
+
+
 def publish(folder: Path, results: dict[str, Any]) -> None:
     """Writes the files that the README uses: tables, raw records, and one chart with both databases."""
     (ROOT / "dist" / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -26,13 +26,17 @@ _UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--ws", 
 
 @dataclass(frozen=True)
 class Peer:
-    """One server; `home` is the folder of its lock file, `way` describes server and driver by database."""
+    """One server; `home` is the folder of its lock file, `way` describes server and driver by database.
+
+    `store` is the data layer of a peer that has several.
+    """
 
     name: str
     label: str
     home: str
     command: tuple[str, ...]
     way: Mapping[str, str] = field(default_factory=dict)
+    store: str = ""
 
     def argv(self, port: int) -> list[str]:
         """The command line."""
@@ -40,16 +44,16 @@ class Peer:
 
     def environment(self, url: str, pepper: str, port: int, extra: Mapping[str, str]) -> dict[str, str]:
         """The environment variables of the process."""
-        peers = {"BENCH_DATABASE_URL": url, "BENCH_PEPPER": pepper, "BENCH_PORT": str(port),
+        peers = {"BENCH_DATABASE_URL": url, "BENCH_PEPPER": pepper, "BENCH_PORT": str(port), "BENCH_STORE": self.store,
                 "BENCH_CONTRACT": str(CONTRACT), "PYTHONPATH": str(ROOT), "NODE_ENV": "production"}  # fmt: skip
         ours = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": pepper, "MUSIC_STUDIO_RATE_LIMIT": "off",
                 "MUSIC_STUDIO_LOG_FORMAT": "json", "MUSIC_STUDIO_WORKERS_STUDIO": "0"}  # fmt: skip
         return dict(os.environ) | (ours if self.name == OURS else peers) | dict(extra)
 
 
-def _python(name: str, label: str, home: str, arguments: tuple[str, ...], sqlite: str, postgresql: str) -> Peer:
-    program = str(VENVS / home / "bin" / "python")
-    return Peer(name, label, home, (program, *arguments), {"sqlite": sqlite, "postgresql": postgresql})
+def _python(name: str, label: str, home: str, module: str, sqlite: str, postgresql: str, store: str = "") -> Peer:
+    program, arguments = str(VENVS / home / "bin" / "python"), (*_UVICORN, f"tools.bench.peers.{module}:app")
+    return Peer(name, label, home, (program, *arguments), {"sqlite": sqlite, "postgresql": postgresql}, store)
 
 
 def _node(name: str, label: str) -> Peer:
@@ -66,14 +70,16 @@ ALL = (
         (sys.executable, "-m", "cli", "serve", "--host", "127.0.0.1", "--port", PORT),
         {"sqlite": "everything of production on", "postgresql": "everything of production on"},
     ),
-    _python("connexion", "Connexion FlaskApp, stock", "connexion", (*_UVICORN, "tools.bench.peers.connexion.app:app"),
+    _python("connexion", "Connexion FlaskApp, stock", "connexion", "connexion.app",
             "uvicorn; SQLAlchemy Core, sqlite3", "uvicorn; SQLAlchemy Core, psycopg"),
-    _python("fastapi-sync", "FastAPI, def", "fastapi", (*_UVICORN, "tools.bench.peers.fastapi.threads:app"),
+    _python("fastapi-sync", "FastAPI, def", "fastapi", "fastapi.threads",
             "uvicorn; Core, sqlite3 in threads", "uvicorn; Core, psycopg in threads"),
-    _python("fastapi-async", "FastAPI, async def", "fastapi", (*_UVICORN, "tools.bench.peers.fastapi.loop:app"),
-            "uvicorn; Core, aiosqlite", "uvicorn; Core, asyncpg"),
+    _python("fastapi-async", "FastAPI, async def", "fastapi", "fastapi.loop",
+            "uvicorn; Core, sqlite3 on the loop", "uvicorn; Core, asyncpg", "on_loop"),
+    _python("fastapi-by-hand", "FastAPI, SQL by hand", "fastapi", "fastapi.loop",
+            "uvicorn; sqlite3 on the loop", "uvicorn; asyncpg, prepared", "by_hand"),
     _node("fastify", "Fastify (Node)"),
-    _python("bare", "bare ASGI, no validation", "bare", (*_UVICORN, "tools.bench.peers.bare.app:app"),
+    _python("bare", "bare ASGI, no validation", "bare", "bare.app",
             "uvicorn; sqlite3 by hand", "uvicorn; asyncpg by hand"),
 )  # fmt: skip
 BY_NAME = {peer.name: peer for peer in ALL}

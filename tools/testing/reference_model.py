@@ -206,8 +206,7 @@ class CollectionTracks:
         self, caller: Caller, organization_id: str, collection_id: str, limit: int, offset: int
     ) -> tuple[int, list[CollectionTrack]]:
         row = self._collections.get(caller, organization_id, collection_id)
-        members = enumerate(self._rows.members[row.id].items())
-        page = [CollectionTrack(track, position, added) for position, (track, added) in members]
+        page = [CollectionTrack(track, added) for track, added in self._rows.members[row.id].items()]
         return row.version, page[offset : offset + limit]
 
     def add(self, caller: Caller, organization_id: str, collection_id: str, track_id: str, version: int | None) -> None:

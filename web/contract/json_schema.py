@@ -23,6 +23,7 @@ _RANGES: dict[str, dict[str, float]] = {
     "float": {"minimum": -(2 - 2**-23) * 2.0**127, "maximum": (2 - 2**-23) * 2.0**127},
 }
 _TIGHTER: dict[str, Callable[[float, float], float]] = {"minimum": max, "maximum": min}
+_WITHOUT_NUMBERS = frozenset(("object", "array", "string", "boolean", "null"))
 _SUBSCHEMAS = ("items", "additionalProperties", "not")
 
 
@@ -115,6 +116,27 @@ class Converter:
         for child in _children(schema):
             names = self._names(child, names)
         return names
+
+
+def may_have_numbers(converted: dict[str, Any]) -> bool:
+    """Whether a value of a converted schema may have a number, as far as the types of its parts tell."""
+    return any(map(_may_have_number, (converted, *converted["components"]["schemas"].values())))
+
+
+def _may_have_number(schema: Any) -> bool:
+    if not isinstance(schema, dict) or "enum" in schema:
+        return schema is not False
+    if "$ref" in schema:
+        return False  # the components are looked at too
+    if "anyOf" in schema:
+        return any(map(_may_have_number, schema["anyOf"]))
+    types = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ["number"])
+    if not _WITHOUT_NUMBERS.issuperset(types):
+        return True
+    inner = [*schema.get("properties", {}).values()]
+    inner += [schema.get("items", True)] if "array" in types else []
+    inner += [schema.get("additionalProperties", True)] if "object" in types else []
+    return any(map(_may_have_number, inner))
 
 
 def _children(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

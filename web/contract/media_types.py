@@ -36,10 +36,18 @@ class MediaType:
         self.encode: Callable[[Any], bytes] = orjson.dumps if self.is_json else self._encode_text
         """The encoded body. Raises TypeError for a value that the media type cannot hold."""
 
-    def decode(self, raw: bytes) -> Any:
-        """The value of an encoded body. Raises MalformedRequest."""
-        if self.is_json:
-            return strict_json.parse(raw)
+    def decode(self, raw: bytes) -> tuple[Any, bool]:
+        """The value of an encoded body, and whether it is valid. Raises MalformedRequest."""
+        if not self.is_json:
+            text = self._decode_text(raw)
+            return text, self.is_valid(text)
+        has_numbers = self._validator.may_have_numbers
+        value = strict_json.parse(raw, has_numbers=has_numbers)
+        is_valid = self.is_valid(value)
+        # A value without valid types may have numbers after all, and a long one is the first thing to say.
+        return value if is_valid or has_numbers else strict_json.parse(raw), is_valid
+
+    def _decode_text(self, raw: bytes) -> str | bytes:
         try:
             return raw.decode() if self.is_text else raw
         except UnicodeDecodeError:

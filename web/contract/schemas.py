@@ -9,8 +9,9 @@ from typing import Any
 
 import jsonschema_rs
 
+from web.contract import string_arrays
 from web.contract.document import lookup
-from web.contract.json_schema import FORMATS, Absent, Converter
+from web.contract.json_schema import FORMATS, Absent, Converter, may_have_numbers
 from web.exceptions import Violation
 
 MAX_EXPLAINED = 100
@@ -20,18 +21,23 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 class Validator:
     """One compiled schema of an OpenAPI 3.0 document, for bodies without the properties that `absent` names.
 
-    Formats are checked. Patterns run on a linear-time engine, so no input can make them slow.
+    Formats are checked. Patterns run on a linear-time engine, so no input can make them slow. `may_have_numbers`:
+    whether a valid body may have a number.
     """
 
     def __init__(self, schema: dict[str, Any], document: dict[str, Any], absent: Absent | None = None) -> None:
-        self._compiled = jsonschema_rs.Draft202012Validator(
-            Converter(document, absent).root(schema),
-            validate_formats=True,
-            formats=FORMATS,
-            pattern_options=jsonschema_rs.RegexOptions(),
-        )
-        self.is_valid: Callable[[Any], bool] = self._compiled.is_valid
+        converted = Converter(document, absent).root(schema)
+        rest, self._arrays = string_arrays.split(converted)
+        self._compiled = _compile(converted)
+        self._rest = _compile(rest) if self._arrays else self._compiled
+        self.may_have_numbers = may_have_numbers(converted)
+        self.is_valid: Callable[[Any], bool] = self._is_valid if self._arrays else self._compiled.is_valid
         self._keywords = {"falseSchema": absent}  # only the schema of an absent property is `false`
+
+    def _is_valid(self, value: Any) -> bool:
+        if self._rest.is_valid(value) and all(array.is_valid(value) for array in self._arrays):
+            return True
+        return bool(self._compiled.is_valid(value))
 
     def violations(self, value: Any, prefix: str = "") -> Iterator[Violation]:
         """The violations of a value without duplicates; `prefix` begins each pointer.
@@ -59,6 +65,12 @@ class Validator:
             except jsonschema_rs.ValidationError as first:
                 yield first
         yield from self._compiled.iter_errors(part)
+
+
+def _compile(converted: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(
+        converted, validate_formats=True, formats=FORMATS, pattern_options=jsonschema_rs.RegexOptions()
+    )
 
 
 def _pointer(prefix: str, path: list[str | int]) -> str:

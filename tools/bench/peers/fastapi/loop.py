@@ -1,16 +1,17 @@
-"""FastAPI with async endpoints and SQLAlchemy Core: aiosqlite or asyncpg."""
+"""FastAPI with async endpoints, on the data layer that BENCH_STORE names: awaited, on_loop or by_hand."""
 
+import os
+from importlib import import_module
 from typing import Annotated, Any
 
 from fastapi import Depends
 
 from tools.bench.peers.fastapi.parts import AT, Key, Limit, Offset, TrackLimit, new_app
 from tools.bench.peers.music import forms
-from tools.bench.peers.music.awaited import Store
 from tools.bench.peers.music.rules import READ, WRITE, Caller
 
-app = new_app()
-store = Store()
+store: Any = import_module(f"tools.bench.peers.music.{os.environ['BENCH_STORE']}").Store()
+app = new_app(store.connect)
 
 
 async def reader(organization_id: str, key: Key = None) -> Caller:

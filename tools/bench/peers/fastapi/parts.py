@@ -1,5 +1,7 @@
 """Shared parts of both FastAPI peers: parameters and error responses."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Request
@@ -15,9 +17,19 @@ Offset = Annotated[int, Query(ge=0, le=2_147_483_647)]
 AT = "/v1/music/{organization_id}/collections"
 
 
-def new_app() -> FastAPI:
-    """An application without documentation pages, with the handler of Refused."""
-    app = FastAPI(openapi_url=None)
+async def _nothing() -> None:
+    """Nothing to do before the first request."""
+
+
+def new_app(connect: Callable[[], Awaitable[None]] = _nothing) -> FastAPI:
+    """An application without documentation pages, with the handler of Refused; `connect` is awaited first."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await connect()
+        yield
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
     app.add_exception_handler(Refused, _to_response)
     return app
 

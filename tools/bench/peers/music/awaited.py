@@ -1,29 +1,26 @@
-"""Data layer with SQLAlchemy Core and an async driver: aiosqlite or asyncpg."""
+"""Data layer with SQLAlchemy Core and an async driver, asyncpg."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tools.bench.peers.music import rules, statements
 from tools.bench.peers.music.failures import Absent
-from tools.bench.peers.music.plain import SETTINGS
 from tools.bench.peers.music.rules import Caller
-from tools.bench.peers.music.tables import IS_SQLITE, URL
+from tools.bench.peers.music.tables import URL
 
 
 class Store:
     """The queries of the workloads, async."""
 
     def __init__(self) -> None:
-        driver = ("sqlite:", "sqlite+aiosqlite:") if IS_SQLITE else ("postgresql:", "postgresql+asyncpg:")
-        options: dict[str, Any] = {"isolation_level": None} if IS_SQLITE else {}
-        self.engine = create_async_engine(URL.replace(*driver), connect_args=options, pool_size=10, max_overflow=0)
+        url = URL.replace("postgresql:", "postgresql+asyncpg:")
+        self.engine = create_async_engine(url, pool_size=10, max_overflow=0)
         self.each = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        if IS_SQLITE:
-            event.listen(self.engine.sync_engine, "connect", _prepare)
+
+    async def connect(self) -> None:
+        """No effect: the engine connects at the first statement."""
 
     async def admit(self, secret: str | None, scope: str, organization_id: str) -> Caller:
         """The caller of a key. Raises Refused."""
@@ -54,7 +51,7 @@ class Store:
 
     async def reorder(self, caller: Caller, collection_id: str, track_ids: Sequence[str]) -> dict[str, Any]:
         binds = rules.owner_binds(caller, collection_id)
-        async with self._transaction() as connection:
+        async with self.engine.begin() as connection:
             _require_row((await connection.execute(statements.LOCK, binds)).first())
             moves = rules.moves((await connection.execute(statements.MEMBERS, binds)).all(), track_ids)
             if moves:
@@ -65,21 +62,6 @@ class Store:
     async def _one(self, statement: Any, **binds: Any) -> Any:
         async with self.each.connect() as connection:
             return (await connection.execute(statement, binds)).first()
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.begin() as connection:
-            if IS_SQLITE:
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for setting in SETTINGS:
-        cursor.execute(f"PRAGMA {setting}")
-        cursor.fetchall()
-    cursor.close()
 
 
 def _require_row(row: Any) -> Any:
