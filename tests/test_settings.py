@@ -1,5 +1,6 @@
 """Settings: accepted and rejected values, and advice for renamed variables."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,9 @@ def test_new_names_in_the_advice_exist() -> None:
     ],
 )
 def test_malformed_value_is_rejected(variable: str, value: str) -> None:
-    with pytest.raises(settings.BadSetting, match=f"^MUSIC_STUDIO_{variable} is '{value}'; it must be .*\\.$"):
+    with pytest.raises(
+        settings.BadSetting, match=f"^MUSIC_STUDIO_{variable} is '{re.escape(value)}'; it must be .*\\.$"
+    ):
         settings.load({f"MUSIC_STUDIO_{variable}": value})
 
 
