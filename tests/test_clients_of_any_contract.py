@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 
 from settings import ROOT
-from tools.clients import generators
+from tools.clients import generators, model, templates
+from tools.clients.names import NameClash
 from tools.testing import keyword_cases, merged_contracts
 from tools.testing.small_service import Document
 from web.contract import conformance
+from web.contract import document as own
 
 pytestmark = pytest.mark.slow
 
@@ -39,28 +40,27 @@ def test_merged_contracts_have_every_case_and_are_served(contracts: list[Documen
     assert [conformance.findings(contract) for contract in contracts] == [[]] * len(contracts)
 
 
-def test_clients_in_python_are_generated_and_imported(contracts: list[Document], tmp_path: Path) -> None:
-    recipes = [_python_recipe(tmp_path, number, contract) for number, contract in enumerate(contracts)]
-    generators.run_recipes(recipes, lambda _: None)
-    _run([sys.executable, "-m", "compileall", "-q", str(tmp_path)])
-    folders = [str(tmp_path / f"client{number}") for number in range(len(contracts))]
-    names = [f"client{number}" for number in range(len(contracts))]
-    _run([sys.executable, "-W", "error", "-c", IMPORT, *names], PYTHONPATH=os.pathsep.join(folders))
+def test_clients_in_python_are_generated_typed_and_imported(contracts: list[Document], tmp_path: Path) -> None:
+    folders = _written("python", contracts, tmp_path)
+    for folder in folders:
+        options = ["--config-file=", "--strict", "--cache-dir", str(tmp_path / "cache"), "-p", "music_studio_client"]
+        _run([sys.executable, "-m", "mypy", *options], MYPYPATH=str(folder))
+        _run([sys.executable, "-W", "error", "-c", IMPORT, "music_studio_client"], PYTHONPATH=str(folder))
 
 
-def _python_recipe(folder: Path, number: int, contract: Document) -> str:
-    document, recipe = folder / f"{number}.json", folder / f"{number}.yaml"
-    document.write_text(json.dumps(generators.client_contract(contract)), encoding="utf-8")
-    own = yaml.safe_load(generators.RECIPES["python"].read_text(encoding="utf-8"))
-    content = {
-        "generatorName": own["generatorName"],
-        "inputSpec": str(document),
-        "outputDir": str(folder / f"client{number}"),
-        "globalProperties": {"apiTests": "false", "modelTests": "false"},
-        "additionalProperties": {"packageName": f"client{number}"},
-    }
-    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return str(recipe)
+def test_two_operations_of_one_name_are_refused_in_words(contracts: list[Document]) -> None:
+    twice = json.loads(json.dumps(own.document()))
+    twice["paths"]["/music/{organization_id}/collections"]["get"]["operationId"] = "get_collections"
+    with pytest.raises(NameClash, match=r"get_collections? and get_collections? would both be `get`"):
+        model.read(twice)
+
+
+def _written(language: str, contracts: list[Document], folder: Path) -> list[Path]:
+    """The folders of the clients of all contracts."""
+    folders = [folder / f"client{number}" for number in range(len(contracts))]
+    for contract, target in zip(contracts, folders, strict=True):
+        templates.write(generators.HOME / language, generators.OWN[language], model.read(contract), target)
+    return folders
 
 
 def test_clients_in_typescript_are_generated_and_compiled(

@@ -20,7 +20,7 @@ _outcomes: dict[tuple[str, str], str] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    found = re.search(r"::(\w+)\[(\w+)\]$", report.nodeid)
+    found = re.search(r"::(\w+)\[([\w, ]+)\]$", report.nodeid)
     if found and (report.when == "call" or not report.passed):
         _outcomes[found[2], found[1]] = report.outcome
 
@@ -52,11 +52,13 @@ def _table() -> Iterator[str]:
         passed = {test: _outcomes.get((name, test), "not run") for test in TESTS}
         compiled, live, misbehaving = passed.values()
         compiler = language.compiler if compiled == "passed" else compiled
-        yield _row([name, compiler, _steps("live", live), _steps("misbehaving", misbehaving)])
+        parts = [("live", live), ("misbehaving", misbehaving)]
+        yield _row([name, compiler, *(_steps(part, outcome, own=language.is_own) for part, outcome in parts)])
 
 
-def _steps(part: str, outcome: str) -> str:
-    return f"{len(SCENARIO[part])} steps" if outcome == "passed" else outcome
+def _steps(part: str, outcome: str, *, own: bool) -> str:
+    steps = len(SCENARIO[part]) + (len(SCENARIO[f"own_{part}"]) if own else 0)
+    return f"{steps} steps" if outcome == "passed" else outcome
 
 
 def _row(cells: list[str]) -> str:

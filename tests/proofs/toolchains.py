@@ -98,7 +98,7 @@ class Programs:
 
     def _write(self, language: samples.Language, operations: list[Operation], origin: str) -> None:
         _empty(self.folder)
-        for operation in (o for o in operations if language in samples.languages(o)):
+        for operation in operations:
             file = self.folder / self.toolchain.file(operation)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(samples.write(operation, language, origin) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The client generators: openapi-generator for most languages, Redocly's generator for TypeScript."""
+"""The client generators: templates of our own, Redocly's generator for TypeScript, openapi-generator for the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from tools.clients import pages
+from docsite import paging
+from tools.clients import model, python, templates
 from web.contract import document as strict
 from web.contract import relaxed_contract
 
@@ -23,6 +24,8 @@ DIST = ROOT / "dist" / "clients"
 WORK = ROOT / "dist" / "clients-work"
 BIN = Path(sys.executable).parent
 RECIPES = {file.stem: file for file in sorted(HOME.glob("*.yaml"))}
+OWN = {"python": python.LANGUAGE}
+LANGUAGES = sorted({*RECIPES, *OWN})
 Done = Callable[[str], None]
 
 
@@ -40,6 +43,15 @@ def client_contract(contract: dict[str, Any] | None = None) -> dict[str, Any]:
         error = operation["responses"].pop("default")
         operation["responses"] |= {"4XX": error, "5XX": error}
     return document
+
+
+def from_templates(languages: Sequence[str], contract: dict[str, Any], done: Done) -> None:
+    """Writes the clients of the languages that have templates of ours; calls `done` for each."""
+    client = model.read(contract)
+    for language in languages:
+        templates.write(HOME / language, OWN[language], client, DIST / language)
+        shutil.copy(ROOT / "CHANGELOG.md", DIST / language)
+        done(language)
 
 
 def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: Done) -> None:
@@ -134,7 +146,7 @@ def _in_camel_case(document: dict[str, Any]) -> dict[str, Any]:
     It says how its lists are paged.
     """
     renamed: dict[str, Any] = json.loads(json.dumps(document))
-    pages.describe(renamed)
+    paging.describe(renamed)
     for operation in relaxed_contract.operations(renamed):
         operation["operationId"] = re.sub(r"_([a-z])", lambda match: match[1].upper(), operation["operationId"])
         operation.pop("x-related", None)

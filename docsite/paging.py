@@ -11,8 +11,14 @@ LIMIT, OFFSET = "limit", "offset"
 
 def fields(document: dict[str, Any]) -> dict[str, str]:
     """The field that has the items, by operationId, for each operation that takes a limit and an offset."""
-    found = {operation.id: _arrays(operation) for operation in operations(document) if _is_paged(operation)}
-    return {name: arrays[0] for name, arrays in found.items() if len(arrays) == 1}
+    found = {operation.id: field_of(operation) for operation in operations(document)}
+    return {name: field for name, field in found.items() if field}
+
+
+def field_of(operation: OperationObject) -> str:
+    """The field that has the items of a page, or nothing if the operation gives no page."""
+    arrays = _arrays(operation) if _is_paged(operation) else []
+    return arrays[0] if len(arrays) == 1 else ""
 
 
 def describe(document: dict[str, Any]) -> None:
