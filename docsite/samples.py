@@ -31,14 +31,14 @@ class Language(NamedTuple):
 
 
 SDK = "Python SDK"
-"""The label of the samples that use the generated client."""
+"""The label of the samples that use the client in Python; those of TypeScript and Go use theirs."""
 LANGUAGES = (
     Language("cURL", "bash", "curl.sh"),
     Language(SDK, "python", "client.py"),
     Language("Python", "python", "requests.py"),
     Language("JavaScript", "javascript", "fetch.mjs"),
-    Language("TypeScript", "typescript", "fetch.mts"),
-    Language("Go", "go", "main.go"),
+    Language("TypeScript", "typescript", "client.mts"),
+    Language("Go", "go", "client.go"),
     Language("Java", "java", "Main.java"),
     Language("Rust", "rust", "main.rs"),
     Language("PHP", "php", "curl.php"),
@@ -74,6 +74,11 @@ class Call(NamedTuple):
     arguments: list[Any]
     streams: bool
     pages: bool
+    required: list[str]
+    """The fields that the body must have."""
+    body_required: bool
+    has_options: bool
+    """Whether the operation has parameters that may be left out."""
 
 
 class Request(NamedTuple):
@@ -115,6 +120,9 @@ def _call(operation: Operation, values: dict[str, Any]) -> Call:
         [values[name] for place in ("path", "query", "header") for name in _required(operation, place)],
         streams=not response.is_json and not response.media_type.startswith("text/"),
         pages=bool(paging.field_of(operation)),
+        body_required=bool(operation.request_body.get("required")),
+        has_options=not all(node.get("required") for node in operation.parameters),
+        required=operation.follow((operation.body or {}).get("schema", {})).get("required", []),
     )
 
 
@@ -202,9 +210,17 @@ def _template(name: str) -> jinja2.Template:
         "shell": lambda text: text.replace("'", "'\\''"),
         "literal": literal,
         "go_text": lambda text: json.dumps(text, ensure_ascii=False) if "`" in text else f"`{text}`",
+        "go_value": _go_value,
         "java_block": lambda text: text.replace("\\", "\\\\"),
     }
     return environment.get_template(f"{name}.jinja")
+
+
+def _go_value(value: Any) -> str:
+    """A field of a request as Go writes it."""
+    if isinstance(value, list):
+        return f"[]string{{{', '.join(map(_go_value, value))}}}"
+    return "nil" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def literal(value: Any, syntax: str, margin: str = "") -> str:

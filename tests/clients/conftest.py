@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.clients.languages import LANGUAGES
+from tests.clients import steps
+from tests.clients.languages import LANGUAGES, Language
 from tools.clients.generators import ROOT
 
 DOCUMENT = ROOT / "docs" / "clients.md"
-SCENARIO = yaml.safe_load(Path(__file__).with_name("scenario.yaml").read_text(encoding="utf-8"))
 TESTS = ("test_client_compiles", "test_client_passes_the_scenario", "test_client_handles_the_misbehaving_server")
 HEAD = ["language", "compiled with", "live server", "misbehaving server"]
 _outcomes: dict[tuple[str, str], str] = {}
@@ -52,13 +50,12 @@ def _table() -> Iterator[str]:
         passed = {test: _outcomes.get((name, test), "not run") for test in TESTS}
         compiled, live, misbehaving = passed.values()
         compiler = language.compiler if compiled == "passed" else compiled
-        parts = [("live", live), ("misbehaving", misbehaving)]
-        yield _row([name, compiler, *(_steps(part, outcome, own=language.is_own) for part, outcome in parts)])
+        counted = [("live", live), ("misbehaving", misbehaving)]
+        yield _row([name, compiler, *(_steps(part, language, outcome) for part, outcome in counted)])
 
 
-def _steps(part: str, outcome: str, *, own: bool) -> str:
-    steps = len(SCENARIO[part]) + (len(SCENARIO[f"own_{part}"]) if own else 0)
-    return f"{steps} steps" if outcome == "passed" else outcome
+def _steps(part: str, language: Language, outcome: str) -> str:
+    return f"{len(steps.of(part, language))} steps" if outcome == "passed" else outcome
 
 
 def _row(cells: list[str]) -> str:

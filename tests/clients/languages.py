@@ -132,8 +132,13 @@ _ALL = (
     ),
     Language(
         "go",
-        "go vet, go build",
-        [["go", "vet", ".", "music.example.com/musicstudio"], ["go", "build", "-o", "driver", "."]],
+        "gofmt, go vet, go build",
+        [
+            _sh('test -z "$(gofmt -l client)"'),
+            _sh("cd client && go vet ./..."),
+            ["go", "vet", "."],
+            ["go", "build", "-o", "driver", "."],
+        ],
         ["./driver"],
         {"go": "golang-go"},
     ),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.clients.generators import DIST
+from tools.clients.generators import DIST, ROOT
 
 PROGRAM = "program"
 
@@ -26,6 +26,47 @@ class Runner(NamedTuple):
     run: Sequence[str]
 
 
+BIN = Path(sys.executable).parent
+NODE = str(BIN / "node")
+STRICT = [
+    *("--ignoreConfig", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noUnusedLocals"),
+    *("--module", "nodenext", "--target", "es2023", "--lib", "es2023,dom,dom.iterable,dom.asynciterable"),
+    *("--types", "node", "--typeRoots", str(ROOT / "node_modules" / "@types")),
+]
+
+
+def _typescript(parts: Sequence[str]) -> str:
+    """One module: its imports go first."""
+    lines = "\n".join(parts).split("\n")
+    return "\n".join(sorted(lines, key=lambda line: not line.startswith("import ")))
+
+
+GO = """package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/url"
+	"path"
+	"time"
+
+	"musicstudio"
+)
+
+func main() {
+	ctx := context.Background()
+"""
+
+
+def _go(parts: Sequence[str]) -> str:
+    """One main function."""
+    return GO + "".join(parts) + "}\n"
+
+
 RUNNERS = {
     "python": Runner(
         "python",
@@ -35,6 +76,23 @@ RUNNERS = {
         ["env", "PYTHONPATH=client", sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "readme.py"],
     ),
 }
+RUNNERS["go"] = Runner("go", "readme/main.go", _go, [["go", "vet", "./readme"]], ["go", "run", "./readme"])
+RUNNERS["typescript"] = Runner(
+    "ts",
+    "readme.mts",
+    _typescript,
+    [
+        [NODE, str(ROOT / "node_modules/typescript/bin/tsc"), "-p", "client"],
+        [NODE, str(ROOT / "node_modules/typescript/bin/tsc"), "-p", "client/tsconfig.cjs.json"],
+        [
+            "sh",
+            "-c",
+            "mkdir -p node_modules && ln -sfn ../client node_modules/music-studio-client",
+        ],
+        [NODE, str(ROOT / "node_modules/typescript/bin/tsc"), *STRICT, "readme.mts"],
+    ],
+    [NODE, "readme.mjs"],
+)
 
 
 def blocks(language: str) -> tuple[str, list[str]]:

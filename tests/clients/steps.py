@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from tests.clients.languages import Language
+
+SCENARIO = yaml.safe_load(Path(__file__).with_name("scenario.yaml").read_text(encoding="utf-8"))
 
 # Operation and mode of each action; `first` is one page, `every` is the items of all pages.
 ACTIONS = {
@@ -30,6 +37,12 @@ SETTINGS = ("url", "api_key", "timeout", "retries")
 ACKNOWLEDGED = ("add", "remove", "reorder", "delete")
 
 
+def of(part: str, language: Language) -> list[dict[str, Any]]:
+    """The steps of a language; `part` is live or misbehaving."""
+    own = SCENARIO[f"own_{part}"] if language.is_own else []
+    return [*SCENARIO[part], *(step for step in own if language.name not in step.get("not_in", ()))]
+
+
 def asked(step: dict[str, Any]) -> dict[str, Any]:
     """What a driver of our own is sent for a step that has `do`, or that names an operation."""
     operation, mode = ACTIONS.get(step.get("do", ""), (step.get("operation"), ""))
@@ -49,7 +62,7 @@ def answered(step: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
     """The response in the form that the drivers of the other clients give."""
     action = step.get("do", "")
     value: Any = response.get("value")
-    if not isinstance(value, dict | list):
+    if value is None:
         return response
     if action in ACKNOWLEDGED:
         return response | {"value": value["id"]}

@@ -7,13 +7,12 @@ import json
 import secrets
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
 
 from tests.clients import steps
 from tests.clients.languages import LANGUAGES, Language
@@ -27,7 +26,6 @@ from tools.testing.service import HOME, Services
 from web.contract import document as contract
 from web.contract.reading import OperationObject, operations
 
-SCENARIO = yaml.safe_load(Path(__file__).with_name("scenario.yaml").read_text(encoding="utf-8"))
 TIMEOUT_SECONDS = 60
 UNKEYED = ("save_track",)
 OPERATIONS = list(operations(contract.document()))
@@ -101,7 +99,7 @@ def test_client_passes_the_scenario(language: Language, driver: Driver, services
     user = f"user_{secrets.token_hex(8)}"  # without collections
     key, (first, second) = actors.service.key(user)[1], actors.service.make_tracks(2, creator=user)
     known = {"track_1": first, "track_2": second, "key_1": secrets.token_hex(8)}
-    for step in (*SCENARIO["live"], *(SCENARIO["own_live"] if language.is_own else ())):
+    for step in steps.of("live", language):
         asked = _filled(step, known)
         common = {"url": f"{actors.service.url}/v1", "api_key": key, "organization": HOME, "timeout": 20, "retries": 0}
         response = driver.ask(common | asked)
@@ -138,7 +136,7 @@ def test_client_handles_the_misbehaving_server(
         "timeout": 20,
         "retries": 3,
     }
-    for step in (*SCENARIO["misbehaving"], *(SCENARIO["own_misbehaving"] if language.is_own else ())):
+    for step in steps.of("misbehaving", language):
         misbehaving.reset()
         _compare(step, driver.ask(common | step))
         assert len(misbehaving.requests) == step["attempts"], f"{step['name']}: {misbehaving.requests}"

@@ -18,7 +18,7 @@ from docsite.operations import Operation, operations
 from models import spending
 from models.base import now
 from tests.proofs.recorder import RecordedExchange, Recorder, recorded
-from tests.proofs.toolchains import CLIENT, Programs
+from tests.proofs.toolchains import CLIENTS, Programs
 from tools.testing.service import Services
 from web.contract import document as contract
 from web.contract.schemas import Validator
@@ -61,7 +61,8 @@ def demo(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session", params=samples.LANGUAGES, ids=lambda language: language.label)
 def programs(request: pytest.FixtureRequest, demo: DemoServer) -> Programs:
     language: samples.Language = request.param
-    assert language.label != samples.SDK or CLIENT.is_dir(), f"{CLIENT} is missing: run `make clients`"
+    for client in ("python", "typescript", "go"):
+        assert (CLIENTS / client).is_dir(), f"{CLIENTS / client} is missing: run `make clients`"
     return Programs(language, OPERATIONS, demo.recorder.url, demo.key)
 
 

@@ -17,8 +17,6 @@ from tools.clients import generators
 from tools.clients.generators import DIST, LANGUAGES, OWN, WORK, Failed
 from web.contract import document as contract
 
-BY_REDOCLY = "typescript"
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make clients", description=__doc__)
@@ -40,7 +38,7 @@ def write(languages: Sequence[str]) -> float:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     own = [language for language in languages if language in OWN]
-    others = [language for language in languages if language not in (*OWN, BY_REDOCLY)]
+    others = [language for language in languages if language not in OWN]
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, ThreadPoolExecutor(2) as pool:
         bar = progress.add_task("writing clients", total=len(languages))
@@ -50,8 +48,6 @@ def write(languages: Sequence[str]) -> float:
 
         work = [pool.submit(generators.from_templates, own, contract.document(), done)]
         work.append(pool.submit(generators.openapi_generator, others, document, done))
-        if BY_REDOCLY in languages:
-            work.append(pool.submit(generators.redocly, BY_REDOCLY, document, done))
         for job in work:
             job.result()
     shutil.rmtree(WORK)

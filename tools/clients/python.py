@@ -8,12 +8,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel
 
 from docsite import client_names
-from tools.clients import names
+from tools.clients import error_classes, names
 from tools.clients.model import Client, Method
 from tools.clients.shapes import Model, Property, Shape
 from tools.clients.templates import Language, one_line
@@ -53,16 +53,6 @@ _ASYNC = {
     "result": "typing.Awaitable[Result]",
     "page": "typing.Awaitable[Page | _http.NotModified]",
 }
-
-
-class ErrorClass(NamedTuple):
-    """A class of an error: the code or the type that it is for, and its base."""
-
-    name: str
-    base: str
-    type: str
-    code: str
-    message: str
 
 
 def type_of(shape: Shape, module: str = "models.") -> str:
@@ -119,37 +109,8 @@ def documented(method: Method) -> str:
     return "\n        ".join(lines) + ("\n        " if told else "")
 
 
-def errors(client: Client) -> tuple[list[ErrorClass], list[ErrorClass], dict[str, str]]:
-    """A class per type, a class per code, and the name of the class of each code."""
-    types = {error.type: _class(error.type) for error in client.errors}
-    by_type = [ErrorClass(name, "APIError", kind, "", "") for kind, name in types.items()]
-    by_code = {error.code: _class(error.code) for error in client.errors}
-    names.unique([*((name, code) for code, name in by_code.items()), *_RESERVED], "the errors")
-    kinds = [
-        ErrorClass(by_code[error.code], types[error.type], error.type, error.code, error.message)
-        for error in client.errors
-        if by_code[error.code] not in types.values()
-    ]
-    return by_type, kinds, by_code
-
-
-_RESERVED = [(name, name) for name in ("MusicStudioError", "APIError", "APIConnectionError", "APITimeoutError")]
-
-
-def _class(code: str) -> str:
-    return f"{client_names.pascal(code).removesuffix('Error')}Error"
-
-
 def _values(client: Client) -> Mapping[str, Any]:
-    types, kinds, by_code = errors(client)
-    every = [error.name for error in (*types, *kinds)] + [name for name, _ in _RESERVED] + ["InvalidResponseError"]
-    return {
-        "modes": [_MODE, _ASYNC],
-        "error_types": types,
-        "error_kinds": kinds,
-        "error_by_code": by_code,
-        "error_classes": sorted(every),
-    }
+    return {"modes": [_MODE, _ASYNC], **error_classes.values(client)}
 
 
 def _format(target: Path) -> None:
