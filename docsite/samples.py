@@ -13,9 +13,8 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 
-from docsite import literals
+from docsite import client_names, literals, paging
 from docsite.operations import Operation
-from web.contract.parameters import argument_name
 from web.contract.reading import JSON
 
 HOME = Path(__file__).parent / "templates" / "samples"
@@ -32,14 +31,14 @@ class Language(NamedTuple):
 
 
 SDK = "Python SDK"
-"""The label of the samples that use the generated client."""
+"""The label of the samples that use the client in Python; those of TypeScript and Go use theirs."""
 LANGUAGES = (
     Language("cURL", "bash", "curl.sh"),
     Language(SDK, "python", "client.py"),
     Language("Python", "python", "requests.py"),
     Language("JavaScript", "javascript", "fetch.mjs"),
-    Language("TypeScript", "typescript", "fetch.mts"),
-    Language("Go", "go", "main.go"),
+    Language("TypeScript", "typescript", "client.mts"),
+    Language("Go", "go", "client.go"),
     Language("Java", "java", "Main.java"),
     Language("Rust", "rust", "main.rs"),
     Language("PHP", "php", "curl.php"),
@@ -64,14 +63,31 @@ class PrintedResponse(NamedTuple):
         return self.media_type == JSON
 
 
+class Call(NamedTuple):
+    """The request as a call of the client: subject, method in snake case, and the required arguments in their order.
+
+    `streams`: the response is bytes. `pages`: it is a list that the client pages.
+    """
+
+    resource: str
+    method: str
+    arguments: list[Any]
+    streams: bool
+    pages: bool
+    required: list[str]
+    """The fields that the body must have."""
+    body_required: bool
+    has_options: bool
+    """Whether the operation has parameters that may be left out."""
+
+
 class Request(NamedTuple):
     """The request of a sample: only the required parameters and the body, with the contract's examples."""
 
     operation: Operation
     url: str
-    root: str
-    arguments: dict[str, Any]
-    """The keyword arguments of a generated client, without the body."""
+    origin: str
+    call: Call
     headers: dict[str, str]
     body: Any
     body_name: str
@@ -87,13 +103,33 @@ def request(operation: Operation, origin: str) -> Request:
     return Request(
         operation,
         url=origin + path + (f"?{query}" if query else ""),
-        root=origin + operation.path.removesuffix(operation.template),
-        arguments={argument_name(name): value for name, value in values.items()},
+        origin=origin,
+        call=_call(operation, values),
         headers={node["name"]: _text(values[node["name"]]) for node in required if node["in"] == "header"},
         body=operation.examples(operation.body)[0]["value"] if operation.body else None,
         body_name=_name(operation.body.get("schema", {})) if operation.body else "",
         response=_printed_response(operation),
     )
+
+
+def _call(operation: Operation, values: dict[str, Any]) -> Call:
+    response = _printed_response(operation)
+    return Call(
+        client_names.snake(operation.tag),
+        client_names.method(operation.id, operation.tag),
+        [values[name] for place in ("path", "query", "header") for name in _required(operation, place)],
+        streams=not response.is_json and not response.media_type.startswith("text/"),
+        pages=bool(paging.field_of(operation)),
+        body_required=bool(operation.request_body.get("required")),
+        has_options=not all(node.get("required") for node in operation.parameters),
+        required=operation.follow((operation.body or {}).get("schema", {})).get("required", []),
+    )
+
+
+def _required(operation: Operation, place: str) -> list[str]:
+    """Names of the required parameters, those of a path in the order of the path."""
+    names = [node["name"] for node in operation.parameters_in(place) if node.get("required")]
+    return operation.path_names if place == "path" else names
 
 
 def _text(value: Any) -> str:
@@ -106,16 +142,11 @@ def write(operation: Operation, language: Language, origin: str) -> str:
     return _template(language.template).render(request=request(operation, origin), operation=operation).strip()
 
 
-def languages(operation: Operation) -> list[Language]:
-    """The languages of an operation; one beside the API is no method of the generated client."""
-    return [language for language in LANGUAGES if language.label != SDK or not operation.has_own_server]
-
-
 def code_samples(operation: Operation, origin: str) -> list[dict[str, str]]:
     """The samples as the value of the extension `x-codeSamples`."""
     return [
         {"lang": language.word, "label": language.label, "source": write(operation, language, origin)}
-        for language in languages(operation)
+        for language in LANGUAGES
     ]
 
 
@@ -173,23 +204,23 @@ def _template(name: str) -> jinja2.Template:
     )
     environment.globals["key"] = KEY_VARIABLE
     environment.filters |= {
-        "camel": _camel,
-        "pascal": lambda name: "".join(part.capitalize() for part in name.split("_")),
-        "snake": _snake,
+        "camel": client_names.camel,
+        "pascal": client_names.pascal,
+        "snake": client_names.snake,
         "shell": lambda text: text.replace("'", "'\\''"),
         "literal": literal,
         "go_text": lambda text: json.dumps(text, ensure_ascii=False) if "`" in text else f"`{text}`",
+        "go_value": _go_value,
         "java_block": lambda text: text.replace("\\", "\\\\"),
     }
     return environment.get_template(f"{name}.jinja")
 
 
-def _camel(name: str) -> str:
-    return name[0].lower() + name[1:]
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+def _go_value(value: Any) -> str:
+    """A field of a request as Go writes it."""
+    if isinstance(value, list):
+        return f"[]string{{{', '.join(map(_go_value, value))}}}"
+    return "nil" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def literal(value: Any, syntax: str, margin: str = "") -> str:

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from tests.deployments.targets import TARGETS
-from tools.testing import databases
+from tools.testing import databases, probes
 from tools.testing.cli_runner import Shell
-from tools.testing.probes import PROBES, Scene
-from tools.testing.service import ALICE, HOME, Actors, Service, Services, add_all, new_collection
+from tools.testing.probes import Scene
+from tools.testing.service import Actors, Service, Services, add_all, new_collection
 
 # Fixtures that start PostgreSQL for every parameter of the test.
 POSTGRESQL_FIXTURES = {"breakable", "partitioned", "postgres"}
@@ -159,18 +159,7 @@ def five(alice: httpx.Client, collection: dict[str, Any], tracks: list[str]) -> 
 
 @pytest.fixture
 def scene(actors: Actors, alice: httpx.Client) -> Scene:
-    made = new_collection(alice)["id"]
-    track, other = actors.service.make_tracks(2)
-    actors.service.save_track(track, ALICE)
-    add_all(alice, made, [track])
-    job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
-    link = alice.post(f"tracks/{track}/share").json()
-    session = alice.post("focus/sessions", json=PROBES["start_focus_session"]).json()["session_id"]
-    ids = {
-        "organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other, "job_id": job,
-        "share_id": link["id"], "token": link["token"], "session_id": session,
-    }  # fmt: skip
-    return Scene(actors.service, alice, ids)
+    return probes.scene(actors.service, alice)
 
 
 @pytest.fixture(params=databases.KINDS)

@@ -2,19 +2,21 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 
 from settings import ROOT
-from tools.clients import generators
+from tools.clients import generators, model, templates
+from tools.clients.names import NameClash
 from tools.testing import keyword_cases, merged_contracts
 from tools.testing.small_service import Document
 from web.contract import conformance
+from web.contract import document as own
 
 pytestmark = pytest.mark.slow
 
@@ -39,46 +41,40 @@ def test_merged_contracts_have_every_case_and_are_served(contracts: list[Documen
     assert [conformance.findings(contract) for contract in contracts] == [[]] * len(contracts)
 
 
-def test_clients_in_python_are_generated_and_imported(contracts: list[Document], tmp_path: Path) -> None:
-    recipes = [_python_recipe(tmp_path, number, contract) for number, contract in enumerate(contracts)]
-    generators.run_recipes(recipes, lambda _: None)
-    _run([sys.executable, "-m", "compileall", "-q", str(tmp_path)])
-    folders = [str(tmp_path / f"client{number}") for number in range(len(contracts))]
-    names = [f"client{number}" for number in range(len(contracts))]
-    _run([sys.executable, "-W", "error", "-c", IMPORT, *names], PYTHONPATH=os.pathsep.join(folders))
+def test_clients_in_python_are_generated_typed_and_imported(contracts: list[Document], tmp_path: Path) -> None:
+    folders = _written("python", contracts, tmp_path)
+    for folder in folders:
+        options = ["--config-file=", "--strict", "--cache-dir", str(tmp_path / "cache"), "-p", "music_studio_client"]
+        _run([sys.executable, "-m", "mypy", *options], MYPYPATH=str(folder))
+        _run([sys.executable, "-W", "error", "-c", IMPORT, "music_studio_client"], PYTHONPATH=str(folder))
 
 
-def _python_recipe(folder: Path, number: int, contract: Document) -> str:
-    document, recipe = folder / f"{number}.json", folder / f"{number}.yaml"
-    document.write_text(json.dumps(generators.client_contract(contract)), encoding="utf-8")
-    own = yaml.safe_load(generators.RECIPES["python"].read_text(encoding="utf-8"))
-    content = {
-        "generatorName": own["generatorName"],
-        "inputSpec": str(document),
-        "outputDir": str(folder / f"client{number}"),
-        "globalProperties": {"apiTests": "false", "modelTests": "false"},
-        "additionalProperties": {"packageName": f"client{number}"},
-    }
-    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return str(recipe)
+def test_two_operations_of_one_name_are_refused_in_words(contracts: list[Document]) -> None:
+    twice = json.loads(json.dumps(own.document()))
+    twice["paths"]["/music/{organization_id}/collections"]["get"]["operationId"] = "get_collections"
+    with pytest.raises(NameClash, match=r"get_collections? and get_collections? would both be `get`"):
+        model.read(twice)
 
 
-def test_clients_in_typescript_are_generated_and_compiled(
-    contracts: list[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(generators.BIN), prepend=os.pathsep)  # the program begins with `env node`
-    monkeypatch.setenv("REDOCLY_TELEMETRY", "off")
-    monkeypatch.setenv("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")
-    source = tmp_path / "src"
-    source.mkdir()
-    for number, contract in enumerate(contracts):
-        document = generators.client_contract(contract)
-        generators.run_redocly("typescript", document, tmp_path / f"{number}.json", source / f"client{number}.ts")
-    options = (generators.HOME / "typescript" / "tsconfig.json").read_text(encoding="utf-8")
-    (tmp_path / "tsconfig.json").write_text(options, encoding="utf-8")
-    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+def test_clients_in_go_are_generated_and_compiled(contracts: list[Document], tmp_path: Path) -> None:
+    if not shutil.which("go"):
+        pytest.skip("go is missing; install golang-go")
+    for folder in _written("go", contracts, tmp_path):
+        _run(["go", "-C", str(folder), "vet", "./..."])
+
+
+def _written(language: str, contracts: list[Document], folder: Path) -> list[Path]:
+    """The folders of the clients of all contracts."""
+    folders = [folder / f"client{number}" for number in range(len(contracts))]
+    for contract, target in zip(contracts, folders, strict=True):
+        templates.write(generators.HOME / language, generators.OWN[language], model.read(contract), target)
+    return folders
+
+
+def test_clients_in_typescript_are_generated_and_compiled(contracts: list[Document], tmp_path: Path) -> None:
     compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-    _run([str(generators.BIN / "node"), str(compiler), "-p", str(tmp_path), "--noEmit"])
+    for folder in _written("typescript", contracts, tmp_path):
+        _run([str(generators.BIN / "node"), str(compiler), "-p", str(folder), "--noEmit"])
 
 
 def _run(command: Sequence[str], **variables: str) -> None:

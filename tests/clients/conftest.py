@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.clients.languages import LANGUAGES
+from tests.clients import steps
+from tests.clients.languages import LANGUAGES, Language
 from tools.clients.generators import ROOT
 
 DOCUMENT = ROOT / "docs" / "clients.md"
-SCENARIO = yaml.safe_load(Path(__file__).with_name("scenario.yaml").read_text(encoding="utf-8"))
 TESTS = ("test_client_compiles", "test_client_passes_the_scenario", "test_client_handles_the_misbehaving_server")
 HEAD = ["language", "compiled with", "live server", "misbehaving server"]
 _outcomes: dict[tuple[str, str], str] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    found = re.search(r"::(\w+)\[(\w+)\]$", report.nodeid)
+    found = re.search(r"::(\w+)\[([\w, ]+)\]$", report.nodeid)
     if found and (report.when == "call" or not report.passed):
         _outcomes[found[2], found[1]] = report.outcome
 
@@ -52,11 +50,12 @@ def _table() -> Iterator[str]:
         passed = {test: _outcomes.get((name, test), "not run") for test in TESTS}
         compiled, live, misbehaving = passed.values()
         compiler = language.compiler if compiled == "passed" else compiled
-        yield _row([name, compiler, _steps("live", live), _steps("misbehaving", misbehaving)])
+        counted = [("live", live), ("misbehaving", misbehaving)]
+        yield _row([name, compiler, *(_steps(part, language, outcome) for part, outcome in counted)])
 
 
-def _steps(part: str, outcome: str) -> str:
-    return f"{len(SCENARIO[part])} steps" if outcome == "passed" else outcome
+def _steps(part: str, language: Language, outcome: str) -> str:
+    return f"{len(steps.of(part, language))} steps" if outcome == "passed" else outcome
 
 
 def _row(cells: list[str]) -> str:

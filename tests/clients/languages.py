@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tools.clients.generators import DIST, ROOT
+from tools.clients import model, templates
+from tools.clients.generators import DIST, OWN, ROOT
 from web.contract import document as contract
 
 DRIVERS = Path(__file__).parent / "drivers"
@@ -28,6 +29,17 @@ class Language(NamedTuple):
     steps: Sequence[Sequence[str]]
     run: Sequence[str]
     needs: dict[str, str]
+    source: str = ""
+    """The language whose client and driver it has, if it is not called so itself."""
+
+    @property
+    def client(self) -> str:
+        return self.source or self.name
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the client comes from our templates; then its driver can call every operation."""
+        return self.client in OWN
 
     @property
     def home(self) -> Path:
@@ -40,20 +52,29 @@ class Language(NamedTuple):
         return self.home / "compiled"
 
     def agent(self) -> str:
-        return f"music-studio-client-{self.name}/{contract.document()['info']['version']}"
+        return f"music-studio-client-{self.client}/{contract.document()['info']['version']}"
 
     def build(self) -> None:
         """Compiles client and driver; warnings are errors where the compiler has an option for it."""
         self._require_toolchain()
         self._stamp.unlink(missing_ok=True)
         shutil.rmtree(self.home / "client", ignore_errors=True)
-        for source, target in ((DIST / self.name, self.home / "client"), (DRIVERS / self.name, self.home)):
-            assert source.is_dir(), f"{source.relative_to(ROOT)} is not there: run `make clients` first."
-            shutil.copytree(source, target, dirs_exist_ok=True)
+        written = DIST / self.client
+        assert written.is_dir(), f"{written.relative_to(ROOT)} is not there: run `make clients` first."
+        shutil.copytree(written, self.home / "client")
+        self._write_driver(DRIVERS / self.client)
         for step in self.steps:
             done = subprocess.run(step, cwd=self.home, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{' '.join(step)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         self._stamp.touch()
+
+    def _write_driver(self, source: Path) -> None:
+        if self.is_own:
+            templates.write(
+                source, OWN[self.client]._replace(finish=lambda _: None), model.read(contract.document()), self.home
+            )
+        else:
+            shutil.copytree(source, self.home, dirs_exist_ok=True)
 
     def require_built(self) -> None:
         if not self._stamp.exists():
@@ -89,10 +110,18 @@ GUZZLE, FARADAY, MARCEL = "/usr/share/php/GuzzleHttp/autoload.php", "ruby-farada
 _ALL = (
     Language(
         "python",
-        "mypy --strict of the driver and studio.py, compileall",
-        [[PYTHON, "-m", "compileall", "-q", "client"], [*MYPY, "-m", "music_studio_client.studio", "-m", "driver"]],
+        "mypy --strict of the package and the driver",
+        [[*MYPY, "-p", "music_studio_client", "-m", "driver"]],
         ["env", "PYTHONPATH=client", PYTHON, "-W", "error", "driver.py"],
         {},
+    ),
+    Language(
+        "python, async",
+        "mypy --strict of the package and the driver",
+        [[*MYPY, "-p", "music_studio_client", "-m", "driver"]],
+        ["env", "PYTHONPATH=client", PYTHON, "-W", "error", "driver.py", "--async"],
+        {},
+        "python",
     ),
     Language(
         "typescript",
@@ -103,8 +132,13 @@ _ALL = (
     ),
     Language(
         "go",
-        "go vet, go build",
-        [["go", "vet", ".", "music.example.com/musicstudio"], ["go", "build", "-o", "driver", "."]],
+        "gofmt, go vet, go build",
+        [
+            _sh('test -z "$(gofmt -l client)"'),
+            _sh("cd client && go vet ./..."),
+            ["go", "vet", "."],
+            ["go", "build", "-o", "driver", "."],
+        ],
         ["./driver"],
         {"go": "golang-go"},
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from web.contract import document as contract
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 WAIT_SECONDS = 1
 TOO_LONG_SECONDS = 3600
+LONG_SECONDS = 30
 
 
 class RecordedRequest(NamedTuple):
@@ -27,12 +29,16 @@ class RecordedRequest(NamedTuple):
 
 
 class CannedResponse(NamedTuple):
-    """A response; `length` is added to the real Content-Length, None closes the connection without a response."""
+    """A response; `length` is added to the real Content-Length, None closes the connection without a response.
+
+    With `pause` the body comes in pieces of a tenth, and so many seconds pass before each.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = {}
     length: int | None = 0
+    pause: float = 0
 
 
 class MisbehavingServer(ThreadingHTTPServer):
@@ -80,9 +86,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(response.body) + response.length))
         self.end_headers()
-        self.wfile.write(response.body)
+        with contextlib.suppress(OSError):  # a client that has waited long enough is gone
+            self._write(response)
 
-    do_GET = do_POST = do_PATCH = _respond
+    def _write(self, response: CannedResponse) -> None:
+        size = len(response.body) if not response.pause else len(response.body) // 10 + 1
+        for start in range(0, len(response.body), size):
+            self.server.closing.wait(response.pause)
+            self.wfile.write(response.body[start : start + size])
+        if response.pause and response.length:
+            self.server.closing.wait(LONG_SECONDS)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _respond
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class calls it so
         """No log: the requests are recorded in `requests`."""
@@ -111,7 +126,7 @@ def _first(fault: CannedResponse) -> Callable[[_Handler, int], CannedResponse]:
 
 
 def _slow(handler: _Handler, before: int) -> CannedResponse:
-    handler.server.closing.wait(30)
+    handler.server.closing.wait(LONG_SECONDS)
     return CannedResponse(200, b"", length=None)
 
 
@@ -133,4 +148,8 @@ FAULTS: dict[str, Callable[[_Handler, int], CannedResponse]] = {
     "org_cut": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40], length=200),
     "org_half": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40]),
     "org_slow": _slow,
+    "org_trickle": lambda handler, before: _fine(handler)._replace(pause=0.4),
+    "org_stalled": lambda handler, before: _fine(handler)._replace(pause=0.01, length=20),
+    "org_wrong": lambda handler, before: _fine(handler, name=7),
+    "org_unreachable": lambda handler, before: CannedResponse(0, b"", length=None),
 }

@@ -13,12 +13,12 @@ from docsite.operations import Operation
 from tools.testing.service import ROOT
 
 WORK = ROOT / "dist" / "samples"
-CLIENT = ROOT / "dist" / "clients" / "python"
+CLIENTS = ROOT / "dist" / "clients"
 BIN = Path(sys.executable).parent
 CRATES = Path(__file__).parent / "rust" / "Cargo.toml"
 TSC = (
-    "--noEmit --strict --noUncheckedIndexedAccess --exactOptionalPropertyTypes --noUnusedLocals --module nodenext "
-    "--target es2023 --types node --skipLibCheck"
+    "--noEmit --ignoreConfig --strict --noUncheckedIndexedAccess --exactOptionalPropertyTypes --noUnusedLocals "
+    "--module nodenext --target es2023 --types node --skipLibCheck"
 )
 
 
@@ -47,13 +47,17 @@ def _sources(folder: Path, pattern: str) -> list[str]:
 
 
 NODE = str(BIN / "node")
+TYPESCRIPT = str(ROOT / "node_modules/.bin/tsc")
 TOOLCHAINS = {
     "cURL": _interpreted("sh", "bash"),
-    "Python SDK": _interpreted("py", sys.executable, "-W", "error", PYTHONPATH=str(CLIENT)),
+    "Python SDK": _interpreted("py", sys.executable, "-W", "error", PYTHONPATH=str(CLIENTS / "python")),
     "Python": _interpreted("py", sys.executable, "-W", "error"),
     "JavaScript": _interpreted("mjs", NODE),
     "TypeScript": _interpreted("mts", NODE)._replace(
-        build=lambda folder: [[str(ROOT / "node_modules/.bin/tsc"), *TSC.split(), *_sources(folder, "*.mts")]]
+        build=lambda folder: [
+            [TYPESCRIPT, "-p", str(folder / "node_modules/music-studio-client")],
+            [TYPESCRIPT, *TSC.split(), *_sources(folder, "*.mts")],
+        ]
     ),
     "Go": Toolchain(
         lambda o: f"{o.slug}/main.go",
@@ -74,6 +78,7 @@ TOOLCHAINS = {
     "PHP": _interpreted("php", "php", "-d", "error_reporting=E_ALL", "-d", "display_errors=stderr"),
     "Ruby": _interpreted("rb", "ruby", "-w"),
 }
+GO_MODULE = "module samples\n\ngo 1.24\n\nrequire musicstudio v0.0.0\n\nreplace musicstudio => ./client\n"
 KEPT = ("target", "Cargo.lock")
 
 
@@ -98,12 +103,18 @@ class Programs:
 
     def _write(self, language: samples.Language, operations: list[Operation], origin: str) -> None:
         _empty(self.folder)
-        for operation in (o for o in operations if language in samples.languages(o)):
+        for operation in operations:
             file = self.folder / self.toolchain.file(operation)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(samples.write(operation, language, origin) + "\n", encoding="utf-8")
         if language.label == "Go":
-            (self.folder / "go.mod").write_text("module samples\n\ngo 1.21\n", encoding="utf-8")
+            (self.folder / "go.mod").write_text(GO_MODULE, encoding="utf-8")
+            shutil.copytree(CLIENTS / "go", self.folder / "client")
+        elif language.label == "TypeScript":
+            package = self.folder / "node_modules" / "music-studio-client"
+            shutil.copytree(CLIENTS / "typescript", package)
+            (package / "dist" / "esm").mkdir(parents=True)
+            shutil.copy(package / "src" / "esm.json", package / "dist" / "esm" / "package.json")
         elif language.label == "Rust":
             shutil.copy(CRATES, self.folder)
 

@@ -1,4 +1,4 @@
-"""Writes the API clients into dist/clients, each with the generator of its recipe."""
+"""Writes the API clients into dist/clients, from our templates or with the generator of its recipe."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools.clients import generators
-from tools.clients.generators import DIST, RECIPES, WORK, Failed
-
-BY_REDOCLY = "typescript"
+from tools.clients.generators import DIST, LANGUAGES, OWN, WORK, Failed
+from web.contract import document as contract
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make clients", description=__doc__)
-    parser.add_argument("languages", nargs="*", metavar="LANGUAGE", help=f"only these of: {', '.join(RECIPES)}")
-    languages = parser.parse_args().languages or list(RECIPES)
-    if unknown := sorted(set(languages) - set(RECIPES)):
-        parser.error(f"there is no recipe for {', '.join(unknown)}; there are {', '.join(RECIPES)}")
+    parser.add_argument("languages", nargs="*", metavar="LANGUAGE", help=f"only these of: {', '.join(LANGUAGES)}")
+    languages = parser.parse_args().languages or LANGUAGES
+    if unknown := sorted(set(languages) - set(LANGUAGES)):
+        parser.error(f"there is no client in {', '.join(unknown)}; there are {', '.join(LANGUAGES)}")
     try:
         seconds = write(languages)
     except Failed as failure:
@@ -38,7 +37,8 @@ def write(languages: Sequence[str]) -> float:
     for folder in (WORK, *(DIST / language for language in languages)):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    others = [language for language in languages if language != BY_REDOCLY]
+    own = [language for language in languages if language in OWN]
+    others = [language for language in languages if language not in OWN]
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, ThreadPoolExecutor(2) as pool:
         bar = progress.add_task("writing clients", total=len(languages))
@@ -46,9 +46,8 @@ def write(languages: Sequence[str]) -> float:
         def done(language: str) -> None:
             progress.update(bar, advance=1, description=f"wrote {language}")
 
-        work = [pool.submit(generators.openapi_generator, others, document, done)]
-        if BY_REDOCLY in languages:
-            work.append(pool.submit(generators.redocly, BY_REDOCLY, document, done))
+        work = [pool.submit(generators.from_templates, own, contract.document(), done)]
+        work.append(pool.submit(generators.openapi_generator, others, document, done))
         for job in work:
             job.result()
     shutil.rmtree(WORK)

@@ -1,4 +1,4 @@
-"""The client generators: openapi-generator for most languages, Redocly's generator for TypeScript."""
+"""The client generators: templates of our own, and openapi-generator for the other languages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tools.clients import pages
+from tools.clients import go, model, python, templates, typescript
 from web.contract import document as strict
 from web.contract import relaxed_contract
 
@@ -23,6 +23,8 @@ DIST = ROOT / "dist" / "clients"
 WORK = ROOT / "dist" / "clients-work"
 BIN = Path(sys.executable).parent
 RECIPES = {file.stem: file for file in sorted(HOME.glob("*.yaml"))}
+OWN = {"python": python.LANGUAGE, "typescript": typescript.LANGUAGE, "go": go.LANGUAGE}
+LANGUAGES = sorted({*RECIPES, *OWN})
 Done = Callable[[str], None]
 
 
@@ -40,6 +42,15 @@ def client_contract(contract: dict[str, Any] | None = None) -> dict[str, Any]:
         error = operation["responses"].pop("default")
         operation["responses"] |= {"4XX": error, "5XX": error}
     return document
+
+
+def from_templates(languages: Sequence[str], contract: dict[str, Any], done: Done) -> None:
+    """Writes the clients of the languages that have templates of ours; calls `done` for each."""
+    client = model.read(contract)
+    for language in languages:
+        templates.write(HOME / language, OWN[language], client, DIST / language)
+        shutil.copy(ROOT / "CHANGELOG.md", DIST / language)
+        done(language)
 
 
 def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: Done) -> None:
@@ -64,27 +75,6 @@ def run_recipes(recipes: Sequence[str], done: Done) -> None:
         output = list(_report_progress(program.stdout or (), done))
     if program.returncode:
         raise Failed("".join(output)[-4000:])
-
-
-def redocly(language: str, document: dict[str, Any], done: Done) -> None:
-    """Writes the client of Redocly's generator, and copies the files of its folder."""
-    target = DIST / language
-    run_redocly(language, document, WORK / f"openapi-{language}.json", target / "src" / "client.ts")
-    for file in (file for file in (HOME / language).rglob("*") if file.is_file()):
-        copy = target / file.relative_to(HOME / language)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(file.read_text("utf-8").replace("{{{version}}}", document["info"]["version"]), encoding="utf-8")
-    done(language)
-
-
-def run_redocly(language: str, document: dict[str, Any], contract: Path, output: Path) -> None:
-    """Writes one source file with Redocly's generator, from the file `contract`, which it writes. Raises Failed."""
-    contract.write_text(json.dumps(_in_camel_case(document)), encoding="utf-8")
-    arguments = ["generate-client", contract, "--config", RECIPES[language], "--output", output]
-    command = [str(ROOT / "node_modules/.bin/redocly"), *map(str, arguments)]
-    completed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if completed.returncode:
-        raise Failed(completed.stdout + completed.stderr)
 
 
 def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
@@ -126,18 +116,3 @@ def _report_progress(lines: Any, done: Done) -> Iterator[str]:
         if match := re.search(r"Finished generating ([a-z]+)", line):
             done(match[1])
         yield line
-
-
-def _in_camel_case(document: dict[str, Any]) -> dict[str, Any]:
-    """The contract with operationIds in camel case, without links and `x-related`, which use the original names.
-
-    It says how its lists are paged.
-    """
-    renamed: dict[str, Any] = json.loads(json.dumps(document))
-    pages.describe(renamed)
-    for operation in relaxed_contract.operations(renamed):
-        operation["operationId"] = re.sub(r"_([a-z])", lambda match: match[1].upper(), operation["operationId"])
-        operation.pop("x-related", None)
-        for response in operation["responses"].values():
-            response.pop("links", None)
-    return renamed

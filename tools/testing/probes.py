@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from tools.testing.service import Service, assert_envelope
+from tools.testing.service import ALICE, HOME, Service, add_all, assert_envelope, new_collection
 from web.contract.reading import OperationObject
 
 COLLECTION, TRACK, OTHER_TRACK = "{collection_id}", "{track_id}", "{other_track_id}"
@@ -71,7 +71,7 @@ class Scene(NamedTuple):
         """Sends another body to an operation, with its placeholders filled and some ids replaced."""
         known = self.ids | ids
         url = self.service.url + operation.path.format(**known)
-        return client.request(operation.method, url, json=_filled(body, known), headers=headers)
+        return client.request(operation.method, url, json=filled(body, known), headers=headers)
 
     def refused(self, client: httpx.Client, operation: OperationObject, code: str, **ids: str) -> httpx.Response:
         """Sends the probe, which must fail with this code and change no row."""
@@ -84,9 +84,26 @@ class Scene(NamedTuple):
         return response
 
 
-def _filled(body: Any, ids: dict[str, str]) -> Any:
+def scene(service: Service, alice: httpx.Client) -> Scene:
+    """A collection of alice's with a saved track, another track, a job, a focus session and a share link."""
+    made = new_collection(alice)["id"]
+    track, other = service.make_tracks(2)
+    service.save_track(track, ALICE)
+    add_all(alice, made, [track])
+    job = alice.post("generations", json=PROBES["create_generation"]).json()["id"]
+    link = alice.post(f"tracks/{track}/share").json()
+    session = alice.post("focus/sessions", json=PROBES["start_focus_session"]).json()["session_id"]
+    ids = {
+        "organization_id": HOME, "collection_id": made, "track_id": track, "other_track_id": other, "job_id": job,
+        "share_id": link["id"], "token": link["token"], "session_id": session,
+    }  # fmt: skip
+    return Scene(service, alice, ids)
+
+
+def filled(body: Any, ids: dict[str, str]) -> Any:
+    """A body with its placeholders replaced."""
     if isinstance(body, dict):
-        return {name: _filled(value, ids) for name, value in body.items()}
+        return {name: filled(value, ids) for name, value in body.items()}
     if isinstance(body, list):
-        return [_filled(value, ids) for value in body]
+        return [filled(value, ids) for value in body]
     return body.format(**ids) if isinstance(body, str) else body

@@ -16,6 +16,8 @@ from web.contract.reading import JSON
 LIMITS = frozenset(
     ("enum", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "uniqueItems")
 )
+# The extension by which others name the known values of an open enumeration.
+KNOWN_VALUES = "x-extensible-enum"
 _SCHEMA = "#/components/schemas/"
 _ERROR = {
     "description": "What went wrong.",
@@ -25,20 +27,21 @@ _KEPT = ("schemas", "securitySchemes")
 _UNTOUCHED = ("examples", "schemas", "securitySchemes")
 
 
-def relax(document: dict[str, Any]) -> dict[str, Any]:
+def relax(document: dict[str, Any], *, with_own_servers: bool = False) -> dict[str, Any]:
     """The contract without what would make a client refuse a newer server's response.
 
-    Limits are dropped; an enumeration becomes text, and its values stay as a schema of their own; objects are open,
+    Limits are dropped; an enumeration becomes text with its values in `x-extensible-enum`; objects are open,
     except those that occur in requests only, where an unknown field is a mistake of the caller. All responses of 400
     and above are one `default` response with the error envelope. A media type of a request body whose schema is that of
     its JSON is dropped, because many generators make a type for each media type, or take one only. A path with a server
-    of its own is dropped: it is for browsers, and generated clients call one server.
+    of its own is dropped unless `with_own_servers`: it is for browsers, and most generated clients call one server.
     """
     components = document["components"]
     rules = _Rules(document)
+    paths = [(path, item) for path, item in document["paths"].items() if with_own_servers or "servers" not in item]
     relaxed = {
         **document,
-        "paths": {path: rules.path_item(item) for path, item in document["paths"].items() if "servers" not in item},
+        "paths": {path: rules.path_item(item) for path, item in paths},
         "components": {
             **{name: rules.section(name, nodes) for name, nodes in components.items()},
             "schemas": {name: rules.schema(name) for name in components["schemas"]},
@@ -87,12 +90,14 @@ class _Rules:
             if node["$ref"] not in self.enums:
                 return node
             name = node["$ref"].removeprefix(_SCHEMA)
-            return {"type": "string", "description": f"One of `{name}`; a newer server may know more."}
+            text = {"type": "string", "description": f"One of `{name}`; a newer server may know more."}
+            return text | {KNOWN_VALUES: self.schemas[name]["enum"]}
         held = {key: self.relaxed(inner, item, closed=closed) for key, inner, item in objects.members(kind, node)}
         if not isinstance(node, dict):
             return list(held.values()) if isinstance(node, list) else node
         dropped = _dropped(node, closed=closed) if kind == "Schema" else frozenset()
-        return {key: held.get(key, value) for key, value in node.items() if key not in dropped}
+        kept = {key: held.get(key, value) for key, value in node.items() if key not in dropped}
+        return kept | {KNOWN_VALUES: node["enum"]} if kind == "Schema" and "enum" in node else kept
 
 
 def _with_one_form(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 module driver
 
-go 1.23
+go 1.24
 
-require music.example.com/musicstudio v0.0.0
+require musicstudio v0.0.0
 
-replace music.example.com/musicstudio => ./client
+replace musicstudio => ./client

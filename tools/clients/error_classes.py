@@ -1,0 +1,45 @@
+"""The classes of a client's errors: one per type, and one per code below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from docsite import client_names
+from tools.clients import names
+from tools.clients.model import Client
+
+BASES = ("MusicStudioError", "APIError", "APIConnectionError", "APITimeoutError", "InvalidResponseError")
+
+
+class ErrorClass(NamedTuple):
+    """A class of an error: the code or the type that it is for, and its base."""
+
+    name: str
+    base: str
+    type: str
+    code: str
+    message: str
+
+
+def values(client: Client) -> Mapping[str, Any]:
+    """What templates need: the classes of types and of codes, the class of each code, and all names. NameClash."""
+    types = {error.type: _class(error.type) for error in client.errors}
+    by_code = {error.code: _class(error.code) for error in client.errors}
+    names.unique([*((name, code) for code, name in by_code.items()), *((name, name) for name in BASES)], "the errors")
+    kinds = [
+        ErrorClass(by_code[error.code], types[error.type], error.type, error.code, error.message)
+        for error in client.errors
+        if by_code[error.code] not in types.values()
+    ]
+    by_type = [ErrorClass(name, "APIError", kind, "", "") for kind, name in types.items()]
+    return {
+        "error_types": by_type,
+        "error_kinds": kinds,
+        "error_by_code": by_code,
+        "error_classes": sorted({*types.values(), *by_code.values(), *BASES}),
+    }
+
+
+def _class(code: str) -> str:
+    return f"{client_names.pascal(code).removesuffix('Error')}Error"

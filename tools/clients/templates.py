@@ -1,0 +1,48 @@
+"""Writes a client from the templates in the folder of its language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+
+from docsite import client_names
+from tools.clients.model import Client
+
+SUFFIX = ".jinja"
+
+
+class Language(NamedTuple):
+    """A language of our own templates: its filters, more values for a client, and what is done with the files."""
+
+    filters: Mapping[str, Any]
+    values: Callable[[Client], Mapping[str, Any]] = lambda _: {}
+    finish: Callable[[Path], None] = lambda _: None
+
+
+def write(folder: Path, language: Language, client: Client, target: Path) -> None:
+    """Writes the files of a folder below `target`, without `.jinja`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - the files are programs
+    )
+    common = {"snake": client_names.snake, "pascal": client_names.pascal, "camel": client_names.camel}
+    environment.filters |= {**common, **language.filters}
+    values = {"client": client, **language.values(client)}
+    for path in sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file()):
+        written = target / path.with_name(path.name.removesuffix(SUFFIX))
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(environment.get_template(path.as_posix()).render(values), encoding="utf-8")
+    language.finish(target)
+
+
+def one_line(text: str) -> str:
+    """A description as one line."""
+    return re.sub(r"\s+", " ", text).strip()
