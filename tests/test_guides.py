@@ -19,7 +19,7 @@ from mock.accounts import SECRETS
 from ops.demo_shares import TOKEN
 from settings import Settings
 from tools.clients import libraries_page
-from tools.clients.generators import RECIPES
+from tools.clients.generators import LANGUAGES
 from tools.testing.thread_server import serving
 from web.contract import document as contract
 
@@ -134,7 +134,7 @@ def test_guide_of_the_clients_is_that_of_their_readmes() -> None:
     text = libraries_page.PAGE.read_text(encoding="utf-8")
     assert text == libraries_page.text(), "docsite/guides/libraries.md is outdated: run make generate"
     assert all(f"\n## {title}\n" in text for title in libraries_page.TITLES.values())
-    assert set(libraries_page.TITLES) == set(RECIPES)
+    assert set(libraries_page.TITLES) == set(LANGUAGES)
 
 
 @pytest.mark.slow

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tools.clients.generators import HOME, RECIPES, ROOT
+from tools.clients import model, templates
+from tools.clients.generators import HOME, OWN, RECIPES, ROOT
+from tools.clients.model import Client
+from web.contract import document as contract
 
 PAGE = ROOT / "docsite" / "guides" / "libraries.md"
 TITLES = {
@@ -41,10 +46,25 @@ def text() -> str:
 
 
 def _section(language: str) -> str:
-    [readme] = (file for file in (HOME / language).iterdir() if file.stem == "README")
-    parts = (_part(readme.read_text(encoding="utf-8"), heading) for heading in ("Install", "A first request"))
-    filled = (_filled(part, _values(language)) for part in parts)
-    return "\n\n".join([f"## {TITLES[language]}", f"The folder is `dist/clients/{language}`.", *filled])
+    start = [f"## {TITLES[language]}", f"The folder is `dist/clients/{language}`."]
+    return "\n\n".join([*start, *(_of_templates(language) if language in OWN else _of_recipe(language))])
+
+
+def _of_templates(language: str) -> list[str]:
+    """Installation and first request, with which the README begins, and its whole program."""
+    readme = templates.render(HOME / language, Path("README.md.jinja"), OWN[language], _client())
+    blocks = [block.replace(" program\n", "\n", 1) for block in re.findall(r"```[\s\S]*?\n```", readme)[:3]]
+    return [*blocks[:2], "A whole program:", blocks[2]]
+
+
+@cache
+def _client() -> Client:
+    return model.read(contract.document())
+
+
+def _of_recipe(language: str) -> list[str]:
+    readme = (HOME / language / "README.mustache").read_text(encoding="utf-8")
+    return [_filled(_part(readme, heading), _values(language)) for heading in ("Install", "A first request")]
 
 
 def _part(readme: str, heading: str) -> str:

@@ -25,6 +25,15 @@ class Language(NamedTuple):
 
 def write(folder: Path, language: Language, client: Client, target: Path) -> None:
     """Writes the files of a folder below `target`, without `.jinja`."""
+    for path in sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file()):
+        written = target / path.with_name(path.name.removesuffix(SUFFIX))
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(render(folder, path, language, client), encoding="utf-8")
+    language.finish(target)
+
+
+def render(folder: Path, path: Path, language: Language, client: Client) -> str:
+    """The text of one file of a folder."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         trim_blocks=True,
@@ -35,12 +44,7 @@ def write(folder: Path, language: Language, client: Client, target: Path) -> Non
     )
     common = {"snake": client_names.snake, "pascal": client_names.pascal, "camel": client_names.camel}
     environment.filters |= {**common, **language.filters}
-    values = {"client": client, **language.values(client)}
-    for path in sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file()):
-        written = target / path.with_name(path.name.removesuffix(SUFFIX))
-        written.parent.mkdir(parents=True, exist_ok=True)
-        written.write_text(environment.get_template(path.as_posix()).render(values), encoding="utf-8")
-    language.finish(target)
+    return environment.get_template(path.as_posix()).render({"client": client, **language.values(client)})
 
 
 def one_line(text: str) -> str:

@@ -15,7 +15,6 @@ from functools import cache
 from typing import NamedTuple
 
 from docsite import samples
-from docsite.operations import operations as pages
 from settings import ROOT
 from tools.workflows.arazzo import workflows
 from web.contract import document as contract
@@ -58,7 +57,7 @@ reason.
 - **Access**: the tests of `tests/test_access.py` with the operation in their name; public operations have none.
 - **Statuses**: those that `tests/test_statuses.py` provokes, of those that the contract documents.
 - **Samples**: the languages in which `tests/proofs/test_samples.py` runs the sample of the reference.
-- **Clients**: the languages whose driver calls the generated client's method.
+- **Clients**: the languages whose driver calls the generated client's method; those of our own templates call all.
 - **Workflow**: the first workflow that has it as a step.
 """
 
@@ -90,7 +89,7 @@ class Row(NamedTuple):
 def rows() -> list[Row]:
     """All operations, in the order of the contract."""
     first = {step.operation: workflow.id for workflow in reversed(workflows()) for step in reversed(workflow.steps)}
-    offered = {page.id: {language.label for language in samples.languages(page)} for page in pages(contract.document())}
+    offered = {language.label for language in samples.LANGUAGES}
     drivers = _drivers()
     return [
         Row(
@@ -98,7 +97,7 @@ def rows() -> list[Row]:
             _handler(operation),
             sum(operation.id in words for words in _collected(ACCESS)),
             _met(operation),
-            (len(offered[operation.id] & _languages_of(operation.id)), len(offered[operation.id])),
+            (len(offered & _languages_of(operation.id)), len(offered)),
             (sum(_calls(source, operation.id) for source in drivers.values()), len(drivers)),
             first.get(operation.id, ""),
         )
@@ -138,7 +137,9 @@ def _drivers() -> Mapping[str, str]:
 
 
 def _calls(source: str, operation_id: str) -> bool:
-    """Whether the source has the name of the operation, in any style of names."""
+    """Whether the source has the name of the operation, in any style, or is a template that names every operation."""
+    if "method.operation.id" in source:
+        return True
     name = operation_id.replace("_", "_?")
     return re.search(rf"(?<![a-z])(?i:{name})(?:Async|WithHttpInfo|_with_http_info)?(?![A-Za-z_])", source) is not None
 

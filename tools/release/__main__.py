@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.clients.generators import RECIPES
+from tools.clients.generators import LANGUAGES
 from tools.release import archive, requests
 from web.contract import document
 from web.contract.views import Contract
@@ -73,7 +73,7 @@ def _write_docs(folder: Path) -> None:
 
 def _write_clients(folder: Path) -> None:
     _make("clients")
-    for language in RECIPES:
+    for language in LANGUAGES:
         name = f"music-studio-client-{language}-{_version()}"
         archive.write(ROOT / "dist" / "clients" / language, folder / f"{name}.tar.gz", name)
 
