@@ -1,4 +1,4 @@
-"""Deployment files: compose, systemd unit and lock files match this version."""
+"""Deployment files: compose, image, settings and lock files match this version."""
 
 import ast
 import re
@@ -15,11 +15,8 @@ import yaml
 
 import settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
-INSTALL_PATH = "/opt/music-studio"
-# Exposure level of systemd-analyze, in tenths, from 0 (hardened) to 100; services of distributions have 90 and more.
-MAX_EXPOSURE = 15
 
 
 @pytest.fixture
@@ -77,27 +74,6 @@ def _imported(file: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit with the path of this checkout, because systemd checks that the program exists."""
-    made = tmp_path / "music-studio.service"
-    text = (DEPLOY / "music-studio.service").read_text(encoding="utf-8")
-    assert INSTALL_PATH in text
-    made.write_text(text.replace(INSTALL_PATH, str(ROOT)), encoding="utf-8")
-    return made
-
-
-def test_systemd_unit_verifies(unit: Path) -> None:
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_systemd_unit_is_hardened(unit: Path) -> None:
-    words = ("security", "--offline=true", f"--threshold={MAX_EXPOSURE}", "--no-pager")
-    done = subprocess.run(["systemd-analyze", *words, str(unit)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-
-
 def test_lock_files_are_reproducible(tmp_path: Path) -> None:
     # Starts from the present locks, as `make lock` does, so that new releases change nothing.
     compile_again = [
@@ -105,8 +81,11 @@ def test_lock_files_are_reproducible(tmp_path: Path) -> None:
         "--generate-hashes", "--no-header", "--quiet",
     ]  # fmt: skip
     for lock, more in (
-        ("requirements.lock", ()),
-        ("requirements-dev.lock", ("--group", "dev", "-c", "requirements.lock")),
+        ("requirements.lock", ("--extra", "studio")),
+        (
+            "requirements-dev.lock",
+            ("--extra", "studio", "--extra", "audio", "--group", "dev", "-c", "requirements.lock"),
+        ),
     ):
         fresh = tmp_path / lock
         shutil.copy(ROOT / lock, fresh)
