@@ -84,6 +84,7 @@ RUNNERS["typescript"] = Runner(
     [
         [NODE, str(ROOT / "node_modules/typescript/bin/tsc"), "-p", "client"],
         [NODE, str(ROOT / "node_modules/typescript/bin/tsc"), "-p", "client/tsconfig.cjs.json"],
+        ["cp", "client/src/esm.json", "client/dist/esm/package.json"],
         [
             "sh",
             "-c",

@@ -55,7 +55,7 @@ TOOLCHAINS = {
     "JavaScript": _interpreted("mjs", NODE),
     "TypeScript": _interpreted("mts", NODE)._replace(
         build=lambda folder: [
-            [TYPESCRIPT, "-p", str(folder / "node_modules/music-studio-client")],
+            [TYPESCRIPT, "-p", str(folder / "client")],
             [TYPESCRIPT, *TSC.split(), *_sources(folder, "*.mts")],
         ]
     ),
@@ -111,8 +111,10 @@ class Programs:
             (self.folder / "go.mod").write_text(GO_MODULE, encoding="utf-8")
             shutil.copytree(CLIENTS / "go", self.folder / "client")
         elif language.label == "TypeScript":
-            package = self.folder / "node_modules" / "music-studio-client"
+            package = self.folder / "client"
             shutil.copytree(CLIENTS / "typescript", package)
+            (self.folder / "node_modules").mkdir()
+            (self.folder / "node_modules" / "music-studio-client").symlink_to(package)
             (package / "dist" / "esm").mkdir(parents=True)
             shutil.copy(package / "src" / "esm.json", package / "dist" / "esm" / "package.json")
         elif language.label == "Rust":
