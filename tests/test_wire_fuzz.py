@@ -118,3 +118,18 @@ def test_a_response_to_an_unknown_head_request_has_no_content() -> None:
     assert responses(found + b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", []) == (((404, ""), (200, "")), False)
     with pytest.raises(ValueError, match="no status line"):
         responses(found + b"lost content", [])
+
+
+@pytest.mark.parametrize(
+    ("data", "cut"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", True),
+        # h11 refuses the header; the server may have answered the header, or met the end of the content first.
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 3\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: \xfe\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n0\r\n", True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", False),
+    ],
+)
+def test_content_that_is_cut_is_known(data: bytes, cut: bool) -> None:
+    assert wire_oracle.ends_in_content(data) == cut

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import h11
+import httptools
 
 
 class Read(NamedTuple):
@@ -115,8 +116,37 @@ def read(data: bytes) -> Oracle:
         return Oracle(requests, str(error), ends)
 
 
+class _Place:
+    """The callbacks of httptools that tell whether it is in the content of a request."""
+
+    in_content = False
+
+    def on_headers_complete(self) -> None:
+        self.in_content = True
+
+    def on_message_complete(self) -> None:
+        self.in_content = False
+
+
 def ends_in_content(data: bytes) -> bool:
-    """Whether the last request has a header, and its content is cut by the end; empty lines before it do not count."""
+    """Whether the last request has a header, and its content is cut by the end.
+
+    h11 says so, or httptools of a header that h11 refuses: what the server says of such a header may come too late.
+    """
+    return _ends_in_content(data) or _ends_in_content_by_httptools(data)
+
+
+def _ends_in_content_by_httptools(data: bytes) -> bool:
+    place = _Place()
+    try:
+        httptools.HttpRequestParser(place).feed_data(data)
+    except httptools.HttpParserError:
+        return False
+    return place.in_content
+
+
+def _ends_in_content(data: bytes) -> bool:
+    """By h11; empty lines before the request do not count."""
     while True:
         oracle = read(data)
         rest = oracle.rest(data, len(oracle.ends)).lstrip(b"\r\n")
