@@ -63,8 +63,8 @@ def test_file_is_served_unchanged_for_good_under_a_name_with_its_digest(reader: 
 
 def test_explorer_script_is_sent_as_it_was_packed_with_brotli(reader: httpx.Client) -> None:
     path, kept = f"/docs/{assets.served_name('scalar.js')}", (STATIC / "scalar.js.br").read_bytes()
-    with reader.stream("GET", path, headers={"Accept-Encoding": "gzip, br"}) as response:
-        sent = b"".join(response.iter_raw())
+    response = reader.get(path, headers={"Accept-Encoding": "gzip, br"})
+    sent = response.content  # httpx has no decoder of brotli here
     assert response.headers["content-encoding"] == "br"
     assert response.headers["etag"].endswith('-br"')
     assert sent == kept

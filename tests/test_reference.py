@@ -145,8 +145,7 @@ def test_interactive_reference_has_the_contract_with_samples(reader: httpx.Clien
     assert f"]({HOME}/errors)" in introduction
     assert shown == stored
     labels = [language.label for language in samples.LANGUAGES]
-    beside = [label for label in labels if label != samples.SDK]
-    assert found == {o.id: beside if "/shared/{token}" in o.path[:15] else labels for o in OPERATIONS}
+    assert found == {operation.id: labels for operation in OPERATIONS}
 
 
 def test_samples_use_the_host_header(reader: httpx.Client) -> None:

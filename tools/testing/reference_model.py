@@ -307,6 +307,17 @@ def handler_on(rows: Rows, tag: str, name: str) -> app.Handler:
         "shares": shares,
         "sharing": SharingOnModel(shares.resolve),
     }
-    on_model = FunctionType(handler.__code__, {**handler.__globals__, **names}, handler.__name__, handler.__defaults__)
-    on_model.__annotations__ = handler.__annotations__
-    return on_model
+    return _with_globals(handler, names)
+
+
+def _with_globals(handler: Any, names: dict[str, Any]) -> app.Handler:
+    """The function with other globals, which the other functions of its module get too: it may call them."""
+    others = {**handler.__globals__, **names}
+    for name, found in handler.__globals__.items():
+        if isinstance(found, FunctionType) and found.__module__ == handler.__module__:
+            others[name] = copy = FunctionType(
+                found.__code__, others, found.__name__, found.__defaults__, found.__closure__
+            )
+            copy.__annotations__, copy.__kwdefaults__ = found.__annotations__, found.__kwdefaults__
+    made: app.Handler = others[handler.__name__]
+    return made
