@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from sqlalchemy import text
@@ -19,6 +19,7 @@ from models.db import connection
 from tools.contract.coverage_facts import Fact
 from tools.contract.coverage_report import UNREACHABLE
 from tools.testing.cases import JSON, head
+from tools.testing.played import sealed
 from tools.testing.raw_client import RawClient, RawResponse, address, response_errors
 from tools.testing.service import (
     ALICE,
@@ -42,6 +43,7 @@ from tools.testing.service import (
 from web.contract import document as contract
 from web.contract.reading import OperationObject
 from web.http.request_body import MAX_BODY_BYTES
+from web.playback import AUDIO_OPERATION
 
 ONE_DATABASE = "sqlite"
 
@@ -119,6 +121,7 @@ class Servers:
         with server.use_database():
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
             connection.execute(text("ALTER TABLE share_tokens RENAME TO tokens_of_shares"))
+            connection.execute(text("ALTER TABLE tracks RENAME TO pieces"))
         return server
 
     @cached_property
@@ -143,14 +146,21 @@ class OperationClient:
         **ids: str,
     ) -> bytes:
         """The bytes of a request: with alice's key unless `key` says otherwise, and `tail` after the path."""
-        path = self.operation.path.format(**self.servers.ids() | ids) + (tail or self._query())
+        ids = self.servers.ids() | ids
+        path = self.operation.path.format(**ids) + (tail or self._query(ids))
         secret = self.servers.key if key == "" else key
         own = [] if secret is None or self.operation.is_public else [b"X-API-Key: " + secret.encode()]
         body = self._body()
         lines = [*own, *fields, *([content_type, b"Content-Length: %d" % len(body)] if body else [])]
         return head((method or self.operation.method).encode(), path.encode(), *lines) + body
 
-    def _query(self) -> str:
+    def _query(self, ids: dict[str, str]) -> str:
+        """The required parameters of the query: the seal of the file, else the contract's examples."""
+        if self.operation.id == AUDIO_OPERATION:
+            return "?" + urlsplit(sealed(ids["track_id"])).query
+        return self.examples()
+
+    def examples(self) -> str:
         """The required parameters of the query, with the contract's examples."""
         required = [node for node in self.operation.parameters_in("query") if node.get("required")]
         return "?" + urlencode({node["name"]: node["example"] for node in required}) if required else ""
@@ -205,7 +215,7 @@ def _unauthorized(client: OperationClient) -> RawResponse:
 
 def _forbidden(client: OperationClient) -> RawResponse:
     if client.operation.is_public:
-        return client.response()  # the seal is that of the example
+        return client.response(tail=client.examples())  # a seal that is none
     return client.response(key=client.servers.without_scope[client.operation.node["x-scope"]])
 
 
