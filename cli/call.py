@@ -82,11 +82,10 @@ def _operations() -> "dict[str, OperationObject]":
 
 
 def _local() -> str:
-    from ops.healthcheck import EVERY_ADDRESS
+    from ops import healthcheck
 
     chosen = settings.load()
-    address = EVERY_ADDRESS.get(chosen.host, chosen.host)
-    return f"http://[{address}]:{chosen.port}" if ":" in address else f"http://{address}:{chosen.port}"
+    return healthcheck.url(chosen.host, chosen.port)
 
 
 def _parsed(words: list[str]) -> dict[str, str]:

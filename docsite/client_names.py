@@ -25,10 +25,6 @@ def camel(name: str) -> str:
     return _not_a_number(first + "".join(word.capitalize() for word in rest), "n")
 
 
-def constant(name: str) -> str:
-    return snake(name).upper()
-
-
 def method(operation_id: str, tag: str) -> str:
     """The name of a method, in snake case: the operationId without the words of its tag, in the plural or not.
 

@@ -6,15 +6,14 @@ from typing import Any
 from ops.errors import CommandError
 
 LIVE, READY = "/v1/health/live", "/v1/health/ready"
-EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
+_EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
 TIMEOUT_SECONDS = 3.0
 
 
 def check(host: str, port: int, *, ready: bool) -> dict[str, Any]:
     """Requests the liveness or readiness endpoint; returns URL and status. Raises CommandError unless it is 200."""
     path = READY if ready else LIVE
-    address = EVERY_ADDRESS.get(host, host)
-    connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(_EVERY_ADDRESS.get(host, host), port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         status = connection.getresponse().status
@@ -27,5 +26,10 @@ def check(host: str, port: int, *, ready: bool) -> dict[str, Any]:
         connection.close()
     if status != 200:
         raise CommandError(f"The server on {host} port {port} responds {status} to {path}: see its log.")
-    literal = f"[{address}]" if ":" in address else address
-    return {"url": f"http://{literal}:{port}{path}", "status": status, "healthy": True}
+    return {"url": url(host, port) + path, "status": status, "healthy": True}
+
+
+def url(host: str, port: int) -> str:
+    """The address at which a server that listens on this host and port is asked on its own machine."""
+    address = _EVERY_ADDRESS.get(host, host)
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"

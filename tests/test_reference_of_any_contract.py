@@ -116,8 +116,10 @@ def test_samples_send_awkward_texts_as_they_are(name: str) -> None:
     written = {language.template: samples.write(made, language, ORIGIN) for language in samples.LANGUAGES}
     assert _python_value(written["requests.py"]) == sent
     assert json.loads(_shell_value(written["curl.sh"])) == sent
-    for template in ("fetch.mjs",):
-        assert _javascript_value(written[template]) == sent
+    assert _javascript_value(written["fetch.mjs"]) == sent
+    literal = samples.literal(sent, "typescript")
+    assert literal in written["client.mts"]
+    assert _evaluated(literal) == sent
 
 
 @pytest.mark.skipif(not shutil.which("gofmt"), reason="gofmt is not installed")
@@ -171,7 +173,13 @@ def _shell_value(source: str) -> str:
 
 
 def _javascript_value(source: str) -> Any:
-    text = source.partition("JSON.stringify(")[2].partition("\n});")[0].rstrip().rstrip(",").removesuffix(")")
+    return _evaluated(
+        source.partition("JSON.stringify(")[2].partition("\n});")[0].rstrip().rstrip(",").removesuffix(")")
+    )
+
+
+def _evaluated(text: str) -> Any:
+    """The value of an expression of JavaScript."""
     node = shutil.which("node") or str(Path(".venv/bin/node"))
     script = f"process.stdout.write(JSON.stringify({text}))"
     done = subprocess.run([node, "-e", script], capture_output=True, text=True, check=True)

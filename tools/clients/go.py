@@ -58,11 +58,12 @@ def canonical(item: Argument) -> str:
 
 def path(method: Method) -> str:
     """The path of a method as an expression."""
-    text = f'"{method.operation.path}"'
-    for item in method.path_arguments:
-        value = f"join({argument(item.name)})" if item.shape.kind == "list" else argument(item.name)
-        text = text.replace(f"{{{item.name}}}", f'"+segment({value})+"')
-    return text.removesuffix('+""')
+    return f'"{method.path(_segment)}"'.removesuffix('+""')
+
+
+def _segment(item: Argument) -> str:
+    value = f"join({argument(item.name)})" if item.shape.kind == "list" else argument(item.name)
+    return f'"+segment({value})+"'
 
 
 def doc(text: str) -> str:

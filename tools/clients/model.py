@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from docsite import client_names, paging
@@ -73,6 +73,13 @@ class Method(NamedTuple):
     @property
     def path_arguments(self) -> list[Argument]:
         return [argument for argument in self.arguments if argument.place == "path"]
+
+    def path(self, write: Callable[[Argument], str]) -> str:
+        """The path with what `write` makes of each of its arguments."""
+        text = self.operation.path
+        for item in self.path_arguments:
+            text = text.replace(f"{{{item.name}}}", write(item))
+        return text
 
     @property
     def required(self) -> list[Argument]:

@@ -89,9 +89,7 @@ def _in_models(shape: Shape) -> str:
 
 def path(method: Method) -> str:
     """The path of a method as an expression."""
-    text = method.operation.path
-    for item in method.path_arguments:
-        text = text.replace(f"{{{item.name}}}", f"{{_http.segment({argument(item.name)})}}")
+    text = method.path(lambda item: f"{{_http.segment({argument(item.name)})}}")
     return f'f"{text}"' if method.path_arguments else f'"{text}"'
 
 

@@ -47,10 +47,7 @@ def result(found: Result) -> str:
 
 def path(method: Method) -> str:
     """The path of a method as an expression."""
-    text = method.operation.path
-    for item in method.path_arguments:
-        text = text.replace(f"{{{item.name}}}", f"${{segment({argument(item.name)})}}")
-    return f"`{text}`"
+    return f"`{method.path(lambda item: f'${{segment({argument(item.name)})}}')}`"
 
 
 def doc(text: str) -> str:
