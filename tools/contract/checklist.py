@@ -24,7 +24,7 @@ LANGUAGES = ("python", "typescript", "go", "java", "rust", "php", "ruby", "cshar
 REFERENCE = "dist/docs/api-reference/music"
 SAMPLES = ("curl", "python", "javascript", "typescript", "go", "java", "rust", "php", "ruby")
 # Committed files that the commands of the page write.
-GENERATED = {"generated/wire.py"}
+GENERATED = {"generated/wire.py", "generated/contract.json"}
 _TOOLS = (".venv", "node_modules")
 _OUTPUT_CHARACTERS = 6000
 
