@@ -67,8 +67,11 @@ class Score:
 
     @property
     def has_pulse(self) -> bool:
-        """Whether drums or plucked instruments mark the beat."""
-        return any(voice.role == "drums" or voice.instrument in ("pluck", "harp") for voice in self.voices)
+        """Whether drums mark the beat, or a plucked instrument with at least a note a bar; single notes do not."""
+        return any(
+            voice.role == "drums" or (voice.instrument in ("pluck", "harp") and len(voice.notes) >= self.bars)
+            for voice in self.voices
+        )
 
     def events(self) -> list[tuple[float, Voice, Note]]:
         """Every note with its start in seconds and its voice, in order of time."""

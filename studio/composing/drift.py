@@ -20,6 +20,8 @@ _BARS_PER_CHORD = 2
 # The degrees of the scale that sound well over every chord: the pentatonic ones.
 _OPEN_DEGREES = {"major": (0, 1, 2, 4, 5), "lydian": (0, 1, 2, 4, 5), "mixolydian": (0, 1, 2, 4, 5)}
 _DARK_DEGREES = (0, 2, 3, 4, 6)
+# The velocity of a single note.
+_TOUCH = (0.35, 0.6)
 
 
 def compose(brief: Brief, draws: Draws | None = None) -> Score:
@@ -39,9 +41,13 @@ def slow_tempo(brief: Brief) -> float:
 
 
 def _slow_chords(brief: Brief, sections: Sequence[Section], random: Random) -> list[Chord]:
-    """A new chord every second bar."""
+    """A new chord every second bar of a section."""
     chords = harmony.plan(brief, tuple(sections), random)
-    slowed = [chords[bar // _BARS_PER_CHORD * _BARS_PER_CHORD] for bar in range(len(chords) - 1)]
+    slowed = [
+        chords[section.start_bar + bar // _BARS_PER_CHORD * _BARS_PER_CHORD]
+        for section in sections
+        for bar in range(section.bars)
+    ]
     return [*slowed, chords[-1]]
 
 
@@ -82,23 +88,44 @@ def _drone(brief: Brief, chords: Sequence[Chord], bars: int) -> Voice:
 
 
 def _sparks(brief: Brief, sections: Sequence[Section], random: Random) -> Voice:
-    """Single notes and pairs of a pentatonic scale; a section of more energy has more of them."""
+    """Single notes of a pentatonic scale, far apart; a section that comes back has those it had, touched otherwise."""
     instrument = next((name for name in brief.instruments if name in _SPARKS), "bell")
-    degrees = _OPEN_DEGREES.get(brief.scale, _DARK_DEGREES)
     notes: list[Note] = []
-    place = random.randrange(len(degrees))
+    place = random.randrange(len(_degrees(brief)))
+    heard: dict[str, tuple[Section, list[Note]]] = {}
     for section in sections:
-        for bar in range(section.start_bar, section.start_bar + section.bars):
-            if random.random() > 0.35 + 0.45 * section.energy:
-                continue
-            place = max(0, min(2 * len(degrees) - 1, place + random.choice((-2, -1, 1, 2))))
-            octave, step = divmod(place, len(degrees))
-            pitch = pitch_at(60 + brief.tonic, brief.scale, degrees[step] + 7 * octave)
-            notes += _spark(brief, bar, pitch if pitch < 84 else pitch - 12, random)
+        if section.letter in heard:
+            notes += _again(brief, *heard[section.letter], section, random)
+            continue
+        made, place = _new(brief, section, place, random)
+        heard[section.letter] = section, made
+        notes += made
     return voice("melody", instrument, notes, 0.9)
 
 
-def _spark(brief: Brief, bar: int, pitch: int, random: Random) -> list[Note]:
-    beat = random.choice((0.0, 1.0, 1.5, 2.0))
-    start = bar * brief.beats_per_bar + beat
-    return [Note(start, 2.5, pitch, random.uniform(0.35, 0.6))]
+def _degrees(brief: Brief) -> tuple[int, ...]:
+    return _OPEN_DEGREES.get(brief.scale, _DARK_DEGREES)
+
+
+def _new(brief: Brief, section: Section, place: int, random: Random) -> tuple[list[Note], int]:
+    """The notes of a section, and the place in the scale where they end; more energy gives more of them."""
+    degrees, notes = _degrees(brief), []
+    for bar in range(section.start_bar, section.start_bar + section.bars):
+        if random.random() > 0.35 + 0.45 * section.energy:
+            continue
+        place = max(0, min(2 * len(degrees) - 1, place + random.choice((-2, -1, 1, 2))))
+        octave, step = divmod(place, len(degrees))
+        pitch = pitch_at(60 + brief.tonic, brief.scale, degrees[step] + 7 * octave)
+        notes.append(_spark(brief, bar, pitch if pitch < 84 else pitch - 12, random))
+    return notes, place
+
+
+def _again(brief: Brief, first: Section, notes: Sequence[Note], section: Section, random: Random) -> list[Note]:
+    """The notes of a section where it comes back, louder or softer each."""
+    later = (section.start_bar - first.start_bar) * brief.beats_per_bar
+    return [replace(note, start=note.start + later, velocity=random.uniform(*_TOUCH)) for note in notes]
+
+
+def _spark(brief: Brief, bar: int, pitch: int, random: Random) -> Note:
+    start = bar * brief.beats_per_bar + random.choice((0.0, 1.0, 1.5, 2.0))
+    return Note(start, 2.5, pitch, random.uniform(*_TOUCH))
