@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
+from tests.clients.languages import DRIVERS, LANGUAGES
 from tools.clients import generators, model, templates
 from tools.clients.names import NameClash
 from tools.testing import keyword_cases, merged_contracts
@@ -63,6 +64,19 @@ def test_clients_in_go_are_generated_and_compiled(contracts: list[Document], tmp
         _run(["go", "-C", str(folder), "vet", "./..."])
 
 
+def test_clients_in_rust_are_generated_and_compiled(contracts: list[Document], tmp_path: Path) -> None:
+    """Beside the driver, whose crates are pinned; what they are compiled to is kept."""
+    if not shutil.which("cargo-clippy"):
+        pytest.skip("cargo and clippy are missing; install cargo rust-clippy")
+    rust = LANGUAGES["rust"]
+    for folder in _written("rust", contracts, tmp_path):
+        home = folder.with_name(f"{folder.name}-home")
+        templates.write(DRIVERS / "rust", generators.OWN["rust"], model.read(own.document()), home)
+        folder.rename(home / "client")
+        command = ["cargo", "clippy", "--quiet", "--package", "music-studio-client", "--", "-D", "warnings"]
+        _run(command, home, CARGO_TARGET_DIR=str(rust.home / "target"))
+
+
 def _written(language: str, contracts: list[Document], folder: Path) -> list[Path]:
     """The folders of the clients of all contracts."""
     folders = [folder / f"client{number}" for number in range(len(contracts))]
@@ -77,6 +91,7 @@ def test_clients_in_typescript_are_generated_and_compiled(contracts: list[Docume
         _run([str(generators.BIN / "node"), str(compiler), "-p", str(folder), "--noEmit"])
 
 
-def _run(command: Sequence[str], **variables: str) -> None:
-    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+def _run(command: Sequence[str], folder: Path = ROOT, **variables: str) -> None:
+    variables = os.environ | variables
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
