@@ -81,8 +81,8 @@ def takes_texts(shape: Shape) -> bool:
 def doc(text: str) -> str:
     """A description as a comment: what is no code and would be a link or an element in Markdown is escaped."""
     parts = one_line(text).split("`")
-    if len(parts) % 2 == 0:
-        return re.sub(r"([\[\]<>`])", r"\\\1", one_line(text))
+    if len(parts) % 2 == 0:  # one without its other half
+        parts[-2:] = [f"{parts[-2]}'{parts[-1]}"]
     parts[::2] = [re.sub(r"(?:https?://[^\s<>)]*[^\s<>).,;])|([\[\]<>])", _escaped, part) for part in parts[::2]]
     return "`".join(parts)
 
