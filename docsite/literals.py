@@ -110,3 +110,11 @@ def _one_line(value: Any, syntax: Syntax) -> str:
 
 def _pair(key: str, value: str, syntax: Syntax) -> str:
     return syntax.pair.format((syntax.name or syntax.text)(key), value)
+
+
+def rust_value(value: Any) -> str:
+    """A field of a request as the client in Rust takes it."""
+    if isinstance(value, list):
+        items = ", ".join(map(rust_value, value))
+        return f"[{items}]" if all(isinstance(item, str) for item in value) else f"vec![{items}]"
+    return "None" if value is None else _one_line(value, RUST)

@@ -31,7 +31,7 @@ class Language(NamedTuple):
 
 
 SDK = "Python SDK"
-"""The label of the samples that use the client in Python; those of TypeScript and Go use theirs."""
+"""The label of the samples that use the client in Python; those of TypeScript, Go and Rust use theirs."""
 LANGUAGES = (
     Language("cURL", "bash", "curl.sh"),
     Language(SDK, "python", "client.py"),
@@ -40,7 +40,7 @@ LANGUAGES = (
     Language("TypeScript", "typescript", "client.mts"),
     Language("Go", "go", "client.go"),
     Language("Java", "java", "Main.java"),
-    Language("Rust", "rust", "main.rs"),
+    Language("Rust", "rust", "client.rs"),
     Language("PHP", "php", "curl.php"),
     Language("Ruby", "ruby", "net_http.rb"),
 )
@@ -75,7 +75,7 @@ class Call(NamedTuple):
     streams: bool
     pages: bool
     required: list[str]
-    """The fields that the body must have."""
+    """The fields that the body must have, in the order of the contract."""
     body_required: bool
     has_options: bool
     """Whether the operation has parameters that may be left out."""
@@ -122,8 +122,14 @@ def _call(operation: Operation, values: dict[str, Any]) -> Call:
         pages=bool(paging.field_of(operation)),
         body_required=bool(operation.request_body.get("required")),
         has_options=not all(node.get("required") for node in operation.parameters),
-        required=operation.follow((operation.body or {}).get("schema", {})).get("required", []),
+        required=_required_fields(operation.follow((operation.body or {}).get("schema", {}))),
     )
+
+
+def _required_fields(schema: dict[str, Any]) -> list[str]:
+    """The required fields of an object, in the order of its properties."""
+    required: list[str] = schema.get("required", [])
+    return [name for name in schema.get("properties", required) if name in required]
 
 
 def _required(operation: Operation, place: str) -> list[str]:
@@ -212,6 +218,7 @@ def _template(name: str) -> jinja2.Template:
         "go_text": lambda text: json.dumps(text, ensure_ascii=False) if "`" in text else f"`{text}`",
         "go_value": _go_value,
         "go_any": _go_any,
+        "rust_value": literals.rust_value,
         "java_block": lambda text: text.replace("\\", "\\\\"),
     }
     return environment.get_template(f"{name}.jinja")

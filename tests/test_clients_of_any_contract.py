@@ -11,14 +11,43 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
+from tests.clients.languages import DRIVERS, LANGUAGES
 from tools.clients import generators, model, templates
 from tools.clients.names import NameClash
-from tools.testing import keyword_cases, merged_contracts
+from tools.testing import keyword_cases, merged_contracts, small_service
 from tools.testing.small_service import Document
 from web.contract import conformance
 from web.contract import document as own
 
 pytestmark = pytest.mark.slow
+
+_TREE = {"$ref": "#/components/schemas/Option"}
+_FIELDS = {"type": {"type": "string", "enum": ["", "a b", "A-B", "Self"]}, "self": {"type": "string", "nullable": True}}
+# Words that are reserved, an object in itself, and a description that is no Markdown.
+AWKWARD = small_service.document(
+    {
+        "/match/{fn}": {
+            "patch": small_service.operation(
+                "loop",
+                {"200": small_service.response(_TREE)},
+                parameters=[
+                    small_service.parameter("fn", "path", {"type": "integer"}),
+                    small_service.parameter("timeout"),
+                    small_service.parameter("move", schema={"type": "array", "items": _FIELDS["type"]}),
+                ],
+                requestBody=small_service.body(_TREE, required=False),
+            )
+        }
+    },
+    schemas={
+        "Option": {
+            "type": "object",
+            "description": "Of <b> and [c], `d and https://music.example/f.",
+            "required": ["box"],
+            "properties": _FIELDS | {"parent": _TREE, "box": {"type": "array", "items": _TREE}},
+        }
+    },
+)
 
 # Imports every module of the packages in the arguments.
 IMPORT = """
@@ -63,6 +92,21 @@ def test_clients_in_go_are_generated_and_compiled(contracts: list[Document], tmp
         _run(["go", "-C", str(folder), "vet", "./..."])
 
 
+def test_clients_in_rust_are_generated_and_compiled(contracts: list[Document], tmp_path: Path) -> None:
+    """Beside the driver, whose crates are pinned; what they are compiled to is kept."""
+    if not shutil.which("cargo-clippy"):
+        pytest.skip("cargo and clippy are missing; install cargo rust-clippy")
+    home, package = tmp_path / "home", ["--quiet", "--package", "music-studio-client"]
+    variables = {"CARGO_TARGET_DIR": str(LANGUAGES["rust"].home / "target"), "RUSTDOCFLAGS": "-D warnings"}
+    templates.write(DRIVERS / "rust", generators.OWN["rust"], model.read(own.document()), home)
+    for folder in _written("rust", [*contracts, AWKWARD], tmp_path):
+        shutil.rmtree(home / "client", ignore_errors=True)
+        # With new times: by these Cargo sees that a file changed.
+        shutil.copytree(folder, home / "client", copy_function=shutil.copyfile)
+        _run(["cargo", "clippy", *package, "--", "-D", "warnings"], home, **variables)
+    _run(["cargo", "doc", "--no-deps", *package], home, **variables)
+
+
 def _written(language: str, contracts: list[Document], folder: Path) -> list[Path]:
     """The folders of the clients of all contracts."""
     folders = [folder / f"client{number}" for number in range(len(contracts))]
@@ -77,6 +121,7 @@ def test_clients_in_typescript_are_generated_and_compiled(contracts: list[Docume
         _run([str(generators.BIN / "node"), str(compiler), "-p", str(folder), "--noEmit"])
 
 
-def _run(command: Sequence[str], **variables: str) -> None:
-    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+def _run(command: Sequence[str], folder: Path = ROOT, **variables: str) -> None:
+    variables = os.environ | variables
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]

@@ -151,10 +151,15 @@ _ALL = (
     ),
     Language(
         "rust",
-        "cargo build with -D warnings",
-        [["env", "RUSTFLAGS=-D warnings", "cargo", "build", "--quiet"]],
+        "cargo fmt, clippy (pedantic) and rustdoc, with -D warnings",
+        [
+            ["cargo", "fmt", "--check", "-p", "music-studio-client"],
+            ["cargo", "clippy", "--quiet", "--workspace", "--bin", "driver", "--lib", "--", "-D", "warnings"],
+            _sh("RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps -p music-studio-client"),
+            ["cargo", "build", "--quiet", "--bin", "driver"],
+        ],
         ["target/debug/driver"],
-        {"cargo": "cargo"},
+        {"cargo": "cargo", "cargo-clippy": "rust-clippy", "cargo-fmt": "rustfmt"},
     ),
     Language(
         "php",

@@ -77,6 +77,23 @@ RUNNERS = {
     ),
 }
 RUNNERS["go"] = Runner("go", "readme/main.go", _go, [["go", "vet", "./readme"]], ["go", "run", "./readme"])
+RUST = """#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+"""
+
+
+def _rust(parts: Sequence[str]) -> str:
+    """One main function; what a part declares, the next ones use, too."""
+    return RUST + "".join(parts) + "Ok(())\n}\n"
+
+
+RUNNERS["rust"] = Runner(
+    "rust",
+    "src/bin/readme.rs",
+    _rust,
+    [["cargo", "clippy", "--quiet", "--bin", "readme", "--", "-D", "warnings", "-A", "clippy::items_after_statements"]],
+    ["cargo", "run", "--quiet", "--bin", "readme"],
+)
 RUNNERS["typescript"] = Runner(
     "ts",
     "readme.mts",

@@ -73,7 +73,6 @@ TOOLCHAINS = {
         lambda o: f"src/bin/{o.slug}.rs",
         lambda _: [["cargo", "build", "--quiet"]],
         lambda folder, o: [str(folder / "target" / "debug" / o.slug)],
-        {"RUSTFLAGS": "-D warnings"},
     ),
     "PHP": _interpreted("php", "php", "-d", "error_reporting=E_ALL", "-d", "display_errors=stderr"),
     "Ruby": _interpreted("rb", "ruby", "-w"),
@@ -119,6 +118,7 @@ class Programs:
             shutil.copy(package / "src" / "esm.json", package / "dist" / "esm" / "package.json")
         elif language.label == "Rust":
             shutil.copy(CRATES, self.folder)
+            shutil.copytree(CLIENTS / "rust", self.folder / "client")
 
     def _call(self, command: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
         how: dict[str, Any] = {"cwd": self.folder, "env": self.environment, "timeout": timeout}

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tools.clients import go, model, python, templates, typescript
+from tools.clients import go, model, python, rust, templates, typescript
 from web.contract import document as strict
 from web.contract import relaxed_contract
 
@@ -23,7 +23,12 @@ DIST = ROOT / "dist" / "clients"
 WORK = ROOT / "dist" / "clients-work"
 BIN = Path(sys.executable).parent
 RECIPES = {file.stem: file for file in sorted(HOME.glob("*.yaml"))}
-OWN = {"python": python.LANGUAGE, "typescript": typescript.LANGUAGE, "go": go.LANGUAGE}
+OWN = {
+    "python": python.LANGUAGE,
+    "typescript": typescript.LANGUAGE,
+    "go": go.LANGUAGE,
+    "rust": rust.LANGUAGE,
+}
 LANGUAGES = sorted({*RECIPES, *OWN})
 Done = Callable[[str], None]
 
