@@ -14,6 +14,7 @@ import pytest
 from tools.clients import model, templates
 from tools.clients.generators import DIST, OWN, ROOT
 from web.contract import document as contract
+from web.contract.reading import operations
 
 DRIVERS = Path(__file__).parent / "drivers"
 WORK = ROOT / "dist" / "clients-proof"
@@ -38,8 +39,18 @@ class Language(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether the client comes from our templates; then its driver can call every operation."""
+        """Whether the client comes from our templates."""
         return self.client in OWN
+
+    @property
+    def drives_all(self) -> bool:
+        """Whether the driver is a template over the contract, and so can call every operation of the client."""
+        return any((DRIVERS / self.client).rglob(f"*{templates.SUFFIX}"))
+
+    def operations(self) -> set[str]:
+        """The operations that the client must have: those of browsers are in the clients of ours only."""
+        known = operations(contract.document())
+        return {operation.id for operation in known if self.is_own or not operation.has_own_server}
 
     @property
     def home(self) -> Path:
@@ -69,12 +80,8 @@ class Language(NamedTuple):
         self._stamp.touch()
 
     def _write_driver(self, source: Path) -> None:
-        if self.is_own:
-            templates.write(
-                source, OWN[self.client]._replace(finish=lambda _: None), model.read(contract.document()), self.home
-            )
-        else:
-            shutil.copytree(source, self.home, dirs_exist_ok=True)
+        language = OWN.get(self.client, templates.Language({}))._replace(finish=lambda _: None)
+        templates.write(source, language, model.read(contract.document()), self.home)
 
     def require_built(self) -> None:
         if not self._stamp.exists():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.clients.languages import MAVEN, MCS
 from tools.clients.generators import DIST, ROOT
 
 PROGRAM = "program"
@@ -113,9 +114,55 @@ RUNNERS["typescript"] = Runner(
 )
 
 
+PHP = """<?php
+
+require '/usr/share/php/GuzzleHttp/autoload.php';
+spl_autoload_register(static function (string $class): void {
+    require __DIR__ . '/client/lib/' . strtr(substr($class, strlen('MusicStudio\\\\Client\\\\')), '\\\\', '/') . '.php';
+});
+"""
+
+
+def _hoisted(keyword: str, head: str, tail: str) -> Callable[[Sequence[str]], str]:
+    """One main function, with the lines that begin with a keyword before its head."""
+
+    def joined(parts: Sequence[str]) -> str:
+        lines = "\n".join(parts).split("\n")
+        first = [line for line in lines if line.startswith(f"{keyword} ")]
+        return "\n".join([*first, head, *(line for line in lines if line not in first), tail])
+
+    return joined
+
+
+CSHARP = """using System.Threading.Tasks;
+internal static class Readme
+{
+    private static void Main() { Run().GetAwaiter().GetResult(); }
+    private static async Task Run()
+    {"""
+RUNNERS["ruby"] = Runner("ruby", "readme.rb", "\n".join, [], ["ruby", "-w", "-Iclient/lib", "readme.rb"])
+RUNNERS["php"] = Runner(
+    "php", "readme.php", lambda parts: PHP + "\n".join(parts), [], ["php", "-d", "error_reporting=-1", "readme.php"]
+)
+RUNNERS["csharp"] = Runner(
+    "csharp",
+    "Readme.cs",
+    _hoisted("using", CSHARP, "    }\n}"),
+    [[*MCS, "-out:readme.exe", "-recurse:client/src/*.cs", "Readme.cs"]],
+    ["mono", "readme.exe"],
+)
+RUNNERS["kotlin"] = Runner(
+    "kotlin",
+    "client/src/main/kotlin/Readme.kt",
+    _hoisted("import", "fun main() {", "}"),
+    [MAVEN],
+    ["sh", "-c", 'exec java -cp "client/target/classes:$(cat classpath)" ReadmeKt'],
+)
+
+
 def blocks(language: str) -> tuple[str, list[str]]:
-    """The whole program of a README, and its short ones."""
+    """The whole program of a README, empty if it has none, and its short ones."""
     fence = RUNNERS[language].fence
     text = Path(DIST / language / "README.md").read_text(encoding="utf-8")
-    [program] = re.findall(rf"^```{fence} {PROGRAM}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return program, re.findall(rf"^```{fence}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    programs = re.findall(rf"^```{fence} {PROGRAM}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return "".join(programs), re.findall(rf"^```{fence}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""The programs in the README of each client of ours are compiled, and run against the service with the demo."""
+"""The programs in the README of each client are compiled, and run against the service with the demo."""
 
 import os
 import re
@@ -16,6 +16,7 @@ from tools.testing.service import Services
 
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
 EVERY_RUNNER = pytest.mark.parametrize("language", [LANGUAGES[name] for name in RUNNERS], ids=RUNNERS)
+EVERY_OWN = pytest.mark.parametrize("language", [LANGUAGES[name] for name in OWN], ids=OWN)
 NOT_COUNTED = re.compile(r"\s*$|\s*[})]+;?$|(import|from|use|package)\b|\t\"|\tstudio \"")
 LONGEST_PROGRAM = 30
 """Lines, without imports, braces and blank lines."""
@@ -37,10 +38,10 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 
 def test_every_client_of_ours_has_a_readme_that_runs() -> None:
-    assert set(RUNNERS) == set(OWN)
+    assert set(OWN) <= set(RUNNERS)
 
 
-@EVERY_RUNNER
+@EVERY_OWN
 def test_whole_program_runs(language: Language, demo: Demo) -> None:
     program = blocks(language.name)[0]
     lines = [line for line in program.splitlines() if not NOT_COUNTED.match(line)]
@@ -59,7 +60,7 @@ def test_short_programs_run(language: Language, demo: Demo) -> None:
         assert told in output, output
 
 
-@EVERY_RUNNER
+@EVERY_OWN
 def test_whole_program_is_in_the_document(language: Language) -> None:
     runner, program = RUNNERS[language.name], blocks(language.name)[0]
     assert f"```{runner.fence}\n{program}```" in DOCUMENT, "docs/clients.md has another program than the README."

@@ -69,6 +69,7 @@ def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: 
     run_recipes(recipes, done)
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")
+        shutil.copy(ROOT / "CHANGELOG.md", DIST / language)
         for patch in patches[language]:
             _patch(language, patch)
 
@@ -95,6 +96,7 @@ def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
         "globalProperties": {"apiTests": "false", "modelTests": "false"},
     }
     properties = dict.fromkeys(("packageVersion", "artifactVersion", "gemVersion"), version)
+    properties |= {"homepage": model.homepage(document)} if model.homepage(document) else {}
     properties |= {"hideGenerationTimestamp": True, "httpUserAgent": f"music-studio-client-{language}/{version}"}
     written = WORK / f"{language}.yaml"
     own["additionalProperties"] = properties | own.get("additionalProperties", {})

@@ -155,7 +155,7 @@ def read(contract: dict[str, Any]) -> Client:
         title=info["title"],
         version=info["version"],
         license=info.get("license", {}).get("name", ""),
-        homepage=_homepage(document),
+        homepage=homepage(document),
         base_path=next((op.path.removesuffix(op.template) for op in operations(document) if not op.has_own_server), ""),
         resources=resources,
         models=[model for model in shapes.models.values() if model.sent or model.read],
@@ -250,7 +250,7 @@ def _details(shapes: Shapes) -> list[Property]:
     return model.properties if model else []
 
 
-def _homepage(document: dict[str, Any]) -> str:
+def homepage(document: dict[str, Any]) -> str:
     """The address of the documentation or of the server, if the contract has a whole one."""
     found = [document.get("externalDocs", {}), *document.get("servers", ())]
     return next((node["url"] for node in found if node.get("url", "").startswith("https://")), "")
