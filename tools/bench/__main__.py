@@ -15,7 +15,6 @@ from tools.bench.targets import ALL, BY_NAME, OURS, Peer
 from tools.bench.workloads import ALL as ALL_WORKLOADS
 from tools.bench.workloads import BY_NAME as WORKLOADS
 
-RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK = {"peers": [OURS, "connexion", "fastapi-sync", "fastapi-async", "bare"], "workloads": ["get", "list", "post"],
          "databases": ["sqlite"], "rounds": 2, "seconds": 2}  # fmt: skip
@@ -40,21 +39,21 @@ def main() -> int:
 def _measure(options: argparse.Namespace, records: list[dict[str, Any]]) -> None:
     peers = _with_ours([BY_NAME[name] for name in options.peers])
     build.build(peers)
-    if options.crowd:
-        many_connections.measure(peers, options.crowd, records)
+    if options.crowd is not None:
+        many_connections.measure(peers, options.crowd, options.databases, records)
         return
     workloads = [WORKLOADS[name] for name in options.workloads]
     rounds.measure(rounds.Plan(peers, workloads, options.databases, options.rounds, options.seconds), records)
 
 
 def _show(options: argparse.Namespace, records: list[dict[str, Any]]) -> None:
-    name = "crowd" if options.crowd else "quick" if options.quick else "bench"
+    name = "crowd" if options.crowd is not None else "quick" if options.quick else "bench"
     if options.part:
-        records = report.with_earlier_parts(RESULTS / f"{name}.json", records)
+        records = report.with_earlier_parts(report.RESULTS / f"{name}.json", records)
     results = {"about": report.about(vars(options)), "records": records}
-    RESULTS.mkdir(exist_ok=True)
-    report.write(RESULTS, name, results)
-    if options.publish:
+    report.RESULTS.mkdir(exist_ok=True)
+    report.write(report.RESULTS, name, results)
+    if options.publish and name == "bench":
         report.publish(DOCS, results)
     print(json.dumps(results) if options.json else report.markdown(name, results))
 
@@ -71,14 +70,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--part", action="store_true", help="add to the last run, which had other workloads or databases"
     )
-    parser.add_argument("--crowd", type=int, nargs="+", metavar="N", help="measure N keep-alive connections instead")
+    parser.add_argument(
+        "--crowd", type=int, nargs="*", metavar="N", help="measure many clients, and N busy connections"
+    )
     parser.add_argument("--peers", nargs="+", choices=[peer.name for peer in ALL])
     parser.add_argument("--workloads", nargs="+", choices=[workload.name for workload in ALL_WORKLOADS])
     parser.add_argument("--databases", nargs="+", choices=KINDS)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     options = parser.parse_args()
-    for name, default in (QUICK if options.quick else FULL).items():
+    usual = QUICK if options.quick else FULL
+    if options.crowd is not None:
+        usual = usual | {"peers": list(many_connections.PEERS)}
+    for name, default in usual.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
     return options

@@ -1,4 +1,4 @@
-"""Installs the peers from their lock files: a virtual environment per Python framework, node_modules for Node."""
+"""Installs the peers from their lock files: a virtual environment per Python framework, node_modules for Node, Go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools.bench import ogen
 from tools.bench.targets import NODE, PEERS, VENVS, Peer
 
 UV = Path(sys.executable).with_name("uv")
@@ -16,9 +17,11 @@ UV = Path(sys.executable).with_name("uv")
 
 def build(peers: Iterable[Peer]) -> None:
     """Installs the packages of every peer's lock file, unless they are installed already."""
-    for home in dict.fromkeys(peer.home for peer in peers if peer.home):
+    for home, store in dict.fromkeys((peer.home, peer.store) for peer in peers if peer.home):
         if home == "node":
             _node_modules(PEERS / home)
+        elif home == "ogen":
+            ogen.build(store)
         else:
             _virtual_environment(home)
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
-
-from web.server.config import ServerConfig
-from web.server.lifespan_state import MEMORY_LIMITER
-from web.server.memory_limiter import MIB, MemoryLimiter
-from web.server.protocol import Protocol
 
 
 class FakeTransport(asyncio.Transport):
@@ -50,16 +47,11 @@ class FakeTransport(asyncio.Transport):
 
 
 class Connection:
-    """A keep-alive connection to an application."""
+    """A keep-alive connection to an application, under the HTTP protocol of the service or under uvicorn's own."""
 
-    def __init__(self, application: Any) -> None:
-        config = ServerConfig(
-            application, http=Protocol, ws="none", log_config=None, access_log=False, server_header=False
-        )
-        config.load()
+    def __init__(self, application: Any, *, stock: bool = False) -> None:
         self.transport = FakeTransport()
-        state = {MEMORY_LIMITER: MemoryLimiter(MIB, MIB)}
-        self.protocol = Protocol(config, ServerState(), state, asyncio.get_running_loop())
+        self.protocol = (_stock_protocol if stock else _own_protocol)(application)
         self.protocol.connection_made(self.transport)
 
     async def send(self, request: bytes) -> None:
@@ -72,3 +64,22 @@ class Connection:
         await asyncio.sleep(0)
         if self.transport.start != b"HTTP/1.1 200":
             raise RuntimeError(f"The response to the sample's GET began with {self.transport.start!r}")
+
+
+def _own_protocol(application: Any) -> Any:
+    # Imported here, because the environments of the peers have no package that these need.
+    from web.server.config import ServerConfig
+    from web.server.lifespan_state import MEMORY_LIMITER
+    from web.server.memory_limiter import MIB, MemoryLimiter
+    from web.server.protocol import Protocol
+
+    config = ServerConfig(application, http=Protocol, ws="none", log_config=None, access_log=False, server_header=False)
+    config.load()
+    state = {MEMORY_LIMITER: MemoryLimiter(MIB, MIB)}
+    return Protocol(config, ServerState(), state, asyncio.get_running_loop())
+
+
+def _stock_protocol(application: Any) -> Any:
+    config = Config(application, http=HttpToolsProtocol, ws="none", log_config=None, access_log=False)
+    config.load()
+    return HttpToolsProtocol(config, ServerState(), {}, asyncio.get_running_loop())

@@ -18,15 +18,15 @@ from typing import Any
 
 import psutil
 
-from tools.bench import chart, databases, goals, many_connections
+from tools.bench import best, chart, crowd_table, databases, goals, instruction_table, many_connections
 from tools.bench.targets import ALL, BY_NAME, OURS, ROOT
 from tools.bench.workloads import ALL as WORKLOADS
 from tools.bench.workloads import BY_NAME as WORKLOAD
 
 Records = list[dict[str, Any]]
 BASE = "connexion"
+RESULTS = Path(__file__).parent / "results"
 COSTS = {"p50": "{:.1f}", "p99": "{:.1f}", "memory": "{:.0f}", "start_ms": "{:,.0f}"}
-TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 CONDITIONS = """\
 One process of the server is pinned to one core, the load to another. PostgreSQL is used over its Unix socket and runs
 on {place} core. SQLite: WAL, synchronous=FULL; files on {disk}. Rate limits are off; every other production feature of
@@ -64,7 +64,8 @@ def with_earlier_parts(file: Path, records: Records) -> Records:
 def publish(folder: Path, results: dict[str, Any]) -> None:
     """Writes the files that the README uses: tables, raw records, and one chart with both databases."""
     (ROOT / "dist" / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (folder / "benchmark.md").write_text(markdown("bench", results), encoding="utf-8")
+    parts = [markdown("bench", results), crowd_table.section(RESULTS), instruction_table.section(folder)]
+    (folder / "benchmark.md").write_text("\n".join(part for part in parts if part), encoding="utf-8")
     pictures = [_bars(results["records"], kind) for kind in _kinds(results["records"])]
     (folder / "benchmark.svg").write_text(chart.stacked(pictures), encoding="utf-8")
 
@@ -84,10 +85,11 @@ def markdown(name: str, results: dict[str, Any]) -> str:
     records = results["records"]
     parts = [_head(name, results["about"])]
     if name == "crowd":
-        return "\n".join([*parts, _crowd(records)]) + "\n"
+        return "\n".join([*parts, crowd_table.table(records)]) + "\n"
+    parts.append(best.table(_rates_by_peer(records), _kinds(records)))
     for kind in _kinds(records):
-        parts += [f"## {TITLES[kind]}\n", _rates(records, kind), _cpu(records, kind), _costs(records, kind)]
-    parts += goals.table(partial(_median, records))
+        parts += [f"## {best.TITLES[kind]}\n", _rates(records, kind), _cpu(records, kind), _costs(records, kind)]
+    parts += goals.table(partial(_median, records), goals.telemetry(RESULTS))
     return "\n".join(parts) + "\n"
 
 
@@ -95,8 +97,7 @@ def _head(name: str, facts: dict[str, Any]) -> str:
     how, cores = facts["how"], facts["cores"]
     place = {cores["server"]: "the servers'", cores["load"]: "the load's"}.get(cores["postgresql"], "its own")
     if name == "crowd":
-        timing = f"{how['crowd']} busy keep-alive connections for {many_connections.SECONDS} s; SQLite; GET one "
-        timing += "collection; the service's limit of requests in flight (MAX_CONCURRENCY) is raised above that"
+        timing = many_connections.METHOD
     else:
         timing = f"{how['rounds']} alternating rounds of {how['seconds']} s, 16 kept-alive connections; medians"
     return (
@@ -146,22 +147,17 @@ def _costs(records: Records, kind: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _crowd(records: Records) -> str:
-    lines = ["| | connections | requests/s | refused | cut | over 10 s | p50 ms | p99 ms | max ms | worker MiB |"]
-    lines.append("| --- |" + " --- |" * 9)
-    for r in records:
-        cut = r["connect"] + r["read"] + r["write"]
-        lines.append(f"| {_name(r['peer'])} | {r['connections']:,} | {r['rate']:,.0f} | {r['refused']:,} | {cut:,} | "
-                     f"{r['timeout']:,} | {r['p50']:,.0f} | {r['p99']:,.0f} | {r['max']:,.0f} | "
-                     f"{r['memory']:,.0f} |")  # fmt: skip
-    return "\n".join(lines)
-
-
 def _bars(records: Records, kind: str) -> tuple[str, list[tuple[str, float, bool]]]:
     first = _first(records)
-    title = f"{WORKLOAD[first].title}, {TITLES[kind]}: requests per second of one process"
-    rows = [(BY_NAME[p].label, _median(records, "rate", kind, p, first), p == OURS) for p in _peers(records)]
+    title = f"{WORKLOAD[first].title}, {best.TITLES[kind]}: requests per second of one process"
+    rates = {peer: _median(records, "rate", kind, peer, first) for peer in _peers(records)}
+    rows = [(BY_NAME[peer].label, rates[peer], peer == OURS) for peer in best.variants(rates)]
     return title, sorted(rows, key=lambda row: row[1])
+
+
+def _rates_by_peer(records: Records) -> dict[tuple[str, str, str], float]:
+    keys = {(r["database"], r["workload"], r["peer"]): None for r in records}
+    return {(kind, name, peer): _median(records, "rate", kind, peer, name) for kind, name, peer in keys}
 
 
 def _first(records: Records) -> str:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "tools" / "bench" / "peers"
 VENVS = ROOT / ".venv-bench"
 CONTRACT = ROOT / "dist" / "openapi.json"
+GO_SERVERS = ROOT / "dist" / "bench" / "ogen"
 NODE = Path(sys.executable).with_name("node")
 # The binary that NODE starts; NODE itself would add its own start-up time, and stopping it would not stop the server.
 NODE_BINARY = Path(executable.ROOT_DIR) / "bin" / "node"
@@ -62,6 +63,11 @@ def _node(name: str, label: str) -> Peer:
     return Peer(name, label, "node", (str(NODE_BINARY), "--disable-warning=ExperimentalWarning", str(script)), way)
 
 
+def _ogen(view: str, label: str, checks: str) -> Peer:
+    way = {"sqlite": f"net/http; {checks}; mattn/go-sqlite3", "postgresql": f"net/http; {checks}; pgx, prepared"}
+    return Peer(f"ogen-{view}", label, "ogen", (str(GO_SERVERS / view / "server"),), way, view)
+
+
 ALL = (
     Peer(
         OURS,
@@ -78,7 +84,11 @@ ALL = (
             "uvicorn; Core, sqlite3 on the loop", "uvicorn; Core, asyncpg", "on_loop"),
     _python("fastapi-by-hand", "FastAPI, SQL by hand", "fastapi", "fastapi.loop",
             "uvicorn; sqlite3 on the loop", "uvicorn; asyncpg, prepared", "by_hand"),
+    _python("litestar", "Litestar, SQL by hand", "litestar", "litestar.app",
+            "uvicorn; msgspec; sqlite3 on the loop", "uvicorn; msgspec; asyncpg, prepared"),
     _node("fastify", "Fastify (Node)"),
+    _ogen("strict", "Go by ogen, strict view", "checks requests and responses"),
+    _ogen("client", "Go by ogen, client view", "checks types of requests only"),
     _python("bare", "bare ASGI, no validation", "bare", "bare.app",
             "uvicorn; sqlite3 by hand", "uvicorn; asyncpg by hand"),
 )  # fmt: skip

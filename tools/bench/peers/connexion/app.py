@@ -13,6 +13,7 @@ from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 
 from tools.bench.peers.music import rules
+from tools.bench.peers.music.contract import of_workloads
 from tools.bench.peers.music.failures import Refused, envelope
 from tools.bench.peers.music.plain import Store
 from tools.bench.peers.music.rules import READ, WRITE
@@ -68,15 +69,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
 
 def contract() -> dict[str, Any]:
     """The service's contract, reduced to the operations of the workloads and the API key."""
-    document: dict[str, Any] = json.loads(Path(os.environ["BENCH_CONTRACT"]).read_text(encoding="utf-8"))
-    for path, item in list(document["paths"].items()):
-        kept = {k: v for k, v in item.items() if not isinstance(v, dict) or v.get("operationId") in HANDLERS}
-        if kept.keys() <= {"parameters"}:
-            del document["paths"][path]
-        else:
-            document["paths"][path] = kept
-    document["security"] = [{"ApiKeyAuth": []}]
-    document["components"]["securitySchemes"].pop("BearerAuth")
+    document = of_workloads(json.loads(Path(os.environ["BENCH_CONTRACT"]).read_text(encoding="utf-8")))
     document["components"]["securitySchemes"]["ApiKeyAuth"]["x-apikeyInfoFunc"] = (
         "tools.bench.peers.connexion.app.find_key"
     )
