@@ -1,12 +1,13 @@
-"""The command that lists the settings."""
+"""The commands that describe an installation: its settings and its version."""
 
+import platform
 from dataclasses import MISSING, fields
 from typing import Any
 
 import typer
 
 import settings
-from cli.options import AsJson
+from cli.options import AsJson, version
 from ops import output
 from web.redaction import MASK, mask_url
 
@@ -22,6 +23,16 @@ def list_settings(as_json: AsJson = False) -> None:
     columns = ("variable", "default", "value", "meaning")
     rows = [dict(zip(columns, row, strict=True)) for row in describe(settings.with_options())]
     output.show(columns, rows, as_json, on_terminal=("variable", "value", "meaning"))
+
+
+@group.command("version")
+def show_version(as_json: AsJson = False) -> None:
+    """Print the version of the program and of Python."""
+    facts = {"version": version(), "python": platform.python_version()}
+    if as_json:
+        output.show_json(facts)
+    else:
+        output.echo(f"music-studio {facts['version']} (Python {facts['python']})")
 
 
 def describe(chosen: settings.Settings | None = None) -> list[tuple[str, str, str, str]]:

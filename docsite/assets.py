@@ -15,8 +15,8 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-NAMES = ("page.css", "page.js", "search.js", "try-it.js", "explorer.js", "focus.js", "minisearch.js", "scalar.js",
-         "overview.svg")  # fmt: skip
+NAMES = ("page.css", "page.js", "search.js", "try-it.js", "explorer.js", "focus.js", "not-found.js", "minisearch.js",
+         "scalar.js", "overview.svg")  # fmt: skip
 _SERVED = re.compile(r"([a-z-]+)\.[0-9a-f]{8}(\.[a-z]+)")
 
 

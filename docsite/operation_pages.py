@@ -9,9 +9,10 @@ from docsite.code import Block
 from docsite.fields import Field, FieldReader
 from docsite.objects import Object
 from docsite.operations import Example, Operation
+from docsite.response_headers import HeaderReader
 from web.contract.security import BEARER, places
 
-PLACES = {"path": "Path parameters", "query": "Query parameters", "header": "Headers", "body": "Body"}
+PLACES = {"path": "Path parameters", "query": "Query parameters", "header": "Request headers", "body": "Body"}
 
 
 class OperationPages:
@@ -24,6 +25,7 @@ class OperationPages:
         self._by_id = {operation.id: operation for operation in operations}
         self._objects = {found.name: found for found in objects}
         self._fields = FieldReader(document, frozenset(self._objects))
+        self._headers = HeaderReader(document, operations)
 
     def values(self, operation: Operation) -> dict[str, Any]:
         """The values for the templates of Markdown and HTML."""
@@ -35,6 +37,7 @@ class OperationPages:
             "successes": blocks(operation.successes()),
             "failures": list(zip(operation.errors, blocks(operation.errors), strict=True)),
             "returned": self._returned(operation),
+            "headers": self._headers.of(operation),
             "credential": self._credential(operation),
         }
 
@@ -43,8 +46,13 @@ class OperationPages:
         return [Block(s["lang"], s["label"], s["source"]) for s in samples.code_samples(operation, self._origin)]
 
     def fields(self, operation: Operation) -> list[Field]:
-        """The parameters and the fields of the body."""
-        return [field for fields in self._by_place(operation).values() for field in fields]
+        """The parameters, the fields of the body, and the headers that only some operations return."""
+        sent = [field for fields in self._by_place(operation).values() for field in fields]
+        return sent + self._headers.of(operation).own
+
+    def shared_headers(self) -> list[Field]:
+        """The response headers of most operations."""
+        return self._headers.shared()
 
     def _by_place(self, operation: Operation) -> dict[str, list[Field]]:
         found = {place: [self._fields.parameter(node) for node in operation.parameters_in(place)] for place in PLACES}

@@ -13,11 +13,15 @@ from web.contract.reading import OperationObject
 
 
 class Example(NamedTuple):
-    """An example of a response with its title on the page, such as `401 Unauthorized`."""
+    """An example of a response with its title on the page, such as `401 Unauthorized`.
+
+    `summary` tells it from another example of its status, and is empty for the first one.
+    """
 
     status: int
     title: str
     value: Any
+    summary: str = ""
 
 
 class Operation(OperationObject):
@@ -57,9 +61,8 @@ class Operation(OperationObject):
             if status >= 400 and (name == reading.HTML or not media.keys() & {"example", "examples"}):
                 continue  # a page says the same, and an example made from the schema shows the code of another status
             for index, example in enumerate(self.examples(media)):
-                summary = example.get("summary", "")
-                # The title of a second example of a status has its summary.
-                yield Example(status, f"{title}: {summary}" if index else title, example["value"])
+                summary = example.get("summary", "") if index else ""
+                yield Example(status, f"{title}: {summary}" if summary else title, example["value"], summary)
 
     def examples(self, node: dict[str, Any]) -> list[dict[str, Any]]:
         """The examples of a Media Type or Parameter Object; at least one."""

@@ -57,6 +57,7 @@ class Reference:
             "product": title, "overview": self._overview, "info": {"description": title} | document["info"],
             "operations": self.operations, "objects": self.objects, "object_slug": objects.slug, "guides": self.guides,
             "quotas": document.get("x-rate-limits", {}), "tags": self._tags(),
+            "shared_headers": self._operation_pages.shared_headers(),
             "menu": navigation.navigation(SECTION, self.guides, self._tags(), self.operations, self.objects),
         }  # fmt: skip
 
@@ -121,6 +122,7 @@ class Reference:
             yield from search_index.of_operation(operation, self._operation_pages.fields(operation))
         for each in self.objects:
             yield from search_index.of_object(each)
+        yield from map(search_index.of_header, self._operation_pages.shared_headers())
         for slug in ("introduction", "tutorial", "changelog", *(guide.slug for guide in self.guides)):
             yield from search_index.of_page(slug, self.sources[slug].title, self.sources[slug].markdown())
         yield from search_index.of_page("errors", "Errors", self._error_page().partition("\n## ")[0])

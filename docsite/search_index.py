@@ -51,6 +51,11 @@ def of_error(error: Error) -> Found:
     )
 
 
+def of_header(header: Field) -> Found:
+    """A response header of most operations, which a guide lists."""
+    return Found(header.name, "Response header", "requests#response-headers", _cut(plain(header.description)))
+
+
 def _fields(fields: Sequence[Field], of: str, slug: str) -> Iterator[Found]:
     for field in (each for top in fields for each in top.all()):
         yield Found(field.name, of, f"{slug}#{field.anchor}", _cut(plain(field.description)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.bench import best, crowd_table, goals, instruction_table, instructions, report
+from tools.bench import best, crowd_table, goals, instruction_table, instructions, pages, report
 from tools.bench.targets import OURS
 
 RATES = {OURS: 900.0, "fastapi-sync": 100.0, "fastapi-async": 300.0, "ogen-strict": 1000.0, "ogen-client": 1200.0}
@@ -117,3 +117,24 @@ def test_section_of_instructions_divides_a_get_into_server_query_and_the_rest(tm
     assert "100 are what key, query, driver and JSON cost bare ASGI, and 180 are the rest" in section
     assert "it would need 55% of what it needs now" in section
     assert "executes 75% of all its instructions, and 75% of those of bare ASGI" in section
+
+
+def _records(**times: list[int]) -> pages.Records:
+    return [{"page": page, "bytes": 1500, "requests": 3, "milliseconds": t} for page in times for t in times[page]]
+
+
+def test_section_of_the_pages_has_medians_and_their_part_of_the_explorers() -> None:
+    times = {visit.name: [90, 100, 900] for visit in pages.VISITS} | {pages.EXPLORER: [400, 400, 400]}
+    text = pages.section(_records(**times), 3)
+    assert "\n| front | 1,500 | 3 | 100 | 0.25 |\n" in text
+    assert text.count("\n| ") == len(pages.VISITS) + 2
+
+
+def test_report_keeps_the_section_of_the_pages(tmp_path: Path) -> None:
+    file = tmp_path / "benchmark.md"
+    assert pages.section_of(file) == ""
+    file.write_text(pages.with_section("# Benchmark\n", f"{pages.TITLE}\n\nold\n"))
+    assert pages.section_of(file) == f"\n{pages.TITLE}\n\nold\n"
+    renewed = pages.with_section(file.read_text(), f"{pages.TITLE}\n\nnew\n")
+    assert renewed == f"# Benchmark\n\n{pages.TITLE}\n\nnew\n"
+    assert "# Benchmark\n" + pages.section_of(file) == file.read_text()

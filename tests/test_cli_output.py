@@ -1,6 +1,7 @@
 """Output of the command line: help, version, completion, JSON, tables, colours and errors."""
 
 import json
+import platform
 import re
 import socket
 import tomllib
@@ -57,6 +58,11 @@ def test_command_group_without_a_command_shows_help(sqlite: Shell, words: tuple[
 
 def test_version_option_prints_the_project_version(sqlite: Shell) -> None:
     assert sqlite.text("--version") == f"music-studio {VERSION}\n"
+
+
+def test_version_command_prints_the_project_version(sqlite: Shell) -> None:
+    assert sqlite.text("version").startswith(f"music-studio {VERSION} (Python 3.")
+    assert sqlite.json("version") == {"version": VERSION, "python": platform.python_version()}
 
 
 def test_shell_completion_works(sqlite: Shell) -> None:

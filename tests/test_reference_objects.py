@@ -19,6 +19,15 @@ OPERATIONS = operations(DOCUMENT)
 OBJECTS = objects(DOCUMENT, OPERATIONS)
 
 
+_PAGES: dict[str, str] = {}
+
+
+def _cached(reader: httpx.Client, page: str) -> str:
+    if page not in _PAGES:
+        _PAGES[page] = reader.get(f"{HOME}/{page}").text
+    return _PAGES[page]
+
+
 def _field(schema: dict[str, Any]) -> Field:
     [field] = FieldReader({}).properties({"properties": {"a": schema}}, "field")
     return field
@@ -68,6 +77,39 @@ def test_page_of_an_operation_has_an_anchor_for_every_parameter_and_body_field(r
             assert f'href="#{anchor}"' in page
 
 
+def test_page_of_an_operation_has_every_response_header_with_its_type_and_text(reader: httpx.Client) -> None:
+    for operation in OPERATIONS:
+        page, text = (_cached(reader, f"{operation.slug}{suffix}") for suffix in ("", ".md"))
+        listed = text.partition("\n## Response headers\n")[2].partition("\nErrors\n")[0]
+        for status, response in operation.responses.items():
+            for name, node in response["headers"].items():
+                header = contract.lookup(DOCUMENT, node)
+                anchors = [f"response.{name}", f"response.{name}.{status}"]
+                rows = [_row(page, anchor) for anchor in anchors if f'<li id="{anchor}">' in page]
+                wanted = f"{name} {header['schema']['type']} {_text(header['description']).replace('`', '')}"
+                assert any(row.startswith(wanted[:80]) for row in rows), (operation.id, name, status)
+                assert f"`{name}`" in listed
+
+
+def test_header_of_a_few_operations_is_open_and_one_of_most_is_folded(reader: httpx.Client) -> None:
+    section = _cached(reader, "create-collection").partition('id="response-headers"')[2].partition('id="errors"')[0]
+    own, _, folded = section.partition("<details")
+    anchors = [re.findall(r'<li id="response\.([^"]+)"', part) for part in (own, folded)]
+    assert anchors[0] == ["Location", "ETag", "Idempotent-Replayed", "Accept-Post"]
+    assert {"X-Request-ID", "RateLimit", "Retry-After"} <= set(anchors[1])
+    assert "Comes with 201." in _row(own, "response.ETag")
+    assert "Comes with every status." in _row(folded, "response.X-Request-ID")
+    assert "Comes with every error." in _row(folded, "response.Link")
+    guide = _cached(reader, "requests.md").partition("\n## Response headers\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([^`]+)`", guide, re.MULTILINE) == anchors[1]
+
+
+def test_header_with_two_meanings_has_two_anchors(reader: httpx.Client) -> None:
+    page = _cached(reader, "create-generation")
+    assert "seconds to wait" in _row(page, "response.Retry-After")
+    assert "spend limit" in _row(page, "response.Retry-After.429")
+
+
 def test_page_of_an_operation_offers_to_try_it(reader: httpx.Client) -> None:
     for operation in OPERATIONS:
         form = reader.get(f"{HOME}/{operation.slug}").text.partition("<form ")[2].partition("</form>")[0]
@@ -109,19 +151,11 @@ def test_search_index_has_every_page_operation_field_and_error_code(reader: http
     assert {f"{found.slug}#field.{name}" for found in OBJECTS for name in SCHEMAS[found.name]["properties"]} <= paths
     for operation in OPERATIONS:
         assert {f"{operation.slug}#{node['in']}.{node['name']}" for node in operation.parameters} <= paths
+    assert {"create-collection#response.Location", "requests#response-headers"} <= paths
     assert {"introduction", "tutorial", "errors", "changelog", "libraries", "testing"} <= paths
     for path in sorted(paths):
         page, _, anchor = path.partition("#")
         assert not anchor or f'id="{anchor}"' in _cached(reader, page), path
-
-
-_PAGES: dict[str, str] = {}
-
-
-def _cached(reader: httpx.Client, page: str) -> str:
-    if page not in _PAGES:
-        _PAGES[page] = reader.get(f"{HOME}/{page}").text
-    return _PAGES[page]
 
 
 def test_llms_full_has_the_text_of_every_page(reader: httpx.Client) -> None:

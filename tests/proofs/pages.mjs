@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const [origin, key, folder, paths, pictured] = process.argv.slice(2).map((text, index) => (index < 3 ? text : text.split(",")));
-const DESKTOP = { viewport: { width: 1440, height: 1000 } };
+const DESKTOP = { viewport: { width: 1280, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 const VIEWS = {
   light: { ...DESKTOP, colorScheme: "light" },
@@ -16,7 +16,7 @@ const HOME = "/docs/api-reference/music";
 const OPERATION = { slug: "get-collection", link: "Get a music collection", path: "/music/{organization_id}/collections/{collection_id}" };
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const seen = { requests: [], complaints: [], views: {}, findings: {}, bytes: {}, explorer: {} };
+const seen = { requests: [], complaints: [], views: {}, findings: {}, dialogs: {}, lost: {}, explorer: {} };
 
 async function open(browser, options, path) {
   const context = await browser.newContext({ ...options, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
@@ -51,20 +51,11 @@ async function look(browser, name) {
     seen.views[`${name} ${path}`] = { title: await page.locator("h1").first().innerText(), overflow };
     if (pictured.includes(path)) await takePicture(page, `${folder}/${name}${path.replaceAll("/", "-")}.png`);
   }
+  await search(page, "COLLECTION_FULL");
+  await page.getByRole("dialog").getByRole("link").first().waitFor();
+  seen.dialogs[name] = await findings(page);
+  await takePicture(page, `${folder}/${name}-search.png`);
   await page.context().close();
-}
-
-/** The bytes that a first visit of a page brings over the network. */
-async function weigh(browser, path) {
-  const context = await browser.newContext(DESKTOP);
-  const page = await context.newPage();
-  const session = await context.newCDPSession(page);
-  let bytes = 0;
-  session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
-  await session.send("Network.enable");
-  await page.goto(origin + path, { waitUntil: "networkidle" });
-  seen.bytes[path] = bytes;
-  await context.close();
 }
 
 /** The way of a reader with a keyboard: skip link, search, language. */
@@ -78,8 +69,6 @@ async function useKeyboard(browser) {
   keyboard.skipped = await focused();
   await search(page, "COLLECTION_FULL");
   await page.getByRole("dialog").getByRole("link").first().waitFor();
-  keyboard.axe = await findings(page);
-  await takePicture(page, `${folder}/light-search.png`);
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/errors#collection_full");
@@ -154,19 +143,33 @@ async function withoutScript(browser) {
   await context.close();
 }
 
-/** An unknown address: a page with the search. */
-async function getLost(browser) {
-  const context = await browser.newContext(VIEWS.light);
+/** An unknown address: a page with the addresses that are nearest, and the search. */
+async function getLost(browser, name) {
+  const context = await browser.newContext(VIEWS[name]);
   const page = await context.newPage();
-  const response = await page.goto(`${origin}/docs/nowhere/at-all`);
+  const response = await page.goto(`${origin}${HOME}/get-colection.html`, { waitUntil: "networkidle" });
+  const near = await page.locator(".near a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
   const axe = await findings(page);
-  await takePicture(page, `${folder}/light-404.png`);
+  await takePicture(page, `${folder}/${name}-404.png`);
+  await page.locator(".near a").first().click();
+  const nearest = await page.locator("h1").innerText();
+  await page.goto(`${origin}/docs/%C3%A4/zzzz`);
+  const nothing = await page.locator(".near").isVisible();
   await page.getByRole("button", { name: "Search the documentation" }).click();
   await page.getByRole("searchbox").fill("paging");
   await page.getByRole("dialog").getByRole("link").first().click();
   await page.waitForURL("**/paging");
-  seen.lost = { status: response.status(), axe, found: new URL(page.url()).pathname };
+  seen.lost[name] = { status: response.status(), axe, near, nearest, nothing, found: new URL(page.url()).pathname };
   await context.close();
+}
+
+/** A link to a field that is folded: it is unfolded and in the window. */
+async function followLink(browser) {
+  const page = await open(browser, VIEWS.light, `${HOME}/create-collection#response.RateLimit-Policy`);
+  const row = page.locator("[id='response.RateLimit-Policy']");
+  const box = await row.boundingBox();
+  seen.followed = { text: await row.innerText(), top: box.y, open: await row.isVisible() };
+  await page.context().close();
 }
 
 /** What a reader does in the explorer: the key, the operation, its samples, then the request. */
@@ -198,11 +201,11 @@ const browser = await chromium.launch({
 });
 try {
   for (const name of Object.keys(VIEWS)) await look(browser, name);
-  for (const path of [...pictured, "/docs/explorer"]) await weigh(browser, path);
   await useKeyboard(browser);
   await tryOut(browser);
   await withoutScript(browser);
-  await getLost(browser);
+  for (const name of Object.keys(VIEWS)) await getLost(browser, name);
+  await followLink(browser);
   await explore(browser);
 } finally {
   await browser.close();

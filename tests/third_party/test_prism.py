@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,44 +13,24 @@ import pytest
 import app
 from mock.accounts import SECRETS
 from settings import Settings
-from tests.third_party.toolchains import BIN, prepared
+from tests.third_party import guide
 from tools.testing.thread_server import serving
 
-GUIDE = "/docs/api-reference/music/testing.md"
 PORT = "4010"
-START_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving(app.create_mock(Settings(rate_limit="off"))) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def commands(url: str) -> list[str]:
-    """The commands of the section about Prism."""
-    guide = httpx.get(url + GUIDE, trust_env=False).text
-    return re.findall(r"```sh\n([\s\S]*?)\n```", guide.partition("\n## Prism\n")[2].partition("\n## ")[0])
+def commands() -> Iterator[list[str]]:
+    """The commands of the section about Prism, of a server that runs meanwhile."""
+    with serving(app.create_mock(Settings(rate_limit="off"))) as url:
+        yield guide.commands(url, "Prism")
 
 
 @pytest.fixture(scope="module")
 def proxy(commands: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The log of the proxy, which runs meanwhile."""
-    log = tmp_path_factory.mktemp("prism") / "log"
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["bash", "-ec", commands[0]], cwd=prepared("node").folder, env=environment,
-            stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    deadline = time.monotonic() + START_SECONDS
-    while "Prism is listening" not in log.read_text() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.1)
-    yield log
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
+    with guide.running(commands[0], "Prism is listening", tmp_path_factory.mktemp("prism") / "log") as log:
+        yield log
 
 
 def test_the_guide_starts_a_proxy_and_calls_it(commands: list[str]) -> None:

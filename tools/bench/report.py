@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tools.bench import best, chart, crowd_table, databases, goals, instruction_table, many_connections
+from tools.bench import best, chart, crowd_table, databases, goals, instruction_table, many_connections, pages
 from tools.bench.targets import ALL, BY_NAME, OURS, ROOT
 from tools.bench.workloads import ALL as WORKLOADS
 from tools.bench.workloads import BY_NAME as WORKLOAD
@@ -64,8 +64,10 @@ def with_earlier_parts(file: Path, records: Records) -> Records:
 def publish(folder: Path, results: dict[str, Any]) -> None:
     """Writes the files that the README uses: tables, raw records, and one chart with both databases."""
     (ROOT / "dist" / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    report = folder / "benchmark.md"
     parts = [markdown("bench", results), crowd_table.section(RESULTS), instruction_table.section(folder)]
-    (folder / "benchmark.md").write_text("\n".join(part for part in parts if part), encoding="utf-8")
+    text = "\n".join(part for part in parts if part) + pages.section_of(report)
+    report.write_text(text, encoding="utf-8")
     pictures = [_bars(results["records"], kind) for kind in _kinds(results["records"])]
     (folder / "benchmark.svg").write_text(chart.stacked(pictures), encoding="utf-8")
 
