@@ -118,3 +118,10 @@ def rust_value(value: Any) -> str:
         items = ", ".join(map(rust_value, value))
         return f"[{items}]" if all(isinstance(item, str) for item in value) else f"vec![{items}]"
     return "None" if value is None else _one_line(value, RUST)
+
+
+def java_value(value: Any) -> str:
+    """A field of a request as the client in Java takes it."""
+    if isinstance(value, list):
+        return f"List.of({', '.join(map(java_value, value))})"
+    return _one_line(value, JSON)

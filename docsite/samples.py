@@ -31,7 +31,7 @@ class Language(NamedTuple):
 
 
 SDK = "Python SDK"
-"""The label of the samples that use the client in Python; those of TypeScript, Go and Rust use theirs."""
+"""The label of the samples that use the client in Python; those of TypeScript, Go, Rust and Java use theirs."""
 LANGUAGES = (
     Language("cURL", "bash", "curl.sh"),
     Language(SDK, "python", "client.py"),
@@ -39,7 +39,7 @@ LANGUAGES = (
     Language("JavaScript", "javascript", "fetch.mjs"),
     Language("TypeScript", "typescript", "client.mts"),
     Language("Go", "go", "client.go"),
-    Language("Java", "java", "Main.java"),
+    Language("Java", "java", "client.java"),
     Language("Rust", "rust", "client.rs"),
     Language("PHP", "php", "curl.php"),
     Language("Ruby", "ruby", "net_http.rb"),
@@ -219,7 +219,8 @@ def _template(name: str) -> jinja2.Template:
         "go_value": _go_value,
         "go_any": _go_any,
         "rust_value": literals.rust_value,
-        "java_block": lambda text: text.replace("\\", "\\\\"),
+        "java_block": lambda text: text.replace("\\", "\\\\").replace('"""', '\\"""'),
+        "java_value": literals.java_value,
     }
     return environment.get_template(f"{name}.jinja")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
-from tests.clients.languages import DRIVERS, LANGUAGES
+from tests.clients.languages import CLASSPATH, DRIVERS, JAVA_SOURCES, JAVAC, JAVADOC, LANGUAGES, MAVEN
 from tools.clients import generators, model, templates
 from tools.clients.names import NameClash
 from tools.testing import keyword_cases, merged_contracts, small_service
@@ -105,6 +105,20 @@ def test_clients_in_rust_are_generated_and_compiled(contracts: list[Document], t
         shutil.copytree(folder, home / "client", copy_function=shutil.copyfile)
         _run(["cargo", "clippy", *package, "--", "-D", "warnings"], home, **variables)
     _run(["cargo", "doc", "--no-deps", *package], home, **variables)
+
+
+def test_clients_in_java_are_generated_and_compiled(contracts: list[Document], tmp_path: Path) -> None:
+    if not shutil.which("javac") or not shutil.which("mvn"):
+        pytest.skip("javac or mvn is missing; install default-jdk-headless maven")
+    home = tmp_path / "home"
+    home.mkdir()
+    for folder in _written("java", [*contracts, AWKWARD], tmp_path):
+        shutil.rmtree(home / "client", ignore_errors=True)
+        shutil.move(folder, home / "client")
+        if not (home / "classpath").exists():
+            _run([*MAVEN, *CLASSPATH], home)
+        _run(["sh", "-c", f"rm -rf built && mkdir built && {JAVAC} {JAVA_SOURCES}"], home)
+    _run(["sh", "-c", JAVADOC], home)
 
 
 def _written(language: str, contracts: list[Document], folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docsite import samples
+from docsite import client_names, samples
 from docsite.operations import operations
 from docsite.site import Site
 from tools.testing import keyword_cases
@@ -141,13 +141,21 @@ def test_samples_of_rust_are_valid(name: str) -> None:
         assert done.returncode == 0, f"{source}\n{done.stderr}"
 
 
-def test_samples_without_a_body_call_methods_that_exist() -> None:
-    for name, java in (
-        ("patch without a body", '.method("PATCH", HttpRequest.BodyPublishers.noBody())'),
-        ("delete", ".DELETE()"),
-    ):
-        [made] = operations(CONTRACTS[name])
-        assert java in samples.write(made, _language("Main.java"), ORIGIN)
+@pytest.mark.skipif(not shutil.which("javac"), reason="javac is not installed")
+def test_samples_of_java_are_valid(tmp_path: Path) -> None:
+    """Without the client, javac misses its names only; it says so only of files that it can parse."""
+    for number, name in enumerate(CONTRACTS):
+        for made in operations(CONTRACTS[name]):
+            file = tmp_path / str(number) / f"{client_names.pascal(made.id)}.java"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(samples.write(made, _language("client.java"), ORIGIN), encoding="utf-8")
+    files = [str(file) for file in tmp_path.rglob("*.java")]
+    done = subprocess.run(["javac", "-Xmaxerrs", "9999", *files], capture_output=True, text=True, check=False)
+    errors = re.findall(r"error: (.*)", done.stderr)
+    assert errors
+    assert not [
+        text for text in errors if not re.match("package .* does not exist|cannot find symbol|duplicate class", text)
+    ], done.stderr
 
 
 def test_literals_of_rust_have_its_escapes() -> None:

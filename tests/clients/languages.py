@@ -42,11 +42,6 @@ class Language(NamedTuple):
         """Whether the client comes from our templates."""
         return self.client in OWN
 
-    @property
-    def drives_all(self) -> bool:
-        """Whether the driver is a template over the contract, and so can call every operation of the client."""
-        return any((DRIVERS / self.client).rglob(f"*{templates.SUFFIX}"))
-
     def operations(self) -> set[str]:
         """The operations that the client must have: those of browsers are in the clients of ours only."""
         known = operations(contract.document())
@@ -107,7 +102,10 @@ TSC = [*NODE, str(ROOT / "node_modules" / "typescript" / "bin" / "tsc")]
 MAVEN = ["mvn", "--batch-mode", "--quiet", "--file", "client/pom.xml", "compile"]
 # Dependencies come from the client's pom.xml; the driver runs beside the client without being installed.
 CLASSPATH = ["org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath", "-Dmdep.outputFile=../classpath"]
-JAVAC = 'javac -Werror -Xlint:all -d built -cp "client/target/classes:$(cat classpath)" Driver.java'
+JAVA_PATH = '-cp "built:$(cat classpath)"'
+JAVA_SOURCES = "$(find client/src -name '*.java')"
+JAVAC = f"javac --release 17 -Werror -Xlint:all -d built {JAVA_PATH}"
+JAVADOC = f"javadoc -quiet -Werror -Xdoclint:all -d reference {JAVA_PATH} {JAVA_SOURCES}"
 # Debian has Mono instead of a .NET SDK; its compiler supports C# 7, which is all that the client needs.
 NEWTONSOFT = "/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll"
 PARTS = ("Net.Http", "Runtime.Serialization", "ComponentModel.DataAnnotations", "Web")
@@ -151,9 +149,9 @@ _ALL = (
     ),
     Language(
         "java",
-        "javac of Java 17; the driver with -Xlint:all -Werror",
-        [[*MAVEN, *CLASSPATH], _sh(JAVAC)],
-        _sh('exec java -Dfile.encoding=US-ASCII -cp "built:client/target/classes:$(cat classpath)" Driver'),
+        "javac of Java 17, -Xlint:all -Werror; javadoc, -Xdoclint:all -Werror; Maven",
+        [[*MAVEN, *CLASSPATH], _sh(f"rm -rf built && mkdir built && {JAVAC} {JAVA_SOURCES} Driver.java"), _sh(JAVADOC)],
+        _sh(f"exec java -Dfile.encoding=US-ASCII {JAVA_PATH} Driver"),
         {"javac": "default-jdk-headless", "mvn": "maven"},
     ),
     Language(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.clients.languages import MAVEN, MCS
+from tests.clients.languages import JAVA_PATH, JAVAC, MAVEN, MCS
 from tools.clients.generators import DIST, ROOT
 
 PROGRAM = "program"
@@ -150,6 +150,15 @@ RUNNERS["csharp"] = Runner(
     _hoisted("using", CSHARP, "    }\n}"),
     [[*MCS, "-out:readme.exe", "-recurse:client/src/*.cs", "Readme.cs"]],
     ["mono", "readme.exe"],
+)
+JAVA = """public class Program {
+  public static void main(String[] arguments) throws Exception {"""
+RUNNERS["java"] = Runner(
+    "java",
+    "Program.java",
+    _hoisted("import", JAVA, "  }\n}"),
+    [["sh", "-c", f"{JAVAC} Program.java"]],
+    ["sh", "-c", f"exec java {JAVA_PATH} Program"],
 )
 RUNNERS["kotlin"] = Runner(
     "kotlin",

@@ -39,14 +39,12 @@ ACKNOWLEDGED = ("add", "remove", "reorder", "delete")
 
 def of(part: str, language: Language) -> list[dict[str, Any]]:
     """The steps of a language; `part` is live or misbehaving."""
-    more = SCENARIO[f"driven_{part}"] if language.drives_all else []
-    return [
-        _expected(step, language) for step in [*SCENARIO[part], *more] if language.name not in step.get("not_in", ())
-    ]
+    return [_expected(step, language) for step in SCENARIO[part] if language.name not in step.get("not_in", ())]
 
 
 def _expected(step: dict[str, Any], language: Language) -> dict[str, Any]:
-    """The step, without the class of the error where openapi-generator has one class for all."""
+    """The step with the attempts of the language, without the class of the error where there is one class for all."""
+    step = step | {"attempts": step.get("attempts_in", {}).get(language.name, step.get("attempts"))}
     error = step["expect"].get("error")
     if not error or language.is_own:
         return step

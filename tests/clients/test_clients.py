@@ -29,8 +29,6 @@ from web.contract.reading import OperationObject, operations
 TIMEOUT_SECONDS = 60
 UNKEYED = ("save_track",)
 OPERATIONS = list(operations(contract.document()))
-DRIVEN = {name: language for name, language in LANGUAGES.items() if language.drives_all}
-EVERY_DRIVEN = pytest.mark.parametrize("language", DRIVEN.values(), ids=DRIVEN)
 EVERY_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 
 
@@ -39,13 +37,10 @@ class Driver:
 
     def __init__(self, language: Language) -> None:
         pipe = subprocess.PIPE
-        self.language = language
         self.process = subprocess.Popen(language.run, cwd=language.home, stdin=pipe, stdout=pipe, text=True)
 
     def ask(self, step: dict[str, Any]) -> dict[str, Any]:
         """What the client does at a step."""
-        if not self.language.drives_all:
-            return self.send(step)
         return steps.answered(step, self.send(steps.asked(step)))
 
     def send(self, step: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +105,7 @@ def test_client_passes_the_scenario(language: Language, driver: Driver, services
         _compare(asked, response)
 
 
-@EVERY_DRIVEN
+@EVERY_LANGUAGE
 def test_a_list_with_another_field_is_paged(driver: Driver, services: Services) -> None:
     """`jobs`, and not `items`."""
     service = services.actors("sqlite").service
@@ -158,7 +153,7 @@ and run `make clients`. If only this client fails, mend its templates in tools/c
 EMPTY = {"bytes": 0}
 
 
-@EVERY_DRIVEN
+@EVERY_LANGUAGE
 def test_client_drives_every_operation(language: Language, driver: Driver, services: Services) -> None:
     actors = services.actors("sqlite")
     scene = probes.scene(actors.service, actors.service.client(actors.secrets["alice"]))
@@ -199,7 +194,7 @@ def _audio(scene: probes.Scene) -> dict[str, Any]:
     return {"file": PurePosixPath(address.path).name, "sig": seal, "position": "1"}
 
 
-@EVERY_DRIVEN
+@EVERY_LANGUAGE
 def test_a_lost_response_of_a_change_is_replayed_by_its_key(driver: Driver, services: Services) -> None:
     """Without the key of the first attempt, the second one would say 412 and 404."""
     actors = services.actors("sqlite")
@@ -215,7 +210,7 @@ def test_a_lost_response_of_a_change_is_replayed_by_its_key(driver: Driver, serv
         assert proxy.lost == ["PATCH", "DELETE"]
 
 
-@EVERY_DRIVEN
+@EVERY_LANGUAGE
 def test_an_error_tells_its_code_and_its_request(driver: Driver, services: Services) -> None:
     service = services.actors("sqlite").service
     step = {"url": service.url, "api_key": "not-a-key", "timeout": 20, "retries": 0}
@@ -225,7 +220,7 @@ def test_an_error_tells_its_code_and_its_request(driver: Driver, services: Servi
     assert error["request_id"] in error["told"]
 
 
-@EVERY_DRIVEN
+@EVERY_LANGUAGE
 def test_an_unknown_field_is_refused_before_it_is_sent(driver: Driver, misbehaving: MisbehavingServer) -> None:
     """In the languages whose types are checked when the program runs."""
     misbehaving.reset()

@@ -61,7 +61,7 @@ def demo(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session", params=samples.LANGUAGES, ids=lambda language: language.label)
 def programs(request: pytest.FixtureRequest, demo: DemoServer) -> Programs:
     language: samples.Language = request.param
-    for client in ("python", "typescript", "go", "rust"):
+    for client in ("python", "typescript", "go", "rust", "java"):
         assert (CLIENTS / client).is_dir(), f"{CLIENTS / client} is missing: run `make clients`"
     return Programs(language, OPERATIONS, demo.recorder.url, demo.key)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from docsite import samples
 from docsite.operations import Operation
+from tests.clients.languages import CLASSPATH, JAVA_PATH, JAVA_SOURCES, JAVAC, MAVEN
 from tools.testing.service import ROOT
 
 WORK = ROOT / "dist" / "samples"
@@ -66,8 +67,12 @@ TOOLCHAINS = {
     ),
     "Java": Toolchain(
         lambda o: f"{_java_class(o)}.java",
-        lambda folder: [["javac", "-Xlint:all", "-Werror", "-d", "classes", *_sources(folder, "*.java")]],
-        lambda folder, o: ["java", "-Xshare:auto", "-cp", str(folder / "classes"), _java_class(o)],
+        lambda _: [
+            [*MAVEN, *CLASSPATH],
+            ["sh", "-c", f"mkdir built && {JAVAC} {JAVA_SOURCES}"],
+            ["sh", "-c", f"{JAVAC} *.java"],
+        ],
+        lambda _, o: ["sh", "-c", f"exec java -Xshare:auto {JAVA_PATH} {_java_class(o)}"],
     ),
     "Rust": Toolchain(
         lambda o: f"src/bin/{o.slug}.rs",
@@ -116,6 +121,8 @@ class Programs:
             (self.folder / "node_modules" / "music-studio-client").symlink_to(package)
             (package / "dist" / "esm").mkdir(parents=True)
             shutil.copy(package / "src" / "esm.json", package / "dist" / "esm" / "package.json")
+        elif language.label == "Java":
+            shutil.copytree(CLIENTS / "java", self.folder / "client")
         elif language.label == "Rust":
             shutil.copy(CRATES, self.folder)
             shutil.copytree(CLIENTS / "rust", self.folder / "client")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from docsite import client_names
@@ -22,24 +22,27 @@ class ErrorClass(NamedTuple):
     message: str
 
 
-def values(client: Client) -> Mapping[str, Any]:
-    """What templates need: the classes of types and of codes, the class of each code, and all names. NameClash."""
-    types = {error.type: _class(error.type) for error in client.errors}
-    by_code = {error.code: _class(error.code) for error in client.errors}
-    names.unique([*((name, code) for code, name in by_code.items()), *((name, name) for name in BASES)], "the errors")
+def values(client: Client, suffix: str = "Error", bases: Sequence[str] = BASES) -> Mapping[str, Any]:
+    """What templates need: the classes of types and of codes, the class of each code, and all names. NameClash.
+
+    `bases` are the client's own classes; the second is that of every error response.
+    """
+    types = {error.type: _class(error.type, suffix) for error in client.errors}
+    by_code = {error.code: _class(error.code, suffix) for error in client.errors}
+    names.unique([*((name, code) for code, name in by_code.items()), *((name, name) for name in bases)], "the errors")
     kinds = [
         ErrorClass(by_code[error.code], types[error.type], error.type, error.code, error.message)
         for error in client.errors
         if by_code[error.code] not in types.values()
     ]
-    by_type = [ErrorClass(name, "APIError", kind, "", "") for kind, name in types.items()]
+    by_type = [ErrorClass(name, bases[1], kind, "", "") for kind, name in types.items()]
     return {
         "error_types": by_type,
         "error_kinds": kinds,
         "error_by_code": by_code,
-        "error_classes": sorted({*types.values(), *by_code.values(), *BASES}),
+        "error_classes": sorted({*types.values(), *by_code.values(), *bases}),
     }
 
 
-def _class(code: str) -> str:
-    return f"{client_names.pascal(code).removesuffix('Error')}Error"
+def _class(code: str, suffix: str) -> str:
+    return client_names.pascal(code).removesuffix("Error") + suffix

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tools.clients import go, model, python, rust, templates, typescript
+from tools.clients import go, java, model, python, rust, templates, typescript
 from web.contract import document as strict
 from web.contract import relaxed_contract
 
@@ -28,6 +28,7 @@ OWN = {
     "typescript": typescript.LANGUAGE,
     "go": go.LANGUAGE,
     "rust": rust.LANGUAGE,
+    "java": java.LANGUAGE,
 }
 LANGUAGES = sorted({*RECIPES, *OWN})
 Done = Callable[[str], None]

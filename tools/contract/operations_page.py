@@ -25,15 +25,8 @@ DRIVERS = ROOT / "tests" / "clients" / "drivers"
 ACCESS, STATUSES, SAMPLES = "tests/test_access.py", "tests/test_statuses.py", "tests/proofs/test_samples.py"
 COLUMNS = ("Handler", "Access", "Statuses", "Samples", "Clients", "Workflow")
 _VIEW, _BROWSER = "a view of the contract, which tools read", "a path for browsers, which generated clients do not have"
-_UNDRIVEN = (
-    "list_tracks", "get_track", "delete_track", "save_track", "unsave_track", "get_audio", "list_engines",
-    "list_generations", "create_generation", "get_generation", "cancel_generation", "share_track", "share_collection",
-    "list_shares", "revoke_share", "resolve_share", "save_shared_track", "list_focus_sessions", "start_focus_session",
-    "get_focus_session", "end_focus_session", "get_usage", "get_liveness", "get_readiness", "get_openapi_json",
-    "get_openapi_client_json", "get_openapi_v31_json",
-)  # fmt: skip
 # What an operation does not have, and why; a test fails once it has it.
-WITHOUT = {("Clients", operation): "the driver of Java calls those of collections" for operation in _UNDRIVEN} | {
+WITHOUT = {
     ("Workflow", "get_openapi_json"): _VIEW,
     ("Workflow", "get_openapi_client_json"): _VIEW,
     ("Workflow", "get_openapi_v31_json"): _VIEW,
@@ -54,7 +47,7 @@ reason.
 - **Access**: the tests of `tests/test_access.py` with the operation in their name; public operations have none.
 - **Statuses**: those that `tests/test_statuses.py` provokes, of those that the contract documents.
 - **Samples**: the languages in which `tests/proofs/test_samples.py` runs the sample of the reference.
-- **Clients**: the languages whose driver calls the generated client's method; a driver that is a template calls all.
+- **Clients**: the languages whose driver, a template over the contract, calls the generated client's method.
 - **Workflow**: the first workflow that has it as a step.
 """
 
@@ -134,14 +127,12 @@ def _drivers() -> Mapping[str, str]:
 
 
 def _calls(source: str, operation: OperationObject) -> bool:
-    """Whether the source has the name of the operation, in any style, or is a template that names every operation.
+    """Whether the source is a template that names every operation.
 
     The template of a client without the paths for browsers says so.
     """
-    if "method.operation.id" in source:
-        return not operation.has_own_server or "if not method.operation.has_own_server" not in source
-    name = operation.id.replace("_", "_?")
-    return re.search(rf"(?<![a-z])(?i:{name})(?:Async|WithHttpInfo|_with_http_info)?(?![A-Za-z_])", source) is not None
+    is_left_out = operation.has_own_server and "if not method.operation.has_own_server" in source
+    return "method.operation.id" in source and not is_left_out
 
 
 def page(found: list[Row]) -> str:
