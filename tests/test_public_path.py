@@ -31,6 +31,7 @@ def client() -> Iterator[httpx.Client]:
 
 def test_every_link_of_the_documentation_works_behind_the_proxy(client: httpx.Client) -> None:
     seen, pending = set[str](), [f"{PREFIX}/docs", f"{PREFIX}/docs/llms.txt"]
+    pending += LINK.findall(client.get("/docs/nothing", headers={"Accept": "text/html"}).text)
     while pending:
         link = pending.pop().partition("#")[0]
         if link in seen:
