@@ -88,7 +88,10 @@ def test_every_id_in_a_body_has_a_row() -> None:
 
 
 def test_every_id_in_a_path_has_malformed_forms() -> None:
-    assert {name for operation in SECURED for name in operation.parameter_names("path")} == set(MALFORMED)
+    found = {name for operation in SECURED for name in operation.parameter_names("path")}
+    assert found == set(MALFORMED), (
+        "Add the malformed forms of a new path parameter to MALFORMED in tests/test_access.py."
+    )
 
 
 def test_only_the_service_operations_are_public(server: Service) -> None:
@@ -256,7 +259,9 @@ def test_collection_is_not_found_under_another_organization_of_the_same_user(sce
 
 def test_every_operation_of_a_track_has_a_status_for_each_caller() -> None:
     of_a_track = {operation.id for operation in SECURED if "/tracks/{track_id}" in operation.path}
-    assert of_a_track - {"remove_collection_track"} == set(HEARD)
+    assert of_a_track - {"remove_collection_track"} == set(HEARD), (
+        "Add the operation to HEARD in tests/test_access.py, with its status for each kind of caller."
+    )
 
 
 @pytest.mark.parametrize("who", ["creator", "saver", "guest", "neighbour", "stranger"])
