@@ -112,6 +112,21 @@ def _pair(key: str, value: str, syntax: Syntax) -> str:
     return syntax.pair.format((syntax.name or syntax.text)(key), value)
 
 
+def go_value(value: Any) -> str:
+    """A field of a request as the client in Go takes it."""
+    if isinstance(value, list):
+        return f"[]string{{{', '.join(map(go_value, value))}}}"
+    return "nil" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def go_any(value: Any) -> str:
+    """A body whose schema has no name, for which the client in Go has no type."""
+    if isinstance(value, dict):
+        fields = (f"{json.dumps(name, ensure_ascii=False)}: {go_any(one)}" for name, one in value.items())
+        return f"map[string]any{{{', '.join(fields)}}}"
+    return f"[]any{{{', '.join(map(go_any, value))}}}" if isinstance(value, list) else go_value(value)
+
+
 def rust_value(value: Any) -> str:
     """A field of a request as the client in Rust takes it."""
     if isinstance(value, list):

@@ -216,28 +216,13 @@ def _template(name: str) -> jinja2.Template:
         "shell": lambda text: text.replace("'", "'\\''"),
         "literal": literal,
         "go_text": lambda text: json.dumps(text, ensure_ascii=False) if "`" in text else f"`{text}`",
-        "go_value": _go_value,
-        "go_any": _go_any,
+        "go_value": literals.go_value,
+        "go_any": literals.go_any,
         "rust_value": literals.rust_value,
         "java_block": lambda text: text.replace("\\", "\\\\").replace('"""', '\\"""'),
         "java_value": literals.java_value,
     }
     return environment.get_template(f"{name}.jinja")
-
-
-def _go_value(value: Any) -> str:
-    """A field of a request as Go writes it."""
-    if isinstance(value, list):
-        return f"[]string{{{', '.join(map(_go_value, value))}}}"
-    return "nil" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _go_any(value: Any) -> str:
-    """A body whose schema has no name, for which the client in Go has no type."""
-    if isinstance(value, dict):
-        fields = (f"{json.dumps(name, ensure_ascii=False)}: {_go_any(one)}" for name, one in value.items())
-        return f"map[string]any{{{', '.join(fields)}}}"
-    return f"[]any{{{', '.join(map(_go_any, value))}}}" if isinstance(value, list) else _go_value(value)
 
 
 def literal(value: Any, syntax: str, margin: str = "") -> str:

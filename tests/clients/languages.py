@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,17 @@ DRIVERS = Path(__file__).parent / "drivers"
 WORK = ROOT / "dist" / "clients-proof"
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
+
+
+def succeed(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program, which must succeed; `timeout` is in seconds."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=timeout
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    return done
 
 
 class Language(NamedTuple):
@@ -70,8 +81,7 @@ class Language(NamedTuple):
         shutil.copytree(written, self.home / "client")
         self._write_driver(DRIVERS / self.client)
         for step in self.steps:
-            done = subprocess.run(step, cwd=self.home, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{' '.join(step)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+            succeed(step, self.home)
         self._stamp.touch()
 
     def _write_driver(self, source: Path) -> None:

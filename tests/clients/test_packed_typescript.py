@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.clients.languages import BIN, WORK
+from tests.clients.languages import BIN, WORK, succeed
 from tools.clients.generators import DIST, ROOT
 
 FOLDER = WORK / "typescript-packed"
@@ -32,8 +31,4 @@ def test_nothing_is_wrong_with_the_package(package: Path, command: list[str]) ->
 def _run(*command: str) -> str:
     """The output of a program, which must succeed."""
     environment = os.environ | {"PATH": f"{TOOLS}:{BIN}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return succeed(command, FOLDER, environment, 300).stdout
