@@ -122,11 +122,14 @@ def unanswered() -> Iterator[tuple[Protocol, RecordingTransport]]:
     protocol.connection_lost(None)
 
 
-@pytest.mark.parametrize("first", [b"", head(b"POST", LIVE, b"Content-Length: 900") + b"x" * 900])
+@pytest.mark.parametrize(
+    "first", [b"", *(head(b"POST", LIVE, b"Content-Length: %d" % size) + b"x" * size for size in (900, 100_000))]
+)
 def test_pipelined_requests_are_parsed_only_as_far_as_one_piece(first: bytes) -> None:
     async def parsed() -> int:
         with unanswered() as (protocol, _):
-            protocol.data_received(first + PIPELINED * 10_000)
+            protocol.data_received(first[: len(first) // 2])
+            protocol.data_received(first[len(first) // 2 :] + PIPELINED * 10_000)
             return len(protocol.pipeline)
 
     assert 0 < asyncio.run(parsed()) <= PIECE_BYTES // len(PIPELINED)

@@ -35,9 +35,10 @@ class Validator:
         self._keywords = {"falseSchema": absent}  # only the schema of an absent property is `false`
 
     def _is_valid(self, value: Any) -> bool:
-        if self._rest.is_valid(value) and all(array.is_valid(value) for array in self._arrays):
-            return True
-        return bool(self._compiled.is_valid(value))
+        rest = value
+        for array in self._arrays:
+            rest = array.taken_from(rest)
+        return bool(self._rest.is_valid(rest) or self._compiled.is_valid(value))
 
     def violations(self, value: Any, prefix: str = "") -> Iterator[Violation]:
         """The violations of a value without duplicates; `prefix` begins each pointer.

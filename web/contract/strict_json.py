@@ -54,21 +54,29 @@ def parse(raw: bytes, *, has_numbers: bool = True) -> Any:
 
 
 def _parse_flat(raw: bytes) -> dict[str, Any] | None:
-    """The value, if a look at all bytes shows that it keeps the limits and has no name twice: one object with a list.
+    """The value, if a look at all bytes shows that it keeps the limits and has no name twice: one object with lists.
 
-    Brackets, colons and commas in strings count too, so the text has no more than are counted. If it has as many colons
-    as the object has names, no colon is left for another object or a second occurrence of a name.
+    Brackets and colons in strings count too, so the text has no more than are counted. If it has as many colons as the
+    object has names, no colon is left for another object or a second occurrence of a name. So few brackets cost little
+    to parse, and the values are counted afterwards.
     """
     opened, colons = _count(b"[", raw) + _count(b"{", raw), _count(b":", raw)
-    if opened > MAX_DEPTH or colons > MAX_DEPTH or (len(raw) > MAX_VALUES and raw.count(b",") >= MAX_VALUES):
+    if opened > MAX_DEPTH or colons > MAX_DEPTH:
         return None
     value = _loads(raw)
-    return value if isinstance(value, dict) and len(value) == colons else None
+    if not isinstance(value, dict) or len(value) != colons:
+        return None
+    lists = [item for item in value.values() if isinstance(item, list)]
+    # With a bracket left for a list in a list, the values are not counted here.
+    return value if opened == 1 + len(lists) and sum(map(len, lists)) + colons <= MAX_VALUES else None
 
 
 def _count(char: bytes, raw: bytes) -> int:
-    """How often a rare character occurs, counted to just beyond MAX_DEPTH: a fifth of the time of bytes.count."""
-    return len(raw.split(char, MAX_DEPTH + 1)) - 1
+    """How often a rare character occurs, counted to just beyond MAX_DEPTH: looked for from one to the next."""
+    count, at = 0, raw.find(char)
+    while at >= 0 and count <= MAX_DEPTH:
+        count, at = count + 1, raw.find(char, at + 1)
+    return count
 
 
 def _loads(raw: bytes) -> Any:

@@ -1,12 +1,13 @@
 """Arrays of ids: literals and characters of one class, of a fixed length. All strings are checked in one pass.
 
-Decision 94.
+Such an array never reaches the validator, which would copy each string. Decision 94.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any, NamedTuple
 
 Schema = dict[str, Any]
@@ -27,27 +28,38 @@ class StringArray(NamedTuple):
     line: bytes
     table: bytes
     literals: Mapping[int, bytes]
+    most: float
+    is_unique: bool
 
-    def is_valid(self, body: Mapping[str, Any]) -> bool:
-        """Whether each string has the pattern. The body must be valid but for that."""
-        strings = body.get(self.name, ())
-        lines, count, width = "\n".join([*strings, ""]).encode(), len(strings), len(self.line)
-        return lines.translate(self.table) == self.line * count and all(
-            lines[place::width] == literal * count for place, literal in self.literals.items()
+    def taken_from(self, body: Any) -> Any:
+        """The body with an empty array in the place of a valid one."""
+        strings = body.get(self.name) if isinstance(body, dict) else None
+        return body | {self.name: []} if isinstance(strings, list) and self._is_valid(strings) else body
+
+    def _is_valid(self, strings: list[Any]) -> bool:
+        count, width = len(strings), len(self.line)
+        try:
+            lines = "\n".join([*strings, ""]).encode()
+        except (TypeError, UnicodeEncodeError):
+            return False
+        return (
+            count <= self.most
+            and lines.translate(self.table) == self.line * count
+            and all(lines[place::width] == literal * count for place, literal in self.literals.items())
+            and (not self.is_unique or len(set(strings)) == count)
         )
 
 
 def split(schema: Schema) -> tuple[Schema, list[StringArray]]:
-    """A converted schema without the patterns of such arrays, and these: together they say what the schema says."""
+    """Such arrays of a converted schema, and the schema of the bodies from which valid ones are taken."""
     components = schema["components"]["schemas"]
     root = _follow(components, schema)
     properties = dict(root.get("properties", {})) if root.get("type") == "object" else {}
     arrays = []
     for name, child in properties.items():
         node = _follow(components, child)
-        items = _follow(components, node.get("items")) if node.get("type") == "array" else {}
-        if (found := _string_array(name, items)) is not None:
-            properties[name] = node | {"items": {"type": "string"}}
+        if (found := _string_array(name, node, _follow(components, node.get("items")))) is not None:
+            properties[name] = {"type": "array", "maxItems": 0}
             arrays.append(found)
     return root | {"properties": properties, "components": schema["components"]}, arrays
 
@@ -58,8 +70,10 @@ def _follow(components: Mapping[str, Any], node: Any) -> Schema:
     return node if isinstance(node, dict) else {}
 
 
-def _string_array(name: str, items: Schema) -> StringArray | None:
-    """The array of such items; None if they have other rules too."""
+def _string_array(name: str, node: Schema, items: Schema) -> StringArray | None:
+    """The array of such items; None if it or they have other rules too."""
+    if node.get("type") != "array" or not node.keys() <= {"type", "items", "maxItems", "uniqueItems"}:
+        return None
     parts = list(_parts(items.get("pattern", "")))
     classes = [*{part["members"] for part in parts} - {None}]
     length = sum(int(part["count"] or 1) for part in parts)
@@ -71,7 +85,7 @@ def _string_array(name: str, items: Schema) -> StringArray | None:
     text = "".join(part["literal"] or "\0" * int(part["count"] or 1) for part in parts).encode()
     literals = {place: bytes((byte,)) for place, byte in enumerate(text) if byte in members}
     line = text.replace(b"\0", bytes(members[:1])).translate(table) + b"\n"
-    return StringArray(name, line, table, literals)
+    return StringArray(name, line, table, literals, node.get("maxItems", inf), node.get("uniqueItems", False))
 
 
 def _parts(pattern: str) -> Iterator[re.Match[str]]:

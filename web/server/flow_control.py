@@ -1,7 +1,7 @@
 """Flow control of one connection: when bytes are parsed, when reading is paused, and what the connection holds.
 
-Requests are parsed one KiB at a time, and only while none waits for its turn: the rest stays as bytes, and the socket
-is not read. The memory limiter is told what the connection holds.
+Requests are parsed one KiB at a time, content of a known length at once, and only while no request waits for its turn:
+the rest stays as bytes, and the socket is not read. The memory limiter is told what the connection holds.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class FlowControlledProtocol(ParserCallbacks):
     def data_received(self, data: bytes) -> None:
         if self._state:
             return
-        if self._unparsed or len(data) > PIECE_BYTES:
+        if self._unparsed or len(data) > max(PIECE_BYTES, self._content_left):
             self._unparsed += data
             self._parse_unparsed()
         else:
@@ -143,8 +143,9 @@ class FlowControlledProtocol(ParserCallbacks):
     def _parse_unparsed(self) -> None:
         """Parses what has arrived, until a request has to wait for its turn."""
         while self._unparsed and not self.pipeline:
-            piece = bytes(self._unparsed[:PIECE_BYTES])
-            del self._unparsed[:PIECE_BYTES]
+            size = max(PIECE_BYTES, self._content_left)
+            piece = bytes(self._unparsed[:size])
+            del self._unparsed[:size]
             self._parse(piece)
 
     def _on_parsed(self) -> None:

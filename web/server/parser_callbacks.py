@@ -51,7 +51,7 @@ class ParserCallbacks(HttpToolsProtocol):
         self.url = b""
         self._error: RequestError | None = None
         self._in_head = self._upgrade_ignored = False
-        self._framing_bytes = self._field_bytes = self._fields = 0
+        self._framing_bytes = self._field_bytes = self._fields = self._content_length = self._content_left = 0
         self._asgi: ASGIVersions = {"version": self.asgi_version, "spec_version": "2.3"}
         # The bytes of each request without a response, oldest first.
         self._unanswered: deque[int] = deque()
@@ -74,7 +74,7 @@ class ParserCallbacks(HttpToolsProtocol):
         """In place of uvicorn's, which makes the scope before anything of the request is known."""
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self._in_head = True
-        self._framing_bytes = self._field_bytes = self._fields = 0
+        self._framing_bytes = self._field_bytes = self._fields = self._content_length = self._content_left = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -88,7 +88,9 @@ class ParserCallbacks(HttpToolsProtocol):
         self._field_bytes += len(name) + len(value)
         if self._in_head:
             self.headers.append((name, value.rstrip(b" \t")))  # RFC 9110 section 5.5
-            if name == b"expect":
+            if name == b"content-length":
+                self._content_length = int(value)  # the parser has refused what is no number
+            elif name == b"expect":
                 self.expect_100_continue = value.lower() == b"100-continue"
         elif name in _NEVER_TRAILERS:
             self._fail(MalformedRequest(f"The trailer field {name.decode('ascii')} is not allowed"))
@@ -121,6 +123,7 @@ class ParserCallbacks(HttpToolsProtocol):
         waits = self.cycle is not None and not self.cycle.response_complete
         self.cycle = cycle = Cycle(self, transport, keep_alive=version != "1.0" and self.parser.should_keep_alive())
         self._in_head = False
+        self._content_left = self._content_length
         self._framing_bytes = MAX_HEAD_BYTES - MAX_HEADER_BYTES
         self._unanswered.append(REQUEST_BYTES + self._field_bytes + self._fields * FIELD_BYTES)
         if waits:
@@ -131,6 +134,7 @@ class ParserCallbacks(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes -= len(body) * (1 + FRAMING_PER_CONTENT_BYTE)
+        self._content_left -= len(body)
         if not self.cycle.response_complete:
             super().on_body(body)
             self._unanswered[-1] += len(body)
