@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 import settings
-from cli import work
+from cli import workers
 from ops import output
 
 # A context that returns what renews the processes in it.
@@ -25,14 +25,14 @@ def studio_workers(chosen: settings.Settings) -> Background:
     """The processes that make music beside the server. Raises CommandError for a file that they cannot use."""
     if not chosen.workers_studio:
         return nullcontext(_renew_nothing)
-    if missing := work.missing_package():
+    if missing := workers.missing_package():
         text = f"No music is made here: the engines need the package {missing}. Install music-studio[studio]."
         output.echo(text, err=True)
         return nullcontext(_renew_nothing)
-    work.require_files(chosen)
+    workers.require_files(chosen)
     from worker.supervisor import Supervisor
 
-    return Supervisor(work.command_beside_a_server(), chosen.workers_studio)
+    return Supervisor(workers.command_beside_a_server(), chosen.workers_studio)
 
 
 def _maintain(chosen: settings.Settings) -> None:
