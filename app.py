@@ -126,7 +126,7 @@ def assemble(
         require_if_match=settings.require_if_match,
     )
     return Application(
-        connexion.middleware,  # what the FlaskApp itself calls
+        connexion,
         Contract(document, settings.public_url),
         database,
         limiter,
