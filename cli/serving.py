@@ -1,5 +1,6 @@
 """Serving the API, by the commands `serve` and `up`."""
 
+import gc
 from contextlib import ExitStack
 from functools import partial
 from socket import socket
@@ -15,6 +16,7 @@ def serve(chosen: settings.Settings, *, prepare: bool, as_json: bool) -> NoRetur
     """Serves until a signal; `prepare` migrates the database before, and loads the demo data."""
     from web.server import sockets
 
+    gc.disable()  # a start makes many objects and no garbage; process.tune_gc enables it
     opened = sockets.listen(chosen.host, chosen.port)
     with ExitStack() as closing:
         for one in opened:
@@ -26,7 +28,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
     from cli.background import background
     from ops import audio, banner, database_setup
-    from web.server import process, sockets, supervisor
+    from web.server import process, sockets
     from web.server.shutdown_deadline import end_process
     from web.telemetry import log_config, standard_streams
 
@@ -48,6 +50,8 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     on_ready = partial(_announce, facts, prepare=prepare, as_json=as_json)
     beside = background(chosen)
     if chosen.workers > 1:
+        from web.server import supervisor
+
         end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, beside))
     import app
 

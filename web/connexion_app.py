@@ -30,7 +30,7 @@ _NAME = "music_studio"
 def create_connexion_app(
     document: dict[str, Any],
     find_handler: Callable[[str], Callable[..., Any]],
-    pages: PageFactory,
+    make_pages: Callable[[], PageFactory],
     public_url: str,
     errors: ErrorCatalog,
     **parts: Any,
@@ -43,7 +43,7 @@ def create_connexion_app(
     path = urlsplit(public_url).path
     middleware = partial(OperationMiddleware, document=document, errors=errors, public_path=path, **parts)
 
-    flask_app = MadeOnFirstUse(partial(_flask_pages, pages, public_url, errors, views.yaml_path(document)))
+    flask_app = MadeOnFirstUse(partial(_flask_pages, make_pages, public_url, errors, views.yaml_path(document)))
     middlewares: list[Any] = [middleware, LifespanMiddleware]
     app = ConnexionMiddleware(flask_app, import_name=_NAME, middlewares=middlewares, lifespan=flask_app.lifespan)
     app.add_api(
@@ -88,10 +88,12 @@ class MadeOnFirstUse:
             self._app.close()
 
 
-def _flask_pages(pages: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> Closeable:
+def _flask_pages(
+    make_pages: Callable[[], PageFactory], public_url: str, errors: ErrorCatalog, yaml_path: str
+) -> Closeable:
     from web.flask_pages import FlaskPages  # imports Flask, which no operation needs
 
-    return FlaskPages(pages, public_url, errors, yaml_path)
+    return FlaskPages(make_pages(), public_url, errors, yaml_path)
 
 
 def _spec_for_connexion(document: dict[str, Any]) -> dict[str, Any]:

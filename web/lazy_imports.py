@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import Any
 
 # Connexion needs these for remote credentials and schemas, for templates and forms, and for tests.
-LAZY = ("httpx", "jinja2", "python_multipart.multipart", "requests", "starlette.testclient", "werkzeug.serving",
-        "werkzeug.test")  # fmt: skip
+# uvicorn needs click and its `main` for its own command line, and a2wsgi for WSGI applications.
+LAZY = ("a2wsgi", "click", "httpx", "jinja2", "python_multipart.multipart", "requests", "starlette.testclient",
+        "uvicorn.main", "werkzeug.serving", "werkzeug.test", "werkzeug.wrappers")  # fmt: skip
 # Connexion works without Flask, which web/flask_pages.py imports for the first page. structlog formats tracebacks with
 # rich if it is installed; ours are JSON or plain text. uvicorn watches the source of a program with watchfiles.
 STUBBED = ("flask", "rich", "watchfiles")
@@ -51,4 +52,6 @@ with stubbed_imports():
     import connexion
     import structlog
     import uvicorn
+    import uvicorn.config
+    import uvicorn.server
 __all__ = ["connexion", "structlog", "uvicorn"]

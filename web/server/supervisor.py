@@ -5,6 +5,7 @@ Decision 66.
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import queue
@@ -18,14 +19,22 @@ from functools import partial
 from typing import Any
 
 import structlog
-from uvicorn import Server
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.server import Server
 from uvicorn.supervisors import multiprocess
 
 from web.periodic_thread import PeriodicThread
 from web.server import signals
 from web.server.config import ServerConfig
-from web.server.process import DRAIN_SECONDS, FACTORY, HANDSHAKE_SECONDS, POLL_SECONDS, GracefulServer, server_config
+from web.server.process import (
+    DRAIN_SECONDS,
+    FACTORY,
+    HANDSHAKE_SECONDS,
+    POLL_SECONDS,
+    GracefulServer,
+    server_config,
+    tune_gc,
+)
 from web.server.shutdown_deadline import MIN_SECONDS, ShutdownDeadline, end_process
 from web.server.sockets import refuse_new_connections
 from web.telemetry import standard_streams
@@ -78,6 +87,7 @@ class Worker(multiprocess.Process):
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves in the worker's process."""
+        gc.disable()  # as in cli/serving.py: the start of the server enables it
         standard_streams.replace()
         deadline = ShutdownDeadline(self.config.timeout_graceful_shutdown or 0)
         server = GracefulServer(self.config, None, deadline, shares_sockets=True)
@@ -234,6 +244,7 @@ def supervise(
     `background` returns what renews its processes, at SIGHUP.
     """
     supervisor = Supervisor(server_config(FACTORY, workers, options), sockets, on_ready)
+    tune_gc()
     with background as renew_background:
         return supervisor.run(renew_background)
 
