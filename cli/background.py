@@ -8,16 +8,18 @@ import settings
 from cli import workers
 from ops import output
 
+INTERVAL_SECONDS = 3600.0
+# The first requests do not share the processor with the first maintenance.
+DELAY_SECONDS = 10.0
 # A context that returns what renews the processes in it.
 Background = AbstractContextManager[Callable[[], None]]
 
 
 def background(chosen: settings.Settings) -> Background:
     """Maintenance and workers inside the context. Raises CommandError for a file that a worker cannot use."""
-    from ops.maintenance import INTERVAL_SECONDS
     from web.periodic_thread import PeriodicThread
 
-    hourly = PeriodicThread("maintenance", partial(_maintain, chosen), INTERVAL_SECONDS)
+    hourly = PeriodicThread("maintenance", partial(_maintain, chosen), INTERVAL_SECONDS, DELAY_SECONDS)
     return _together(hourly, studio_workers(chosen))
 
 

@@ -35,15 +35,14 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     url = sockets.url(chosen.host, opened)
     if prepare:
         database_setup.migrate_database(chosen.database_url)
-    with opened_database(chosen):
-        audio.open_store(settings.audio_url(chosen)).require_writable()
-        pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
-        chosen = with_metrics(chosen)
-        facts = banner.facts(url, _metrics_url(chosen))
-        if prepare:
-            facts["demo"] = banner.demo_facts(demo_file(chosen), pepper)
-            if facts["demo"]:
-                add_demo_audio(chosen)
+    else:
+        database_setup.require_usable(chosen.database_url, prepared_statements=chosen.prepared_statements)
+    audio.open_store(settings.audio_url(chosen)).require_writable()
+    pepper = settings.pepper(chosen)  # made here, not by several workers at the same time
+    chosen = with_metrics(chosen)
+    facts = banner.facts(url, _metrics_url(chosen))
+    if prepare:
+        facts["demo"] = _add_demo(chosen, pepper)
     standard_streams.replace()
     log_config.configure(chosen.log_format, chosen.log_level)
     # Only once the server serves: a contract that it refuses is not announced.
@@ -56,6 +55,17 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     import app
 
     end_process(process.serve(app.from_environment(), opened, server_options(chosen), on_ready, beside))
+
+
+def _add_demo(chosen: settings.Settings, pepper: bytes) -> dict[str, Any] | None:
+    """Loads the demo into an empty database; returns its keys, None for a database with other data."""
+    from ops import banner
+
+    with opened_database(chosen):
+        keys = banner.demo_facts(demo_file(chosen), pepper)
+        if keys:
+            add_demo_audio(chosen)
+        return keys
 
 
 def server_options(chosen: settings.Settings) -> dict[str, int]:
