@@ -51,6 +51,7 @@ def _run(chosen: settings.Settings, opened: list[socket], *, prepare: bool, as_j
     if chosen.workers > 1:
         from web.server import supervisor
 
+        process.tune_gc()
         end_process(supervisor.supervise(opened, chosen.workers, server_options(chosen), on_ready, beside))
     import app
 

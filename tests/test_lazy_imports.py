@@ -28,7 +28,7 @@ def test_server_does_not_import_lazy_or_stubbed_modules() -> None:
 
 def test_lazy_module_loads_the_real_one_on_use() -> None:
     calls = "web.lazy_imports.connexion.json_schema.requests.Request('GET', 'http://a.example').url"
-    assert _printed(f"import web.lazy_imports, sys; print({calls}, *sys.modules)") >= {"http://a.example", *LAZY[1:2]}
+    assert _printed(f"import web.lazy_imports, sys; print({calls}, *sys.modules)") >= {"http://a.example", "requests"}
 
 
 def test_stubbed_modules_are_importable_afterwards() -> None:

@@ -33,7 +33,7 @@ from models.db import engines, schema_version
 from models.db.circuit_breaker import CircuitBreaker
 from models.db.concurrency_limit import ConcurrencyLimit
 from models.db.context import Executor, LoopExecutor, current_database, current_executor, current_lease
-from models.db.on_demand import OnDemandExecutor
+from models.db.lazy_executor import LazyExecutor
 from models.db.replica import Replica
 from models.exceptions import Unavailable
 
@@ -102,7 +102,7 @@ class Database:
                 url, breaker, pool_size=size, statement_timeout_ms=limit_ms, prepared_statements=prepares
             )
 
-        return OnDemandExecutor(psycopg)
+        return LazyExecutor(psycopg)
 
     def _loop_executor(self, url: str, breaker: CircuitBreaker, size: int, limit_ms: int) -> LoopExecutor | None:
         if not self.is_postgres or not self._prepared_statements or not engines.is_asyncpg_compatible(url):

@@ -26,15 +26,7 @@ from uvicorn.supervisors import multiprocess
 from web.periodic_thread import PeriodicThread
 from web.server import signals
 from web.server.config import ServerConfig
-from web.server.process import (
-    DRAIN_SECONDS,
-    FACTORY,
-    HANDSHAKE_SECONDS,
-    POLL_SECONDS,
-    GracefulServer,
-    server_config,
-    tune_gc,
-)
+from web.server.process import DRAIN_SECONDS, FACTORY, HANDSHAKE_SECONDS, POLL_SECONDS, GracefulServer, server_config
 from web.server.shutdown_deadline import MIN_SECONDS, ShutdownDeadline, end_process
 from web.server.sockets import refuse_new_connections
 from web.telemetry import standard_streams
@@ -244,7 +236,6 @@ def supervise(
     `background` returns what renews its processes, at SIGHUP.
     """
     supervisor = Supervisor(server_config(FACTORY, workers, options), sockets, on_ready)
-    tune_gc()
     with background as renew_background:
         return supervisor.run(renew_background)
 

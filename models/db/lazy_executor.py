@@ -13,7 +13,7 @@ from models.db.context import Executor
 R = TypeVar("R")
 
 
-class OnDemandExecutor:
+class LazyExecutor:
     """Passes everything on to the executor that `make` returns, in the thread that asks first."""
 
     is_postgres = True
