@@ -5,6 +5,9 @@ Decisions 48 and 49.
 
 from __future__ import annotations
 
+import web.lazy_imports  # noqa: F401 - must precede every import of structlog or uvicorn
+
+# isort: split
 import asyncio
 import gc
 import signal
@@ -18,7 +21,6 @@ from typing import Any
 import structlog
 from uvicorn.server import Server
 
-import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
 from web.server import signals
 from web.server.config import ServerConfig
 from web.server.lifespan_state import DRAINING

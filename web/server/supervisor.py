@@ -5,6 +5,9 @@ Decision 66.
 
 from __future__ import annotations
 
+import web.lazy_imports  # noqa: F401 - must precede every import of structlog or uvicorn
+
+# isort: split
 import gc
 import math
 import os
