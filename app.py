@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,6 @@ from urllib.parse import urlsplit
 import factories
 import settings as environment
 import web.lazy_imports  # noqa: F401 - must precede every import of Connexion or structlog
-from docsite.site import PageMaker
 from mock.options import DEFAULTS, MockOptions
 from models.audio_store import AudioStore
 from settings import Settings
@@ -32,6 +32,7 @@ from web.telemetry import log_config, metrics
 if TYPE_CHECKING:
     from mock.application import Mock
     from mock.proxy import Proxy
+    from web.docs_pages import PageFactory
 
 Handler = Callable[..., Any]
 
@@ -114,7 +115,7 @@ def assemble(
     connexion = connexion_app.create_connexion_app(
         document,
         _by_operation(document, find),
-        PageMaker(document, urlsplit(settings.public_url).path),
+        partial(_pages, document, urlsplit(settings.public_url).path),
         settings.public_url,
         errors,
         dispatcher=dispatcher,
@@ -126,7 +127,7 @@ def assemble(
         require_if_match=settings.require_if_match,
     )
     return Application(
-        connexion.middleware,  # what the FlaskApp itself calls
+        connexion,
         Contract(document, settings.public_url),
         database,
         limiter,
@@ -139,6 +140,12 @@ def assemble(
         generation=factories.generation_settings(settings),
         server_timing=settings.server_timing,
     )
+
+
+def _pages(document: dict[str, Any], public_path: str) -> PageFactory:
+    from docsite.site import PageMaker  # imports what makes HTML, which no operation needs
+
+    return PageMaker(document, public_path)
 
 
 def _by_operation(document: dict[str, Any], find: Callable[[str, str], Handler]) -> Callable[[str], Handler]:

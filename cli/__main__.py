@@ -1,5 +1,5 @@
 """`python -m cli`: the command line from a checkout."""
 
-from cli.main import main
+from cli.start import main
 
 main()

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 import settings
-from cli.options import AsJson, Database, add_demo_audio, demo_file, open_database, report
+from cli.opening import add_demo_audio, demo_file
+from cli.options import AsJson, Database, open_database, report
 from ops import output
 from ops.errors import CommandError
 from web.redaction import mask_url

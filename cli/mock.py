@@ -11,7 +11,8 @@ import typer
 import setting_parsers
 import settings
 from cli.options import AsJson
-from cli.serve import Host, Port, server_options
+from cli.serve import Host, Port
+from cli.serving import server_options
 from mock.options import DEFAULTS, MockOptions
 from ops import output
 from ops.errors import CommandError

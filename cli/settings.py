@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 import settings
-from cli.options import AsJson, version
+from cli.options import AsJson
+from cli.version import version
 from ops import output
 from web.redaction import MASK, mask_url
 

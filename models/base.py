@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Dialect, Integer, MetaData, Table, Text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import BigInteger, Boolean, Connection, DateTime, Dialect, Integer, MetaData, Text, event
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 ID_TRIES = 8
@@ -21,6 +20,18 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+
+
+@event.listens_for(metadata, "before_create")
+def _limit_indexes(_: MetaData, connection: Connection, **__: object) -> None:
+    """Gives the indexes on PostgreSQL the condition that they have on SQLite.
+
+    `postgresql_where` would import the dialects of PostgreSQL, which a server on SQLite does not need.
+    """
+    if connection.dialect.name == "postgresql":
+        for index in (index for table in metadata.tables.values() for index in table.indexes):
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+
 
 # STRICT tables of SQLite have only INTEGER, with 64 bits.
 BIGINT = BigInteger().with_variant(Integer(), "sqlite")
@@ -94,11 +105,6 @@ class WordSet(TypeDecorator[frozenset[str]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> frozenset[str] | None:
         return None if value is None else frozenset(value.split())
-
-
-def insert_or_ignore(table: Table) -> postgresql.Insert:
-    """INSERT ... ON CONFLICT DO NOTHING; both dialects compile PostgreSQL's construct."""
-    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def new_id(prefix: str) -> str:

@@ -16,9 +16,10 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import BIGINT, insert_or_ignore
+from models.base import BIGINT
 from models.schema import collections
 from models.track_queries import is_audible
+from models.upsert import insert_or_ignore
 
 CHANGEABLE = ("name", "description", "cover_track_id", "cover_image_url")
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     Integer,
     Text,
     and_,
@@ -14,13 +15,13 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.base import BIGINT, UTCDateTime, insert_or_ignore
+from models.base import BIGINT, UTCDateTime
 from models.collection_queries import IS_IT
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, tracks
 from models.track_queries import is_audible
+from models.upsert import insert_or_ignore
 
 
 class CollectionTrack(NamedTuple):

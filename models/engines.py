@@ -7,11 +7,12 @@ from sqlalchemy import (
     bindparam,
     select,
 )
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.sqlite import insert
 
 from models.access import Caller, require_membership
 from models.db import connection
 from models.generation_tables import engine_settings
+from models.upsert import insert_or_update
 
 
 class EngineSettings(NamedTuple):
@@ -27,10 +28,11 @@ LIST = select(_rows.engine_key, _rows.enabled, _rows.cents_per_minute)
 
 FIND = select(_rows.enabled, _rows.cents_per_minute).where(_rows.engine_key == bindparam("key"))
 
-_new = postgresql.insert(engine_settings).values(
+_new = insert(engine_settings).values(
     engine_key=bindparam("key"), enabled=bindparam("enabled"), cents_per_minute=bindparam("cents_per_minute")
 )
-STORE = _new.on_conflict_do_update(
+STORE = insert_or_update(
+    _new,
     index_elements=[_rows.engine_key],
     set_={"enabled": _new.excluded.enabled, "cents_per_minute": _new.excluded.cents_per_minute},
 )

@@ -14,9 +14,9 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import insert_or_ignore
 from models.focus_tables import focus_segments, focus_sessions
 from models.schema import memberships
+from models.upsert import insert_or_ignore
 
 
 class Session(NamedTuple):

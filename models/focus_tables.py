@@ -90,7 +90,6 @@ Index(
     _session.user_id,
     unique=True,
     sqlite_where=_IS_ACTIVE,
-    postgresql_where=_IS_ACTIVE,
 )
 # The worker's queue: ended sessions are not in it, so it stays small.
 Index(
@@ -99,7 +98,6 @@ Index(
     _session.organization_id,
     _session.id,
     sqlite_where=_IS_ACTIVE,
-    postgresql_where=_IS_ACTIVE,
 )
 # For the maintenance: what still has audio, and what ended long ago.
 Index(
@@ -108,7 +106,6 @@ Index(
     _session.organization_id,
     _session.id,
     sqlite_where=_IS_UNPURGED,
-    postgresql_where=_IS_UNPURGED,
 )
 Index("ix_focus_sessions_ended_at", _session.ended_at)
 
@@ -151,7 +148,6 @@ Index(
     focus_segments.c.audio_name,
     focus_segments.c.audio_bytes,
     sqlite_where=_HAS_AUDIO,
-    postgresql_where=_HAS_AUDIO,
 )
 # What a caller has spent.
 Index(

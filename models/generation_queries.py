@@ -13,8 +13,8 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import insert_or_ignore
 from models.generation_tables import generations
+from models.upsert import insert_or_ignore
 
 
 class Job(NamedTuple):

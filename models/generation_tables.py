@@ -98,7 +98,6 @@ Index(
     generations.c.organization_id,
     generations.c.id,
     sqlite_where=generations.c.status.in_(("queued", "running")),
-    postgresql_where=generations.c.status.in_(("queued", "running")),
 )
 
 # For the maintenance, which deletes what ended long ago.

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from models.base import insert_or_ignore
 from models.db import connection
 from models.key_tables import key_events
+from models.upsert import insert_or_ignore
 
 
 class Actor(NamedTuple):

@@ -13,8 +13,8 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import insert_or_ignore
 from models.key_tables import api_keys, key_events
+from models.upsert import insert_or_ignore
 
 
 class ApiKey(NamedTuple):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Integer, Text, and_, bindparam, exists, null, or_, select, update
 
-from models.base import insert_or_ignore
 from models.schema import collection_tracks, library_entries
+from models.upsert import insert_or_ignore
 
 
 class LibraryEntry(NamedTuple):

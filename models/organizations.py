@@ -10,11 +10,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.sqlite import insert
 
-from models.base import insert_or_ignore, now
+from models.base import now
 from models.db import connection
 from models.schema import memberships, organizations
+from models.upsert import insert_or_ignore, insert_or_update
 
 ORGANIZATION = re.compile(r"org_[A-Za-z0-9]{1,32}")
 USER = re.compile(r"[!-~]{1,64}")
@@ -37,14 +38,13 @@ _IS_CURRENT = _rows.ended_at.is_(None)
 INSERT = insert_or_ignore(organizations).values(id=bindparam("organization_id"), created_at=bindparam("now"))
 
 # A former member is one again.
-JOIN = (
-    postgresql.insert(memberships)
-    .values(organization_id=bindparam("organization_id"), user_id=bindparam("user_id"), created_at=bindparam("now"))
-    .on_conflict_do_update(
-        index_elements=[_rows.organization_id, _rows.user_id],
-        set_={"ended_at": null()},
-        where=_rows.ended_at.is_not(None),
-    )
+JOIN = insert_or_update(
+    insert(memberships).values(
+        organization_id=bindparam("organization_id"), user_id=bindparam("user_id"), created_at=bindparam("now")
+    ),
+    index_elements=[_rows.organization_id, _rows.user_id],
+    set_={"ended_at": null()},
+    where=_rows.ended_at.is_not(None),
 )
 
 END = (

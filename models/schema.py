@@ -108,7 +108,6 @@ Index(
     tracks.c.audio_name,
     tracks.c.audio_bytes,
     sqlite_where=_HAS_AUDIO,
-    postgresql_where=_HAS_AUDIO,
 )
 Index(
     "ix_tracks_deleted_audio",
@@ -116,7 +115,6 @@ Index(
     tracks.c.organization_id,
     tracks.c.id,
     sqlite_where=_IS_DELETED_WITH_AUDIO,
-    postgresql_where=_IS_DELETED_WITH_AUDIO,
 )
 
 collections = Table(
@@ -154,7 +152,6 @@ Index(
     collections.c.created_at.desc(),
     collections.c.id.desc(),
     sqlite_where=collections.c.deleted_at.is_(None),
-    postgresql_where=collections.c.deleted_at.is_(None),
 )
 
 collection_tracks = Table(
@@ -215,7 +212,6 @@ Index(
     library_entries.c.saved_at.desc(),
     library_entries.c.id.desc(),
     sqlite_where=library_entries.c.removed_at.is_(None),
-    postgresql_where=library_entries.c.removed_at.is_(None),
 )
 
 idempotency_keys = Table(

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Integer, LargeBinary, Text, and_, bindparam, delete, insert, or_, select, update
 
-from models.base import BIGINT, UTCDateTime, insert_or_ignore
+from models.base import BIGINT, UTCDateTime
 from models.collection_track_queries import IS_IN
 from models.schema import collection_tracks, tracks
 from models.share_tables import share_links, share_tokens
 from models.track_queries import COLUMNS as TRACK_COLUMNS
+from models.upsert import insert_or_ignore
 
 MAX_TRACKS = 500
 

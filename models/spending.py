@@ -17,13 +17,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.sqlite import insert
 
 from models import money
-from models.base import BIGINT, insert_or_ignore, now
+from models.base import BIGINT, now
 from models.db import connection
 from models.exceptions import SpendLimitExceeded, TooManyActiveJobs
 from models.generation_tables import active_jobs, spend_limits, spend_windows
+from models.upsert import insert_or_ignore, insert_or_update
 
 SPANS = ("day", "week", "month")
 
@@ -76,11 +77,13 @@ GIVE_BACK = (
 SPENT = select(_windows.spent_cents).where(*_IS_WINDOW)
 
 LIMITS = select(_limits.span, _limits.limit_cents).where(_limits.organization_id == bindparam("organization"))
-_new_limit = postgresql.insert(spend_limits).values(
+_new_limit = insert(spend_limits).values(
     organization_id=bindparam("organization"), span=bindparam("which"), limit_cents=bindparam("cents")
 )
-SET_LIMIT = _new_limit.on_conflict_do_update(
-    index_elements=[_limits.organization_id, _limits.span], set_={"limit_cents": _new_limit.excluded.limit_cents}
+SET_LIMIT = insert_or_update(
+    _new_limit,
+    index_elements=[_limits.organization_id, _limits.span],
+    set_={"limit_cents": _new_limit.excluded.limit_cents},
 )
 REMOVE_LIMIT = delete(spend_limits).where(
     _limits.organization_id == bindparam("organization"), _limits.span == bindparam("which")

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, null, select, update
 
-from models.base import insert_or_ignore
 from models.schema import library_entries, tracks
+from models.upsert import insert_or_ignore
 
 
 class Track(NamedTuple):

@@ -9,9 +9,10 @@ from sqlalchemy import (
     update,
 )
 
-from models.base import insert_or_ignore, now
+from models.base import now
 from models.db import connection
 from models.generation_tables import workers
+from models.upsert import insert_or_ignore
 
 BEAT = update(workers).where(workers.c.id == bindparam("worker")).values(heartbeat_at=bindparam("now"))
 BEGIN = insert_or_ignore(workers).values(

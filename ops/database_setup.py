@@ -1,10 +1,11 @@
 """Opens or migrates the database for a command; a failure becomes a CommandError with one sentence."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, column, func, make_url, select, table, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from models import revocation
@@ -14,6 +15,7 @@ from models.exceptions import Unavailable
 from ops.errors import CommandError
 
 PING = text("SELECT 1")
+CURRENT = select(func.lower(column("name")).label("name"), column("setting")).select_from(table("pg_settings"))
 SETTINGS = text(
     "SELECT lower(name) AS name, setting,"
     " format('ALTER ROLE %I IN DATABASE %I SET ', current_user, current_database()) AS remedy FROM pg_settings"
@@ -37,6 +39,35 @@ def open_database(url: str, *, prepared_statements: bool = True, key_cache_secon
             _require_session_settings(database)
         _require_schema(database)
         yield database
+
+
+def require_usable(url: str, *, prepared_statements: bool = True) -> None:
+    """Raises CommandError unless a server can use the database; asks with the driver that a server has.
+
+    What is wrong is said as by `open_database`, which needs another driver for PostgreSQL.
+    """
+    parsed = _parse_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        with suppress(Unavailable, DBAPIError):
+            if asyncio.run(_is_usable(url, prepared_statements=prepared_statements)):
+                return
+    with open_database(url, prepared_statements=prepared_statements):
+        return
+
+
+async def _is_usable(url: str, *, prepared_statements: bool) -> bool:
+    """Whether the database is usable; False without a driver for the event loop. Raises Unavailable, DBAPIError."""
+    database = Database(url, pool_size=1, prepared_statements=prepared_statements)
+    try:
+        return database.has_loop_driver and await database.call(_has_settings_and_schema, database, writes=False)
+    finally:
+        database.close()
+
+
+def _has_settings_and_schema(database: Database) -> bool:
+    current = {row.name: row.setting for row in connection.fetch_all(CURRENT)}
+    database.require_schema()
+    return all(current[name] == value for name, value in engines.session_settings())
 
 
 def migrate_database(url: str) -> None:

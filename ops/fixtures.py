@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from models.base import insert_or_ignore
 from models.ranks import GAP
 from models.schema import collection_tracks, collections, library_entries, tracks
+from models.upsert import insert_or_ignore
 
 ADD_TRACK = insert_or_ignore(tracks)
 ADD_ENTRY = insert(library_entries)

@@ -10,7 +10,6 @@ from models.db.database import Database
 from models.exceptions import AudioUnavailable, Unavailable
 from ops import audio
 
-INTERVAL_SECONDS = 3600.0
 ABANDONED = timedelta(hours=1)
 """How long a focus session goes on without a sign of life."""
 SESSION_AUDIO_HOURS = 24.0

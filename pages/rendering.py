@@ -7,11 +7,11 @@ from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import jinja2
-from markupsafe import Markup
+if TYPE_CHECKING:
+    import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEDIA_TYPE = "text/html; charset=utf-8"
@@ -57,6 +57,9 @@ def _style() -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # for the first page: a server starts without it
+    from markupsafe import Markup
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         trim_blocks=True,

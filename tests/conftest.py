@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import connexion  # noqa: F401 - complete, for the tests that compare with it, before web.lazy_imports imports a part
 import httpx
 import pytest
 

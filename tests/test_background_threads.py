@@ -23,7 +23,7 @@ from web.telemetry.metrics_exporter import GAUGES, WorkerMetricsCollector
 # A server whose threads are listed, with everything on that starts one.
 LISTED = """
 import json, signal, threading, time, urllib.request
-from cli import main
+from cli import start
 
 def list_threads():
     while not any(thread.name == "maintenance" for thread in threading.enumerate()):
@@ -34,7 +34,7 @@ def list_threads():
     signal.raise_signal(signal.SIGTERM)
 
 threading.Thread(target=list_threads, name="test", daemon=True).start()
-main.main()
+start.main()
 """
 NAMES = {
     "MainThread", "test", "line writer 1", "line writer 2", "shutdown deadline", "maintenance", "metrics",

@@ -34,12 +34,13 @@ from models import (
 )
 from models.access import Caller
 from models.audio import StoredAudio
-from models.base import insert_or_ignore, metadata, now
+from models.base import metadata, now
 from models.db import migrate
 from models.db.connection import execute, transaction
 from models.focus_sessions import Wish
 from models.generation_tables import workers
 from models.generations import JobLimits, Order
+from models.upsert import insert_or_ignore
 from ops import after_restore, backup
 from ops import restore as restoring
 from ops.errors import CommandError

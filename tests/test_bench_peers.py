@@ -7,6 +7,7 @@ import pytest
 
 from tools.bench import ogen
 from tools.bench.peers.music.contract import OPERATIONS, of_successes, of_workloads
+from tools.bench.targets import ALL, Peer
 from web.contract import document, relaxed_contract
 from web.contract.document import METHODS
 
@@ -46,3 +47,12 @@ def test_go_server_is_built_anew_when_a_source_or_its_view_changes(
     assert ogen._digest("{}", "client") != before["client"]
     (tmp_path / "main.go").write_text("package other")
     assert ogen._digest("{}", "strict") != before["strict"]
+
+
+@pytest.mark.parametrize("peer", ALL, ids=lambda peer: peer.name)
+def test_every_server_may_write_its_bytecode(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("HOME", "/home/bench")
+    environ = peer.environment("sqlite:///a.db", "pepper", 8080, {})
+    assert environ["HOME"] == "/home/bench"
+    assert "PYTHONDONTWRITEBYTECODE" not in environ

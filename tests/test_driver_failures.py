@@ -214,7 +214,7 @@ async def _close_connections(client: Client) -> None:
     client.database.close_loop_connections()
     executor: Any = client.database._blocking
     if client.database.is_postgres:
-        executor._engine.dispose()
+        executor.made._engine.dispose()
     else:
         executor._reader._discard()
 

@@ -231,7 +231,7 @@ def test_a_table_on_a_terminal_has_no_control_characters(monkeypatch: pytest.Mon
 
 def test_the_traceback_of_a_fault_is_masked() -> None:
     fault = f"raise RuntimeError('invalid DSN postgresql://ida:{CANARY}@db\\x1b]0;a')"
-    program = f"from cli import main\ndef fail(): {fault}\nmain.cli = fail\nmain.main()"
+    program = f"from cli import main, start\ndef fail(): {fault}\nmain.cli = fail\nstart.main()"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback (most recent call last):\n")

@@ -301,7 +301,7 @@ def serving(studio: Studio, folder: Path, workers: int) -> Running:
 
 
 def studio_worker(server: Running) -> psutil.Process:
-    found = [one for one in psutil.Process(server.process.pid).children() if "work.run_beside" in str(one.cmdline())]
+    found = [one for one in psutil.Process(server.process.pid).children() if "workers.run_beside" in str(one.cmdline())]
     assert len(found) == 1, found
     return found[0]
 

@@ -1,68 +1,112 @@
-"""Connexion's FlaskApp with OperationMiddleware: Connexion loads the specification, finds handlers and runs Flask.
+"""Connexion's middleware with OperationMiddleware: Connexion loads the specification, finds handlers and runs Flask.
 
 Decision 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from connexion.apps.flask import FlaskApp
 from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.main import ConnexionMiddleware
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolver
 
-from web.contract import objects, views
-from web.docs_pages import PageFactory, register_docs
+from web.asgi import Receive, Scope, Send
+from web.contract import views
+from web.contract.objects import METHODS
+from web.docs_pages import PageFactory
 from web.error_envelope import ErrorCatalog
 from web.operation_middleware import OperationMiddleware
 
-_UNREAD = ("example", "examples", "headers", "links", "schemas")
+_NAME = "music_studio"
 
 
 def create_connexion_app(
     document: dict[str, Any],
     find_handler: Callable[[str], Callable[..., Any]],
-    pages: PageFactory,
+    make_pages: Callable[[], PageFactory],
     public_url: str,
     errors: ErrorCatalog,
     **parts: Any,
-) -> FlaskApp:
-    """The FlaskApp of a contract. `find_handler` maps an operationId to its handler; `parts` go to OperationMiddleware.
+) -> ConnexionMiddleware:
+    """Connexion on a contract. `find_handler` maps an operationId to its handler; `parts` go to OperationMiddleware.
 
     `middlewares=` is a public parameter of Connexion. OperationMiddleware replaces Connexion's routing, security and
     validation middlewares, and gets the same specification and resolver.
     """
     path = urlsplit(public_url).path
     middleware = partial(OperationMiddleware, document=document, errors=errors, public_path=path, **parts)
-    app = FlaskApp("music_studio", server_args={"static_folder": None}, middlewares=[middleware, LifespanMiddleware])
+
+    flask_app = MadeOnFirstUse(partial(_flask_pages, make_pages, public_url, errors, views.yaml_path(document)))
+    middlewares: list[Any] = [middleware, LifespanMiddleware]
+    app = ConnexionMiddleware(flask_app, import_name=_NAME, middlewares=middlewares, lifespan=flask_app.lifespan)
     app.add_api(
         _spec_for_connexion(document),
         resolver=Resolver(find_handler),
         swagger_ui_options=SwaggerUIOptions(serve_spec=False, swagger_ui=False),
     )
-    register_docs(app.app, pages, public_url, errors, views.yaml_path(document))
     return app
 
 
-def _spec_for_connexion(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the contract without what Connexion only checks: schemas, examples, headers, links and extensions.
+class Closeable(Protocol):
+    """An ASGI application that has something to close."""
 
-    Checking takes 0.1 s, and Connexion would follow a `$ref` in an example or an `enum`, which is data.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def close(self) -> None:
+        """Called once, after the last request."""
+
+
+class MadeOnFirstUse:
+    """An application that is made for its first request, in a thread, so that others are answered meanwhile.
+
+    What `make` raises, the request raises, and the next one tries again.
     """
-    spec: dict[str, Any] = _copy("OpenAPI", document)
-    return spec
+
+    def __init__(self, make: Callable[[], Closeable]) -> None:
+        self._make = make
+        self._app: Closeable | None = None
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._making:
+            if self._app is None:
+                self._app = await asyncio.to_thread(self._make)
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """Closes the application, if it was made, after the requests."""
+        yield
+        if self._app is not None:
+            self._app.close()
 
 
-def _copy(kind: str, value: Any) -> Any:
-    if kind == "Schema":
-        return {}
-    held = {key: _copy(inner, item) for key, inner, item in objects.members(kind, value)}
-    if isinstance(value, list):
-        return list(held.values())
-    if not isinstance(value, dict) or kind.startswith("{") or objects.is_reference(kind, value):
-        return held or value
-    return {key: held.get(key, item) for key, item in value.items() if key not in _UNREAD and not key.startswith("x-")}
+def _flask_pages(
+    make_pages: Callable[[], PageFactory], public_url: str, errors: ErrorCatalog, yaml_path: str
+) -> Closeable:
+    from web.flask_pages import FlaskPages  # imports Flask, which no operation needs
+
+    return FlaskPages(make_pages(), public_url, errors, yaml_path)
+
+
+def _spec_for_connexion(document: dict[str, Any]) -> dict[str, Any]:
+    """What Connexion reads of the contract to find the handlers: the operations and their ids.
+
+    The rest is checked when the contract is compiled, by Connexion too; see web/contract/specification.py.
+    """
+    paths = {path: _operations(item) for path, item in document["paths"].items()}
+    return {name: document[name] for name in ("openapi", "info", "servers") if name in document} | {"paths": paths}
+
+
+def _operations(item: dict[str, Any]) -> dict[str, Any]:
+    responses = {"default": {"description": ""}}
+    return {
+        name: {"operationId": item[name]["operationId"], "responses": responses} for name in METHODS if name in item
+    }

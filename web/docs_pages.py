@@ -1,4 +1,4 @@
-"""Serves /docs, /robots.txt and the contract as YAML; docsite makes the pages and the files.
+"""The pages of /docs and /robots.txt, encoded for the web; docsite makes them, and web/flask_pages.py serves them.
 
 Decisions 50 to 52 and 87.
 """
@@ -7,20 +7,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
-import flask
-from werkzeug.exceptions import HTTPException
-
-from web.context import current_request
-from web.contract.reading import JSON
-from web.error_envelope import ErrorCatalog
 from web.exceptions import NoSuchEndpoint
-from web.http import preconditions
-from web.http.request_checks import prefers
 
 PATH = "/docs"
 ROBOTS = "/robots.txt"
@@ -28,15 +19,12 @@ NOT_FOUND = "404.html"
 # Generated pages contain this address; when a page is served, the public address replaces it.
 ORIGIN = "http://127.0.0.1:8080"
 MAX_ENCODED = 64
-# A host name has at most 255 bytes (RFC 1035 section 2.3.4); it is put into each page up to 130 times.
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 # A page is compressed again for each host that a client names, so speed counts more than the last tenth of the size.
 _GZIP_LEVEL = 4
 _VARY = {"Vary": "Accept-Encoding, Origin"}
 # Caches must revalidate each use of a page, and never a file whose name changes with its content (RFC 8246).
-_REVALIDATED = {"Cache-Control": "no-cache"} | _VARY
+REVALIDATED = {"Cache-Control": "no-cache"} | _VARY
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"} | _VARY
-_OF_AN_ERROR = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Origin"}
 
 
 class Page(NamedTuple):
@@ -82,67 +70,6 @@ class EncodedPages:
         return _encode(page._replace(content=page.content.replace(ORIGIN.encode(), origin.encode())), coding)
 
 
-def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> None:
-    """Registers the routes of PATH, ROBOTS and `yaml_path`; an unknown path gives NoSuchEndpoint in the error envelope,
-    or as a page for a client that prefers HTML.
-
-    The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
-    """
-    pages = EncodedPages(make)
-    view = partial(_serve, pages, public_url)
-    handle = partial(_failed, pages, public_url, errors)
-    for kind in (Exception, HTTPException):  # Connexion registers its own handler for HTTPException
-        app.register_error_handler(kind, handle)
-    app.url_map.merge_slashes = False  # Flask would redirect to the host of the request, which may be forged
-    for path in (PATH, f"{PATH}/"):
-        app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": ""})
-    app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
-    app.add_url_rule(ROBOTS, endpoint=ROBOTS, view_func=view, defaults={"path": ROBOTS[1:]})
-    app.add_url_rule(yaml_path, endpoint=yaml_path, view_func=_contract_as_yaml)
-
-
-def _serve(pages: EncodedPages, public_url: str, path: str) -> flask.Response:
-    if path == NOT_FOUND:
-        raise NoSuchEndpoint("No page has that path")
-    return _respond(_page(pages, public_url, path))
-
-
-def _page(pages: EncodedPages, public_url: str, path: str) -> EncodedPage:
-    accepted = flask.request.accept_encodings
-    return pages.get(path, public_url or _origin(), [coding for coding in ("br", "gzip") if accepted[coding] > 0])
-
-
-def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: Exception) -> flask.Response:
-    """The error envelope, or the page for an unknown path."""
-    if isinstance(error, HTTPException):
-        error = NoSuchEndpoint("No page has that path")
-    response = errors.to_response(error, current_request.get().request_id)
-    if not isinstance(error, NoSuchEndpoint) or not prefers(current_request.get(), "text/html", JSON):
-        return flask.Response(response.body, response.status, response.headers)
-    page = _page(pages, public_url, NOT_FOUND)
-    headers = {name: value for name, value in page.headers.items() if name != "ETag"} | _OF_AN_ERROR
-    return flask.Response(page.body, response.status, headers)
-
-
-def _contract_as_yaml() -> flask.Response:
-    document = current_request.get().contract.published("yaml")
-    headers = {"Content-Type": document.media_type, "ETag": f'"{document.tag}"', **_REVALIDATED}
-    return _respond(EncodedPage(document.body, headers))
-
-
-def _respond(page: EncodedPage) -> flask.Response:
-    if preconditions.is_known(flask.request.headers.get("If-None-Match"), page.headers["ETag"]):
-        # A browser stores the headers of a 304 (RFC 9111 section 3.2), so the content security policy must be in it.
-        headers = {name: value for name, value in page.headers.items() if name != "Content-Encoding"}
-        return flask.Response(status=304, headers=headers)
-    return flask.Response(page.body, headers=page.headers)
-
-
-def _origin() -> str:
-    host = flask.request.host
-    return f"http://{host}" if _HOST.fullmatch(host) else ORIGIN
-
-
 def _existing(make: PageFactory, path: str) -> Page:
     """The page at a path. Raises NoSuchEndpoint, which no cache keeps: clients choose the paths."""
     page = make(path)
@@ -157,7 +84,7 @@ def _codings(page: Page) -> list[str]:
 
 def _encode(page: Page, coding: str) -> EncodedPage:
     digest = hashlib.sha256(page.content).hexdigest()[:16]
-    headers = {**page.headers, **(_IMMUTABLE if page.immutable else _REVALIDATED)}
+    headers = {**page.headers, **(_IMMUTABLE if page.immutable else REVALIDATED)}
     if not coding:
         return EncodedPage(page.content, headers | {"ETag": f'"{digest}"'})
     body = page.brotli if coding == "br" and page.brotli else gzip.compress(page.content, _GZIP_LEVEL, mtime=0)

@@ -1,4 +1,4 @@
-"""Imports Connexion and structlog without loading httpx, requests, starlette.testclient and rich, which no server uses.
+"""Imports Connexion and structlog without what no server uses, or only for its first page: see LAZY and STUBBED.
 
 Import this module before anything that imports Connexion or structlog. PEP 810 (explicit lazy imports, Python 3.15)
 will replace it. Decision 45.
@@ -13,10 +13,13 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-# Connexion needs these for remote credentials and schemas, and for tests. They cost 0.2 s and 20 MiB per worker.
-LAZY = ("httpx", "requests", "starlette.testclient")
-# structlog formats tracebacks with rich if it is installed; our tracebacks are JSON or plain text.
-STUBBED = ("rich",)
+# Connexion needs these for remote credentials and schemas, for templates and forms, and for tests.
+# uvicorn needs click and its `main` for its own command line, and a2wsgi for WSGI applications.
+LAZY = ("a2wsgi", "click", "httpx", "jinja2", "python_multipart.multipart", "requests", "starlette.testclient",
+        "uvicorn.main", "werkzeug.serving", "werkzeug.test", "werkzeug.wrappers")  # fmt: skip
+# Connexion works without Flask, which web/flask_pages.py imports for the first page. structlog formats tracebacks with
+# rich if it is installed; ours are JSON or plain text. uvicorn watches the source of a program with watchfiles.
+STUBBED = ("flask", "rich", "watchfiles")
 
 
 class LazyModule(ModuleType):
@@ -48,4 +51,7 @@ def stubbed_imports() -> Iterator[None]:
 with stubbed_imports():
     import connexion
     import structlog
-__all__ = ["connexion", "structlog"]
+    import uvicorn
+    import uvicorn.config
+    import uvicorn.server
+__all__ = ["connexion", "structlog", "uvicorn"]

@@ -21,7 +21,7 @@ from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract import views
-from web.contract.operations import Operation
+from web.contract.operations import Operation, ResponseCache
 from web.contract.reading import operations
 from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
@@ -78,6 +78,7 @@ class OperationMiddleware(SpecMiddleware):
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""
         validators = ValidatorCache(self.document)
+        responses = ResponseCache(validators, self.public_path)
         compiled = []
         for node in operations(self.document):
             resolved = OpenAPIOperation.from_spec(
@@ -86,7 +87,7 @@ class OperationMiddleware(SpecMiddleware):
             compiled.append(
                 Operation(
                     node, validators, resolved.function, public_path=self.public_path,
-                    require_if_match=self.require_if_match,
+                    require_if_match=self.require_if_match, responses=responses,
                 )
             )  # fmt: skip
         self.router = Router(compiled)

@@ -12,14 +12,15 @@ log = structlog.get_logger("web.periodic_thread")
 
 
 class PeriodicThread:
-    """Calls `work` at once and then `seconds` after each call, until it is stopped.
+    """Calls `work` after `delay` seconds and then `seconds` after each call, until it is stopped.
 
     An exception is logged when it first occurs, and again only after a call that succeeded or failed differently.
     """
 
-    def __init__(self, name: str, work: Callable[[], object], seconds: float) -> None:
+    def __init__(self, name: str, work: Callable[[], object], seconds: float, delay: float = 0.0) -> None:
         self._work = work
         self._seconds = seconds
+        self._delay = delay
         self._stopped = Event()
         self._failure = ""
         self._once_more = False
@@ -42,6 +43,7 @@ class PeriodicThread:
         self.stop()
 
     def _run(self) -> None:
+        self._stopped.wait(self._delay)
         while not self._stopped.is_set():
             self._attempt()
             self._stopped.wait(self._seconds)

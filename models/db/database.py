@@ -33,6 +33,7 @@ from models.db import engines, schema_version
 from models.db.circuit_breaker import CircuitBreaker
 from models.db.concurrency_limit import ConcurrencyLimit
 from models.db.context import Executor, LoopExecutor, current_database, current_executor, current_lease
+from models.db.lazy_executor import LazyExecutor
 from models.db.replica import Replica
 from models.exceptions import Unavailable
 
@@ -92,11 +93,16 @@ class Database:
             from models.db.sqlite import SQLiteExecutor
 
             return SQLiteExecutor(url, breaker, pool_size=size)
-        from models.db.psycopg_executor import PsycopgExecutor
 
-        return PsycopgExecutor(
-            url, breaker, pool_size=size, statement_timeout_ms=limit_ms, prepared_statements=self._prepared_statements
-        )
+        def psycopg() -> Executor:
+            from models.db.psycopg_executor import PsycopgExecutor
+
+            prepares = self._prepared_statements
+            return PsycopgExecutor(
+                url, breaker, pool_size=size, statement_timeout_ms=limit_ms, prepared_statements=prepares
+            )
+
+        return LazyExecutor(psycopg)
 
     def _loop_executor(self, url: str, breaker: CircuitBreaker, size: int, limit_ms: int) -> LoopExecutor | None:
         if not self.is_postgres or not self._prepared_statements or not engines.is_asyncpg_compatible(url):
@@ -191,6 +197,11 @@ class Database:
     def __exit__(self, *failure: object) -> None:
         self._used.__exit__(None, None, None)
         self.close()
+
+    @property
+    def has_loop_driver(self) -> bool:
+        """Whether handlers run on a driver of the event loop."""
+        return self._on_loop is not None
 
     def close_loop_connections(self) -> None:
         """Closes the connections of the event loop, which must end with it."""

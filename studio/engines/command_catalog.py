@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -59,6 +58,8 @@ def all_engines(file: str) -> dict[str, Capabilities]:
 
 def read(path: Path) -> dict[str, Program]:
     """The programs of a file by engine key. Raises BadEngines, also for a program that does not exist."""
+    import tomllib  # most servers have no file of engines
+
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -49,7 +49,9 @@ class Peer:
                 "BENCH_CONTRACT": str(CONTRACT), "PYTHONPATH": str(ROOT), "NODE_ENV": "production"}  # fmt: skip
         ours = {"MUSIC_STUDIO_DATABASE_URL": url, "MUSIC_STUDIO_KEY_PEPPER": pepper, "MUSIC_STUDIO_RATE_LIMIT": "off",
                 "MUSIC_STUDIO_LOG_FORMAT": "json", "MUSIC_STUDIO_WORKERS_STUDIO": "0"}  # fmt: skip
-        return dict(os.environ) | (ours if self.name == OURS else peers) | dict(extra)
+        # An image has the bytecode of its modules; here each server writes it when it is first started.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return inherited | (ours if self.name == OURS else peers) | dict(extra)
 
 
 def _python(name: str, label: str, home: str, module: str, sqlite: str, postgresql: str, store: str = "") -> Peer:

@@ -12,7 +12,7 @@ def main() -> None:
     sys.path.insert(0, folder)
     # Other processes of the program start by the name of a module, such as `python -m cli`.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
-    from cli.main import main as run
+    from cli.start import main as run
 
     run()
 

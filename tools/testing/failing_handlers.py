@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import handlers
-from cli import main as cli
+from cli import start
 
 
 def _replace_handlers(module: ModuleType) -> None:
@@ -32,4 +32,4 @@ def _failing(handler: Callable[..., Any]) -> Callable[..., Any]:
 if __name__ == "__main__":
     for found in pkgutil.iter_modules(handlers.__path__):
         _replace_handlers(importlib.import_module(f"handlers.{found.name}"))
-    cli.main()
+    start.main()

@@ -14,8 +14,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from subprocess import TimeoutExpired
 
-PRELOADED = ["app", "cli.main", "ops.database_setup", "ops.maintenance", "web.server.process", "models.db.database",
-             "models.db.sqlite", "models.db.asyncpg_executor", "models.db.psycopg_executor"]  # fmt: skip
+PRELOADED = ["app", "cli.main", "cli.start", "ops.database_setup", "ops.maintenance", "web.server.process",
+             "models.db.database", "models.db.sqlite", "models.db.asyncpg_executor",
+             "models.db.psycopg_executor"]  # fmt: skip
 
 
 class Forked:
@@ -69,7 +70,7 @@ def _run(words: list[str], environ: dict[str, str], folder: Path, log: Path) -> 
             os.dup2(output.fileno(), number)
     sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     sys.argv = ["music-studio", *words]
-    from cli.main import main
+    from cli.start import main
 
     try:
         main()

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from web.contract import bundle, conformance, document, yaml_loader
+from web.contract import bundle, document, yaml_loader
 
 ROOT = document.HOME.parents[1]
 FILE = ROOT / "generated" / "contract.json"
@@ -30,8 +30,11 @@ def to_bytes() -> bytes:
 
 
 def _checked(home: Path) -> dict[str, Any]:
+    from web.contract import conformance, specification  # a start with a compiled contract needs neither
+
     loaded = document.load(home)
     conformance.require_supported(loaded)
+    specification.require_valid(loaded)
     return loaded
 
 
@@ -49,7 +52,7 @@ def _digest() -> str:
     """The digest of the contract's files, and of what decides how they are read and what of them is supported."""
     readers = (Path(str(module.__file__)) for module in (document, bundle, yaml_loader))
     digest = sha256()
-    for file in (*sorted(document.HOME.parent.rglob("*.yaml")), *readers, conformance.TABLE):
+    for file in (*sorted(document.HOME.parent.rglob("*.yaml")), *readers, document.KEYWORDS):
         digest.update(f"{file.relative_to(ROOT).as_posix()} {sha256(file.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 

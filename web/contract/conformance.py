@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from web.contract import objects, rules, structure, yaml_loader
-from web.contract.document import HOME, load
+from web.contract.document import HOME, KEYWORDS, load
 from web.contract.nodes import Node, nodes
 from web.exceptions import ContractError
 
-TABLE = Path(__file__).with_name("keywords.yaml")
 ACCEPTED = ("done", "none")
 # RFC 9110 section 5.1 and section 11.1: field names and authentication schemes have no case.
 _CASELESS = {("Response", "headers"), ("SecurityScheme", "name"), ("SecurityScheme", "scheme")}
@@ -61,7 +60,7 @@ def table() -> dict[str, dict[str, Any]]:
 
 @cache
 def _read() -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = yaml_loader.read(TABLE)
+    content: dict[str, dict[str, Any]] = yaml_loader.read(KEYWORDS)
     return content
 
 

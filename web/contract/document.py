@@ -11,6 +11,8 @@ from typing import Any
 from web.contract.bundle import bundle, follow
 
 HOME = Path(__file__).parents[2] / "openapi" / "openapi.yaml"
+# The table of what the service supports.
+KEYWORDS = Path(__file__).with_name("keywords.yaml")
 METHODS = ("get", "put", "post", "delete", "patch", "head")
 
 

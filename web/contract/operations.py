@@ -51,6 +51,7 @@ class Operation:
         *,
         public_path: str = "",
         require_if_match: bool = False,
+        responses: ResponseCache | None = None,
     ) -> None:
         self.id = node.id
         self.method = node.method
@@ -76,7 +77,7 @@ class Operation:
         typed = (Parameter(p, validators) for p in node.parameters_in("path"))
         self.typed_path = [parameter for parameter in typed if not parameter.is_text]
         self.body = RequestBody(node, validators) if node.request_body else None
-        self.responses = {status: ResponseObject(node, status, validators, public_path) for status in node.by_status}
+        self.responses = (responses or ResponseCache(validators, public_path)).of(node)
         self.success = node.success
         successes = [response for status, response in self.responses.items() if status < 400]
         self.produces = list(dict.fromkeys(m.essence for response in successes for m in response.media_types.values()))
@@ -134,6 +135,27 @@ class ResponseObject:
         for name, header in self.checked_headers.items():
             header.read(header.split(headers[name]) if name in headers else None, violations)
         return iter(violations)
+
+
+class ResponseCache:
+    """The compiled Response Objects of one document; operations that refer to the same error share its object."""
+
+    def __init__(self, validators: ValidatorCache, public_path: str) -> None:
+        self._validators = validators
+        self._public_path = public_path
+        self._compiled: dict[tuple[int, int], ResponseObject] = {}
+
+    def of(self, operation: OperationObject) -> dict[int, ResponseObject]:
+        """The documented responses of an operation by status."""
+        return {status: self._response(operation, status) for status in operation.by_status}
+
+    def _response(self, operation: OperationObject, status: int) -> ResponseObject:
+        """The response; one with a Location is of its operation alone, whose links make it."""
+        key = (status, id(operation.by_status[status]))  # the document is alive as long as the validators
+        found = self._compiled.get(key) or ResponseObject(operation, status, self._validators, self._public_path)
+        if found.location is None:
+            self._compiled[key] = found
+        return found
 
 
 def as_parameter(operation: OperationObject, name: str, header: dict[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from limits import parse
-
 from web.number_cache import FormattedNumbers
 from web.ratelimit.counters import FixedWindowCounter, Window
 
 OFF = "off"
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 ADDRESS, CREDENTIAL, AUTH_FAILURES = "address", "credential", "refusals"
 TOKEN, SHARES = "token", "shares"
 # Strangers choose addresses and tokens: whoever has 16,384 of them has as many quotas, and a higher limit would only
@@ -49,8 +48,8 @@ class Quota:
 
     def with_rate(self, rate: str) -> Quota:
         """The same quota with another rate, such as `1000/minute`."""
-        item = parse(rate)
-        return Quota(self.name, self.per, item.amount, item.get_expiry())
+        requests, _, unit = rate.partition("/")
+        return Quota(self.name, self.per, int(requests), SECONDS[unit])
 
 
 def seconds_until(window: Window) -> int:

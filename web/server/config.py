@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from uvicorn import Config
+from uvicorn.config import Config
 
 
 class ServerConfig(Config):

@@ -5,6 +5,10 @@ Decision 66.
 
 from __future__ import annotations
 
+import web.lazy_imports  # noqa: F401 - must precede every import of structlog or uvicorn
+
+# isort: split
+import gc
 import math
 import os
 import queue
@@ -18,8 +22,8 @@ from functools import partial
 from typing import Any
 
 import structlog
-from uvicorn import Server
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.server import Server
 from uvicorn.supervisors import multiprocess
 
 from web.periodic_thread import PeriodicThread
@@ -78,6 +82,7 @@ class Worker(multiprocess.Process):
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves in the worker's process."""
+        gc.disable()  # as in cli/serving.py: the start of the server enables it
         standard_streams.replace()
         deadline = ShutdownDeadline(self.config.timeout_graceful_shutdown or 0)
         server = GracefulServer(self.config, None, deadline, shares_sockets=True)

@@ -1,0 +1,53 @@
+"""An executor that is made for its first query: a server on PostgreSQL seldom needs the driver of its threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable
+
+from models.db.context import Executor
+
+R = TypeVar("R")
+
+
+class LazyExecutor:
+    """Passes everything on to the executor that `make` returns, in the thread that asks first."""
+
+    is_postgres = True
+
+    def __init__(self, make: Callable[[], Executor]) -> None:
+        self._make = make
+
+    @cached_property
+    def made(self) -> Executor:
+        """The executor."""
+        return self._make()
+
+    @property
+    def in_use(self) -> int:
+        """The number of connections in use."""
+        return self.made.in_use if self._is_made else 0
+
+    @property
+    def _is_made(self) -> bool:
+        return "made" in vars(self)
+
+    def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
+        """All rows. Raises Unavailable."""
+        return self.made.rows(statement, binds)
+
+    def execute(self, statement: Executable, binds: dict[str, Any]) -> int:
+        """The number of rows written. Raises Unavailable."""
+        return self.made.execute(statement, binds)
+
+    def transaction(self, work: Callable[[], R]) -> R:
+        """Runs `work` as one transaction. Raises Unavailable."""
+        return self.made.transaction(work)
+
+    def close(self) -> None:
+        """Closes all connections, if there was a query."""
+        if self._is_made:
+            self.made.close()
