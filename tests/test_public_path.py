@@ -56,6 +56,10 @@ def test_requests_of_the_reference_page_and_the_samples_have_the_path(client: ht
     assert f"({PUBLIC}/docs/api-reference/music/get-collection.md)" in listed
 
 
+def test_root_leads_a_browser_below_the_path(client: httpx.Client) -> None:
+    assert client.get("/", headers={"Accept": "text/html"}).headers["Location"] == f"{PREFIX}/docs"
+
+
 def test_location_has_the_path(client: httpx.Client) -> None:
     made = client.post(COLLECTIONS, json={"name": "Made"})
     assert made.headers["Location"] == f"{PREFIX}{COLLECTIONS}/{made.json()['id']}"

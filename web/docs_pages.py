@@ -1,4 +1,4 @@
-"""Serves /docs, /robots.txt and the contract as YAML; docsite makes the pages and the files.
+"""Serves /docs, /robots.txt, /llms.txt and the contract as YAML; docsite makes the pages and the files.
 
 Decisions 50 to 52 and 87.
 """
@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import HTTPException
 
-from web.context import current_request
+from web.context import RequestContext, current_request
 from web.contract.reading import JSON
 from web.error_envelope import ErrorCatalog
 from web.exceptions import NoSuchEndpoint
@@ -23,7 +24,9 @@ from web.http import preconditions
 from web.http.request_checks import prefers
 
 PATH = "/docs"
-ROBOTS = "/robots.txt"
+FRONT = "/"
+# Files that programs look for at the root of a host.
+AT_ROOT = ("/robots.txt", "/llms.txt")
 NOT_FOUND = "404.html"
 # Generated pages contain this address; when a page is served, the public address replaces it.
 ORIGIN = "http://127.0.0.1:8080"
@@ -36,7 +39,7 @@ _VARY = {"Vary": "Accept-Encoding, Origin"}
 # Caches must revalidate each use of a page, and never a file whose name changes with its content (RFC 8246).
 _REVALIDATED = {"Cache-Control": "no-cache"} | _VARY
 _IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"} | _VARY
-_OF_AN_ERROR = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Origin"}
+_NEGOTIATED = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Origin"}
 
 
 class Page(NamedTuple):
@@ -83,8 +86,8 @@ class EncodedPages:
 
 
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> None:
-    """Registers the routes of PATH, ROBOTS and `yaml_path`; an unknown path gives NoSuchEndpoint in the error envelope,
-    or as a page for a client that prefers HTML.
+    """Registers the routes of PATH, FRONT, AT_ROOT and `yaml_path`; an unknown path gives NoSuchEndpoint in the error
+    envelope, or as a page for a client that prefers HTML.
 
     The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
     """
@@ -97,7 +100,9 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
     for path in (PATH, f"{PATH}/"):
         app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": ""})
     app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
-    app.add_url_rule(ROBOTS, endpoint=ROBOTS, view_func=view, defaults={"path": ROBOTS[1:]})
+    for path in AT_ROOT:
+        app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": path[1:]})
+    app.add_url_rule(FRONT, endpoint=FRONT, view_func=partial(_redirect_to_docs, urlsplit(public_url).path.rstrip("/")))
     app.add_url_rule(yaml_path, endpoint=yaml_path, view_func=_contract_as_yaml)
 
 
@@ -112,6 +117,16 @@ def _page(pages: EncodedPages, public_url: str, path: str) -> EncodedPage:
     return pages.get(path, public_url or _origin(), [coding for coding in ("br", "gzip") if accepted[coding] > 0])
 
 
+def leads_to_docs(context: RequestContext) -> bool:
+    """Whether a browser asks for FRONT; for every other client there is nothing."""
+    front = context.path == FRONT.encode() and context.method in ("GET", "HEAD")
+    return front and prefers(context, "text/html", JSON)
+
+
+def _redirect_to_docs(public_path: str) -> flask.Response:
+    return flask.Response(status=302, headers={"Location": public_path + PATH, **_NEGOTIATED})
+
+
 def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: Exception) -> flask.Response:
     """The error envelope, or the page for an unknown path."""
     if isinstance(error, HTTPException):
@@ -120,7 +135,7 @@ def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: E
     if not isinstance(error, NoSuchEndpoint) or not prefers(current_request.get(), "text/html", JSON):
         return flask.Response(response.body, response.status, response.headers)
     page = _page(pages, public_url, NOT_FOUND)
-    headers = {name: value for name, value in page.headers.items() if name != "ETag"} | _OF_AN_ERROR
+    headers = {name: value for name, value in page.headers.items() if name != "ETag"} | _NEGOTIATED
     return flask.Response(page.body, response.status, headers)
 
 
