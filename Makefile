@@ -57,7 +57,7 @@ test: style types contract ## Everything, under ten minutes: also what is slow, 
 	@$(PYTEST) --all --contract-coverage
 
 test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages, against the server with the demo
-	@$(call debian,curl:curl go:golang javac:default-jdk-headless mvn:maven cargo:cargo php:php-cli ruby:ruby)
+	@$(call debian,curl:curl openssl:openssl go:golang javac:default-jdk-headless mvn:maven cargo:cargo php:php-cli ruby:ruby)
 	@php -m | grep -qx curl || { $(call debian,php-curl:php-curl); }
 	@$(MAKE) --no-print-directory clients LANGUAGES="python typescript go rust java"
 	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_samples.py
