@@ -17,7 +17,7 @@ from tools.testing.thread_server import serving
 PUBLIC, PREFIX = "https://music.example/studio", "/studio"
 COLLECTIONS = f"/v1/music/{demo.ORGANIZATION}/collections"
 # Links of HTML and Markdown, and addresses for the scripts, that begin at the root of the host.
-LINK = re.compile(r"""(?:href=|src=|data-(?:search|minisearch|index|contract)=|\]\()["']?(/[^"')\s]*)""")
+LINK = re.compile(r"""(?:href=|src=|srcset=|data-(?:search|minisearch|index|contract)=|\]\()["']?(/[^"')\s]*)""")
 
 
 @pytest.fixture(scope="module")
