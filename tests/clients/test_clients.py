@@ -17,7 +17,7 @@ import pytest
 from tests.clients import steps
 from tests.clients.languages import LANGUAGES, Language
 from tests.clients.losing_proxy import LosingProxy
-from tests.clients.misbehaving_server import MisbehavingServer
+from tests.clients.misbehaving_server import ELSEWHERE, MisbehavingServer
 from tools.clients import generators
 from tools.clients.__main__ import write
 from tools.clients.generators import DIST, ROOT
@@ -142,7 +142,13 @@ def test_client_handles_the_misbehaving_server(
         }
         assert None not in keys, f"{step['name']}: a change without Idempotency-Key"
         assert len(keys) <= 1, f"{step['name']}: another Idempotency-Key on another attempt"
+        _require_no_key_elsewhere(misbehaving, step["name"])
         assert {request.agent for request in misbehaving.requests} == {language.agent()}, misbehaving.requests
+
+
+def _require_no_key_elsewhere(misbehaving: MisbehavingServer, name: str) -> None:
+    away = [request for request in misbehaving.requests if request.host == ELSEWHERE]
+    assert not any(request.credential for request in away), f"{name}: the key went to another host"
 
 
 NOT_DRIVEN = """The driver of {} does not get a success of these operations of the contract: {}.
