@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.clients import steps
-from tests.clients.languages import LANGUAGES, Language
+from tests.clients.languages import JAVA_PATH, LANGUAGES, Language
 from tests.clients.losing_proxy import LosingProxy
 from tests.clients.misbehaving_server import ELSEWHERE, MisbehavingServer
 from tools.clients import generators
@@ -239,6 +239,34 @@ def test_an_unknown_field_is_refused_before_it_is_sent(driver: Driver, misbehavi
     }
     response = driver.send(step | {"operation": "create_collection", "arguments": {"organization_id": "org_down"}})
     assert (response.get("failure") == "refused") == (not misbehaving.requests)
+
+
+LED = """
+import java.net.http.HttpClient;
+import musicstudio.MusicStudio;
+
+class Led {
+  public static void main(String[] arguments) {
+    var builder = MusicStudio.builder().httpClient(HttpClient.newHttpClient());
+    try {
+      builder.httpClient(HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build());
+    } catch (IllegalArgumentException refused) {
+      System.out.println("refused");
+    }
+  }
+}
+"""
+
+
+def test_java_refuses_an_http_client_that_would_send_the_key_elsewhere() -> None:
+    """All others can tell the HTTP library for each request; the JDK cannot."""
+    language = LANGUAGES["java"]
+    language.require_built()
+    (language.home / "Led.java").write_text(LED, encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", f"java {JAVA_PATH} Led.java"], cwd=language.home, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "refused\n"
 
 
 def test_every_client_has_a_driver() -> None:
