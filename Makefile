@@ -57,7 +57,7 @@ test: style types contract ## Everything, under ten minutes: also what is slow, 
 	@$(PYTEST) --all --contract-coverage
 
 test-samples: $(LINTERS) ## Run every sample of the reference, in ten languages, against the server with the demo
-	@$(call debian,curl:curl go:golang javac:default-jdk-headless mvn:maven cargo:cargo php:php-cli ruby:ruby)
+	@$(call debian,curl:curl openssl:openssl go:golang javac:default-jdk-headless mvn:maven cargo:cargo php:php-cli ruby:ruby)
 	@php -m | grep -qx curl || { $(call debian,php-curl:php-curl); }
 	@$(MAKE) --no-print-directory clients LANGUAGES="python typescript go rust java"
 	@$(BIN)/python -m pytest -q -n 0 tests/proofs/test_samples.py
@@ -127,8 +127,9 @@ explorer: $(TOOLS) ## Pack docsite/static/scalar.js with brotli again, after ano
 workflows: $(LINTERS) ## Run what a client does step by step, the Arazzo document, against the service and against the mock
 	@$(BIN)/python -m tools.workflows
 
-clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go")
-	@$(NODE) $(BIN)/python -m tools.clients $(LANGUAGES)
+clients: $(LINTERS) ## Write the clients in nine languages into dist/clients (LANGUAGES="python go"; to publish: HOMEPAGE= REPOSITORY= GROUP_ID=)
+	@$(NODE) $(BIN)/python -m tools.clients $(LANGUAGES) $(if $(HOMEPAGE),--homepage "$(HOMEPAGE)") \
+		$(if $(REPOSITORY),--repository "$(REPOSITORY)") $(if $(GROUP_ID),--group-id "$(GROUP_ID)")
 
 test-clients: clients ## Compile every client and drive it against the live and a misbehaving server (Go and Rust from the machine)
 	@$(call debian,mvn:maven javac:default-jdk-headless php:php-cli ruby:ruby mcs:mono-mcs mono:mono-runtime $(DRIVEN))

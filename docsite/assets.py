@@ -16,7 +16,7 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 NAMES = ("page.css", "page.js", "search.js", "try-it.js", "explorer.js", "focus.js", "not-found.js", "minisearch.js",
-         "scalar.js", "overview.svg")  # fmt: skip
+         "scalar.js", "overview.svg", "overview-narrow.svg")  # fmt: skip
 _SERVED = re.compile(r"([a-z-]+)\.[0-9a-f]{8}(\.[a-z]+)")
 
 

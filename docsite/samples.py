@@ -20,6 +20,7 @@ from web.contract.reading import JSON
 HOME = Path(__file__).parent / "templates" / "samples"
 NO_CONTENT: tuple[str, dict[str, Any]] = ("*/*", {})
 KEY_VARIABLE = "MUSIC_STUDIO_API_KEY"
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
 class Language(NamedTuple):
@@ -92,6 +93,8 @@ class Request(NamedTuple):
     body: Any
     body_name: str
     response: PrintedResponse
+    keyed: bool = False
+    """Whether it takes an `Idempotency-Key`: a new one each time the sample runs."""
 
 
 def request(operation: Operation, origin: str) -> Request:
@@ -109,6 +112,7 @@ def request(operation: Operation, origin: str) -> Request:
         body=operation.examples(operation.body)[0]["value"] if operation.body else None,
         body_name=_name(operation.body.get("schema", {})) if operation.body else "",
         response=_printed_response(operation),
+        keyed=any(node["name"] == IDEMPOTENCY_KEY and not node.get("required") for node in operation.parameters),
     )
 
 
@@ -208,7 +212,7 @@ def _template(name: str) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - the samples are programs; pages that show them escape
     )
-    environment.globals["key"] = KEY_VARIABLE
+    environment.globals |= {"key": KEY_VARIABLE, "idempotency_key": IDEMPOTENCY_KEY}
     environment.filters |= {
         "camel": client_names.camel,
         "pascal": client_names.pascal,

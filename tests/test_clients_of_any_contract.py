@@ -2,18 +2,22 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from settings import ROOT
 from tests.clients.languages import CLASSPATH, DRIVERS, JAVA_SOURCES, JAVAC, JAVADOC, LANGUAGES, MAVEN
+from tools.clients import __main__ as clients
 from tools.clients import generators, model, templates
 from tools.clients.names import NameClash
+from tools.clients.shapes import Shape
 from tools.testing import keyword_cases, merged_contracts, small_service
 from tools.testing.small_service import Document
 from web.contract import conformance
@@ -44,7 +48,9 @@ AWKWARD = small_service.document(
             "type": "object",
             "description": "Of <b> and [c], `d and https://music.example/f.",
             "required": ["box"],
-            "properties": _FIELDS | {"parent": _TREE, "box": {"type": "array", "items": _TREE}},
+            "properties": _FIELDS
+            | {"parent": {"nullable": True, "allOf": [_TREE]}, "box": {"type": "array", "items": _TREE}}
+            | {"move": {"allOf": [_TREE, {"properties": {"to": {"type": "string"}}}]}},
         }
     },
 )
@@ -68,6 +74,53 @@ def test_merged_contracts_have_every_case_and_are_served(contracts: list[Documen
     numbers = {path.split("/")[1] for contract in contracts for path in contract["paths"]}
     assert numbers == {f"c{number}" for number in range(len(keyword_cases.cases()))}
     assert [conformance.findings(contract) for contract in contracts] == [[]] * len(contracts)
+
+
+def test_an_object_in_itself_is_one_model() -> None:
+    read = {found.name: {field.name: field.shape for field in found.properties} for found in model.read(AWKWARD).models}
+    assert {name for name in read if name.startswith("Option")} == {"Option", "OptionMove"}
+    assert read["Option"]["parent"] == read["OptionMove"]["parent"] == Shape("model", name="Option", nullable=True)
+    assert read["Option"]["move"] == read["OptionMove"]["move"] == Shape("model", name="OptionMove")
+
+
+_METADATA = {
+    "python": "pyproject.toml", "typescript": "package.json", "rust": "Cargo.toml", "java": "pom.xml",
+    "kotlin": "pom.xml", "php": "composer.json", "ruby": "music_studio_client.gemspec",
+    "csharp": "src/MusicStudioClient/MusicStudioClient.csproj",
+}  # fmt: skip
+
+
+def test_metadata_has_the_addresses_of_the_publisher_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homepage, repository, group = "https://music.invalid/clients", "https://git.invalid/clients", "invalid.music"
+    options = ["--homepage", homepage, "--repository", repository, "--group-id", group]
+    unknown = _metadata(tmp_path / "unknown", monkeypatch)
+    known = _metadata(tmp_path / "known", monkeypatch, *options)
+    assert {name: sorted(filter(_is_invented, _ADDRESS.findall(text))) for name, text in unknown.items()} == {
+        name: [] for name in _METADATA
+    }
+    assert {name for name, text in known.items() if homepage in text and repository in text} == set(_METADATA)
+    assert {name for name, text in known.items() if f"<groupId>{group}</groupId>" in text} == {"java", "kotlin"}
+
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
+_STANDARDS = ("maven.apache.org", "www.w3.org", "spdx.org", "opensource.org")
+
+
+def _is_invented(address: str) -> bool:
+    return urlsplit(address).hostname not in _STANDARDS
+
+
+def _metadata(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> dict[str, str]:
+    """The file with the metadata of each package, as `make clients` writes it with these options."""
+    for name in ("DIST", "WORK"):
+        monkeypatch.setattr(generators, name, folder / name)
+        monkeypatch.setattr(clients, name, folder / name)
+    monkeypatch.setattr(sys, "argv", ["make clients", *options, *_METADATA])
+    monkeypatch.chdir(folder.parent)
+    clients.main()
+    return {name: (folder / "DIST" / name / file).read_text(encoding="utf-8") for name, file in _METADATA.items()}
 
 
 def test_clients_in_python_are_generated_typed_and_imported(contracts: list[Document], tmp_path: Path) -> None:

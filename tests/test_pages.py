@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from docsite import assets
-from tools.testing.service import ROOT
+from tools.testing.service import ROOT, assert_envelope
 from web.docs_pages import ORIGIN
 
 LONG = "a." * 127 + "a"
@@ -132,12 +132,36 @@ def test_browser_gets_a_page_for_an_unknown_path(reader: httpx.Client, path: str
     assert 'class="search"' in response.text
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_root_leads_a_browser_to_the_documentation(reader: httpx.Client, method: str) -> None:
+    response = reader.request(method, "/", headers={"Accept": BROWSER})
+    assert (response.status_code, response.headers["location"]) == (302, "/docs")
+    assert (response.content, response.headers["cache-control"]) == (b"", "no-store")
+    assert "Accept" in response.headers["vary"].split(", ")
+
+
+@pytest.mark.parametrize(
+    ("method", "accept"),
+    [("GET", "*/*"), ("GET", "application/json"), ("GET", f"application/json,{BROWSER}"), ("POST", BROWSER)],
+)
+def test_root_is_no_endpoint_for_an_api_client(reader: httpx.Client, method: str, accept: str) -> None:
+    assert_envelope(reader.request(method, "/", headers={"Accept": accept}), "ENDPOINT_NOT_FOUND")
+
+
+def test_llms_txt_is_at_the_root_too(reader: httpx.Client) -> None:
+    at_root, below = reader.get("/llms.txt"), reader.get("/docs/llms.txt")
+    assert (at_root.status_code, at_root.content) == (200, below.content)
+    assert at_root.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert reader.get("/llms.txt", headers={"If-None-Match": at_root.headers["etag"]}).status_code == 304
+
+
 def test_robots_and_sitemap_name_the_pages(reader: httpx.Client) -> None:
     origin = str(reader.base_url).rstrip("/")
     robots = reader.get("/robots.txt")
     assert robots.headers["content-type"] == "text/plain; charset=utf-8"
     assert robots.text.splitlines() == [
-        "User-agent: *", "Allow: /docs", "Disallow: /", f"Sitemap: {origin}/docs/sitemap.xml",
+        "User-agent: *", "Allow: /docs", "Allow: /llms.txt", "Allow: /$", "Disallow: /",
+        f"Sitemap: {origin}/docs/sitemap.xml",
     ]  # fmt: skip
     listed = re.findall("<loc>([^<]+)</loc>", reader.get("/docs/sitemap.xml").text)
     assert {f"{origin}{path}" for path in (FRONT, EXPLORER, OPERATION)} < set(listed)

@@ -110,3 +110,10 @@ def test_paths_are_below_the_path_of_the_server(server: dict[str, Any], base: st
     paths = {"/it": {"get": operation("get_it", {"200": response(TEXT)})}}
     with served(paths, {"get_it": lambda: "found"}, server=server) as service:
         assert service.client.get(f"{service.url}{base}/it").json() == "found"
+
+
+def test_an_operation_at_the_root_goes_before_the_way_to_the_documentation() -> None:
+    paths = {"/": {"get": operation("get_root", {"200": response(TEXT)})}}
+    with served(paths, {"get_root": lambda: "found"}, server={"url": "/"}) as service:
+        found = service.client.get(f"{service.url}/", headers={"Accept": "text/html,*/*;q=0.8"})
+        assert (found.status_code, found.json()) == (200, "found")

@@ -17,7 +17,7 @@ from tools.testing.thread_server import serving
 PUBLIC, PREFIX = "https://music.example/studio", "/studio"
 COLLECTIONS = f"/v1/music/{demo.ORGANIZATION}/collections"
 # Links of HTML and Markdown, and addresses for the scripts, that begin at the root of the host.
-LINK = re.compile(r"""(?:href=|src=|data-(?:search|minisearch|index|contract)=|\]\()["']?(/[^"')\s]*)""")
+LINK = re.compile(r"""(?:href=|src=|srcset=|data-(?:search|minisearch|index|contract)=|\]\()["']?(/[^"')\s]*)""")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,10 @@ def test_requests_of_the_reference_page_and_the_samples_have_the_path(client: ht
     assert f'curl "{PUBLIC}/v1/music/' in text
     listed = client.get("/docs/llms.txt").text
     assert f"({PUBLIC}/docs/api-reference/music/get-collection.md)" in listed
+
+
+def test_root_leads_a_browser_below_the_path(client: httpx.Client) -> None:
+    assert client.get("/", headers={"Accept": "text/html"}).headers["Location"] == f"{PREFIX}/docs"
 
 
 def test_location_has_the_path(client: httpx.Client) -> None:

@@ -13,9 +13,10 @@ from markupsafe import escape
 
 from docsite import guides, html, samples
 from docsite.objects import objects
-from docsite.operations import operations
+from docsite.operations import Operation, operations
 from tools.testing.service import ROOT, Services
 from web.contract import document as contract
+from web.docs_pages import ORIGIN
 from web.error_envelope import ErrorCatalog
 
 HOME = "/docs/api-reference/music"
@@ -69,6 +70,19 @@ def test_a_page_shows_every_error_that_the_operation_documents(reader: httpx.Cli
         assert shown == [example.value for example in operation.errors]
         documented = {status for status in operation.by_status if status >= 400}
         assert {block["error"]["status"] for block in shown} == documented
+
+
+@pytest.mark.parametrize("language", [it for it in samples.LANGUAGES if not it.template.startswith("client.")])
+def test_samples_without_a_client_make_a_new_key_for_what_takes_one(language: samples.Language) -> None:
+    keyed = {operation.id for operation in OPERATIONS if "Idempotency-Key" in _headers_of(operation)}
+    sent = {o.id: re.findall("Idempotency-Key.*", samples.write(o, language, ORIGIN)) for o in OPERATIONS}
+    assert keyed == {name for name, lines in sent.items() if lines} >= {"create_collection", "create_generation"}
+    random = re.compile(r"openssl rand|uuid4\(\)|randomUUID\(\)|random_bytes|SecureRandom")
+    assert all(random.search(line) for lines in sent.values() for line in lines)
+
+
+def _headers_of(operation: Operation) -> set[str]:
+    return {node["name"] for node in operation.parameters_in("header")}
 
 
 def test_errors_page_has_one_anchor_per_code(reader: httpx.Client) -> None:

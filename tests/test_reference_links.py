@@ -38,7 +38,10 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         for name, value in attributes:
-            if name in ("href", "src", "data-index", "data-search", "data-minisearch", "data-contract") and value:
+            if (
+                name in ("href", "src", "srcset", "data-index", "data-search", "data-minisearch", "data-contract")
+                and value
+            ):
                 self.links.append(value)
             if name == "id" and value:
                 self.ids.append(value)

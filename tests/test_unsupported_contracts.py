@@ -112,6 +112,10 @@ SERVED: dict[str, Document] = {
 }
 REFUSED: dict[str, tuple[Document, tuple[str, ...]]] = {
     "two variables of other names": (_paths("/a/{b}", "/a/{c}"), ("two templates of one form: `/a/{b}` and `/a/{c}`",)),
+    "a file of the documentation": (
+        document({"/llms.txt": {"get": operation("get_list")}}) | {"servers": [{"url": "/"}]},
+        ("template below the documentation: `/llms.txt`",),
+    ),
     "basic authentication": (_scheme("BearerAuth", scheme="basic"), ("`scheme: basic`: Write `bearer`.",)),
     "a cookie": (_get(parameter("a", "cookie")), ("/things GET: `in: cookie`",)),
     "a body of DELETE": (

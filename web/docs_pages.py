@@ -1,6 +1,6 @@
-"""The pages of /docs and /robots.txt, encoded for the web; docsite makes them, and web/flask_pages.py serves them.
+"""The pages of /docs, /robots.txt and /llms.txt, encoded for the web.
 
-Decisions 50 to 52 and 87.
+docsite makes them, and web/flask_pages.py serves them. Decisions 50 to 52 and 87.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
+from web.context import RequestContext
+from web.contract.reading import JSON
 from web.exceptions import NoSuchEndpoint
+from web.http.request_checks import prefers
 
 PATH = "/docs"
-ROBOTS = "/robots.txt"
+FRONT = "/"
+# Files that programs look for at the root of a host.
+AT_ROOT = ("/robots.txt", "/llms.txt")
 NOT_FOUND = "404.html"
 # Generated pages contain this address; when a page is served, the public address replaces it.
 ORIGIN = "http://127.0.0.1:8080"
@@ -68,6 +73,12 @@ class EncodedPages:
     def _with_origin(self, path: str, origin: str, coding: str) -> EncodedPage:
         page = self._page(path)
         return _encode(page._replace(content=page.content.replace(ORIGIN.encode(), origin.encode())), coding)
+
+
+def leads_to_docs(context: RequestContext) -> bool:
+    """Whether a browser asks for FRONT; for every other client there is nothing."""
+    front = context.path == FRONT.encode() and context.method in ("GET", "HEAD")
+    return front and prefers(context, "text/html", JSON)
 
 
 def _existing(make: PageFactory, path: str) -> Page:

@@ -1,4 +1,4 @@
-"""Serves /docs, /robots.txt and the contract as YAML with Flask, which is imported for the first request of them.
+"""Serves /docs, /robots.txt, /llms.txt and the contract as YAML with Flask, imported for the first request of them.
 
 Decisions 1 and 87.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from urllib.parse import urlsplit
 
 import flask
 from connexion.apps.flask import FlaskASGIApp
@@ -15,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from web.asgi import Receive, Scope, Send
 from web.context import current_request
 from web.contract.reading import JSON
-from web.docs_pages import NOT_FOUND, ORIGIN, PATH, REVALIDATED, ROBOTS, EncodedPage, EncodedPages, PageFactory
+from web.docs_pages import AT_ROOT, FRONT, NOT_FOUND, ORIGIN, PATH, REVALIDATED, EncodedPage, EncodedPages, PageFactory
 from web.error_envelope import ErrorCatalog
 from web.exceptions import NoSuchEndpoint
 from web.http import preconditions
@@ -23,7 +24,7 @@ from web.http.request_checks import prefers
 
 # A host name has at most 255 bytes (RFC 1035 section 2.3.4); it is put into each page up to 130 times.
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-_OF_AN_ERROR = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Origin"}
+_NEGOTIATED = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding, Origin"}
 
 
 class FlaskPages:
@@ -42,8 +43,8 @@ class FlaskPages:
 
 
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> None:
-    """Registers the routes of PATH, ROBOTS and `yaml_path`; an unknown path gives NoSuchEndpoint in the error envelope,
-    or as a page for a client that prefers HTML.
+    """Registers the routes of PATH, FRONT, AT_ROOT and `yaml_path`; an unknown path gives NoSuchEndpoint in the error
+    envelope, or as a page for a client that prefers HTML.
 
     The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
     """
@@ -56,7 +57,9 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
     for path in (PATH, f"{PATH}/"):
         app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": ""})
     app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
-    app.add_url_rule(ROBOTS, endpoint=ROBOTS, view_func=view, defaults={"path": ROBOTS[1:]})
+    for path in AT_ROOT:
+        app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": path[1:]})
+    app.add_url_rule(FRONT, endpoint=FRONT, view_func=partial(_redirect_to_docs, urlsplit(public_url).path.rstrip("/")))
     app.add_url_rule(yaml_path, endpoint=yaml_path, view_func=_contract_as_yaml)
 
 
@@ -71,6 +74,10 @@ def _page(pages: EncodedPages, public_url: str, path: str) -> EncodedPage:
     return pages.get(path, public_url or _origin(), [coding for coding in ("br", "gzip") if accepted[coding] > 0])
 
 
+def _redirect_to_docs(public_path: str) -> flask.Response:
+    return flask.Response(status=302, headers={"Location": public_path + PATH, **_NEGOTIATED})
+
+
 def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: Exception) -> flask.Response:
     """The error envelope, or the page for an unknown path."""
     if isinstance(error, HTTPException):
@@ -79,7 +86,7 @@ def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: E
     if not isinstance(error, NoSuchEndpoint) or not prefers(current_request.get(), "text/html", JSON):
         return flask.Response(response.body, response.status, response.headers)
     page = _page(pages, public_url, NOT_FOUND)
-    headers = {name: value for name, value in page.headers.items() if name != "ETag"} | _OF_AN_ERROR
+    headers = {name: value for name, value in page.headers.items() if name != "ETag"} | _NEGOTIATED
     return flask.Response(page.body, response.status, headers)
 
 

@@ -1,8 +1,8 @@
 """Middleware in Connexion's middleware list that executes the operations of the contract.
 
 Connexion passes the specification and the resolver to `add_api`, and each operation is compiled once. A request is then
-routed, authenticated, rate-limited, bound, dispatched and sent here. Requests for /docs, for /robots.txt and for the
-contract as YAML go on to Flask. Decision 1.
+routed, authenticated, rate-limited, bound, dispatched and sent here. Requests for /docs, for the files at the root and
+for the contract as YAML go on to Flask. Decision 1.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class OperationMiddleware(SpecMiddleware):
         self.require_if_match = require_if_match
         self.public_path = public_path
         self.router = Router([])
-        self.pages = {docs_pages.PATH.encode(), docs_pages.ROBOTS.encode(), views.yaml_path(document).encode()}
+        self.pages = {p.encode() for p in (docs_pages.PATH, *docs_pages.AT_ROOT, views.yaml_path(document))}
+        self.has_front = any(node.path == docs_pages.FRONT for node in operations(document))
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""
@@ -110,7 +111,7 @@ class OperationMiddleware(SpecMiddleware):
                 await streaming.send_pieces(response.pieces, context.scope, receive, send)
 
     async def _respond(self, context: RequestContext, receive: Receive) -> Response:
-        if context.path in self.pages or context.path.startswith(_BELOW_DOCS):
+        if self._is_page(context):
             return await self._pages(context, receive)
         if context.method == "OPTIONS":
             return self._options(context)
@@ -181,6 +182,11 @@ class OperationMiddleware(SpecMiddleware):
     def _options(self, context: RequestContext) -> Response:
         methods = allow(self.router.methods(context.path)[0])
         return Response(204, {"allow": methods} | self.cors.preflight(context.headers, methods), b"")
+
+    def _is_page(self, context: RequestContext) -> bool:
+        if context.path in self.pages or context.path.startswith(_BELOW_DOCS):
+            return True
+        return not self.has_front and docs_pages.leads_to_docs(context)
 
     async def _pages(self, context: RequestContext, receive: Receive) -> Response:
         """Flask's response."""

@@ -17,15 +17,22 @@ HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 WAIT_SECONDS = 1
 TOO_LONG_SECONDS = 3600
 LONG_SECONDS = 30
+# Another name of the host, and so another origin.
+ELSEWHERE = "localhost"
 
 
 class RecordedRequest(NamedTuple):
-    """One received request; `early` if it came before the Retry-After of the previous response had passed."""
+    """One received request; `early` if it came before the Retry-After of the previous response had passed.
+
+    `host` is the name by which the client has found the server, and `credential` is the API key that it sent.
+    """
 
     method: str
     key: str | None
     agent: str
     early: bool
+    host: str
+    credential: str | None
 
 
 class CannedResponse(NamedTuple):
@@ -58,9 +65,9 @@ class MisbehavingServer(ThreadingHTTPServer):
     def record(self, method: str, headers: Message) -> int:
         """Records a request and returns the number of earlier ones."""
         early = time.monotonic() < self.not_before
-        self.requests.append(
-            RecordedRequest(method, headers.get("Idempotency-Key"), headers.get("User-Agent", ""), early)
-        )
+        named = headers.get("Idempotency-Key"), headers.get("User-Agent", "")
+        host, credential = headers.get("Host", "").partition(":")[0], headers.get("X-API-Key")
+        self.requests.append(RecordedRequest(method, *named, early, host, credential))
         return len(self.requests) - 1
 
     def shutdown(self) -> None:
@@ -90,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(response)
 
     def _write(self, response: CannedResponse) -> None:
-        size = len(response.body) if not response.pause else len(response.body) // 10 + 1
+        size = max(len(response.body), 1) if not response.pause else len(response.body) // 10 + 1
         for start in range(0, len(response.body), size):
             self.server.closing.wait(response.pause)
             self.wfile.write(response.body[start : start + size])
@@ -113,6 +120,12 @@ def _error(name: str, headers: Mapping[str, str] = {}, **news: str) -> CannedRes
     return CannedResponse(whole["error"]["status"], _json(whole | {"error": whole["error"] | news}), headers)
 
 
+def _resolved_share() -> dict[str, Any]:
+    operation = contract.document()["paths"]["/music/shared/{token}"]["get"]
+    value: dict[str, Any] = operation["responses"]["200"]["content"]["application/json"]["example"]
+    return value
+
+
 def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
@@ -123,6 +136,18 @@ def _fine(handler: _Handler, **fields: object) -> CannedResponse:
 
 def _first(fault: CannedResponse) -> Callable[[_Handler, int], CannedResponse]:
     return lambda handler, before: _fine(handler) if before else fault
+
+
+def _elsewhere(status: int, found: object = None) -> Callable[[_Handler, int], CannedResponse]:
+    """Leads to another host, on which there is everything."""
+
+    def respond(handler: _Handler, before: int) -> CannedResponse:
+        if handler.headers.get("Host", "").startswith(ELSEWHERE):
+            return CannedResponse(200, _json(found or _example("FocusSessions")))
+        place = f"http://{ELSEWHERE}:{handler.server.server_address[1]}{handler.path}"
+        return CannedResponse(status, b"", {"Location": place})
+
+    return respond
 
 
 def _slow(handler: _Handler, before: int) -> CannedResponse:
@@ -147,6 +172,9 @@ FAULTS: dict[str, Callable[[_Handler, int], CannedResponse]] = {
     "org_gateway": lambda handler, before: CannedResponse(502, HTML, {"Content-Type": "text/html"}),
     "org_cut": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40], length=200),
     "org_half": lambda handler, before: CannedResponse(200, _json(_example("FocusSessions"))[:40]),
+    "org_moved": _elsewhere(302),
+    "org_kept": _elsewhere(307),
+    "shared": _elsewhere(303, _resolved_share()),
     "org_slow": _slow,
     "org_trickle": lambda handler, before: _fine(handler)._replace(pause=0.4),
     "org_stalled": lambda handler, before: _fine(handler)._replace(pause=0.01, length=20),

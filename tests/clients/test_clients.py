@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.clients import steps
-from tests.clients.languages import LANGUAGES, Language
+from tests.clients.languages import JAVA_PATH, LANGUAGES, Language
 from tests.clients.losing_proxy import LosingProxy
-from tests.clients.misbehaving_server import MisbehavingServer
+from tests.clients.misbehaving_server import ELSEWHERE, MisbehavingServer
 from tools.clients import generators
 from tools.clients.__main__ import write
 from tools.clients.generators import DIST, ROOT
@@ -142,7 +142,13 @@ def test_client_handles_the_misbehaving_server(
         }
         assert None not in keys, f"{step['name']}: a change without Idempotency-Key"
         assert len(keys) <= 1, f"{step['name']}: another Idempotency-Key on another attempt"
+        _require_no_key_elsewhere(misbehaving, step["name"])
         assert {request.agent for request in misbehaving.requests} == {language.agent()}, misbehaving.requests
+
+
+def _require_no_key_elsewhere(misbehaving: MisbehavingServer, name: str) -> None:
+    away = [request for request in misbehaving.requests if request.host == ELSEWHERE]
+    assert not any(request.credential for request in away), f"{name}: the key went to another host"
 
 
 NOT_DRIVEN = """The driver of {} does not get a success of these operations of the contract: {}.
@@ -233,6 +239,34 @@ def test_an_unknown_field_is_refused_before_it_is_sent(driver: Driver, misbehavi
     }
     response = driver.send(step | {"operation": "create_collection", "arguments": {"organization_id": "org_down"}})
     assert (response.get("failure") == "refused") == (not misbehaving.requests)
+
+
+LED = """
+import java.net.http.HttpClient;
+import musicstudio.MusicStudio;
+
+class Led {
+  public static void main(String[] arguments) {
+    var builder = MusicStudio.builder().httpClient(HttpClient.newHttpClient());
+    try {
+      builder.httpClient(HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build());
+    } catch (IllegalArgumentException refused) {
+      System.out.println("refused");
+    }
+  }
+}
+"""
+
+
+def test_java_refuses_an_http_client_that_would_send_the_key_elsewhere() -> None:
+    """All others can tell the HTTP library for each request; the JDK cannot."""
+    language = LANGUAGES["java"]
+    language.require_built()
+    (language.home / "Led.java").write_text(LED, encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", f"java {JAVA_PATH} Led.java"], cwd=language.home, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "refused\n"
 
 
 def test_every_client_has_a_driver() -> None:

@@ -16,7 +16,7 @@ const HOME = "/docs/api-reference/music";
 const OPERATION = { slug: "get-collection", link: "Get a music collection", path: "/music/{organization_id}/collections/{collection_id}" };
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const seen = { requests: [], complaints: [], views: {}, findings: {}, dialogs: {}, lost: {}, explorer: {} };
+const seen = { requests: [], complaints: [], views: {}, findings: {}, dialogs: {}, lost: {}, explorer: {}, drawn: {} };
 
 async function open(browser, options, path) {
   const context = await browser.newContext({ ...options, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
@@ -49,6 +49,7 @@ async function look(browser, name) {
     // Not window.innerWidth: a phone's browser zooms out until all of a page that is too wide is in the window.
     const overflow = (await page.evaluate(() => document.documentElement.scrollWidth)) > VIEWS[name].viewport.width;
     seen.views[`${name} ${path}`] = { title: await page.locator("h1").first().innerText(), overflow };
+    if (path === "/docs") seen.drawn[name] = await page.locator(".story img").evaluate((drawn) => drawn.clientWidth / drawn.naturalWidth);
     if (pictured.includes(path)) await takePicture(page, `${folder}/${name}${path.replaceAll("/", "-")}.png`);
   }
   await search(page, "COLLECTION_FULL");

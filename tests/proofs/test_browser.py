@@ -62,6 +62,11 @@ def test_every_page_shows_its_title_without_overflow(visit: Visit, view: str) ->
     assert found == {path: {"title": title, "overflow": False} for path, title in TITLES.items()}
 
 
+def test_picture_of_the_overview_is_drawn_in_its_size(visit: Visit) -> None:
+    assert visit.seen["drawn"].keys() == set(VIEWS)
+    assert {view: scale for view, scale in visit.seen["drawn"].items() if not 0.9 < scale <= 1} == {}
+
+
 def test_axe_finds_nothing_on_any_page(visit: Visit) -> None:
     assert len(visit.seen["views"]) == len(VIEWS) * len(TITLES)
     assert visit.seen["findings"] == {}

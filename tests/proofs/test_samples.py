@@ -110,6 +110,7 @@ def _assert_request(operation: Operation, exchange: RecordedExchange, demo: Demo
     wanted = samples.request(operation, demo.recorder.url)
     assert (exchange.method, demo.recorder.url + exchange.target) == (operation.method, wanted.url)
     assert exchange.headers["X-API-Key"] == (demo.key if operation.secured else None)
+    assert (exchange.headers[samples.IDEMPOTENCY_KEY] is not None) == wanted.keyed
     assert (json.loads(exchange.body) if exchange.body else None) == wanted.body
 
 

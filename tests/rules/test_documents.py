@@ -3,6 +3,8 @@
 import json
 import re
 import tomllib
+from collections.abc import Iterator
+from typing import Any
 
 from tests.rules.tree import ROOT
 from web.contract import document as contract
@@ -25,6 +27,25 @@ def test_project_files_have_the_contract_version() -> None:
         "pyproject.toml, package.json and info.version of openapi/openapi.yaml carry one version: change all three, "
         "then `make lock`."
     )
+
+
+def test_examples_of_the_contract_have_its_version() -> None:
+    document = contract.document()
+    due = {name: document["info"][name] for name in ("title", "version")}
+    shown = list(_contracts_in(document["paths"])) + list(_contracts_in(document["components"]))
+    assert len(shown) > 3
+    assert [found["info"] for found in shown if found["info"] != due] == [], (
+        f"An example of openapi/ that shows the contract itself has another version than {due['version']}."
+    )
+
+
+def _contracts_in(node: Any) -> Iterator[dict[str, Any]]:
+    """The examples of an OpenAPI document in a node."""
+    if isinstance(node, dict) and {"openapi", "info", "paths"} <= node.keys() and isinstance(node["openapi"], str):
+        yield node
+    parts = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for part in parts:
+        yield from _contracts_in(part)
 
 
 def test_readme_names_make_run_and_make_test() -> None:

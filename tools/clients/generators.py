@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tools.clients import go, java, model, python, rust, templates, typescript
+from tools.clients.model import Publisher
 from web.contract import document as strict
 from web.contract import relaxed_contract
 
@@ -50,23 +51,23 @@ def client_contract(contract: dict[str, Any] | None = None) -> dict[str, Any]:
     return document
 
 
-def from_templates(languages: Sequence[str], contract: dict[str, Any], done: Done) -> None:
+def from_templates(languages: Sequence[str], contract: dict[str, Any], done: Done, publisher: Publisher) -> None:
     """Writes the clients of the languages that have templates of ours; calls `done` for each."""
-    client = model.read(contract)
+    client = model.read(contract, publisher)
     for language in languages:
         templates.write(HOME / language, OWN[language], client, DIST / language)
         shutil.copy(ROOT / "CHANGELOG.md", DIST / language)
         done(language)
 
 
-def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: Done) -> None:
+def openapi_generator(languages: Sequence[str], document: dict[str, Any], done: Done, publisher: Publisher) -> None:
     """Writes the clients of several languages in one run; calls `done` for each."""
     if not languages:
         return
     contract = WORK / "openapi.json"
     contract.write_text(json.dumps(document), encoding="utf-8")
     patches = {name: yaml.safe_load(RECIPES[name].read_text("utf-8")).get("patch", []) for name in languages}
-    recipes = [_recipe(language, contract, document) for language in languages]
+    recipes = [_recipe(language, contract, document, publisher) for language in languages]
     run_recipes(recipes, done)
     for language in languages:
         shutil.rmtree(DIST / language / ".openapi-generator")
@@ -84,7 +85,7 @@ def run_recipes(recipes: Sequence[str], done: Done) -> None:
         raise Failed("".join(output)[-4000:])
 
 
-def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
+def _recipe(language: str, contract: Path, document: dict[str, Any], publisher: Publisher) -> str:
     """Writes a recipe with the common options: paths, version, and no generated tests; returns its file."""
     own = yaml.safe_load(RECIPES[language].read_text(encoding="utf-8"))
     own.pop("patch", None)
@@ -97,10 +98,12 @@ def _recipe(language: str, contract: Path, document: dict[str, Any]) -> str:
         "globalProperties": {"apiTests": "false", "modelTests": "false"},
     }
     properties = dict.fromkeys(("packageVersion", "artifactVersion", "gemVersion"), version)
-    properties |= {"homepage": model.homepage(document)} if model.homepage(document) else {}
     properties |= {"hideGenerationTimestamp": True, "httpUserAgent": f"music-studio-client-{language}/{version}"}
     written = WORK / f"{language}.yaml"
-    own["additionalProperties"] = properties | own.get("additionalProperties", {})
+    known = model.completed(publisher, document)
+    given = {"homepage": known.homepage, "repository": known.repository, "groupId": known.group_id}
+    properties |= own.get("additionalProperties", {}) | {name: value for name, value in given.items() if value}
+    own["additionalProperties"] = properties
     written.write_text(yaml.safe_dump(common | own), encoding="utf-8")
     return str(written)
 

@@ -119,13 +119,24 @@ class Credential(NamedTuple):
     prefix: str
 
 
+class Publisher(NamedTuple):
+    """What only whoever publishes the clients knows: addresses of the web, and the namespace of Maven Central."""
+
+    homepage: str = ""
+    repository: str = ""
+    group_id: str = ""
+
+
+NOBODY = Publisher()
+
+
 class Client(NamedTuple):
     """All that the templates need."""
 
     title: str
     version: str
     license: str
-    homepage: str
+    publisher: Publisher
     base_path: str
     resources: list[Resource]
     models: list[Model]
@@ -143,7 +154,7 @@ class Client(NamedTuple):
         return [error.code for error in self.errors if error.final]
 
 
-def read(contract: dict[str, Any]) -> Client:
+def read(contract: dict[str, Any], publisher: Publisher = NOBODY) -> Client:
     """The client of a contract. Raises NameClash."""
     document = relaxed_contract.relax(contract, with_own_servers=True)
     shapes = Shapes(document)
@@ -155,7 +166,7 @@ def read(contract: dict[str, Any]) -> Client:
         title=info["title"],
         version=info["version"],
         license=info.get("license", {}).get("name", ""),
-        homepage=homepage(document),
+        publisher=completed(publisher, document),
         base_path=next((op.path.removesuffix(op.template) for op in operations(document) if not op.has_own_server), ""),
         resources=resources,
         models=[model for model in shapes.models.values() if model.sent or model.read],
@@ -250,10 +261,11 @@ def _details(shapes: Shapes) -> list[Property]:
     return model.properties if model else []
 
 
-def homepage(document: dict[str, Any]) -> str:
-    """The address of the documentation or of the server, if the contract has a whole one."""
-    found = [document.get("externalDocs", {}), *document.get("servers", ())]
-    return next((node["url"] for node in found if node.get("url", "").startswith("https://")), "")
+def completed(publisher: Publisher, document: dict[str, Any]) -> Publisher:
+    """With the address of the documentation or of the server as homepage, if none is given and the contract has one."""
+    nodes = [document.get("externalDocs", {}), *document.get("servers", ())]
+    found = next((node["url"] for node in nodes if node.get("url", "").startswith("https://")), "")
+    return publisher._replace(homepage=publisher.homepage or found)
 
 
 def _credential(document: dict[str, Any]) -> Credential:

@@ -12,6 +12,8 @@ from web.contract.document import lookup
 from web.contract.relaxed_contract import KNOWN_VALUES
 
 SCHEMAS = "#/components/schemas/"
+# What may stand beside an `allOf` of one part without changing the type.
+_ANNOTATIONS = {"nullable", "title", "description", "example", "default", "deprecated", "readOnly", "writeOnly"}
 
 
 class Shape(NamedTuple):
@@ -75,14 +77,26 @@ class Shapes:
         self.enumerations: dict[str, Enumeration] = {}
         self._owners: dict[str, str] = {}
         self._following: list[str] = []
+        self._open: dict[int, str] = {}  # the hints of the schemas that are being read, by identity
 
     def of(self, schema: dict[str, Any], hint: str) -> Shape:
         """The type of a schema; `hint` names it if it is an object without a name."""
         if "$ref" in schema:
             return self._referenced(schema["$ref"])
-        schema = self._merged(schema)
-        shape = self._plain(schema, hint)
-        return shape._replace(nullable=bool(schema.get("nullable", False)))
+        if schema.keys() - _ANNOTATIONS == {"allOf"} and len(schema["allOf"]) == 1:
+            shape = self.of(schema["allOf"][0], hint)
+            return shape._replace(nullable=bool(schema.get("nullable", shape.nullable)))
+        merged = self._merged(schema)
+        shape = self._opened(schema, merged, hint)
+        return shape._replace(nullable=bool(merged.get("nullable", False)))
+
+    def _opened(self, schema: dict[str, Any], merged: dict[str, Any], hint: str) -> Shape:
+        if id(schema) in self._open:
+            return self._model_of(self._open[id(schema)])
+        self._open[id(schema)] = hint
+        shape = self._plain(merged, hint)
+        del self._open[id(schema)]
+        return shape
 
     def mark(self, shape: Shape | None, way: str) -> None:
         """Marks the models in a type as `sent` or as `read`."""
@@ -98,12 +112,16 @@ class Shapes:
     def _referenced(self, reference: str) -> Shape:
         target, name = lookup(self.document, {"$ref": reference}), reference.removeprefix(SCHEMAS)
         if reference in self._following:
-            known = client_names.pascal(name) in self.models
-            return Shape("model", name=client_names.pascal(name)) if known else ANY
+            return self._model_of(name)
         self._following.append(reference)
         shape = self.of(target, name)
         self._following.pop()
         return shape
+
+    def _model_of(self, hint: str) -> Shape:
+        """The model of a schema that is being read, where it occurs in itself; any value if it is no model."""
+        name = client_names.pascal(hint)
+        return Shape("model", name=name) if name in self.models else ANY
 
     def _merged(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The schema with the parts of its `allOf` in it."""

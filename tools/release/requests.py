@@ -106,7 +106,8 @@ def _as_text(request: Request) -> str:
 
 def _headers(request: Request) -> dict[str, str]:
     content_type = {"Content-Type": "application/json"} if request.operation.body is not None else {}
-    return content_type | request.headers
+    keyed = {samples.IDEMPOTENCY_KEY: "{{$guid}}"} if request.keyed else {}
+    return keyed | content_type | request.headers
 
 
 def _body(request: Request) -> str:

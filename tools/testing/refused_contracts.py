@@ -30,6 +30,7 @@ SCHEMES = {
     "openIdConnect": "OpenIdConnectSecurityScheme",
 }
 THING, THINGS = "/things/{thing_id}", "/things"
+BODY = "#/paths/~1things/post/requestBody/content/application~1json/schema"
 
 
 class Refused(NamedTuple):
@@ -231,6 +232,7 @@ def of_rules() -> dict[tuple[str, str], Callable[[Document], str]]:
         ("Schema", "array without items"): _schema(type="array"),
         ("Schema", "pattern that takes more than linear time or is no regular expression"): _schema(pattern="^(?=a)b$"),
         ("Schema", "format of another type"): _schema(type="integer", format="date"),
+        ("Schema", "schema that is a part of itself"): _schema(allOf=[{"anyOf": [{"$ref": BODY}, {}]}]),
         ("Schema", "default in a body"): _schema(type="string", default="a"),
         ("Schema", "default that breaks its schema"): _parameter(
             parameter("a", schema={"type": "integer", "default": "a"})

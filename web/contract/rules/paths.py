@@ -8,7 +8,8 @@ from web.contract.nodes import Node
 from web.contract.reading import VARIABLE, operations
 from web.contract.rules.registry import rule, when
 
-DOCS, ROBOTS = "/docs", "/robots.txt"
+DOCS = "/docs"
+AT_ROOT = ("/robots.txt", "/llms.txt")
 
 
 @rule("Paths", "two templates of one form")
@@ -23,7 +24,9 @@ def _twins(node: Node) -> Iterator[str]:
 
 @rule("Paths", "template below the documentation")
 def _below_docs(node: Node) -> Iterator[str]:
-    below = (o.template for o in operations(node.document) if o.path in (DOCS, ROBOTS) or o.path.startswith(f"{DOCS}/"))
+    below = (
+        o.template for o in operations(node.document) if o.path in (DOCS, *AT_ROOT) or o.path.startswith(f"{DOCS}/")
+    )
     yield from (f"`{template}`" for template in dict.fromkeys(below))
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import jsonschema_rs
 
+from web.contract.document import lookup
 from web.contract.nodes import Node
 from web.contract.rules.registry import rule, when
 from web.contract.schemas import Validator
 
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+_COMPOSED = ("allOf", "anyOf", "oneOf")
 _NUMBERS = {"int32": ("integer", "number"), "int64": ("integer", "number"), "float": ("number",), "double": ("number",)}
 
 
@@ -51,6 +54,11 @@ def _format(node: Node) -> Iterator[str]:
     return when(broken=broken, detail=f"`{name}`")
 
 
+@rule("Schema", "schema that is a part of itself")
+def _itself(node: Node) -> Iterator[str]:
+    return when(broken=any(part is node.value for part in _composed(node.value, node.document)))
+
+
 @rule("Schema", "default in a body")
 def _default(node: Node) -> Iterator[str]:
     return when(broken="default" in node.value and node.use == "request", detail=f"`{node.value.get('default')}`")
@@ -62,6 +70,19 @@ def _wrong_default(node: Node) -> Iterator[str]:
         value = node.value["default"]
         return when(broken=not Validator(node.value, node.document).is_valid(value), detail=f"`{value}`")
     return when(broken=False)
+
+
+def _composed(schema: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas that are checked on the same value, each once."""
+    found: list[dict[str, Any]] = []
+    pending = [schema]
+    while pending:
+        composed = pending.pop()
+        parts = [lookup(document, part) for word in _COMPOSED for part in composed.get(word, ())]
+        fresh = [part for part in parts if not any(part is each for each in found)]
+        found += fresh
+        pending += fresh
+    return found
 
 
 @cache
