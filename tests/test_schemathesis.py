@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -163,13 +163,19 @@ def _valid_references(track_ids: list[str]) -> Callable[..., None]:
         if _is_positive(case):
             possible = _POSSIBLE.get(case.operation.definition.raw["operationId"], {})
             case.body = case.body | possible if possible else case.body
-        key = str((case.headers or {}).get("Idempotency-Key", ""))
-        if key in used and re.fullmatch("[!-~]{1,255}", key):
-            case.headers["Idempotency-Key"] = uuid4().hex
-        used.add(key)
+        for place, name in ((case.headers, "Idempotency-Key"), (case.body, "idempotency_key")):
+            _use_once(place, name, used)
         _drop_wrong_tags(case)
 
     return before_call
+
+
+def _use_once(place: Any, name: str, used: set[str]) -> None:
+    """Replaces a valid key that an earlier request had, with another body perhaps."""
+    key = place.get(name) if isinstance(place, MutableMapping) else None
+    if isinstance(key, str) and key in used and re.fullmatch("[!-~]{1,255}", key):
+        place[name] = uuid4().hex
+    used.add(str(key))
 
 
 def _valid_token(path: dict[str, Any]) -> dict[str, str]:
