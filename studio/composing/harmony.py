@@ -52,7 +52,7 @@ def _progressions(brief: Brief, random: Random) -> Mapping[str, tuple[int, ...]]
     """A progression for each letter; where one has a chord, the others have another in that bar, if they can."""
     drawn = random.sample(_PROGRESSIONS[brief.scale], 3)
     first = min(drawn, key=lambda degrees: degrees[0] != 0)  # a piece begins on its tonic
-    found = [first]
+    found: list[tuple[int, ...]] = [first]
     for degrees in drawn:
         if degrees is not first:
             found.append(_contrasting(degrees, found))
