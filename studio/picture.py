@@ -26,7 +26,8 @@ def draw(score: Score, samples: Samples, path: Path) -> None:
     image.paste(_waveform(samples), (0, 0))
     image.paste(_spectrogram(samples), (0, WAVE_HEIGHT + GAP))
     image.paste(_piano_roll(score), (0, WAVE_HEIGHT + SPECTRUM_HEIGHT + 2 * GAP))
-    image.quantize(24).save(path, optimize=True)
+    # The colours of the notes are few among those of the spectrogram; this method keeps what differs most.
+    image.quantize(24, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 def _waveform(samples: Samples) -> Image.Image:

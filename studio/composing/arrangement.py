@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -13,6 +13,7 @@ from studio.composing.draws import PERFORMANCE, Draws, of_piece
 from studio.composing.harmony import Chord
 from studio.score import Note, Score, Section, Voice
 
+Line = tuple[tuple[float, int], ...]
 LEADS = ("flute", "bell", "synth", "piano", "electric_piano", "pluck", "harp", "strings")
 _PAN = {
     "pluck": -0.35,
@@ -108,18 +109,26 @@ def _bass(brief: Brief, sections: Sequence[Section], chords: Sequence[Chord], ra
 
 
 def _melody(brief: Brief, sections: Sequence[Section], chords: Sequence[Chord], random: Random) -> list[Voice]:
-    """Sections of one letter share a motif; each repeat varies it."""
+    """Sections of one letter share a motif; each repeat varies it, and none has the line of another."""
     ideas = {letter: melody.motif(brief, random) for letter in "ABC"}
-    heard: Counter[str] = Counter()
+    heard: defaultdict[str, list[Line]] = defaultdict(list)
     notes: list[Note] = []
     for section in sections:
         if section.letter in ideas and section.energy >= _ENTERS["melody"]:
-            idea, variation = ideas[section.letter], heard[section.letter]
-            written = melody.phrase_notes(brief, section, chords, idea, random, variation)
+            idea, lines = ideas[section.letter], heard[section.letter]
+            written = melody.phrase_notes(brief, section, chords, idea, random, len(lines))
+            while _line(brief, section, written) in lines:
+                written = melody.ornamented(brief, written, random)
+            lines.append(_line(brief, section, written))
             notes += [replace(note, velocity=note.velocity * (0.8 + 0.25 * section.energy)) for note in written]
-            heard[section.letter] += 1
     gain = 0.7 if brief.mode == "focus" else 1.0
     return [voice("melody", lead_of(brief), notes, gain)]
+
+
+def _line(brief: Brief, section: Section, notes: Sequence[Note]) -> Line:
+    """When and on which pitch each note begins, from the beginning of the section."""
+    first = section.start_bar * brief.beats_per_bar
+    return tuple((note.start - first, note.pitch) for note in notes)
 
 
 def _drums(brief: Brief, sections: Sequence[Section], random: Random) -> list[Voice]:

@@ -88,7 +88,7 @@ def _drone(brief: Brief, chords: Sequence[Chord], bars: int) -> Voice:
 
 
 def _sparks(brief: Brief, sections: Sequence[Section], random: Random) -> Voice:
-    """Single notes of a pentatonic scale, far apart; a section that comes back has those it had, touched otherwise."""
+    """Single notes of a pentatonic scale, far apart; a section that comes back has those it had, but for one."""
     instrument = next((name for name in brief.instruments if name in _SPARKS), "bell")
     notes: list[Note] = []
     place = random.randrange(len(_degrees(brief)))
@@ -108,11 +108,10 @@ def _degrees(brief: Brief) -> tuple[int, ...]:
 
 
 def _new(brief: Brief, section: Section, place: int, random: Random) -> tuple[list[Note], int]:
-    """The notes of a section, and the place in the scale where they end; more energy gives more of them."""
+    """The notes of a section, one at least, and the place in the scale where they end; more energy, more notes."""
     degrees, notes = _degrees(brief), []
-    for bar in range(section.start_bar, section.start_bar + section.bars):
-        if random.random() > 0.35 + 0.45 * section.energy:
-            continue
+    bars, chance = _bars(section), 0.35 + 0.45 * section.energy
+    for bar in [bar for bar in bars if random.random() <= chance] or [random.choice(bars)]:
         place = max(0, min(2 * len(degrees) - 1, place + random.choice((-2, -1, 1, 2))))
         octave, step = divmod(place, len(degrees))
         pitch = pitch_at(60 + brief.tonic, brief.scale, degrees[step] + 7 * octave)
@@ -120,10 +119,23 @@ def _new(brief: Brief, section: Section, place: int, random: Random) -> tuple[li
     return notes, place
 
 
+def _bars(section: Section) -> range:
+    return range(section.start_bar, section.start_bar + section.bars)
+
+
 def _again(brief: Brief, first: Section, notes: Sequence[Note], section: Section, random: Random) -> list[Note]:
-    """The notes of a section where it comes back, louder or softer each."""
+    """The notes of a section where it comes back, louder or softer each, and one of them again in a bar without any.
+
+    Where every bar has one, one is left out.
+    """
     later = (section.start_bar - first.start_bar) * brief.beats_per_bar
-    return [replace(note, start=note.start + later, velocity=random.uniform(*_TOUCH)) for note in notes]
+    kept = [replace(note, start=note.start + later, velocity=random.uniform(*_TOUCH)) for note in notes]
+    sounding = {int(note.start // brief.beats_per_bar) for note in kept}
+    silent = [bar for bar in _bars(section) if bar not in sounding]
+    one = random.choice(kept)
+    if silent:
+        return sorted([*kept, _spark(brief, random.choice(silent), one.pitch, random)], key=lambda note: note.start)
+    return [note for note in kept if note is not one]
 
 
 def _spark(brief: Brief, bar: int, pitch: int, random: Random) -> Note:

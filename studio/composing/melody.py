@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from studio.brief import Brief
@@ -14,14 +14,18 @@ from studio.theory import nearest_of, pitch_at
 PHRASE_BARS = 4
 _MIDDLE = 74
 _LOW, _HIGH = 62, 86
+_LEGATO = 0.92
 
 
 @dataclass(frozen=True, slots=True)
 class Motif:
-    """A bar of melody: (beat, length) of each note, and its steps in scale degrees from the note before."""
+    """A bar of melody: (beat, length) of each note, its steps in scale degrees from the note before, and the pitch
+    near which a section begins with it.
+    """
 
     rhythm: tuple[tuple[float, float], ...]
     steps: tuple[int, ...]
+    height: int
 
 
 def motif(brief: Brief, random: Random) -> Motif:
@@ -32,7 +36,7 @@ def motif(brief: Brief, random: Random) -> Motif:
         # After a leap the line turns back by step, as it does where people sing.
         leap = abs(steps[-1]) > 2
         steps.append(-_sign(steps[-1]) if leap else random.choice((-2, -1, -1, 1, 1, 2, 3, -3)))
-    return Motif(tuple(rhythm), tuple(steps))
+    return Motif(tuple(rhythm), tuple(steps), _MIDDLE - 4 + random.choice((0, 2, 4)))
 
 
 def _sign(step: int) -> int:
@@ -65,7 +69,7 @@ def phrase_notes(
 ) -> list[Note]:
     """The melody of a section. `variation` 0 states the motif; each repeat of the section ornaments it more."""
     notes: list[Note] = []
-    degree = _degree_near(brief, _MIDDLE - 4 + random.choice((0, 2, 4)))
+    degree = _degree_near(brief, idea.height)
     for bar in range(section.bars):
         place, harmony = bar % PHRASE_BARS, chords[section.start_bar + bar]
         start = float((section.start_bar + bar) * brief.beats_per_bar)
@@ -79,6 +83,17 @@ def phrase_notes(
     return notes
 
 
+def ornamented(brief: Brief, notes: Sequence[Note], random: Random) -> list[Note]:
+    """The notes, one of them divided: its second half is the next note of the scale, above or below."""
+    moving = [note for note in notes if 0.9 < note.length <= 2.0]
+    chosen = random.choice(moving) if moving else max(notes, key=lambda note: note.length)
+    half, degree = chosen.length / 2, _degree_near(brief, chosen.pitch) + random.choice((-1, 1))
+    pitch = _within(pitch_at(60 + brief.tonic, brief.scale, degree))
+    turn = replace(chosen, start=chosen.start + half / _LEGATO, length=half, pitch=pitch)
+    parts = [[replace(note, length=half), turn] if note is chosen else [note] for note in notes]
+    return [note for part in parts for note in part]
+
+
 def _varied(idea: Motif, place: int, variation: int, random: Random) -> Motif:
     """Bar 0 states, bar 1 answers with the motif, bar 2 turns it upside down or ornaments it."""
     steps = list(idea.steps)
@@ -88,7 +103,7 @@ def _varied(idea: Motif, place: int, variation: int, random: Random) -> Motif:
         if random.random() < 0.12 * min(variation, 3):
             steps[index] += random.choice((-1, 1))
     rhythm = idea.rhythm if place != 2 or random.random() < 0.6 else idea.rhythm[: max(2, len(idea.rhythm) - 1)]
-    return Motif(rhythm, tuple(steps[: len(rhythm)]))
+    return replace(idea, rhythm=rhythm, steps=tuple(steps[: len(rhythm)]))
 
 
 def _bar(brief: Brief, start: float, harmony: Chord, idea: Motif, degree: int) -> tuple[list[Note], int]:
@@ -101,7 +116,7 @@ def _bar(brief: Brief, start: float, harmony: Chord, idea: Motif, degree: int) -
             pitch = nearest_of(harmony.classes[:3], pitch)
             degree = _degree_near(brief, pitch)
         accent = 0.1 if beat == 0 else 0.0
-        notes.append(Note(start + beat, length * 0.92, _within(pitch), 0.62 + accent + 0.12 * brief.energy))
+        notes.append(Note(start + beat, length * _LEGATO, _within(pitch), 0.62 + accent + 0.12 * brief.energy))
     return notes, degree
 
 

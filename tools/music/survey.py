@@ -39,6 +39,7 @@ class Measured:
     tempo_off: float | None
     outside_scale: float
     sections: float | None
+    copy: float | None
     correlation: float
     mono_loss: float
     times_real_time: float
@@ -54,6 +55,7 @@ def measure(prompt: Prompt, mode: str = "creation", seconds: float = SECONDS) ->
         score = produce(ENGINES[prompt.engine], wanted, path, lambda _share: None).score
         took = time.process_time() - started
         samples, _ = soundfile.read(path)
+    equal, others = _likeness(score, samples)
     return Measured(
         prompt=prompt,
         seconds_off=abs(len(samples) / RATE - seconds),
@@ -63,7 +65,8 @@ def measure(prompt: Prompt, mode: str = "creation", seconds: float = SECONDS) ->
         silence=analysis.longest_silence(samples),
         tempo_off=_tempo_off(score, samples),
         outside_scale=1 - analysis.share_in_scale(samples, pitch_classes(score.tonic, score.scale)),
-        sections=_sections(score, samples),
+        sections=float(np.mean(equal) - np.mean(others)) if equal and others else None,
+        copy=max(equal, default=None),
         correlation=analysis.stereo_correlation(samples),
         mono_loss=analysis.mono_loss(samples),
         times_real_time=seconds / took,
@@ -76,15 +79,15 @@ def _tempo_off(score: Score, samples: Signal) -> float | None:
     return abs(analysis.tempo_near(samples, score.tempo) / score.tempo - 1) if score.has_pulse else None
 
 
-def _sections(score: Score, samples: Signal) -> float | None:
-    """How much more alike sections of one letter are than sections of two; None without both kinds."""
+def _likeness(score: Score, samples: Signal) -> tuple[list[float], list[float]]:
+    """How alike the sections of each pair are: those of one letter, and those of two."""
     bar = score.beats_per_bar * score.beat_seconds
     sections = [section for section in score.sections if section.letter != "I"]
     alike = analysis.similarity(samples, [(s.start_bar * bar, (s.start_bar + s.bars) * bar) for s in sections])
     pairs = list(combinations(range(len(sections)), 2))
-    equal = [alike[i, j] for i, j in pairs if sections[i].letter == sections[j].letter]
-    others = [alike[i, j] for i, j in pairs if sections[i].letter != sections[j].letter]
-    return float(np.mean(equal) - np.mean(others)) if equal and others else None
+    equal = [float(alike[i, j]) for i, j in pairs if sections[i].letter == sections[j].letter]
+    others = [float(alike[i, j]) for i, j in pairs if sections[i].letter != sections[j].letter]
+    return equal, others
 
 
 def figures(pieces: list[Measured]) -> Iterator[Figure]:
@@ -99,6 +102,7 @@ def figures(pieces: list[Measured]) -> Iterator[Figure]:
     yield _worst("loss in mono", pieces, "mono_loss", 3.0, " dB")
     yield _least("correlation of left and right", pieces, "correlation", 0.0)
     yield _least("sections of one letter more alike than others by", pieces, "sections", 0.0)
+    yield _worst("a section and its return alike by", pieces, "copy", 0.999)
     yield _least("times real time, with MP3, by processor time", pieces, "times_real_time", 15.0)
     yield _least_distance(pieces)
 
