@@ -4,8 +4,7 @@ A player fades one segment out while the next one fades in, along curves whose p
 segment alone gets the loudness that is asked for, and its end, faded out, half the energy of that. Its start gets a
 gain with which, faded in over the end of the segment before, both together have all of it: the two play the same chord,
 and so may add up to more or less than each by itself. All of it is measured behind the limiter, as a listener would.
-Where louder or softer edges move the whole file by more than 0.3 LU, join and rest move against them, by 0.42 LU at
-most.
+Where louder or softer edges move the whole file by more than 0.3 LU, all of it moves against them, by 0.42 LU at most.
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ def _correction(blocks: Iterable[Samples], count: int, rising: Samples, fading: 
     by_edges = whole - alone
     too_much = by_edges - np.clip(by_edges, -_MOST_BY_EDGES_LU, _MOST_BY_EDGES_LU)
     shift = float(np.clip(-too_much, -_MOST_SHIFT_LU, _MOST_SHIFT_LU))
-    joined = half - _loudness(faded_in) if fading is None else _joined(faded_in, fading, lufs + shift)
-    return _Gains(lufs + shift - alone, joined, half - _loudness(faded_out))
+    joined = half + shift - _loudness(faded_in) if fading is None else _joined(faded_in, fading, lufs + shift)
+    return _Gains(lufs + shift - alone, joined, half + shift - _loudness(faded_out))
 
 
 def _parted(blocks: Iterable[Samples], count: int, fade: int) -> tuple[Samples, float, Samples, float]:
