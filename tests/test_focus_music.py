@@ -75,6 +75,13 @@ def test_joins_are_level_whatever_the_first_bars_sound_like(engine: str, seed: i
 
 
 @slow
+def test_a_segment_with_loud_edges_is_as_loud_as_the_others() -> None:
+    goal, intensity = GOALS[(9 + 2) % len(GOALS)]
+    [piece] = joins.heard(wish("drift", goal, intensity, seed=9), 1, first=5).pieces
+    assert abs(analysis.loudness(piece) - TARGET_LUFS["focus"]) < 0.5
+
+
+@slow
 def test_a_jump_in_loudness_would_be_heard() -> None:
     found = heard(SESSIONS[0])
     first, second, third = found.pieces

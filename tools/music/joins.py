@@ -42,13 +42,13 @@ class Heard(NamedTuple):
         return analysis.crossfaded(self.pieces, self.fade)
 
 
-def heard(wish: Wish, count: int) -> Heard:
-    """The first segments of a session, made as FLAC."""
+def heard(wish: Wish, count: int, first: int = 0) -> Heard:
+    """So many segments of a session, made as FLAC, from the one with the number `first`."""
     brief, engine = focus.session_brief(wish), ENGINES[wish.engine]
     scores, pieces = [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "segment.flac")
-        for index in range(count):
+        for index in range(first, first + count):
             own = draws.of_segment(wish.seed, index, DIVERGENCE)
             before = draws.of_segment(wish.seed, index - 1, DIVERGENCE) if index else None
             scores.append(production.produce(engine, brief, path, lambda _share: None, None, own, before).score)
