@@ -23,8 +23,9 @@ def queue_states(database_url: str) -> Mapping[str, QueueState]:
 
 def delete_old(database_url: str, days: int) -> None:
     """Deletes the jobs and focus sessions that ended so many days ago, with its own Database."""
-    with Database(database_url, pool_size=1):
+    with Database(database_url, pool_size=1) as database:
         try:
+            database.require_schema()
             if deleted := generation_queue.delete_ended(days):
                 log.info("old jobs deleted", count=deleted)
             if deleted := focus_retention.delete_ended(days):

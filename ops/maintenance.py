@@ -29,9 +29,10 @@ class AudioOptions(NamedTuple):
 
 
 def maintain(database_url: str, audio_options: AudioOptions) -> None:
-    """Does the maintenance once, with its own Database."""
-    with Database(database_url, pool_size=1):
+    """Does the maintenance once, with its own Database; nothing in a schema of another version."""
+    with Database(database_url, pool_size=1) as database:
         try:
+            database.require_schema()
             _clean_up()
             _clean_up_audio(audio_options)
         except AudioUnavailable as failure:

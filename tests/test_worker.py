@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import settings
-from cli import background, work
+from cli import background, work, workers
 from models import generations, keys
 from models.exceptions import Unavailable
 from ops.errors import CommandError
@@ -383,7 +383,7 @@ def test_a_request_becomes_a_piece(on_sqlite: Studio, tmp_path: Path) -> None:
 def test_without_its_packages_a_server_says_so_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(work, "PACKAGES", ("numpy", "no_such_package"))
+    monkeypatch.setattr(workers, "PACKAGES", ("numpy", "no_such_package"))
     with background.studio_workers(settings.Settings()):
         pass
     assert capsys.readouterr().err == (

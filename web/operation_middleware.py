@@ -25,6 +25,7 @@ from web.contract.operations import Operation, ResponseCache
 from web.contract.reading import operations
 from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
+from web.docs_pages import leads_to_docs
 from web.error_envelope import ErrorCatalog
 from web.exceptions import InternalError, Invalid, InvalidAddress, MalformedRequest, MethodNotAllowed
 from web.http import request_body, request_checks, streaming
@@ -74,7 +75,8 @@ class OperationMiddleware(SpecMiddleware):
         self.public_path = public_path
         self.router = Router([])
         self.pages = {p.encode() for p in (docs_pages.PATH, *docs_pages.AT_ROOT, views.yaml_path(document))}
-        self.has_front = any(node.path == docs_pages.FRONT for node in operations(document))
+        has_front = any(node.path == docs_pages.FRONT for node in operations(document))
+        self.front = None if has_front else docs_pages.FRONT.encode()
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""
@@ -111,7 +113,9 @@ class OperationMiddleware(SpecMiddleware):
                 await streaming.send_pieces(response.pieces, context.scope, receive, send)
 
     async def _respond(self, context: RequestContext, receive: Receive) -> Response:
-        if self._is_page(context):
+        path = context.path
+        # Written out, because every request comes through here.
+        if path in self.pages or path.startswith(_BELOW_DOCS) or (path == self.front and leads_to_docs(context)):
             return await self._pages(context, receive)
         if context.method == "OPTIONS":
             return self._options(context)
@@ -182,11 +186,6 @@ class OperationMiddleware(SpecMiddleware):
     def _options(self, context: RequestContext) -> Response:
         methods = allow(self.router.methods(context.path)[0])
         return Response(204, {"allow": methods} | self.cors.preflight(context.headers, methods), b"")
-
-    def _is_page(self, context: RequestContext) -> bool:
-        if context.path in self.pages or context.path.startswith(_BELOW_DOCS):
-            return True
-        return not self.has_front and docs_pages.leads_to_docs(context)
 
     async def _pages(self, context: RequestContext, receive: Receive) -> Response:
         """Flask's response."""
