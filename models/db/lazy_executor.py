@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable
@@ -20,20 +20,21 @@ class LazyExecutor:
 
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
+        self._made: Executor | None = None
+        self._making = Lock()
 
-    @cached_property
+    @property
     def made(self) -> Executor:
-        """The executor."""
-        return self._make()
+        """The executor, which is made once, however many threads ask first."""
+        if self._made is None:
+            with self._making:
+                self._made = self._made or self._make()
+        return self._made
 
     @property
     def in_use(self) -> int:
         """The number of connections in use."""
-        return self.made.in_use if self._is_made else 0
-
-    @property
-    def _is_made(self) -> bool:
-        return "made" in vars(self)
+        return 0 if self._made is None else self._made.in_use
 
     def rows(self, statement: Executable, binds: dict[str, Any]) -> Sequence[Any]:
         """All rows. Raises Unavailable."""
@@ -49,5 +50,5 @@ class LazyExecutor:
 
     def close(self) -> None:
         """Closes all connections, if there was a query."""
-        if self._is_made:
-            self.made.close()
+        if self._made is not None:
+            self._made.close()
