@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import settings
+from cli.program import UMASK
 from cli.version import version
 from ops.errors import CommandError
 
@@ -32,7 +33,7 @@ def run_beside(parent: int) -> None:
     import web.lazy_imports  # noqa: F401 - must precede every import of structlog
     from web.server.shutdown_deadline import end_process
 
-    os.umask(0o077)
+    os.umask(UMASK)
     chosen = settings.load()
     prepare(chosen)
     run(chosen, parent)

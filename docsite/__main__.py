@@ -12,6 +12,7 @@ from docsite.site import Site
 from web import docs_pages
 from web.contract import conformance
 from web.contract import document as contract
+from web.contract.reading import DOCS
 from web.exceptions import ContractError
 
 
@@ -28,10 +29,7 @@ def main() -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     count = sum(1 for file in options.folder.rglob("*") if file.is_file())
-    print(
-        f"{count} files in {options.folder}: serve them below {docs_pages.PATH} on any host. "
-        f"The samples call {options.server}"
-    )
+    print(f"{count} files in {options.folder}: serve them below {DOCS} on any host. The samples call {options.server}")
 
 
 def _arguments() -> argparse.Namespace:

@@ -20,8 +20,8 @@ from docsite.objects import Object
 from docsite.operation_pages import OperationPages, blocks
 from docsite.operations import Operation, operations
 from docsite.rendering import environment
-from web.contract.reading import base_path
-from web.docs_pages import ORIGIN, PATH
+from web.contract.reading import DOCS, base_path
+from web.docs_pages import ORIGIN
 
 ROOT = Path(__file__).parent.parent
 CHANGELOG, TUTORIAL = ROOT / "CHANGELOG.md", ROOT / "docsite" / "tutorial.md"
@@ -63,11 +63,11 @@ class Reference:
 
     def _addresses(self, public_path: str, server: str) -> dict[str, Any]:
         """The addresses that the templates name: `docs` and `home` of pages, `server` and `contract` of the service."""
-        docs, base = public_path + PATH, base_path(self._document)
+        docs, base = public_path + DOCS, base_path(self._document)
         home = f"{docs}/{SECTION}"
         return {
             "origin": self.origin, "public_path": public_path, "docs": docs, "home": home, "section": SECTION,
-            "pages": f"{PATH}/{SECTION}", "server": server, "base": base, "contract": server + base,
+            "pages": f"{DOCS}/{SECTION}", "server": server, "base": base, "contract": server + base,
             "contract_url": self.origin + base, "asset": lambda name: f"{docs}/{assets.served_name(name)}",
             "links": {o.id: f"[{o.summary}]({home}/{o.slug})" for o in self.operations},
         }  # fmt: skip

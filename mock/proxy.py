@@ -14,11 +14,11 @@ import structlog
 from mock.contract_check import ContractCheck, Headers
 from mock.proxy_report import Found, ProxyReport
 from models.exceptions import Unavailable
-from web import docs_pages
 from web.asgi import Receive, Scope, Send
 from web.context import RequestContext
 from web.contract import views
 from web.contract.media_types import is_json
+from web.contract.reading import DOCS
 from web.contract.views import Contract
 from web.default_headers import DefaultHeaders
 from web.error_envelope import ErrorCatalog
@@ -47,7 +47,7 @@ class Proxy:
         self._check = ContractCheck(document)
         self._contract, self._default_headers = Contract(document), DefaultHeaders(document)
         self._errors, self._memory = errors, memory
-        self._pages = (docs_pages.PATH.encode(), views.yaml_path(document).encode())
+        self._pages = (DOCS.encode(), views.yaml_path(document).encode())
         # Without the proxies and credentials that the environment names, and without following redirects.
         self._client = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_SECONDS)
 

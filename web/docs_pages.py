@@ -16,10 +16,7 @@ from web.contract.reading import JSON
 from web.exceptions import NoSuchEndpoint
 from web.http.request_checks import prefers
 
-PATH = "/docs"
 FRONT = "/"
-# Files that programs look for at the root of a host.
-AT_ROOT = ("/robots.txt", "/llms.txt")
 NOT_FOUND = "404.html"
 # Generated pages contain this address; when a page is served, the public address replaces it.
 ORIGIN = "http://127.0.0.1:8080"
@@ -46,7 +43,7 @@ class Page(NamedTuple):
 
 
 PageFactory = Callable[[str], Page | None]
-"""Returns the page at a path below PATH, or None if there is none; called once per path that has a page."""
+"""Returns the page at a path below DOCS, or None if there is none; called once per path that has a page."""
 
 
 class EncodedPage(NamedTuple):
@@ -76,9 +73,8 @@ class EncodedPages:
 
 
 def leads_to_docs(context: RequestContext) -> bool:
-    """Whether a browser asks for FRONT; for every other client there is nothing."""
-    front = context.path == FRONT.encode() and context.method in ("GET", "HEAD")
-    return front and prefers(context, "text/html", JSON)
+    """Whether a browser asks, which is led on from FRONT; for every other client there is nothing."""
+    return context.method in ("GET", "HEAD") and prefers(context, "text/html", JSON)
 
 
 def _existing(make: PageFactory, path: str) -> Page:

@@ -15,8 +15,8 @@ from werkzeug.exceptions import HTTPException
 
 from web.asgi import Receive, Scope, Send
 from web.context import current_request
-from web.contract.reading import JSON
-from web.docs_pages import AT_ROOT, FRONT, NOT_FOUND, ORIGIN, PATH, REVALIDATED, EncodedPage, EncodedPages, PageFactory
+from web.contract.reading import AT_ROOT, DOCS, JSON
+from web.docs_pages import FRONT, NOT_FOUND, ORIGIN, REVALIDATED, EncodedPage, EncodedPages, PageFactory
 from web.error_envelope import ErrorCatalog
 from web.exceptions import NoSuchEndpoint
 from web.http import preconditions
@@ -43,7 +43,7 @@ class FlaskPages:
 
 
 def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: ErrorCatalog, yaml_path: str) -> None:
-    """Registers the routes of PATH, FRONT, AT_ROOT and `yaml_path`; an unknown path gives NoSuchEndpoint in the error
+    """Registers the routes of DOCS, FRONT, AT_ROOT and `yaml_path`; an unknown path gives NoSuchEndpoint in the error
     envelope, or as a page for a client that prefers HTML.
 
     The samples of the pages call `public_url`; if that is empty, the host of the request. Links have its path.
@@ -54,9 +54,9 @@ def register_docs(app: flask.Flask, make: PageFactory, public_url: str, errors: 
     for kind in (Exception, HTTPException):  # Connexion registers its own handler for HTTPException
         app.register_error_handler(kind, handle)
     app.url_map.merge_slashes = False  # Flask would redirect to the host of the request, which may be forged
-    for path in (PATH, f"{PATH}/"):
+    for path in (DOCS, f"{DOCS}/"):
         app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": ""})
-    app.add_url_rule(f"{PATH}/<path:path>", endpoint=f"{PATH}/...", view_func=view)
+    app.add_url_rule(f"{DOCS}/<path:path>", endpoint=f"{DOCS}/...", view_func=view)
     for path in AT_ROOT:
         app.add_url_rule(path, endpoint=path, view_func=view, defaults={"path": path[1:]})
     app.add_url_rule(FRONT, endpoint=FRONT, view_func=partial(_redirect_to_docs, urlsplit(public_url).path.rstrip("/")))
@@ -75,7 +75,7 @@ def _page(pages: EncodedPages, public_url: str, path: str) -> EncodedPage:
 
 
 def _redirect_to_docs(public_path: str) -> flask.Response:
-    return flask.Response(status=302, headers={"Location": public_path + PATH, **_NEGOTIATED})
+    return flask.Response(status=302, headers={"Location": public_path + DOCS, **_NEGOTIATED})
 
 
 def _failed(pages: EncodedPages, public_url: str, errors: ErrorCatalog, error: Exception) -> flask.Response:

@@ -16,16 +16,16 @@ from connexion.spec import Specification
 
 from models.db.context import current_lease
 from models.exceptions import Failure, InvalidValue, NotFound
-from web import binding, docs_pages, error_page
+from web import binding, error_page
 from web.asgi import App, Message, Receive, Scope, Send
 from web.concurrency import ConcurrencyLimiter
 from web.context import RequestContext, current_request
 from web.contract import views
 from web.contract.operations import Operation, ResponseCache
-from web.contract.reading import operations
+from web.contract.reading import AT_ROOT, DOCS, operations
 from web.contract.schemas import ValidatorCache
 from web.dispatch import Dispatcher
-from web.docs_pages import leads_to_docs
+from web.docs_pages import FRONT, leads_to_docs
 from web.error_envelope import ErrorCatalog
 from web.exceptions import InternalError, Invalid, InvalidAddress, MalformedRequest, MethodNotAllowed
 from web.http import request_body, request_checks, streaming
@@ -37,7 +37,7 @@ from web.router import Router, allow
 from web.security.authentication import Authenticator
 from web.security.lease import CallerChanged, CredentialLease
 
-_BELOW_DOCS = f"{docs_pages.PATH}/".encode()
+_BELOW_DOCS = f"{DOCS}/".encode()
 
 
 # What an operation with x-invalid-request does not tell apart.
@@ -74,9 +74,9 @@ class OperationMiddleware(SpecMiddleware):
         self.require_if_match = require_if_match
         self.public_path = public_path
         self.router = Router([])
-        self.pages = {p.encode() for p in (docs_pages.PATH, *docs_pages.AT_ROOT, views.yaml_path(document))}
-        has_front = any(node.path == docs_pages.FRONT for node in operations(document))
-        self.front = None if has_front else docs_pages.FRONT.encode()
+        self.pages = {p.encode() for p in (DOCS, *AT_ROOT, views.yaml_path(document))}
+        has_front = any(node.path == FRONT for node in operations(document))
+        self.front = None if has_front else FRONT.encode()
 
     def add_api(self, specification: Specification, resolver: Resolver | None = None, **_: Any) -> None:
         """Called by Connexion before the first request. Raises Connexion's error when a handler is not found."""

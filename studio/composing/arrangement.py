@@ -117,9 +117,9 @@ def _melody(brief: Brief, sections: Sequence[Section], chords: Sequence[Chord], 
         if section.letter in ideas and section.energy >= _ENTERS["melody"]:
             idea, lines = ideas[section.letter], heard[section.letter]
             written = melody.phrase_notes(brief, section, chords, idea, random, len(lines))
-            while _line(brief, section, written) in lines:
+            while (line := _line(brief, section, written)) in lines:
                 written = melody.ornamented(brief, written, random)
-            lines.append(_line(brief, section, written))
+            lines.append(line)
             notes += [replace(note, velocity=note.velocity * (0.8 + 0.25 * section.energy)) for note in written]
     gain = 0.7 if brief.mode == "focus" else 1.0
     return [voice("melody", lead_of(brief), notes, gain)]

@@ -11,6 +11,9 @@ from urllib.parse import quote, urlsplit
 from web.contract.document import METHODS, lookup
 
 JSON = "application/json"
+# The paths of the documentation, and of files that programs look for at the root of a host: no operation may have them.
+DOCS = "/docs"
+AT_ROOT = ("/robots.txt", "/llms.txt")
 HTML = "text/html; charset=utf-8"
 VARIABLE = re.compile(r"\{([^{}/]+)\}")
 """A template expression of a path (OpenAPI 3.0.3, Path Templating)."""

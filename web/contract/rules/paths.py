@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from web.contract.nodes import Node
-from web.contract.reading import VARIABLE, operations
+from web.contract.reading import AT_ROOT, DOCS, VARIABLE, operations
 from web.contract.rules.registry import rule, when
-
-DOCS = "/docs"
-AT_ROOT = ("/robots.txt", "/llms.txt")
 
 
 @rule("Paths", "two templates of one form")
