@@ -101,7 +101,7 @@ def _whole(job: Job) -> wire.Job:
     [created_at] = format_timestamps([job.created_at])
     if job.result_track_id is None:
         return _view(job, created_at)
-    track = tracks.find_all(job.organization_id, [job.result_track_id]).get(job.result_track_id)
+    track = tracks.find(job.organization_id, job.result_track_id)
     return _view(job, created_at, None if track is None else _track_view(track))
 
 

@@ -67,7 +67,7 @@ def _heard(grant: Grant, id_: str) -> Track | Segment | None:
     """What a seal lets its holder play."""
     if grant.part == playback.SEGMENT:
         return focus_sessions.playable(grant.organization_id, id_)
-    return tracks.find_all(grant.organization_id, [id_]).get(id_)
+    return tracks.find(grant.organization_id, id_)
 
 
 def _view(track: Track, created_at: str, playback_url: str | None = None) -> wire.Track:

@@ -33,10 +33,7 @@ def list_page(
 ) -> tuple[int, Sequence[CollectionTrack]]:
     """The collection's version, and a page of its tracks in order as of that version. Raises NotFound."""
     binds = collections.owner_binds(caller, organization_id, collection_id) | {"limit": limit, "offset": offset}
-    rows = connection.fetch_all(LIST, **binds)
-    # A deleted collection has no version, and its tracks stay.
-    if not rows or rows[0].version is None:
-        rows = connection.fetch_all(LIST_OR_EMPTY, **binds)
+    rows = connection.fetch_all(LIST, **binds) or connection.fetch_all(LIST_OR_EMPTY, **binds)
     if not rows:
         raise collections.not_found(collection_id)
     page = rows if rows[0].track_id is not None else []

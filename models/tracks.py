@@ -30,6 +30,7 @@ __all__ = [
     "add",
     "attach_audio",
     "delete",
+    "find",
     "find_all",
     "get",
     "is_audible",
@@ -139,6 +140,12 @@ def delete(caller: Caller, organization_id: str, track_id: str) -> None:
         get(caller, organization_id, track_id)
         raise NotCreator("Only the creator of a track may delete it", track_id=track_id)
     connection.execute(REMOVE_ALL, track_organization=organization_id, track=track_id, now=now())
+
+
+def find(organization_id: str, track_id: str) -> Track | None:
+    """The track of the organization with this id, unless it is deleted. Does not ask who may hear it."""
+    row = connection.fetch_one(FIND_ANY, organization=organization_id, track=track_id)
+    return None if row is None else Track._make(row)
 
 
 def find_all(organization_id: str, track_ids: Sequence[str]) -> dict[str, Track]:

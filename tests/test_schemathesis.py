@@ -120,7 +120,9 @@ def _give_audio(application: Application, track_id: str) -> None:
     playback = application.playback
     assert isinstance(playback, Playback)
     stored = playback.store.write_bytes(HOME, track_id, "audio/mpeg", b"some audio")
-    assert tracks.attach_audio(tracks.find_all(HOME, [track_id])[track_id], stored, 1000) is not None
+    track = tracks.find(HOME, track_id)
+    assert track is not None
+    assert tracks.attach_audio(track, stored, 1000) is not None
 
 
 def _settings(**given: str) -> settings.Settings:

@@ -1,1 +1,1 @@
-"""Mastering: loudness by ITU-R BS.1770-4, true peak, a limiter, and the two passes that join them."""
+"""Mastering: loudness by ITU-R BS.1770-4, true peak, a limiter, and the passes that join them."""

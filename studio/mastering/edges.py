@@ -10,6 +10,7 @@ Where louder or softer edges move the whole file by more than 0.3 LU, all of it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ MOST_DECIBELS = 24.0
 """For a program that makes nothing where it should join; our own engines need half of it."""
 _HALF_LU = float(10 * np.log10(0.5))
 _MOST_BY_EDGES_LU, _MOST_SHIFT_LU = 0.3, 0.42
-_TOLERANCE_LU, _ROUNDS = 0.05, 8
+_TOLERANCE_LU, _ROUNDS = 0.05, 9
 _LEAD_IN = RATE
 
 
@@ -59,12 +60,14 @@ def joining(
     rising = np.sin(np.arange(fade) / max(1, fade) * np.pi / 2)[:, None]
     fading = None if before is None else _fading(before, rising[::-1], lufs + _HALF_LU)
     gains = _Gains()
-    for _ in range(_ROUNDS):
-        correction = _correction(_segment(mix, fade, gains, on_block), mix.count, rising, fading, lufs)
-        if max(map(abs, correction)) <= _TOLERANCE_LU:
-            break
-        gains = gains.corrected(correction)
-    yield from _segment(mix, fade, gains)
+    with closing(Mix(mix.folder)) as levelled:
+        for _ in range(_ROUNDS):
+            segment = levelled.keeping(limited(_levelled(mix, fade, gains, on_block)))
+            correction = _correction(segment, mix.count, rising, fading, lufs)
+            if max(map(abs, correction)) <= _TOLERANCE_LU:
+                break
+            gains = gains.corrected(correction)
+        yield from levelled.blocks()
 
 
 def _correction(blocks: Iterable[Samples], count: int, rising: Samples, fading: Samples | None, lufs: float) -> _Gains:
@@ -113,10 +116,6 @@ def _joined(start: Samples, fading: Samples, lufs: float) -> float:
     if missing(MOST_DECIBELS) > 0 or missing(-MOST_DECIBELS) < 0:
         return _within(missing(0.0))
     return float(optimize.brentq(missing, -MOST_DECIBELS, MOST_DECIBELS, xtol=0.01))
-
-
-def _segment(mix: Mix, fade: int, gains: _Gains, on_block: Callable[[], None] = lambda: None) -> Iterator[Samples]:
-    return limited(_levelled(mix, fade, gains, on_block))
 
 
 def _levelled(mix: Mix, fade: int, gains: _Gains, on_block: Callable[[], None]) -> Iterator[Samples]:

@@ -25,17 +25,18 @@ class LoudnessMeter:
     def __init__(self) -> None:
         self._sections = np.array((_SHELF, _HIGH_PASS))
         self._state = np.zeros((2, 2, 2))
-        self._pending = np.zeros((0, 2))
+        self._pending = np.zeros((2, 0))
         self._energies: list[float] = []
 
     def add(self, block: Samples) -> None:
         """Measures a block of any length, two channels."""
-        weighted, self._state = signal.sosfilt(self._sections, block, axis=0, zi=self._state)
-        pending = np.concatenate((self._pending, weighted))
-        whole = len(pending) // _STEP * _STEP
-        steps = pending[:whole].reshape(-1, _STEP, 2)
-        self._energies += (steps**2).mean(axis=1).sum(axis=1).tolist()
-        self._pending = pending[whole:]
+        channels = np.ascontiguousarray(block.T)
+        weighted, self._state = signal.sosfilt(self._sections, channels, zi=self._state)
+        pending = np.concatenate((self._pending, weighted), axis=1)
+        whole = pending.shape[1] // _STEP * _STEP
+        steps = pending[:, :whole].reshape(2, -1, _STEP)
+        self._energies += (np.einsum("cks,cks->k", steps, steps) / _STEP).tolist()
+        self._pending = pending[:, whole:]
 
     def integrated(self) -> float:
         """The gated loudness in LUFS; -70 for silence. Gating blocks last 400 ms and overlap by 75 %."""
@@ -50,7 +51,7 @@ class LoudnessMeter:
         return float(_lufs(gated.mean()))
 
     def _ungated(self, steps: Samples) -> float:
-        energies = [*steps, *((self._pending**2).mean(axis=0).sum(),) * bool(len(self._pending))]
+        energies = [*steps, *((self._pending**2).mean(axis=1).sum(),) * bool(self._pending.size)]
         mean = float(np.mean(energies)) if energies else 0.0
         return float(_lufs(np.float64(mean))) if mean > 0 else _ABSOLUTE_GATE
 

@@ -126,7 +126,7 @@ def _ensemble(
     middle = oscillator(levels, f0, time)
     left = middle + oscillator(levels, f0 * spread[0], time)
     right = middle + oscillator(levels, f0 * spread[2], time)
-    return np.asarray(np.stack((left, right), axis=1) * shape[:, None], dtype=np.float32)
+    return np.asarray(np.stack((left, right)) * shape, dtype=np.float32)
 
 
 STRUCK: dict[str, Callable[[int, float, float], Samples]] = {

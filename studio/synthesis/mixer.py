@@ -28,12 +28,12 @@ class _Sounding:
     """A note that sounds: its first sample in the piece, its samples, the gain of each channel, the share of reverb."""
 
     start: int
-    tone: Samples
-    gains: Samples
-    send: float
+    channels: tuple[Samples, Samples]
+    gains: tuple[np.float32, np.float32]
+    send: np.float32
 
     def end(self) -> int:
-        return self.start + len(self.tone)
+        return self.start + len(self.channels[0])
 
 
 class Mixer:
@@ -54,18 +54,22 @@ class Mixer:
         state = np.zeros((sections.shape[0], 2, 2))
         for start in range(0, self._total, BLOCK):
             dry, send = self._add_notes(start, min(BLOCK, self._total - start))
-            mixed, state = signal.sosfilt(sections, dry + reverb.process(send), axis=0, zi=state)
-            yield np.asarray(mixed * self._fade(start, len(dry))[:, None], dtype=np.float32)
+            mixed, state = signal.sosfilt(sections, dry + reverb.process(send), zi=state)
+            yield np.asarray((mixed * self._fade(start, len(send))).T, dtype=np.float32)
 
     def _add_notes(self, start: int, count: int) -> tuple[Samples, Samples]:
-        dry, send = np.zeros((count, 2), dtype=np.float32), np.zeros(count, dtype=np.float32)
+        """The channels of a block, one after the other, and what goes into the reverb."""
+        dry, send = np.zeros((2, count), dtype=np.float32), np.zeros(count, dtype=np.float32)
         self._begin_notes(start + count)
         for note in self._sounding:
             first, last = max(start, note.start), min(start + count, note.end())
-            piece = note.tone[first - note.start : last - note.start]
-            stereo = piece[:, None] * note.gains if piece.ndim == 1 else piece * note.gains
-            dry[first - start : last - start] += stereo
-            send[first - start : last - start] += np.float32(note.send) * (stereo[:, 0] + stereo[:, 1])
+            here, of_note = slice(first - start, last - start), slice(first - note.start, last - note.start)
+            left, right = (channel[of_note] * gain for channel, gain in zip(note.channels, note.gains, strict=True))
+            dry[0, here] += left
+            dry[1, here] += right
+            left += right
+            left *= note.send
+            send[here] += left
         self._sounding = [note for note in self._sounding if note.end() > start + count]
         return dry, send
 
@@ -87,8 +91,9 @@ class Mixer:
             tone = self._tones.tone(voice.instrument, note.pitch, length, note.velocity)
         angle = (voice.pan + 1) * np.pi / 4
         level = voice.gain * note.velocity**1.4 * np.sqrt(2)
-        gains = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(level)
-        return _Sounding(round(seconds * RATE), tone, gains, 0.5 * voice.reverb)
+        gains = np.float32(np.cos(angle)) * np.float32(level), np.float32(np.sin(angle)) * np.float32(level)
+        channels = (tone, tone) if tone.ndim == 1 else (tone[0], tone[1])
+        return _Sounding(round(seconds * RATE), channels, gains, np.float32(0.5 * voice.reverb))
 
     def _fade(self, start: int, count: int) -> Samples:
         """1, but for the end of a piece and the first and last hundredth of a second."""

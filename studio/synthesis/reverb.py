@@ -22,8 +22,8 @@ def room(seconds: float = ROOM_SECONDS) -> Samples:
         dark = filtered(hiss, "lowpass", 2200) * np.exp(-time * np.float32(6.9 / seconds))
         air = filtered(filtered(hiss, "highpass", 2200), "lowpass", 8000) * np.exp(-time * np.float32(20 / seconds))
         channels.append(np.concatenate((np.zeros(_PREDELAY, dtype=np.float32), dark + 0.6 * air)))
-    response = np.stack(channels, axis=1)
-    return np.asarray(response / np.sqrt((response**2).sum(axis=0)), dtype=np.float32)
+    response = np.stack(channels)
+    return np.asarray(response / np.sqrt((response**2).sum(axis=1, keepdims=True)), dtype=np.float32)
 
 
 class Reverb:
@@ -32,16 +32,16 @@ class Reverb:
     def __init__(self, block: int) -> None:
         response = room()
         self._block = block
-        self._size = fft.next_fast_len(block + len(response) - 1, real=True)
-        self._spectrum = fft.rfft(response, self._size, axis=0)
-        self._rest = np.zeros((self._size, 2), dtype=np.float32)
+        self._size = fft.next_fast_len(block + response.shape[1] - 1, real=True)
+        self._spectrum = fft.rfft(response, self._size)
+        self._rest = np.zeros((2, self._size), dtype=np.float32)
 
     def process(self, dry: Samples) -> Samples:
-        """The reverberation of a block, two channels; the same length, at most the size of a block."""
-        wet = fft.irfft(fft.rfft(dry, self._size)[:, None] * self._spectrum, self._size, axis=0)
-        self._rest += wet.astype(np.float32)
-        out = self._rest[: len(dry)].copy()
-        self._rest = np.concatenate((self._rest[len(dry) :], np.zeros((len(dry), 2), dtype=np.float32)))
+        """The reverberation of a block, two rows of the same length, at most the size of a block."""
+        self._rest += fft.irfft(fft.rfft(dry, self._size) * self._spectrum, self._size)
+        out = self._rest[:, : len(dry)].copy()
+        self._rest[:, : -len(dry)] = self._rest[:, len(dry) :]
+        self._rest[:, -len(dry) :] = 0
         return out
 
 

@@ -11,6 +11,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class Line:
                 raise RuntimeError(f"The server closed the connection after {response!r}")
             response += more
         return time.perf_counter_ns() - started, response
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._socket.close()
 
 
 def _is_complete(response: bytes) -> bool:
@@ -105,7 +110,8 @@ def _measure(kind: str, options: argparse.Namespace, results: Results) -> Iterat
                 is_due = options.again or not results.has(kind, request.name, options.per_class)
                 if is_chosen and is_due and time.monotonic() < ends:
                     theirs = foreign[request.foreign]
-                    figures = _compare(Line(server.port), request, loaded.writer, theirs, options.per_class, kind)
+                    with closing(Line(server.port)) as line:
+                        figures = _compare(line, request, loaded.writer, theirs, options.per_class, kind)
                     yield {"database": kind, "request": request.name, "asked": options.per_class} | figures
 
 

@@ -1,5 +1,6 @@
 """Throughput of audio: the service, nginx with and without sendfile, and nginx told by the service (X-Accel-Redirect).
 
+Beside it stand nginx told by nginx, and by the smallest ASGI application: what asking costs at least, and in Python.
 Each server has one core and the client the other; they are measured in turns. What is compared is one run's medians.
 `python -m tools.endurance.streams [--seconds 3] [--rounds 5]`.
 """
@@ -20,7 +21,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress
@@ -39,35 +40,41 @@ FILE_BYTES, BUFFER_BYTES = 10_000_000, 256 * 1024
 STREAMS = (1, 8)
 SECONDS, ROUNDS = 3.0, 5
 # Of nginx with sendfile off, which it is by X-Accel-Redirect too: the difference is then what asking the service costs.
-SHARE, SHARE_BY_ACCEL = 0.5, 0.95
 PLAIN, SENDFILE, ACCEL, SERVICE = "nginx, sendfile off", "nginx, sendfile on", "nginx by X-Accel-Redirect", "service"
-# The least that asking costs: the answer is a constant of the same nginx.
-ACCEL_OF_NGINX = "nginx by X-Accel-Redirect of nginx"
+# The least that asking costs: the answer is a constant, of the same nginx and of Python.
+ACCEL_OF_NGINX, ACCEL_OF_ASGI = "nginx by X-Accel-Redirect of nginx", "nginx by X-Accel-Redirect of bare ASGI"
+# Of the rate of nginx with sendfile off; the others are only shown.
+LEAST = {SERVICE: 0.5, ACCEL: 0.95, ACCEL_OF_NGINX: 0.0, ACCEL_OF_ASGI: 0.0, SENDFILE: 0.0}
 CONFIGURATION = """
-daemon off; worker_processes 1; user root; pid {0}/nginx.pid; error_log {0}/error.log;
+daemon off; worker_processes 1; user root; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off; keepalive_requests 1000000;
-    client_body_temp_path {0}/body; proxy_temp_path {0}/proxy; fastcgi_temp_path {0}/fastcgi;
-    uwsgi_temp_path {0}/uwsgi; scgi_temp_path {0}/scgi;
-    upstream service {{ server 127.0.0.1:{5}; keepalive 32; }}
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     proxy_http_version 1.1; proxy_set_header Connection "";
-    server {{ listen 127.0.0.1:{1}; sendfile off; location / {{ root {2}; }} }}
-    server {{ listen 127.0.0.1:{3}; sendfile on; location / {{ root {2}; }} }}
-    upstream constant {{ server 127.0.0.1:{6}; keepalive 32; }}
-    server {{ listen 127.0.0.1:{6}; location / {{ add_header X-Accel-Redirect /_audio/$uri; return 200; }} }}
-    server {{
-        listen 127.0.0.1:{7}; sendfile off;
-        location / {{ proxy_pass http://constant; }}
-        location /_audio/ {{ internal; alias {2}/; }}
-    }}
-    server {{
-        listen 127.0.0.1:{4}; sendfile off;
-        location / {{ proxy_pass http://service; }}
-        location /_audio/ {{ internal; alias {2}/; etag off; add_header ETag $upstream_http_etag; max_ranges 1; }}
-    }}
+    server {{ listen 127.0.0.1:{plain}; sendfile off; location / {{ root {audio}; }} }}
+    server {{ listen 127.0.0.1:{sendfile}; sendfile on; location / {{ root {audio}; }} }}
+    server {{ listen 127.0.0.1:{constant}; location / {{ add_header X-Accel-Redirect /_audio/$uri; return 200; }} }}
+    {told}
 }}
 """
+TOLD = """
+    upstream of_{port} {{ server 127.0.0.1:{asked}; keepalive 32; }}
+    server {{
+        listen 127.0.0.1:{port}; sendfile off;
+        location / {{ proxy_pass http://of_{port}; }}
+        location /_audio/ {{ internal; alias {audio}/; etag off; add_header ETag $upstream_http_etag; max_ranges 1; }}
+    }}
+"""
+
+
+async def constant(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+    """The smallest ASGI application that tells nginx which file to send."""
+    if scope["type"] == "http":
+        head = [(b"content-length", b"0"), (b"x-accel-redirect", b"/_audio" + scope["path"].encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class Target(NamedTuple):
@@ -136,7 +143,7 @@ def _pinned(core: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _servers(folder: Path, core: int) -> Iterator[list[Target]]:
-    """Two services, one of which leaves the sending to nginx, and nginx; all on one core."""
+    """Two services, one of which leaves the sending to nginx, bare ASGI, and nginx; all on one core."""
     audio = folder / "audio"
     with databases.fresh("sqlite", folder) as url, contextlib.ExitStack() as stack:
         migrate.upgrade(url)
@@ -145,31 +152,53 @@ def _servers(folder: Path, core: int) -> Iterator[list[Target]]:
             organizations.join(HOME, ALICE)
             track = tracks.add(HOME, ALICE, title="A", audio=stored)
         assert track is not None
-        path, ports = sealed(track.id, seconds=36_000), [free_port() for _ in range(5)]
         with _pinned(core):
             own = stack.enter_context(running(url, folder, AUDIO_URL=audio.as_uri()))
             telling = stack.enter_context(running(url, folder, AUDIO_URL=audio.as_uri(), AUDIO_ACCEL="/_audio/"))
-            stack.enter_context(_nginx(folder, ports, audio, telling.port))
-        yield [
-            Target(SERVICE, own.port, path),
-            Target(PLAIN, ports[0], f"/{stored.name}"),
-            Target(SENDFILE, ports[1], f"/{stored.name}"),
-            Target(ACCEL, ports[2], path),
-            Target(ACCEL_OF_NGINX, ports[4], f"/{stored.name}"),
-        ]
+            asgi = stack.enter_context(_bare_asgi())
+            ports = stack.enter_context(_nginx(folder, audio, {ACCEL: telling.port, ACCEL_OF_ASGI: asgi}))
+        signed, named = sealed(track.id, seconds=36_000), f"/{stored.name}"
+        paths = dict.fromkeys(ports, named) | {ACCEL: signed}
+        yield [Target(SERVICE, own.port, signed), *(Target(name, port, paths[name]) for name, port in ports.items())]
 
 
 @contextlib.contextmanager
-def _nginx(folder: Path, ports: list[int], audio: Path, upstream: int) -> Iterator[None]:
+def _nginx(folder: Path, audio: Path, asked: dict[str, int]) -> Iterator[dict[str, int]]:
+    """The port of each server of nginx by its name; `asked` has those that it asks, and it asks a server of its own."""
+    constant_port = free_port()
+    ports = {name: free_port() for name in (PLAIN, SENDFILE, ACCEL_OF_NGINX, *asked)}
+    told = [
+        TOLD.format(port=ports[name], asked=port, audio=audio)
+        for name, port in {ACCEL_OF_NGINX: constant_port, **asked}.items()
+    ]
     file = folder / "nginx.conf"
-    text = CONFIGURATION.format(folder, ports[0], audio, ports[1], ports[2], upstream, ports[3], ports[4])
+    text = CONFIGURATION.format(
+        folder=folder, audio=audio, plain=ports[PLAIN], sendfile=ports[SENDFILE], constant=constant_port,
+        told="".join(told),
+    )  # fmt: skip
     file.write_text(text, encoding="utf-8")
-    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(file)])
+    with _process(["nginx", "-p", str(folder), "-c", str(file)], ports[PLAIN]):
+        yield ports
+
+
+@contextlib.contextmanager
+def _bare_asgi() -> Iterator[int]:
+    """The port of uvicorn with the application `constant`."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "tools.endurance.streams:constant", "--port", str(port)]
+    with _process([*command, "--loop", "uvloop", "--http", "httptools", "--log-level", "error"], port):
+        yield port
+
+
+@contextlib.contextmanager
+def _process(command: list[str], port: int) -> Iterator[None]:
+    """A server that accepts connections to the port, stopped afterwards."""
+    process = subprocess.Popen(command)
     try:
         deadline = time.monotonic() + 30
         while True:
             try:
-                socket.create_connection(("127.0.0.1", ports[2]), timeout=1).close()
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
@@ -202,7 +231,7 @@ def figures(found: dict[tuple[str, int], float]) -> list[Figure]:
     listed = []
     for streams in STREAMS:
         of_nginx = found[PLAIN, streams]
-        for name, least in ((SERVICE, SHARE), (ACCEL, SHARE_BY_ACCEL), (ACCEL_OF_NGINX, 0.0), (SENDFILE, 0.0)):
+        for name, least in LEAST.items():
             ratio = found[name, streams] / of_nginx
             what = f"{streams} stream{'s'[: streams - 1]}: {name}, {found[name, streams]:.0f} of {of_nginx:.0f} MB/s"
             listed.append(Figure(what, "sqlite", f"{ratio:.2f}", f">= {least:g}", ratio >= least))

@@ -93,9 +93,9 @@ class Tracks:
             raise track_not_available(track_id)
         return self._rows.tracks[track_id]
 
-    def find_all(self, organization_id: str, ids: Sequence[str]) -> dict[str, Track]:
-        found = {track_id: self._rows.tracks[track_id] for track_id in ids if track_id in self._rows.tracks}
-        return {track.id: track for track in found.values() if track.organization_id == organization_id}
+    def find(self, organization_id: str, track_id: str) -> Track | None:
+        track = self._rows.tracks.get(track_id)
+        return track if track is not None and track.organization_id == organization_id else None
 
     def delete(self, caller: Caller, organization_id: str, track_id: str) -> None:
         if self.get(caller, organization_id, track_id).creator_id != caller.user_id:

@@ -231,13 +231,15 @@ class Service:
         """Stores audio of a minute, and gives it to a track."""
         stored = AudioStore(self.audio_url).write_bytes(organization, track_id, "audio/mpeg", content)
         with self.use_database():
-            track = models_tracks.find_all(organization, [track_id])[track_id]
+            track = models_tracks.find(organization, track_id)
+            assert track is not None
             assert models_tracks.attach_audio(track, stored, 60_000) is not None
 
     def save_track(self, track_id: str, user: str, organization: str = HOME, track_organization: str = HOME) -> str:
         """Puts a track into a member's library, also one of another organization; returns the id of the entry."""
         with self.use_database():
-            found = models_tracks.find_all(track_organization, [track_id])[track_id]
+            found = models_tracks.find(track_organization, track_id)
+            assert found is not None
             return library.put(organization, user, found).id
 
     def forget_links(self, user: str) -> None:
