@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
@@ -105,7 +106,17 @@ def _heading_end(self: Any, tokens: Sequence[Token], index: int, options: Any, e
 
 def _table(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     """A table in a box that can be scrolled, and so can be focused."""
+    end = next(at for at in range(index, len(tokens)) if tokens[at].type == "table_close")
+    _label_cells(tokens[index:end])
     return '<div class="table" tabindex="0">' + str(self.renderToken(tokens, index, options, env))
+
+
+def _label_cells(tokens: Sequence[Token]) -> None:
+    """Gives each cell the head of its column: on a phone, where a row is a list, it stands above the cell."""
+    heads = [after.content for token, after in pairwise(tokens) if token.type == "th_open"]
+    cells = [token for token in tokens if token.type == "td_open"]
+    for token, head in zip(cells, cycle(heads), strict=False):
+        token.attrSet("data-head", head.replace("`", ""))
 
 
 def _table_end(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:

@@ -47,7 +47,9 @@ async function look(browser, name) {
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(" ")}`);
     if (found.length) seen.findings[`${name} ${path}`] = found;
     // Not window.innerWidth: a phone's browser zooms out until all of a page that is too wide is in the window.
-    const overflow = (await page.evaluate(() => document.documentElement.scrollWidth)) > VIEWS[name].viewport.width;
+    const wide = (await page.evaluate(() => document.documentElement.scrollWidth)) > VIEWS[name].viewport.width;
+    const cut = await page.locator(".table").evaluateAll((tables) => tables.some((table) => table.scrollWidth > table.clientWidth));
+    const overflow = wide || cut;
     seen.views[`${name} ${path}`] = { title: await page.locator("h1").first().innerText(), overflow };
     if (path === "/docs") seen.drawn[name] = await page.locator(".story img").evaluate((drawn) => drawn.clientWidth / drawn.naturalWidth);
     if (pictured.includes(path)) await takePicture(page, `${folder}/${name}${path.replaceAll("/", "-")}.png`);
