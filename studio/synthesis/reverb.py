@@ -31,7 +31,6 @@ class Reverb:
 
     def __init__(self, block: int) -> None:
         response = room()
-        self._block = block
         self._size = fft.next_fast_len(block + response.shape[1] - 1, real=True)
         self._spectrum = fft.rfft(response, self._size)
         self._rest = np.zeros((2, self._size), dtype=np.float32)
