@@ -191,8 +191,7 @@ def _find(digest: bytes) -> ShareLink:
 
 
 def _track_of(link: ShareLink) -> Track | None:
-    track_id = link.track_id or ""
-    return tracks.find(link.organization_id, track_id)
+    return tracks.find(link.organization_id, link.track_id or "")
 
 
 def _saving_organization(caller: Caller, organization_id: str | None) -> str:

@@ -22,7 +22,7 @@ from studio.synthesis.signals import Samples
 from studio.waveform import WaveformMeter
 
 # The shares of the whole work, measured with MP3 on one core.
-_RENDERING, _MASTERING = 0.25, 0.2
+_RENDERING, _MASTERING = 0.2, 0.12
 STAGE_ENDS = (_RENDERING, _RENDERING + _MASTERING)
 """The share of the work at which rendering ends, and at which mastering ends."""
 _PASSES = 3

@@ -67,7 +67,7 @@ class Mixer:
             left, right = (channel[of_note] * gain for channel, gain in zip(note.channels, note.gains, strict=True))
             dry[0, here] += left
             dry[1, here] += right
-            left += right
+            left += right  # in place, because the two are as long as the note
             left *= note.send
             send[here] += left
         self._sounding = [note for note in self._sounding if note.end() > start + count]

@@ -39,11 +39,11 @@ from tools.testing.service import ALICE, HOME
 FILE_BYTES, BUFFER_BYTES = 10_000_000, 256 * 1024
 STREAMS = (1, 8)
 SECONDS, ROUNDS = 3.0, 5
-# Of nginx with sendfile off, which it is by X-Accel-Redirect too: the difference is then what asking the service costs.
 PLAIN, SENDFILE, ACCEL, SERVICE = "nginx, sendfile off", "nginx, sendfile on", "nginx by X-Accel-Redirect", "service"
 # The least that asking costs: the answer is a constant, of the same nginx and of Python.
 ACCEL_OF_NGINX, ACCEL_OF_ASGI = "nginx by X-Accel-Redirect of nginx", "nginx by X-Accel-Redirect of bare ASGI"
-# Of the rate of nginx with sendfile off; the others are only shown.
+# Of the rate of nginx with sendfile off, which it is by X-Accel-Redirect too: the difference is then what asking costs.
+# Those without a limit are only shown.
 LEAST = {SERVICE: 0.5, ACCEL: 0.95, ACCEL_OF_NGINX: 0.0, ACCEL_OF_ASGI: 0.0, SENDFILE: 0.0}
 CONFIGURATION = """
 daemon off; worker_processes 1; user root; pid {folder}/nginx.pid; error_log {folder}/error.log;
